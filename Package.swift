@@ -1,0 +1,138 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+/// Settings of every Swift target: Swift 6 mode comes with the tools version; a warning is an error.
+let swiftSettings: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// Settings of the targets above the engine: raw pointers are visible (`unsafe`) or rejected.
+let safeSwiftSettings: [SwiftSetting] = swiftSettings + [.strictMemorySafety()]
+
+/// Kernels are compiled at full speed in debug builds too, so that `swift test` is fast.
+/// Not `-ffast-math`: NaN and infinity must survive.
+let kernelSettings: [CSetting] = [
+    .unsafeFlags(["-O3", "-fno-math-errno", "-Wall", "-Wextra", "-Werror", "-std=gnu17"])
+]
+
+let package = Package(
+    name: "falcon",
+    products: [.executable(name: "falcon", targets: ["falcon-cli"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+    ],
+    targets: [
+        // Floor 1: C kernels and shims over system libraries.
+        .target(name: "CKernels", dependencies: ["COpenBLAS"], cSettings: kernelSettings),
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .target(
+            name: "CSentencePiece",
+            cxxSettings: [.unsafeFlags(["-O2"])],
+            linkerSettings: [
+                .linkedLibrary("sentencepiece_train"), .linkedLibrary("sentencepiece"),
+            ]),
+
+        // Floor 2: files and digests; the engine; text to batches; recipe files.
+        .target(
+            name: "FalconSystem", dependencies: ["CCrypto"], path: "Sources/System",
+            swiftSettings: swiftSettings),
+        .target(
+            name: "FalconTensor", dependencies: ["CKernels"], path: "Sources/Tensor",
+            swiftSettings: swiftSettings),
+        .target(
+            name: "FalconData",
+            dependencies: ["FalconSystem", "CSentencePiece", "CZstd", "CZlib"],
+            path: "Sources/Data", swiftSettings: safeSwiftSettings),
+        .target(
+            name: "FalconRecipe",
+            dependencies: ["FalconSystem", .product(name: "Yams", package: "Yams")],
+            path: "Sources/Recipe", swiftSettings: safeSwiftSettings),
+
+        // Floor 3: the model, the update rule, files of weights.
+        .target(
+            name: "FalconModel", dependencies: ["FalconTensor"], path: "Sources/Model",
+            swiftSettings: safeSwiftSettings),
+        .target(
+            name: "FalconOptim", dependencies: ["FalconTensor"], path: "Sources/Optim",
+            swiftSettings: safeSwiftSettings),
+        .target(
+            name: "FalconCheckpoint", dependencies: ["FalconSystem"], path: "Sources/Checkpoint",
+            swiftSettings: safeSwiftSettings),
+
+        // Floor 4: a run, a score, a foreign file.
+        .target(
+            name: "FalconTrain",
+            dependencies: [
+                "FalconSystem", "FalconTensor", "FalconData", "FalconRecipe", "FalconModel",
+                "FalconOptim", "FalconCheckpoint",
+            ],
+            path: "Sources/Train", swiftSettings: safeSwiftSettings),
+        .target(
+            name: "FalconEval",
+            dependencies: ["FalconSystem", "FalconTensor", "FalconData", "FalconModel"],
+            path: "Sources/Eval", swiftSettings: safeSwiftSettings),
+        .target(
+            name: "FalconInterchange",
+            dependencies: [
+                "FalconSystem", "FalconTensor", "FalconData", "FalconModel", "FalconCheckpoint",
+            ],
+            path: "Sources/Interchange", swiftSettings: safeSwiftSettings),
+
+        .target(
+            name: "FalconRecipes", path: "recipes", resources: [],
+            swiftSettings: safeSwiftSettings),
+
+        // Floor 5: the command line.
+        .executableTarget(
+            name: "falcon-cli",
+            dependencies: [
+                "FalconSystem", "FalconTensor", "FalconData", "FalconRecipe", "FalconRecipes",
+                "FalconModel", "FalconOptim", "FalconCheckpoint", "FalconTrain", "FalconEval",
+                "FalconInterchange",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: safeSwiftSettings),
+
+        .testTarget(
+            name: "SystemTests", dependencies: ["FalconSystem"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "TensorTests", dependencies: ["FalconTensor"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "DataTests", dependencies: ["FalconData", "FalconSystem"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "RecipeTests", dependencies: ["FalconRecipe", "FalconRecipes", "FalconSystem"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "ModelTests", dependencies: ["FalconModel", "FalconTensor", "FalconCheckpoint"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "OptimTests", dependencies: ["FalconOptim", "FalconTensor"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "CheckpointTests", dependencies: ["FalconCheckpoint", "FalconSystem"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "TrainTests", dependencies: ["FalconTrain", "FalconModel", "FalconData", "FalconOptim"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "EvalTests", dependencies: ["FalconEval", "FalconModel", "FalconData"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "InterchangeTests", dependencies: ["FalconInterchange", "FalconModel", "FalconData"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "CommandLineTests", dependencies: ["falcon-cli"],
+            swiftSettings: swiftSettings),
+    ],
+    cLanguageStandard: .gnu17,
+    cxxLanguageStandard: .cxx17
+)

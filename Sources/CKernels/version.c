@@ -1,0 +1,1 @@
+#include "falcon_kernels.h"

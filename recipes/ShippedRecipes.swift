@@ -1,0 +1,2 @@
+/// The recipes embedded in the program.
+public enum ShippedRecipes {}
