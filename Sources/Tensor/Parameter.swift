@@ -18,8 +18,8 @@ public enum Initialization: Equatable, Sendable {
     case zeros
     case ones
     case constant(Float)
-    /// N(0, deviation²).
-    case normal(deviation: Float)
+    /// N(0, deviation²), with one row of the matrix left zero if asked for (transformers' pad row).
+    case normal(deviation: Float, zeroRow: Int? = nil)
     /// Uniform between the bounds.
     case uniform(low: Float, high: Float)
     /// log of a uniform number: `A_log` of Mamba-2, A in [low, high].
