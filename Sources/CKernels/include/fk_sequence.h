@@ -1,0 +1,47 @@
+#pragma once
+// Kernels over the rows of one document: causal attention, causal convolution, the SSD scan.
+//
+// A matrix is a pointer and a row stride in floats (`xRow`); a row is a token. A kernel call is one
+// piece of work on one document: nothing crosses its borders, and tiles and chunks are counted from
+// its first row, so that results do not depend on what is packed before it.
+// Every kernel is single-threaded, allocates nothing and works in `scratch` of the stated size.
+// Gradients are added to what is there, unless a line says "written".
+#ifndef FK_SEQUENCE_H
+#define FK_SEQUENCE_H
+
+#include <stddef.h>
+
+// Options of fk_tile_product. Triangles count from the corner: lower keeps row >= column.
+enum {
+  FK_TILE_ADD = 1,       // add to c instead of writing it
+  FK_TILE_A_LOWER = 2,   // a is zero above its diagonal: skipped in blocks, so it must hold zeros
+  FK_TILE_A_UPPER = 4,   // a is zero below its diagonal: likewise
+  FK_TILE_C_LOWER = 8,   // only c's lower triangle is wanted; some of the rest is written too
+  FK_TILE_C_UPPER = 16,  // only c's upper triangle is wanted; likewise
+};
+
+// c[m, n] (+)= a[m, depth] b[depth, n], for matrices that fit the caches.
+// a's element (i, k) is a[i * aRow + k * aColumn]. b's element (k, j) is b[k * bRow + j * bColumn],
+// and bRow or bColumn is 1.
+void fk_tile_product(float *c, size_t cRow, const float *a, size_t aRow, size_t aColumn,
+                     const float *b, size_t bRow, size_t bColumn, size_t m, size_t n, size_t depth,
+                     unsigned options);
+
+// Attention of `queries` consecutive queries of one head: query i sees keys j <= keysBefore + i.
+// out [queries, headSize] and logSumExp [queries] are written; q [queries, headSize];
+// k, v [keysBefore + queries, headSize].
+void fk_attention_forward(float *out, size_t outRow, float *logSumExp, const float *q, size_t qRow,
+                          const float *k, size_t kRow, const float *v, size_t vRow, size_t queries,
+                          size_t keysBefore, size_t headSize, float scale, float *scratch);
+size_t fk_attention_forward_scratch_floats(void);
+
+// dq [queries, headSize]; dk, dv [keysBefore + queries, headSize]: give every piece that shares keys
+// its own dk and dv, and add them up in a fixed order. Saved: out, logSumExp, q, k, v as above.
+void fk_attention_backward(float *dq, size_t dqRow, float *dk, size_t dkRow, float *dv,
+                           size_t dvRow, const float *dout, size_t doutRow, const float *out,
+                           size_t outRow, const float *logSumExp, const float *q, size_t qRow,
+                           const float *k, size_t kRow, const float *v, size_t vRow, size_t queries,
+                           size_t keysBefore, size_t headSize, float scale, float *scratch);
+size_t fk_attention_backward_scratch_floats(void);
+
+#endif
