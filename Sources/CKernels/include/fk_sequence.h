@@ -70,4 +70,57 @@ void fk_conv1d_silu_reduce(float *dweight, float *dbias, const float *dweightPar
                            const float *dbiasParts, const float *scale, size_t parts,
                            size_t channelBegin, size_t channelEnd, size_t channels, size_t taps);
 
+// The Mamba-2 scan, chunked. A chunk has `rows` rows; a call handles the `heads` heads of one group,
+// whose columns and heads the caller has offset the pointers to (fk_ssd_steps: all heads).
+// A state is [stateSize, heads * headSize] with row stride stateRow, also over groups.
+
+// dt [heads, rows] = softplus(dtRaw * dtScale + dtBias), decay [heads, 2, rows] the sum of -e^aLog dt
+// from the chunk's first row on and what rounding took from it, total [heads] = e^(last decay): all
+// written. dtRaw [rows, heads].
+void fk_ssd_steps(float *dt, float *decay, float *total, const float *dtRaw, size_t dtRow,
+                  const float *dtBias, const float *aLog, size_t rows, size_t heads, float dtScale);
+
+// What a chunk adds to the state, written. x [rows, heads * headSize], b [rows, stateSize].
+void fk_ssd_chunk_states(float *state, size_t stateRow, const float *x, size_t xRow, const float *b,
+                         size_t bRow, const float *dt, const float *decay, size_t rows, size_t heads,
+                         size_t headSize, size_t stateSize, float *scratch);
+size_t fk_ssd_states_scratch_floats(size_t rows, size_t headSize);
+
+// What a chunk adds to the gradient of the state before it, written. dy as y, c as b.
+void fk_ssd_chunk_state_gradients(float *dstate, size_t stateRow, const float *dy, size_t dyRow,
+                                  const float *c, size_t cRow, const float *decay, size_t rows,
+                                  size_t heads, size_t headSize, size_t stateSize, float *scratch);
+
+// Rows [rowBegin, rowEnd) of `count` contiguous states [stateSize, heads * headSize], stateStep
+// floats apart: each has total [heads] times the one before it added; before the first comes
+// `initial`, or NULL for zeros. All heads. Steps may be negative: backward passes go from the end.
+void fk_ssd_pass_states(float *states, ptrdiff_t stateStep, const float *initial, const float *total,
+                        ptrdiff_t totalStep, size_t count, size_t rowBegin, size_t rowEnd,
+                        size_t heads, size_t headSize);
+
+// y [rows, heads * headSize], written. previous: the state before the chunk, NULL for zeros; d [heads].
+void fk_ssd_outputs(float *y, size_t yRow, const float *x, size_t xRow, const float *b, size_t bRow,
+                    const float *c, size_t cRow, const float *previous, size_t stateRow,
+                    const float *dt, const float *decay, const float *d, size_t rows, size_t heads,
+                    size_t headSize, size_t stateSize, float *scratch);
+size_t fk_ssd_outputs_scratch_floats(size_t rows);
+
+// One row: the recurrence itself. y, x [heads * headSize]; b, c [stateSize]; state is updated.
+void fk_ssd_one_row(float *y, float *state, const float *x, const float *b, const float *c,
+                    const float *dtRaw, const float *dtBias, const float *aLog, const float *d,
+                    size_t heads, size_t headSize, size_t stateSize, size_t stateRow, float dtScale);
+
+// All gradients of a chunk. The parts [heads] are written, for this chunk alone. after: the gradient
+// of the state after the chunk; previous: the state before it; NULL for zeros. Saved: dt, decay and
+// the inputs.
+void fk_ssd_backward(float *dx, size_t dxRow, float *db, size_t dbRow, float *dc, size_t dcRow,
+                     float *ddtRaw, size_t ddtRow, float *ddtBiasPart, float *daLogPart,
+                     float *ddPart, const float *dy, size_t dyRow, const float *after,
+                     const float *previous, size_t stateRow, const float *dt, const float *decay,
+                     const float *x, size_t xRow, const float *b, size_t bRow, const float *c,
+                     size_t cRow, const float *dtRaw, size_t dtRow, const float *dtBias,
+                     const float *aLog, const float *d, size_t rows, size_t heads, size_t headSize,
+                     size_t stateSize, float dtScale, float *scratch);
+size_t fk_ssd_backward_scratch_floats(size_t rows, size_t headSize);
+
 #endif
