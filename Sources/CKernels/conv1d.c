@@ -8,30 +8,30 @@
 
 enum { channelBlock = 256 };
 
-// scaled[k, c] = weight[c, k] * scale[c]
-FK_INLINE void transpose_taps(float *restrict scaled, const float *restrict weight,
-                              const float *restrict scale, size_t channels, size_t taps) {
-  for (size_t k = 0; k < taps; ++k) {
-    for (size_t c = 0; c < channels; ++c) scaled[k * channels + c] = weight[c * taps + k] * scale[c];
+FK_KERNEL void fk_conv1d_scale_taps(float *restrict taps, const float *restrict weight,
+                                    const float *restrict scale, size_t channels,
+                                    size_t tapCount) {
+  for (size_t k = 0; k < tapCount; ++k) {
+    for (size_t c = 0; c < channels; ++c) taps[k * channels + c] = weight[c * tapCount + k] * scale[c];
   }
 }
 
 // The row that tap k of row t reads: in x, in the history before it, or none (zeros).
 FK_INLINE const float *tap_row(const float *x, size_t xRow, const float *history, size_t channels,
-                               size_t t, size_t k, size_t taps) {
-  if (t + k + 1 >= taps) return x + (t + k + 1 - taps) * xRow;
+                               size_t t, size_t k, size_t tapCount) {
+  if (t + k + 1 >= tapCount) return x + (t + k + 1 - tapCount) * xRow;
   return history ? history + (t + k) * channels : NULL;
 }
 
 // u[c] for `count` channels from `begin` of row t.
 FK_INLINE void preactivation(float *restrict u, const float *x, size_t xRow, const float *history,
-                             const float *restrict scaled, const float *restrict bias,
-                             size_t channels, size_t begin, size_t count, size_t t, size_t taps) {
+                             const float *restrict taps, const float *restrict bias,
+                             size_t channels, size_t begin, size_t count, size_t t, size_t tapCount) {
   for (size_t c = 0; c < count; ++c) u[c] = bias[begin + c];
-  for (size_t k = 0; k < taps; ++k) {
-    const float *row = tap_row(x, xRow, history, channels, t, k, taps);
+  for (size_t k = 0; k < tapCount; ++k) {
+    const float *row = tap_row(x, xRow, history, channels, t, k, tapCount);
     if (!row) continue;
-    const float *w = scaled + k * channels + begin;
+    const float *w = taps + k * channels + begin;
     row += begin;
     for (size_t c = 0; c < count; ++c) u[c] += w[c] * row[c];
   }
@@ -81,87 +81,78 @@ FK_INLINE void four_taps_input(float *restrict dx, const float *restrict du0,
   }
 }
 
-size_t fk_conv1d_silu_forward_scratch_floats(size_t channels, size_t taps) {
-  return channels * taps + channelBlock;
-}
+size_t fk_conv1d_silu_forward_scratch_floats(void) { return channelBlock; }
 
 FK_KERNEL void fk_conv1d_silu_forward(float *restrict y, size_t yRow, const float *restrict x,
                                       size_t xRow, const float *restrict history,
-                                      const float *restrict weight, const float *restrict bias,
-                                      const float *restrict scale, size_t rowBegin, size_t rowEnd,
-                                      size_t channels, size_t taps, float *restrict scratch) {
-  float *scaled = scratch, *u = scratch + channels * taps;
-  transpose_taps(scaled, weight, scale, channels, taps);
+                                      const float *restrict taps, const float *restrict bias,
+                                      size_t rowBegin, size_t rowEnd, size_t channels,
+                                      size_t tapCount, float *restrict scratch) {
+  float *u = scratch;
   for (size_t begin = 0; begin < channels; begin += channelBlock) {
     size_t count = channels - begin < channelBlock ? channels - begin : channelBlock;
-    const float *restrict b = bias + begin, *restrict w = scaled + begin;
+    const float *restrict b = bias + begin, *restrict w = taps + begin;
     for (size_t t = rowBegin; t < rowEnd; ++t) {
       float *restrict target = y + t * yRow + begin;
-      if (taps == 4 && t >= 3) {
+      if (tapCount == 4 && t >= 3) {
         const float *last = x + t * xRow + begin;
         four_taps_forward(target, last - 3 * xRow, last - 2 * xRow, last - xRow, last, w,
                           w + channels, w + 2 * channels, w + 3 * channels, b, count);
       } else {
-        preactivation(u, x, xRow, history, scaled, bias, channels, begin, count, t, taps);
+        preactivation(u, x, xRow, history, taps, bias, channels, begin, count, t, tapCount);
         for (size_t c = 0; c < count; ++c) target[c] = fk_silu(u[c]);
       }
     }
   }
 }
 
-size_t fk_conv1d_silu_backward_scratch_floats(size_t channels, size_t taps) {
-  return channels * taps + channelBlock * taps;
-}
+size_t fk_conv1d_silu_backward_scratch_floats(size_t tapCount) { return channelBlock * tapCount; }
 
 FK_KERNEL void fk_conv1d_silu_backward(float *restrict dx, size_t dxRow,
-                                       float *restrict dweightPart, float *restrict dbiasPart,
+                                       float *restrict dtaps, float *restrict dbias,
                                        const float *restrict dy, size_t dyRow,
                                        const float *restrict x, size_t xRow,
-                                       const float *restrict weight, const float *restrict bias,
-                                       const float *restrict scale, size_t rowBegin, size_t rowEnd,
-                                       size_t rows, size_t channels, size_t taps,
-                                       float *restrict scratch) {
-  float *scaled = scratch, *ring = scratch + channels * taps;  // the latest `taps` rows of du
-  transpose_taps(scaled, weight, scale, channels, taps);
-  memset(dweightPart, 0, channels * taps * sizeof(float));
-  memset(dbiasPart, 0, channels * sizeof(float));
+                                       const float *restrict taps, const float *restrict bias,
+                                       size_t rowBegin, size_t rowEnd, size_t rows, size_t channels,
+                                       size_t tapCount, float *restrict scratch) {
+  float *ring = scratch;  // du of the latest rows, one for each tap
   // Rows after this piece still reach back into it through their taps.
-  size_t last = rowEnd + taps - 1;
+  size_t last = rowEnd + tapCount - 1;
   for (size_t begin = 0; begin < channels; begin += channelBlock) {
     size_t count = channels - begin < channelBlock ? channels - begin : channelBlock;
-    const float *b = bias + begin, *w = scaled + begin;
-    float *dw = dweightPart + begin, *db = dbiasPart + begin;
+    const float *b = bias + begin, *w = taps + begin;
+    float *dw = dtaps + begin, *db = dbias + begin;
     for (size_t t = rowBegin; t < last; ++t) {
-      float *restrict du = ring + t % taps * channelBlock;
+      float *restrict du = ring + t % tapCount * channelBlock;
       const float *restrict upstream = dy + t * dyRow + begin;
       const float *row = x + t * xRow + begin;
-      if (taps == 4 && t >= 3 && t < rowEnd) {
+      if (tapCount == 4 && t >= 3 && t < rowEnd) {
         four_taps_backward(du, db, dw, dw + channels, dw + 2 * channels, dw + 3 * channels, upstream,
                            row - 3 * xRow, row - 2 * xRow, row - xRow, row, w, w + channels,
                            w + 2 * channels, w + 3 * channels, b, count);
       } else if (t < rows) {
-        preactivation(du, x, xRow, NULL, scaled, bias, channels, begin, count, t, taps);
+        preactivation(du, x, xRow, NULL, taps, bias, channels, begin, count, t, tapCount);
         for (size_t c = 0; c < count; ++c) du[c] = upstream[c] * fk_silu_derivative(du[c]);
         for (size_t c = 0; c < count && t < rowEnd; ++c) db[c] += du[c];
-        for (size_t k = t + 1 < taps ? taps - 1 - t : 0; k < taps && t < rowEnd; ++k) {
-          const float *restrict tapRow = row - (taps - 1 - k) * xRow;
+        for (size_t k = t + 1 < tapCount ? tapCount - 1 - t : 0; k < tapCount && t < rowEnd; ++k) {
+          const float *restrict tapRow = row - (tapCount - 1 - k) * xRow;
           float *restrict dwk = dw + k * channels;
           for (size_t c = 0; c < count; ++c) dwk[c] += du[c] * tapRow[c];
         }
       } else {
         memset(du, 0, count * sizeof(float));
       }
-      if (t + 1 < rowBegin + taps) continue;
-      size_t source = t + 1 - taps;  // the row whose reach ends here
+      if (t + 1 < rowBegin + tapCount) continue;
+      size_t source = t + 1 - tapCount;  // the row whose reach ends here
       float *restrict target = dx + source * dxRow + begin;
-      if (taps == 4) {
+      if (tapCount == 4) {
         four_taps_input(target, du, ring + (t + 3) % 4 * channelBlock,
                         ring + (t + 2) % 4 * channelBlock, ring + (t + 1) % 4 * channelBlock, w,
                         w + channels, w + 2 * channels, w + 3 * channels, count);
         continue;
       }
-      for (size_t k = 0; k < taps; ++k) {
-        const float *restrict wk = w + k * channels, *reach = ring + (t - k) % taps * channelBlock;
+      for (size_t k = 0; k < tapCount; ++k) {
+        const float *restrict wk = w + k * channels, *reach = ring + (t - k) % tapCount * channelBlock;
         for (size_t c = 0; c < count; ++c) target[c] += wk[c] * reach[c];
       }
     }
@@ -169,18 +160,18 @@ FK_KERNEL void fk_conv1d_silu_backward(float *restrict dx, size_t dxRow,
 }
 
 FK_KERNEL void fk_conv1d_silu_reduce(float *restrict dweight, float *restrict dbias,
-                                     const float *restrict dweightParts,
-                                     const float *restrict dbiasParts, const float *restrict scale,
-                                     size_t parts, size_t channelBegin, size_t channelEnd,
-                                     size_t channels, size_t taps) {
+                                     const float *restrict parts, const float *restrict scale,
+                                     size_t partCount, size_t channelBegin, size_t channelEnd,
+                                     size_t channels, size_t tapCount) {
   for (size_t c = channelBegin; c < channelEnd; ++c) {
-    for (size_t k = 0; k < taps; ++k) {
+    for (size_t k = 0; k <= tapCount; ++k) {
       double sum = 0.0;
-      for (size_t p = 0; p < parts; ++p) sum += dweightParts[(p * taps + k) * channels + c];
-      dweight[c * taps + k] += (float)(sum * scale[c]);
+      for (size_t p = 0; p < partCount; ++p) sum += parts[(p * (tapCount + 1) + k) * channels + c];
+      if (k < tapCount) {
+        dweight[c * tapCount + k] += (float)(sum * scale[c]);
+      } else {
+        dbias[c] += (float)sum;
+      }
     }
-    double sum = 0.0;
-    for (size_t p = 0; p < parts; ++p) sum += dbiasParts[p * channels + c];
-    dbias[c] += (float)sum;
   }
 }

@@ -44,31 +44,33 @@ void fk_attention_backward(float *dq, size_t dqRow, float *dk, size_t dkRow, flo
                            size_t keysBefore, size_t headSize, float scale, float *scratch);
 size_t fk_attention_backward_scratch_floats(void);
 
-// Causal depthwise convolution, bias, SiLU.
+// Causal depthwise convolution, bias, SiLU. taps [tapCount, channels] = weight [channels, tapCount]
+// times scale [channels], transposed; the last tap meets the current row.
+void fk_conv1d_scale_taps(float *taps, const float *weight, const float *scale, size_t channels,
+                          size_t tapCount);
+
 // Rows [rowBegin, rowEnd) of y [rows, channels] are written. x [rows, channels] is the document from
-// its first row; weight [channels, taps], the last tap meets the current row; bias [channels];
-// scale [channels] multiplies x first. history [taps - 1, channels]: the rows before x, not scaled,
+// its first row; bias [channels]. history [tapCount - 1, channels]: the rows before x, not scaled,
 // the latest last; or NULL for zeros.
 void fk_conv1d_silu_forward(float *y, size_t yRow, const float *x, size_t xRow,
-                            const float *history, const float *weight, const float *bias,
-                            const float *scale, size_t rowBegin, size_t rowEnd, size_t channels,
-                            size_t taps, float *scratch);
-size_t fk_conv1d_silu_forward_scratch_floats(size_t channels, size_t taps);
+                            const float *history, const float *taps, const float *bias,
+                            size_t rowBegin, size_t rowEnd, size_t channels, size_t tapCount,
+                            float *scratch);
+size_t fk_conv1d_silu_forward_scratch_floats(void);
 
-// Rows [rowBegin, rowEnd) of dx [rows, channels]. This piece's dweightPart [taps, channels], of the
-// scaled taps, and dbiasPart [channels] are written. No history. Nothing is saved.
-void fk_conv1d_silu_backward(float *dx, size_t dxRow, float *dweightPart, float *dbiasPart,
-                             const float *dy, size_t dyRow, const float *x, size_t xRow,
-                             const float *weight, const float *bias, const float *scale,
-                             size_t rowBegin, size_t rowEnd, size_t rows, size_t channels,
-                             size_t taps, float *scratch);
-size_t fk_conv1d_silu_backward_scratch_floats(size_t channels, size_t taps);
+// Rows [rowBegin, rowEnd) of dx [rows, channels]; their share in dtaps [tapCount, channels] and
+// dbias [channels]. No history. Saved: x.
+void fk_conv1d_silu_backward(float *dx, size_t dxRow, float *dtaps, float *dbias, const float *dy,
+                             size_t dyRow, const float *x, size_t xRow, const float *taps,
+                             const float *bias, size_t rowBegin, size_t rowEnd, size_t rows,
+                             size_t channels, size_t tapCount, float *scratch);
+size_t fk_conv1d_silu_backward_scratch_floats(size_t tapCount);
 
-// dweight [channels, taps], dbias [channels] for [channelBegin, channelEnd), from
-// dweightParts [parts, taps, channels] and dbiasParts [parts, channels], added in double, in order.
-void fk_conv1d_silu_reduce(float *dweight, float *dbias, const float *dweightParts,
-                           const float *dbiasParts, const float *scale, size_t parts,
-                           size_t channelBegin, size_t channelEnd, size_t channels, size_t taps);
+// dweight [channels, tapCount] and dbias [channels], for [channelBegin, channelEnd), from
+// parts [partCount, tapCount + 1, channels], dtaps and dbias of each piece: added in double, in order.
+void fk_conv1d_silu_reduce(float *dweight, float *dbias, const float *parts, const float *scale,
+                           size_t partCount, size_t channelBegin, size_t channelEnd,
+                           size_t channels, size_t tapCount);
 
 // The Mamba-2 scan, chunked. A chunk has `rows` rows; a call handles the `heads` heads of one group,
 // whose columns and heads the caller has offset the pointers to (fk_ssd_steps: all heads).
