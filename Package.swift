@@ -113,22 +113,22 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(
             name: "ModelTests", dependencies: ["FalconModel", "FalconTensor", "FalconCheckpoint"],
-            swiftSettings: swiftSettings),
+            exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "OptimTests", dependencies: ["FalconOptim", "FalconTensor"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "CheckpointTests", dependencies: ["FalconCheckpoint", "FalconSystem"],
-            swiftSettings: swiftSettings),
+            exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "TrainTests", dependencies: ["FalconTrain", "FalconModel", "FalconData", "FalconOptim"],
-            swiftSettings: swiftSettings),
+            exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "EvalTests", dependencies: ["FalconEval", "FalconModel", "FalconData"],
-            swiftSettings: swiftSettings),
+            exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "InterchangeTests", dependencies: ["FalconInterchange", "FalconModel", "FalconData"],
-            swiftSettings: swiftSettings),
+            exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "CommandLineTests", dependencies: ["falcon-cli"],
             swiftSettings: swiftSettings),
