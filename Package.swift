@@ -107,6 +107,7 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(
             name: "DataTests", dependencies: ["FalconData", "FalconSystem"],
+            resources: [.copy("Fixtures")],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "RecipeTests", dependencies: ["FalconRecipe", "FalconRecipes", "FalconSystem"],
