@@ -68,12 +68,11 @@ public enum CheckpointProblem: Equatable, Sendable, CustomStringConvertible {
 
     // The folder of a checkpoint.
     case missingFile(String)
-    case extraFile(String)
     case wrongFileSize(file: String, got: Int, want: Int)
     case wrongDigest(file: String)
     case manifestMalformed(String)
     case unsupportedSchema(got: Int, want: Int)
-    case unreadable(file: String, reason: String)
+    case stepDisagrees(folder: String, step: Int)
 
     public var description: String {
         switch self {
@@ -116,14 +115,14 @@ public enum CheckpointProblem: Equatable, Sendable, CustomStringConvertible {
         case .unreadableType(let tensor, let got, let want):
             "tensor \(tensor): its dtype is \(got.rawValue), want \(want)"
         case .missingFile(let file): "\(file) is missing"
-        case .extraFile(let file): "\(file) is not listed in the manifest"
         case .wrongFileSize(let file, let got, let want):
             "\(file) has \(got) bytes, want \(want)"
         case .wrongDigest(let file): "\(file) is damaged: its SHA-256 is not the one written"
         case .manifestMalformed(let reason): "manifest.json is malformed: \(reason)"
         case .unsupportedSchema(let got, let want):
             "manifest.json has schema version \(got), this program reads \(want)"
-        case .unreadable(let file, let reason): "\(file) cannot be read: \(reason)"
+        case .stepDisagrees(let folder, let step):
+            "manifest.json is of step \(step), the folder is named \(folder)"
         }
     }
 }

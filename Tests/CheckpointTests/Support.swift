@@ -6,6 +6,7 @@ import Testing
 let fixtures = String(#filePath.dropLast("Support.swift".count)) + "Fixtures"
 
 /// Runs `body` with a fresh folder that is removed afterwards.
+@discardableResult
 func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
     let folder = temporaryFolder() + "/falcon-checkpoint-\(UInt64.random(in: 0 ... .max))"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
