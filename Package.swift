@@ -59,10 +59,12 @@ let package = Package(
 
         // Floor 3: the model, the update rule, files of weights.
         .target(
-            name: "FalconModel", dependencies: ["FalconTensor"], path: "Sources/Model",
+            name: "FalconModel", dependencies: ["FalconSystem", "FalconTensor"],
+            path: "Sources/Model",
             swiftSettings: safeSwiftSettings),
         .target(
-            name: "FalconOptim", dependencies: ["FalconTensor"], path: "Sources/Optim",
+            name: "FalconOptim", dependencies: ["FalconSystem", "FalconTensor"],
+            path: "Sources/Optim",
             swiftSettings: safeSwiftSettings),
         .target(
             name: "FalconCheckpoint", dependencies: ["FalconSystem"], path: "Sources/Checkpoint",
@@ -116,30 +118,34 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(
             name: "DataTests", dependencies: ["FalconData", "FalconSystem"],
+            resources: [.copy("Fixtures")],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "RecipeTests", dependencies: ["FalconRecipe", "FalconRecipes", "FalconSystem"],
+            name: "RecipeTests",
+            dependencies: [
+                "FalconRecipe", "FalconRecipes", "FalconSystem", "FalconTrain", "FalconModel",
+            ],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "ModelTests", dependencies: ["FalconModel", "FalconTensor", "FalconCheckpoint"],
-            swiftSettings: swiftSettings),
+            exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "OptimTests", dependencies: ["FalconOptim", "FalconTensor"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "CheckpointTests", dependencies: ["FalconCheckpoint", "FalconSystem"],
-            swiftSettings: swiftSettings),
+            exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "TrainTests",
             dependencies: ["FalconTrain", "FalconModel", "FalconData", "FalconOptim"],
-            swiftSettings: swiftSettings),
+            exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "EvalTests", dependencies: ["FalconEval", "FalconModel", "FalconData"],
-            swiftSettings: swiftSettings),
+            exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "InterchangeTests",
             dependencies: ["FalconInterchange", "FalconModel", "FalconData"],
-            swiftSettings: swiftSettings),
+            exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "CommandLineTests", dependencies: ["falcon-cli"],
             swiftSettings: swiftSettings),
