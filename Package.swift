@@ -56,10 +56,10 @@ let package = Package(
 
         // Floor 3: the model, the update rule, files of weights.
         .target(
-            name: "FalconModel", dependencies: ["FalconTensor"], path: "Sources/Model",
+            name: "FalconModel", dependencies: ["FalconSystem", "FalconTensor"], path: "Sources/Model",
             swiftSettings: safeSwiftSettings),
         .target(
-            name: "FalconOptim", dependencies: ["FalconTensor"], path: "Sources/Optim",
+            name: "FalconOptim", dependencies: ["FalconSystem", "FalconTensor"], path: "Sources/Optim",
             swiftSettings: safeSwiftSettings),
         .target(
             name: "FalconCheckpoint", dependencies: ["FalconSystem"], path: "Sources/Checkpoint",
@@ -107,6 +107,7 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(
             name: "DataTests", dependencies: ["FalconData", "FalconSystem"],
+            resources: [.copy("Fixtures")],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "RecipeTests", dependencies: ["FalconRecipe", "FalconRecipes", "FalconSystem"],

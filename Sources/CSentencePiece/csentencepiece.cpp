@@ -1,1 +1,177 @@
 #include "csentencepiece.h"
+
+#include <sched.h>
+#include <sentencepiece_processor.h>
+#include <sentencepiece_trainer.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <new>
+#include <sstream>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+using sentencepiece::SentencePieceProcessor;
+using sentencepiece::util::Status;
+using sentencepiece::util::StatusCode;
+
+struct csp_processor {
+    SentencePieceProcessor library;
+};
+
+namespace {
+
+// Never NULL: NULL means that a call worked.
+char *message(const char *text) {
+    char *copy = strdup(text != nullptr && *text != 0 ? text : "unknown error");
+    if (copy == nullptr) abort();
+    return copy;
+}
+
+// A malloc'd copy that C can free; one byte at least, so that NULL always means "no memory".
+void *copied(const void *bytes, size_t count) {
+    void *copy = malloc(count > 0 ? count : 1);
+    if (copy == nullptr) throw std::bad_alloc();
+    if (count > 0) memcpy(copy, bytes, count);
+    return copy;
+}
+
+template <typename Body>
+char *guarded(Body body) {
+    try {
+        const Status status = body();
+        return status.ok() ? nullptr : message(status.error_message());
+    } catch (const std::exception &error) {
+        return message(error.what());
+    } catch (...) {
+        return message("unknown C++ exception");
+    }
+}
+
+class Sentences : public sentencepiece::SentenceIterator {
+  public:
+    Sentences(csp_next_sentence next, void *context) : next_(next), context_(context) { Next(); }
+    bool done() const override { return result_ != 1; }
+    const std::string &value() const override { return value_; }
+    Status status() const override {
+        return result_ < 0 ? Status(StatusCode::kAborted, "the documents could not be read")
+                           : Status();
+    }
+    void Next() override {
+        const char *bytes = nullptr;
+        size_t count = 0;
+        result_ = next_(context_, &bytes, &count);
+        if (result_ == 1) value_.assign(bytes, count);
+    }
+
+  private:
+    csp_next_sentence next_;
+    void *context_;
+    int result_ = 0;
+    std::string value_;
+};
+
+// Keeps this thread, and those it starts, on the first `count` processors it may use.
+class Processors {
+  public:
+    explicit Processors(int count) {
+        saved_ = sched_getaffinity(0, sizeof(before_), &before_) == 0;
+        if (!saved_) return;
+        cpu_set_t wanted;
+        CPU_ZERO(&wanted);
+        for (int cpu = 0, taken = 0; cpu < CPU_SETSIZE && taken < count; ++cpu) {
+            if (!CPU_ISSET(cpu, &before_)) continue;
+            CPU_SET(cpu, &wanted);
+            ++taken;
+        }
+        sched_setaffinity(0, sizeof(wanted), &wanted);
+    }
+    ~Processors() {
+        if (saved_) sched_setaffinity(0, sizeof(before_), &before_);
+    }
+
+  private:
+    cpu_set_t before_;
+    bool saved_;
+};
+
+}  // namespace
+
+char *csp_load(csp_processor **processor, const void *model, size_t model_bytes) {
+    *processor = nullptr;
+    return guarded([&] {
+        auto *loaded = new csp_processor;
+        const Status status = loaded->library.LoadFromSerializedProto(
+            std::string_view(static_cast<const char *>(model), model_bytes));
+        if (status.ok()) {
+            *processor = loaded;
+        } else {
+            delete loaded;
+        }
+        return status;
+    });
+}
+
+void csp_close(csp_processor *processor) { delete processor; }
+
+char *csp_encode(const csp_processor *processor, int32_t **ids, size_t *id_count, const char *text,
+                 size_t text_bytes) {
+    *ids = nullptr;
+    *id_count = 0;
+    return guarded([&] {
+        std::vector<int> found;
+        const Status status =
+            processor->library.Encode(std::string_view(text, text_bytes), &found);
+        if (status.ok()) {
+            *ids = static_cast<int32_t *>(copied(found.data(), found.size() * sizeof(int32_t)));
+            *id_count = found.size();
+        }
+        return status;
+    });
+}
+
+char *csp_decode(const csp_processor *processor, char **text, size_t *text_bytes,
+                 const int32_t *ids, size_t id_count) {
+    *text = nullptr;
+    *text_bytes = 0;
+    return guarded([&] {
+        std::string found;
+        const Status status =
+            processor->library.Decode(std::vector<int>(ids, ids + id_count), &found);
+        if (status.ok()) {
+            *text = static_cast<char *>(copied(found.data(), found.size()));
+            *text_bytes = found.size();
+        }
+        return status;
+    });
+}
+
+char *csp_train(uint8_t **model, size_t *model_bytes, const char *options,
+                csp_next_sentence next, void *context, int32_t cpu_count) {
+    *model = nullptr;
+    *model_bytes = 0;
+    return guarded([&] {
+        std::unordered_map<std::string, std::string> named;
+        std::istringstream lines(options);
+        for (std::string line; std::getline(lines, line);) {
+            const size_t equals = line.find('=');
+            if (equals != std::string::npos) named[line.substr(0, equals)] = line.substr(equals + 1);
+        }
+        const Processors processors(cpu_count);
+        // Only sampling of sentences draws random numbers: a fixed seed makes it repeatable.
+        sentencepiece::SetRandomGeneratorSeed(0);
+        Sentences sentences(next, context);
+        std::string serialized;
+        const Status status =
+            sentencepiece::SentencePieceTrainer::Train(named, &sentences, &serialized);
+        if (status.ok()) {
+            *model = static_cast<uint8_t *>(copied(serialized.data(), serialized.size()));
+            *model_bytes = serialized.size();
+        }
+        return status;
+    });
+}
+
+void csp_free(void *memory) { free(memory); }

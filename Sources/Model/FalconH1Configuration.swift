@@ -1,3 +1,10 @@
+import FalconSystem
+
+/// The model families that recipes can name.
+public enum Architecture: String, Codable, CaseIterable, Sendable {
+    case falconH1 = "falcon-h1"
+}
+
 /// Which mixers a block has; only `parallel` is Falcon-H1, the others are for ablations.
 public enum Mixers: String, Codable, CaseIterable, Sendable {
     case parallel, attention, ssm
@@ -14,7 +21,8 @@ public enum InitializationScheme: String, Codable, CaseIterable, Sendable {
 /// The sizes and fixed multipliers of a Falcon-H1 model, under Hugging Face's names.
 ///
 /// - SeeAlso: arXiv 2507.22448; the `config.json` of `FalconH1ForCausalLM`.
-public struct FalconH1Configuration: Codable, Equatable, Sendable {
+public struct FalconH1Configuration: RecipeSection, Codable, Equatable {
+    public var architecture: Architecture
     public var vocabSize: Int
     public var hiddenSize: Int
     public var numHiddenLayers: Int
@@ -57,6 +65,7 @@ public struct FalconH1Configuration: Codable, Equatable, Sendable {
 
     /// The key of each field in recipes and `config.json`.
     public enum CodingKeys: String, CodingKey, CaseIterable {
+        case architecture
         case vocabSize = "vocab_size"
         case hiddenSize = "hidden_size"
         case numHiddenLayers = "num_hidden_layers"
@@ -103,11 +112,11 @@ public struct FalconH1Configuration: Codable, Equatable, Sendable {
     /// Whether blocks have the state-space mixer.
     public var hasSSM: Bool { mixers != .attention }
 
-    /// What is impossible about the sizes, as (key, message) pairs; empty when all is well.
-    public var problems: [(key: String, message: String)] {
-        var found: [(key: String, message: String)] = []
+    /// What is impossible about the sizes; empty when all is well.
+    public func problems() -> [RecipeProblem] {
+        var found: [RecipeProblem] = []
         func require(_ condition: Bool, _ key: CodingKeys, _ message: String) {
-            if !condition { found.append((key.rawValue, message)) }
+            if !condition { found.append(RecipeProblem(key: key.rawValue, message)) }
         }
         let sizes: [(CodingKeys, Int)] = [
             (.vocabSize, vocabSize), (.hiddenSize, hiddenSize), (.numHiddenLayers, numHiddenLayers),

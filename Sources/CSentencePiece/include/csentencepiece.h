@@ -1,1 +1,41 @@
-#pragma once
+// A C view of libsentencepiece. No C++ exception or status crosses this border: a function that
+// can fail returns NULL when it worked, else a message to free with csp_free.
+#ifndef CSENTENCEPIECE_H
+#define CSENTENCEPIECE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct csp_processor csp_processor;
+
+// Loads a serialized model. The processor is read-only afterwards: any thread may encode or decode.
+char *csp_load(csp_processor **processor, const void *model, size_t model_bytes);
+void csp_close(csp_processor *processor);
+
+// UTF-8 text [text_bytes] -> ids [id_count], to free with csp_free.
+char *csp_encode(const csp_processor *processor, int32_t **ids, size_t *id_count, const char *text,
+                 size_t text_bytes);
+// ids [id_count] -> UTF-8 text [text_bytes], to free with csp_free.
+char *csp_decode(const csp_processor *processor, char **text, size_t *text_bytes,
+                 const int32_t *ids, size_t id_count);
+
+// Gives the next training sentence: returns 1 and sets bytes and count, which stay valid until the
+// next call; 0 at the end; -1 to stop the training with an error.
+typedef int (*csp_next_sentence)(void *context, const char **bytes, size_t *count);
+
+// Trains a model with the trainer's options, one "name=value" a line. At most cpu_count processors
+// are used, however many threads the options ask for; the caller's own affinity is restored.
+char *csp_train(uint8_t **model, size_t *model_bytes, const char *options,
+                csp_next_sentence next, void *context, int32_t cpu_count);
+
+void csp_free(void *memory);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

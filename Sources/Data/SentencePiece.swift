@@ -1,0 +1,173 @@
+import CSentencePiece
+import FalconSystem
+
+// The only file that calls libsentencepiece (through the C shim CSentencePiece).
+
+/// Turns text into token ids and back with a SentencePiece model.
+///
+/// Any number of threads may encode and decode with one tokenizer at the same time.
+@safe public final class SentencePieceTokenizer: @unchecked Sendable {
+    // - Invariant: the processor is read-only after init; the library's encode and decode are const.
+    private let processor: OpaquePointer
+    /// The file that the model came from, for messages.
+    public let path: String
+    /// The bytes of the model, as checkpoints and exports store them.
+    public let modelBytes: [UInt8]
+    /// The SHA-256 of the model's bytes, in hexadecimal: what shards and checkpoints compare.
+    public let digest: String
+    /// The pieces and settings of the model.
+    public let model: SentencePieceModel
+
+    /// Loads a model from a file.
+    ///
+    /// - Parameter path: a `tokenizer.model`.
+    /// - Throws: `FileError` if it cannot be read, `DataError.invalidTokenizer` if it is no model.
+    public convenience init(path: String) throws {
+        try self.init(modelBytes: try InputFile.contents(of: path), path: path)
+    }
+
+    /// Loads a model from memory.
+    ///
+    /// - Parameters:
+    ///   - modelBytes: the bytes of a `tokenizer.model`.
+    ///   - path: where they came from, for messages.
+    /// - Throws: `DataError.invalidTokenizer` if they are no model.
+    public init(modelBytes: [UInt8], path: String = "tokenizer.model") throws(DataError) {
+        do {
+            model = try SentencePieceModel(serialized: modelBytes)
+        } catch {
+            throw .invalidTokenizer(path: path, reason: error.reason)
+        }
+        var loaded: OpaquePointer?
+        let failure = unsafe modelBytes.withUnsafeBytes { bytes in
+            unsafe csp_load(&loaded, bytes.baseAddress, bytes.count)
+        }
+        if let reason = unsafe takeMessage(failure) {
+            throw .invalidTokenizer(path: path, reason: reason)
+        }
+        guard let loaded = unsafe loaded else {
+            throw .invalidTokenizer(path: path, reason: "out of memory")
+        }
+        unsafe processor = loaded
+        self.path = path
+        self.modelBytes = modelBytes
+        digest = SHA256.hex(of: modelBytes)
+    }
+
+    deinit { unsafe csp_close(processor) }
+
+    /// Cuts a text into tokens; no beginning or end token is added.
+    ///
+    /// Control pieces spelled out in the text ("</s>") are ordinary text.
+    ///
+    /// - Parameter text: any text, up to `DocumentReader.documentLimitBytes`.
+    /// - Returns: ids from 0 to `vocabularyCount - 1`.
+    /// - Throws: `DataError.tokenizerFailed` with the library's own reason.
+    public func encode(_ text: String) throws(DataError) -> [Int32] {
+        var text = text
+        var ids: UnsafeMutablePointer<Int32>?
+        var count = 0
+        let failure = text.withUTF8 { bytes in
+            unsafe bytes.withMemoryRebound(to: CChar.self) { characters in
+                unsafe csp_encode(processor, &ids, &count, characters.baseAddress, characters.count)
+            }
+        }
+        if let reason = unsafe takeMessage(failure) {
+            throw .tokenizerFailed(action: "encode a text", reason: reason)
+        }
+        defer { unsafe csp_free(ids) }
+        return unsafe Array(UnsafeBufferPointer(start: ids, count: count))
+    }
+
+    /// Joins tokens to a text; control pieces give nothing.
+    ///
+    /// - Parameter ids: ids from 0 to `vocabularyCount - 1`.
+    /// - Returns: the text; byte pieces that are not UTF-8 together give U+FFFD.
+    /// - Throws: `DataError.tokenOutOfRange` for an id outside the vocabulary.
+    public func decode(_ ids: [Int32]) throws(DataError) -> String {
+        for id in ids where id < 0 || id >= vocabularyCount {
+            throw .tokenOutOfRange(id: id, vocabularyCount: vocabularyCount)
+        }
+        var bytes: UnsafeMutablePointer<CChar>?
+        var count = 0
+        let failure = unsafe ids.withUnsafeBufferPointer { buffer in
+            unsafe csp_decode(processor, &bytes, &count, buffer.baseAddress, buffer.count)
+        }
+        if let reason = unsafe takeMessage(failure) {
+            throw .tokenizerFailed(action: "decode tokens", reason: reason)
+        }
+        defer { unsafe csp_free(bytes) }
+        return unsafe String(
+            decoding: UnsafeRawBufferPointer(start: bytes, count: count), as: UTF8.self)
+    }
+}
+
+/// Takes over a message of the shim; nil means that the call worked.
+private func takeMessage(_ message: UnsafeMutablePointer<CChar>?) -> String? {
+    guard let message = unsafe message else { return nil }
+    defer { unsafe csp_free(message) }
+    return unsafe String(cString: message)
+}
+
+/// Runs the library's trainer.
+///
+/// - Parameters:
+///   - options: the trainer's own option names and values.
+///   - threadCount: the most processors used.
+///   - next: gives the next sentence; nil ends; an error stops the training.
+/// - Returns: the serialized model.
+/// - Throws: what `next` threw, else `DataError.trainingFailed` with the library's reason.
+func trainSentencePiece(
+    options: [(name: String, value: String)], threadCount: Int,
+    next: @escaping () throws -> ArraySlice<UInt8>?
+) throws -> [UInt8] {
+    let sentences = TrainingSentences(next)
+    let lines = options.map { "\($0.name)=\($0.value)\n" }.joined()
+    var model: UnsafeMutablePointer<UInt8>?
+    var count = 0
+    let failure = unsafe csp_train(
+        &model, &count, lines,
+        { context, bytes, count in
+            guard let context = unsafe context else { return -1 }
+            return unsafe Unmanaged<TrainingSentences>.fromOpaque(context).takeUnretainedValue()
+                .give(bytes, count)
+        },
+        Unmanaged.passUnretained(sentences).toOpaque(), Int32(threadCount))
+    let reason = unsafe takeMessage(failure)
+    if let error = sentences.failure { throw error }
+    if let reason { throw DataError.trainingFailed(reason: reason) }
+    defer { unsafe csp_free(model) }
+    return unsafe Array(UnsafeBufferPointer(start: model, count: count))
+}
+
+/// What the trainer's callback needs: the source, and the bytes of the sentence it looks at.
+@safe private final class TrainingSentences {
+    private let next: () throws -> ArraySlice<UInt8>?
+    private var buffer = UnsafeMutableBufferPointer<CChar>.allocate(capacity: 1 << 13)
+    private(set) var failure: (any Error)?
+
+    init(_ next: @escaping () throws -> ArraySlice<UInt8>?) { self.next = next }
+
+    deinit { unsafe buffer.deallocate() }
+
+    func give(
+        _ bytes: UnsafeMutablePointer<UnsafePointer<CChar>?>?, _ count: UnsafeMutablePointer<Int>?
+    ) -> Int32 {
+        do {
+            guard let sentence = try next() else { return 0 }
+            if unsafe sentence.count > buffer.count {
+                unsafe buffer.deallocate()
+                unsafe buffer = .allocate(capacity: sentence.count)
+            }
+            for (index, byte) in sentence.enumerated() {
+                unsafe buffer[index] = CChar(bitPattern: byte)
+            }
+            unsafe bytes?.pointee = UnsafePointer(buffer.baseAddress)
+            unsafe count?.pointee = sentence.count
+            return 1
+        } catch {
+            failure = error
+            return -1
+        }
+    }
+}

@@ -1,0 +1,202 @@
+/// What a serialized SentencePiece model says: its pieces and the settings that encoding follows.
+///
+/// - SeeAlso: `sentencepiece_model.proto` of google/sentencepiece, whose field numbers stand below.
+public struct SentencePieceModel: Sendable, Equatable {
+    /// What a piece stands for; the numbers are those of the model file, and of GGUF.
+    public enum PieceKind: Int, Sendable {
+        case normal = 1
+        case unknown = 2
+        case control = 3
+        case userDefined = 4
+        case unused = 5
+        case byte = 6
+    }
+
+    /// One entry of the vocabulary.
+    public struct Piece: Sendable, Equatable {
+        /// The text, with "▁" (U+2581) for a space.
+        public let text: String
+        /// The score: for BPE, a higher one merges earlier.
+        public let score: Float
+        /// What the piece stands for.
+        public let kind: PieceKind
+    }
+
+    /// How a text is cut into pieces.
+    public enum Algorithm: Int, Sendable {
+        case unigram = 1
+        case bpe = 2
+        case word = 3
+        case char = 4
+    }
+
+    /// The vocabulary in the order of ids.
+    public private(set) var pieces: [Piece] = []
+    /// How a text is cut into pieces.
+    public private(set) var algorithm = Algorithm.unigram
+    /// Whether characters outside the vocabulary become byte pieces.
+    public private(set) var hasByteFallback = false
+    /// Whether a space is put before every text.
+    public private(set) var addsDummyPrefix = true
+    /// Whether leading, trailing and repeated spaces are dropped.
+    public private(set) var removesExtraWhitespaces = true
+    /// The name of the normalization, for instance "identity" or "nmt_nfkc".
+    public private(set) var normalizationName = ""
+    /// The text that an unknown piece decodes to.
+    public private(set) var unknownSurface = " \u{2047} "
+    private var bosPiece = "<s>"
+    private var eosPiece = "</s>"
+    private var padPiece = "<pad>"
+
+    /// The id of the unknown piece.
+    public private(set) var unkID: Int32?
+    /// The id of the piece that may start a document.
+    public private(set) var bosID: Int32?
+    /// The id of the piece that ends a document.
+    public private(set) var eosID: Int32?
+    /// The id of the padding piece.
+    public private(set) var padID: Int32?
+
+    /// Why bytes are not a model.
+    struct Malformed: Error {
+        let reason: String
+    }
+
+    /// - Parameter serialized: the bytes of a `tokenizer.model`.
+    init(serialized: [UInt8]) throws(Malformed) {
+        var fields = ProtobufFields(serialized[...])
+        while let field = try fields.next() {
+            switch (field.number, field.value) {
+            case (1, .bytes(let bytes)): pieces.append(try Self.piece(bytes))
+            case (2, .bytes(let bytes)): try readTrainerSettings(bytes)
+            case (3, .bytes(let bytes)): try readNormalizerSettings(bytes)
+            default: break
+            }
+        }
+        if pieces.isEmpty { throw Malformed(reason: "it has no pieces") }
+        for (id, piece) in pieces.enumerated() {
+            switch piece.kind {
+            case .unknown: unkID = Int32(id)
+            case .control where piece.text == bosPiece: bosID = Int32(id)
+            case .control where piece.text == eosPiece: eosID = Int32(id)
+            case .control where piece.text == padPiece: padID = Int32(id)
+            default: break
+            }
+        }
+    }
+
+    private static func piece(_ bytes: ArraySlice<UInt8>) throws(Malformed) -> Piece {
+        var text = ""
+        var score: Float = 0
+        var kind = PieceKind.normal
+        var fields = ProtobufFields(bytes)
+        while let field = try fields.next() {
+            switch (field.number, field.value) {
+            case (1, .bytes(let value)): text = try string(value)
+            case (2, .fixed32(let bits)): score = Float(bitPattern: bits)
+            case (3, .integer(let value)):
+                guard let known = PieceKind(rawValue: Int(truncatingIfNeeded: value)) else {
+                    throw Malformed(reason: "piece \"\(text)\" is of the unknown kind \(value)")
+                }
+                kind = known
+            default: break
+            }
+        }
+        return Piece(text: text, score: score, kind: kind)
+    }
+
+    private mutating func readTrainerSettings(_ bytes: ArraySlice<UInt8>) throws(Malformed) {
+        var fields = ProtobufFields(bytes)
+        while let field = try fields.next() {
+            switch (field.number, field.value) {
+            case (3, .integer(let value)):
+                guard let known = Algorithm(rawValue: Int(truncatingIfNeeded: value)) else {
+                    throw Malformed(reason: "its algorithm has the unknown number \(value)")
+                }
+                algorithm = known
+            case (35, .integer(let value)): hasByteFallback = value != 0
+            case (44, .bytes(let value)): unknownSurface = try Self.string(value)
+            case (46, .bytes(let value)): bosPiece = try Self.string(value)
+            case (47, .bytes(let value)): eosPiece = try Self.string(value)
+            case (48, .bytes(let value)): padPiece = try Self.string(value)
+            default: break
+            }
+        }
+    }
+
+    private mutating func readNormalizerSettings(_ bytes: ArraySlice<UInt8>) throws(Malformed) {
+        var fields = ProtobufFields(bytes)
+        while let field = try fields.next() {
+            switch (field.number, field.value) {
+            case (1, .bytes(let value)): normalizationName = try Self.string(value)
+            case (3, .integer(let value)): addsDummyPrefix = value != 0
+            case (4, .integer(let value)): removesExtraWhitespaces = value != 0
+            default: break
+            }
+        }
+    }
+
+    private static func string(_ bytes: ArraySlice<UInt8>) throws(Malformed) -> String {
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw Malformed(reason: "a text in it is not UTF-8")
+        }
+        return text
+    }
+}
+
+/// Walks over the fields of a protocol buffer message.
+///
+/// - SeeAlso: protobuf.dev, "Encoding".
+private struct ProtobufFields {
+    enum Value {
+        case integer(UInt64)
+        case fixed64(UInt64)
+        case fixed32(UInt32)
+        case bytes(ArraySlice<UInt8>)
+    }
+
+    private var rest: ArraySlice<UInt8>
+
+    init(_ message: ArraySlice<UInt8>) { rest = message }
+
+    mutating func next() throws(SentencePieceModel.Malformed) -> (number: Int, value: Value)? {
+        if rest.isEmpty { return nil }
+        let key = try varint()
+        let number = Int(truncatingIfNeeded: key >> 3)
+        switch key & 7 {
+        case 0: return (number, .integer(try varint()))
+        case 1: return (number, .fixed64(littleEndian(try take(8))))
+        case 2:
+            let count = try varint()
+            guard count <= UInt64(rest.count) else { throw Self.cutShort }
+            return (number, .bytes(try take(Int(count))))
+        case 5: return (number, .fixed32(UInt32(littleEndian(try take(4)))))
+        default: throw .init(reason: "it is no protocol buffer")
+        }
+    }
+
+    private static let cutShort = SentencePieceModel.Malformed(
+        reason: "it is cut short or no protocol buffer")
+
+    private mutating func varint() throws(SentencePieceModel.Malformed) -> UInt64 {
+        var value: UInt64 = 0
+        for shift in stride(from: UInt64(0), to: 64, by: 7) {
+            guard let byte = rest.popFirst() else { throw Self.cutShort }
+            value |= UInt64(byte & 0x7F) << shift
+            if byte & 0x80 == 0 { return value }
+        }
+        throw .init(reason: "it is no protocol buffer")
+    }
+
+    private mutating func take(
+        _ count: Int
+    ) throws(SentencePieceModel.Malformed) -> ArraySlice<UInt8> {
+        guard count <= rest.count else { throw Self.cutShort }
+        defer { rest = rest.dropFirst(count) }
+        return rest.prefix(count)
+    }
+
+    private func littleEndian(_ bytes: ArraySlice<UInt8>) -> UInt64 {
+        bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+    }
+}

@@ -1,0 +1,155 @@
+import FalconData
+import FalconSystem
+import Testing
+
+@Suite struct DocumentReaderTests {
+    private func texts(_ reader: DocumentReader) throws -> [String] {
+        var texts: [String] = []
+        while let document = try reader.next() { texts.append(document.text) }
+        return texts
+    }
+
+    private func gzip(_ path: String) throws { _ = try output(of: "gzip", ["-nf", path]) }
+    private func zstd(_ path: String) throws { _ = try output(of: "zstd", ["-q", "--rm", path]) }
+
+    @Test func aTextFileIsOneDocumentByteForByte() throws {
+        let folder = try TemporaryFolder()
+        for (number, text) in oddTexts.enumerated() where !text.isEmpty {
+            let path = try folder.write("\(number).txt", text)
+            let wanted = text.hasPrefix("\u{FEFF}") ? "bom" : text
+            #expect(try texts(DocumentReader(paths: [path])) == [wanted])
+        }
+    }
+
+    @Test func jsonlSplitsAtNewlineBytesOnly() throws {
+        let folder = try TemporaryFolder()
+        // U+2028 and U+0085 end lines for some readers; CRLF and blank lines are common.
+        let path = try folder.write(
+            "a.jsonl",
+            "{\"text\": \"one\u{2028}\u{85}two\"}\r\n\n  \n{\"id\": 3, \"text\": \"\\u00e9\\n\\ud83d\\ude00\"}")
+        #expect(try texts(DocumentReader(paths: [path])) == ["one\u{2028}\u{85}two", "é\n😀"])
+    }
+
+    @Test func theFieldOfJsonlCanBeChosen() throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write("a.jsonl", "{\"text\": 1, \"body\": \"yes\"}\n")
+        #expect(try texts(DocumentReader(paths: [path], field: "body")) == ["yes"])
+    }
+
+    @Test func foldersAreReadInOrderOfNamesAndUnknownEndingsAreCounted() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("in/b.txt", "b")
+        try folder.write("in/a/z.md", "az")
+        try folder.write("in/B.txt", "B")
+        try folder.write("in/c.jsonl", "{\"text\":\"c\"}")
+        try folder.write("in/.hidden.txt", "no")
+        try folder.write("in/meta.csv", "no")
+        let reader = try DocumentReader(paths: [folder.file("in")])
+        #expect(reader.ignoredFileCount == 1)
+        #expect(reader.byteCount == 16)
+        #expect(try texts(reader) == ["B", "az", "b", "c"])
+        #expect(reader.bytesRead == 16)
+    }
+
+    @Test func patternsAreExpandedInOrder() throws {
+        let folder = try TemporaryFolder()
+        for name in ["2.txt", "10.txt", "1.txt"] { try folder.write(name, name) }
+        let reader = try DocumentReader(paths: [folder.file("*.txt")])
+        #expect(try texts(reader) == ["1.txt", "10.txt", "2.txt"])
+    }
+
+    @Test(arguments: [1, 1000, 30_000])
+    func compressedFilesWithSeveralMembersAreReadWhole(lines: Int) throws {
+        let folder = try TemporaryFolder()
+        let parts = (0..<3).map { part in
+            (0..<lines).map { "{\"text\":\"part \(part) line \($0)\"}\n" }.joined()
+        }
+        var gz: [UInt8] = []
+        var zst: [UInt8] = []
+        for (number, part) in parts.enumerated() {
+            let path = try folder.write("p\(number).jsonl", part)
+            gz += try output(of: "gzip", ["-nc", path])
+            zst += try output(of: "zstd", ["-qc", path])
+        }
+        let wanted = 3 * lines
+        for path in [try folder.write("all.jsonl.gz", gz), try folder.write("all.jsonl.zst", zst)] {
+            let reader = try DocumentReader(paths: [path])
+            var count = 0
+            var last = ""
+            while let raw = try reader.nextRaw() {
+                count += 1
+                if count == wanted { last = try raw.text() }
+            }
+            #expect(count == wanted)
+            #expect(last == "part 2 line \(lines - 1)")
+        }
+    }
+
+    @Test(arguments: ["gz", "zst"])
+    func aCutCompressedFileIsAnError(ending: String) throws {
+        let folder = try TemporaryFolder()
+        let text = (0..<5000).map { "line \($0 &* 2_654_435_761 % 1_000_003)\n" }.joined()
+        let path = try folder.write("a.txt", text)
+        ending == "gz" ? try gzip(path) : try zstd(path)
+        let whole = try InputFile.contents(of: "\(path).\(ending)")
+        let cut = try folder.write("cut.txt.\(ending)", Array(whole.dropLast(whole.count / 3)))
+        let reader = try DocumentReader(paths: [cut])
+        #expect(throws: DataError.damagedCompression(path: cut, reason: "cut short")) {
+            try reader.next()
+        }
+    }
+
+    @Test func badDocumentsAreNamedWithFileAndLineAndReadingGoesOn() throws {
+        let folder = try TemporaryFolder()
+        let lines: [[UInt8]] = [
+            Array("{\"text\":\"good\"}\n".utf8), Array("{\"text\":\n".utf8),
+            Array("{\"text\":\"".utf8) + [0x61, 0xFF] + Array("\"}\n".utf8),
+            Array("{\"body\":\"x\",\"id\":1}\n".utf8), Array("{\"text\":17}\n".utf8),
+            Array("[1]\n".utf8), Array("{\"text\":\"last\"}".utf8),
+        ]
+        let path = try folder.write("a.jsonl", Array(lines.joined()))
+        let reader = try DocumentReader(paths: [path])
+        #expect(try reader.next()?.text == "good")
+        for (line, part) in [
+            (2, "not a JSON object"), (3, "byte 0xff at offset 10 of the line"),
+            (4, "no field \"text\" (there is: body, id)"), (5, "field \"text\" is not a string"),
+            (6, "not a JSON object"),
+        ] {
+            let error = #expect(throws: DataError.self) { try reader.next() }
+            let message = error?.description ?? ""
+            #expect(message.contains("\(path), line \(line): ") && message.contains(part))
+            #expect(error?.exitStatus == .badData)
+        }
+        #expect(try reader.next()?.text == "last")
+        #expect(try reader.next() == nil)
+    }
+
+    @Test func aBadByteOfATextFileIsNamedWithItsLine() throws {
+        let folder = try TemporaryFolder()
+        // A surrogate spelled in UTF-8 (CESU), after valid characters of 2, 3 and 4 bytes.
+        let path = try folder.write("a.txt", Array("é\n日\n😀".utf8) + [0xED, 0xA0, 0x80])
+        let reader = try DocumentReader(paths: [path])
+        let error = #expect(throws: DataError.self) { try reader.next() }
+        #expect(error?.description.contains("line 3: not UTF-8: byte 0xed at offset 11") == true)
+    }
+
+    @Test func missingAndEmptyInputsAreErrors() throws {
+        let folder = try TemporaryFolder()
+        let missing = folder.file("nothing*.txt")
+        #expect(throws: FileError.missing(path: missing)) { try DocumentReader(paths: [missing]) }
+        let empty = try folder.write("empty.txt", "")
+        #expect(throws: DataError.emptyInput(path: empty)) {
+            try DocumentReader(paths: [empty]).next()
+        }
+        let blank = try folder.write("blank.jsonl", "\n \n")
+        #expect(throws: DataError.emptyInput(path: blank)) {
+            try DocumentReader(paths: [blank]).next()
+        }
+        try folder.write("only/data.bin", "x")
+        #expect(throws: DataError.noReadableFiles(path: folder.file("only"))) {
+            try DocumentReader(paths: [folder.file("only")])
+        }
+        let named = try folder.write("plain.txt.gz", "plain")
+        #expect(throws: DataError.self) { try DocumentReader(paths: [named]).next() }
+    }
+}
