@@ -1,79 +1,5 @@
 import FalconCheckpoint
-
-/// The pieces and settings of a SentencePiece model, as far as other tokenizers need them.
-public struct TokenizerPieces: Equatable, Sendable {
-    /// What a piece stands for.
-    public enum Kind: Sendable {
-        case normal, unknown, control, userDefined, unused, byte
-    }
-
-    /// One entry of the vocabulary; its id is its place.
-    public struct Piece: Equatable, Sendable {
-        /// The text, with U+2581 for a space.
-        public var text: String
-        /// For BPE: pieces of higher scores are merged earlier.
-        public var score: Float
-        /// What the piece stands for.
-        public var kind: Kind
-
-        /// A piece.
-        ///
-        /// - Parameters:
-        ///   - text: the text, with U+2581 for a space.
-        ///   - score: for BPE, pieces of higher scores are merged earlier.
-        ///   - kind: what the piece stands for.
-        public init(text: String, score: Float, kind: Kind) {
-            self.text = text
-            self.score = score
-            self.kind = kind
-        }
-    }
-
-    /// The vocabulary in the order of ids.
-    public var pieces: [Piece]
-    /// Whether texts are cut by merging pairs (BPE), not by the best path (Unigram).
-    public var isBPE: Bool
-    /// Whether a space is put before every text.
-    public var addsDummyPrefix: Bool
-    /// Whether leading, trailing and repeated spaces are dropped.
-    public var removesExtraWhitespaces: Bool
-    /// The name of the normalization; "identity" for none.
-    public var normalizationName: String
-    /// The ids of beginning, end, unknown and padding, where the model has them.
-    public var bosID, eosID, unkID, padID: Int?
-
-    /// The pieces and settings of a model.
-    ///
-    /// - Parameters:
-    ///   - pieces: the vocabulary in the order of ids.
-    ///   - isBPE: whether texts are cut by merging pairs.
-    ///   - addsDummyPrefix: whether a space is put before every text.
-    ///   - removesExtraWhitespaces: whether leading, trailing and repeated spaces are dropped.
-    ///   - normalizationName: the name of the normalization.
-    ///   - bosID: the piece that may start a document.
-    ///   - eosID: the piece that ends a document.
-    ///   - unkID: the piece for what the vocabulary lacks.
-    ///   - padID: the piece that fills short rows.
-    public init(
-        pieces: [Piece], isBPE: Bool, addsDummyPrefix: Bool, removesExtraWhitespaces: Bool,
-        normalizationName: String, bosID: Int?, eosID: Int?, unkID: Int?, padID: Int?
-    ) {
-        self.pieces = pieces
-        self.isBPE = isBPE
-        self.addsDummyPrefix = addsDummyPrefix
-        self.removesExtraWhitespaces = removesExtraWhitespaces
-        self.normalizationName = normalizationName
-        self.bosID = bosID
-        self.eosID = eosID
-        self.unkID = unkID
-        self.padID = padID
-    }
-
-    /// The text of a piece by its id; nil for a nil id.
-    func text(of id: Int?) -> String? {
-        id.flatMap { pieces.indices.contains($0) ? pieces[$0].text : nil }
-    }
-}
+import FalconData
 
 /// The tokenizer files of a Hugging Face folder, made from a SentencePiece model.
 ///
@@ -91,7 +17,7 @@ public enum HuggingFaceTokenizer {
     /// - Returns: the text of the file.
     /// - Throws: `InterchangeError.tokenizer` for models whose ids the format cannot reproduce.
     public static func tokenizerJSON(
-        _ tokenizer: TokenizerPieces
+        _ tokenizer: SentencePieceModel
     ) throws(InterchangeError) -> String {
         try requireRepresentable(tokenizer)
         var normalizers: [JSONValue] = [replacement(of: " ", by: blank)]
@@ -124,7 +50,7 @@ public enum HuggingFaceTokenizer {
     ///   - maximumLength: the longest text in tokens that the language model takes.
     /// - Returns: the text of the file.
     public static func configurationJSON(
-        _ tokenizer: TokenizerPieces, maximumLength: Int
+        _ tokenizer: SentencePieceModel, maximumLength: Int
     ) -> String {
         var object: JSONObject = [
             "tokenizer_class": .string("PreTrainedTokenizerFast"),
@@ -137,7 +63,7 @@ public enum HuggingFaceTokenizer {
             ("unk_token", tokenizer.unkID), ("pad_token", tokenizer.padID),
         ]
         for (key, id) in special {
-            if let text = tokenizer.text(of: id) { object[key] = .string(text) }
+            if let text = text(of: id, in: tokenizer) { object[key] = .string(text) }
         }
         return JSONValue.object(object).serialized(indentation: 2) + "\n"
     }
@@ -146,13 +72,13 @@ public enum HuggingFaceTokenizer {
     private static let blank = "\u{2581}"
 
     private static func requireRepresentable(
-        _ tokenizer: TokenizerPieces
+        _ tokenizer: SentencePieceModel
     ) throws(InterchangeError) {
         let advice = "train a tokenizer with `falcon tokenizer train --model-type bpe`"
-        guard tokenizer.isBPE else {
+        guard tokenizer.algorithm == .bpe else {
             throw .tokenizer(
-                reason: "a Unigram tokenizer cannot be written as tokenizer.json: "
-                    + "its ids would differ for runs of repeated characters",
+                reason: "a tokenizer of type \(tokenizer.algorithm) cannot be written as "
+                    + "tokenizer.json: its ids would differ, for Unigram in runs of repeated characters",
                 advice: advice)
         }
         guard tokenizer.normalizationName == "identity" || tokenizer.normalizationName.isEmpty else {
@@ -168,6 +94,10 @@ public enum HuggingFaceTokenizer {
         }
     }
 
+    private static func text(of id: Int32?, in tokenizer: SentencePieceModel) -> String? {
+        id.map { tokenizer.pieces[Int($0)].text }
+    }
+
     private static func typed(_ type: String, _ fields: JSONObject = [:]) -> JSONValue {
         var object: JSONObject = ["type": .string(type)]
         for (key, value) in fields.members { object[key] = value }
@@ -180,7 +110,7 @@ public enum HuggingFaceTokenizer {
             ["pattern": .object(["String": .string(pattern)]), "content": .string(content)])
     }
 
-    private static func addedTokens(_ tokenizer: TokenizerPieces) -> [JSONValue] {
+    private static func addedTokens(_ tokenizer: SentencePieceModel) -> [JSONValue] {
         tokenizer.pieces.enumerated().compactMap { id, piece in
             guard [.unknown, .control, .userDefined].contains(piece.kind) else { return nil }
             return .object([
@@ -195,14 +125,14 @@ public enum HuggingFaceTokenizer {
         }
     }
 
-    private static func model(_ tokenizer: TokenizerPieces) -> JSONValue {
+    private static func model(_ tokenizer: SentencePieceModel) -> JSONValue {
         var vocabulary = JSONObject()
         for (id, piece) in tokenizer.pieces.enumerated() { vocabulary[piece.text] = .integer(id) }
         return typed(
             "BPE",
             [
                 "dropout": .null,
-                "unk_token": tokenizer.text(of: tokenizer.unkID).map { .string($0) } ?? .null,
+                "unk_token": text(of: tokenizer.unkID, in: tokenizer).map { .string($0) } ?? .null,
                 "continuing_subword_prefix": .null,
                 "end_of_word_suffix": .null,
                 "fuse_unk": .bool(true),
@@ -226,7 +156,7 @@ public enum HuggingFaceTokenizer {
     ///
     /// - Parameter tokenizer: a BPE model.
     /// - Returns: ids of the left and right parts.
-    static func merges(_ tokenizer: TokenizerPieces) -> [(left: Int, right: Int)] {
+    static func merges(_ tokenizer: SentencePieceModel) -> [(left: Int, right: Int)] {
         // Bytes, not strings: Swift's strings are equal when they merely look the same.
         var ids: [[UInt8]: Int] = [:]
         for (id, piece) in tokenizer.pieces.enumerated() { ids[Array(piece.text.utf8)] = id }
