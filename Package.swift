@@ -144,8 +144,9 @@ let package = Package(
             name: "EvalTests", dependencies: ["FalconEval", "FalconModel", "FalconData"],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "InterchangeTests",
-            dependencies: ["FalconInterchange", "FalconModel", "FalconData"],
+            name: "InterchangeTests", dependencies: [
+                "FalconInterchange", "FalconModel", "FalconData", "FalconCheckpoint", "FalconSystem",
+            ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "CommandLineTests", dependencies: ["falcon-cli"],
