@@ -1,1 +1,97 @@
-// The target's first file.
+import FalconSystem
+import FoundationEssentials
+
+/// The names of the files of a checkpoint.
+public enum CheckpointFileName {
+    /// float32 masters under Hugging Face's names.
+    public static let model = SafetensorsReader.singleFileName
+    /// What the update rule remembers.
+    public static let optimizer = "optimizer.safetensors"
+    /// Positions of the loader, the random streams and the schedule.
+    public static let state = "state.json"
+    /// Hugging Face's configuration.
+    public static let configuration = "config.json"
+    /// The recipe with nothing left open.
+    public static let recipe = "recipe.resolved.yaml"
+    /// The SentencePiece model.
+    public static let tokenizer = "tokenizer.model"
+}
+
+/// A checkpoint that was read and found whole.
+public struct Checkpoint: Sendable {
+    /// The folder.
+    public let path: String
+    /// What the checkpoint says about itself.
+    public let manifest: CheckpointManifest
+    /// The parameters.
+    public let weights: SafetensorsReader
+    /// What the update rule remembers; nil for imported weights.
+    public let optimizer: SafetensorsReader?
+
+    /// Opens a checkpoint and verifies all of it.
+    ///
+    /// - Parameter path: the folder.
+    /// - Returns: the checkpoint; its tensors are not yet in memory.
+    /// - Throws: `FileError` if there is no such folder or it has no manifest; `CheckpointError` with
+    ///   every missing or changed file and every tensor that is not in the parameter table.
+    /// - Complexity: reads every byte once, to compare SHA-256.
+    public static func open(_ path: String) throws -> Checkpoint {
+        let manifestPath = path + "/" + CheckpointManifest.fileName
+        let manifest = try CheckpointManifest(
+            bytes: readBytes(ofFile: manifestPath), path: path)
+        var problems: [CheckpointProblem] = []
+        for file in manifest.files {
+            if let problem = try verify(file, in: path) { problems.append(problem) }
+        }
+        let listed = Set(manifest.files.map(\.name))
+        for name in [CheckpointFileName.model, CheckpointFileName.configuration]
+        where !listed.contains(name) {
+            problems.append(.missingFile(name))
+        }
+        let folder = path.split(separator: "/").last.map(String.init) ?? path
+        if let step = CheckpointFolder.step(ofName: folder), step != manifest.step {
+            problems.append(.stepDisagrees(folder: folder, step: manifest.step))
+        }
+        guard problems.isEmpty else { throw CheckpointError(path: path, problems: problems) }
+        let weights = try SafetensorsReader(path: path + "/" + CheckpointFileName.model)
+        try weights.requireExactly(manifest.parameters.map(\.tensor))
+        let optimizer =
+            listed.contains(CheckpointFileName.optimizer)
+            ? try SafetensorsReader(path: path + "/" + CheckpointFileName.optimizer) : nil
+        return Checkpoint(
+            path: path, manifest: manifest, weights: weights, optimizer: optimizer)
+    }
+
+    private static func verify(
+        _ file: WrittenFile, in folder: String
+    ) throws(FileError) -> CheckpointProblem? {
+        let mapped: MappedFile
+        do {
+            mapped = try MappedFile(path: folder + "/" + file.name)
+        } catch .missing {
+            return .missingFile(file.name)
+        }
+        guard mapped.byteCount == file.byteCount else {
+            return .wrongFileSize(file: file.name, got: mapped.byteCount, want: file.byteCount)
+        }
+        let digest = mapped.withBytes { SHA256.hex(of: $0) }
+        return digest == file.sha256 ? nil : .wrongDigest(file: file.name)
+    }
+
+    /// Whether the checkpoint has a file.
+    ///
+    /// - Parameter name: one of `CheckpointFileName`.
+    /// - Returns: true if the manifest lists it.
+    public func contains(_ name: String) -> Bool {
+        manifest.files.contains { $0.name == name }
+    }
+
+    /// The contents of a file of the checkpoint.
+    ///
+    /// - Parameter name: one of `CheckpointFileName`.
+    /// - Returns: its bytes; nil if the checkpoint has no such file.
+    /// - Throws: `FileError` if it cannot be read.
+    public func bytes(of name: String) throws(FileError) -> [UInt8]? {
+        contains(name) ? try readBytes(ofFile: path + "/" + name) : nil
+    }
+}

@@ -30,7 +30,7 @@ public struct Batch: Sendable, Equatable {
     ///   - endOfDocumentID: the token that ends a document; what follows it is not predicted from it.
     ///   - scoredRows: rows from the start that may be scored; nil for all.
     ///   - position: see `position`.
-    init(
+    package init(
         sequences: [[Int32]], endOfDocumentID: Int32, scoredRows: Int? = nil, position: Int
     ) {
         sequenceCount = sequences.count

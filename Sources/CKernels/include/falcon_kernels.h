@@ -1,1 +1,14 @@
-#pragma once
+// All kernels. One header and one .c file a family.
+#ifndef FALCON_KERNELS_H
+#define FALCON_KERNELS_H
+
+#include "fk_common.h"
+#include "fk_elementwise.h"
+#include "fk_matmul.h"
+#include "fk_norm.h"
+#include "fk_optimizer.h"
+#include "fk_pool.h"
+#include "fk_sequence.h"
+#include "fk_tokens.h"
+
+#endif

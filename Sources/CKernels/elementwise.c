@@ -1,0 +1,62 @@
+#include "fk_elementwise.h"
+
+FK_KERNEL void fk_fill(float *restrict y, size_t n, float value) {
+  for (size_t i = 0; i < n; i++) y[i] = value;
+}
+
+FK_KERNEL void fk_copy_rows(float *restrict y, const float *restrict x, size_t rows, size_t columns,
+                            size_t strideY, size_t strideX, float scale) {
+  for (size_t r = 0; r < rows; r++)
+    for (size_t i = 0; i < columns; i++) y[r * strideY + i] = scale * x[r * strideX + i];
+}
+
+FK_KERNEL void fk_add_rows(float *restrict y, const float *restrict x, size_t rows, size_t columns,
+                           size_t strideY, size_t strideX, float scale) {
+  for (size_t r = 0; r < rows; r++)
+    for (size_t i = 0; i < columns; i++) y[r * strideY + i] += scale * x[r * strideX + i];
+}
+
+FK_KERNEL void fk_sum(float *restrict y, const float *restrict a, const float *restrict b,
+                      const float *restrict c, size_t n) {
+  if (c)
+    for (size_t i = 0; i < n; i++) y[i] = a[i] + (b[i] + c[i]);
+  else
+    for (size_t i = 0; i < n; i++) y[i] = a[i] + b[i];
+}
+
+FK_KERNEL void fk_reduce_partials(float *restrict y, const float *restrict partial, size_t pieces,
+                                  size_t n) {
+  for (size_t p = 0; p < pieces; p++)
+    for (size_t i = 0; i < n; i++) y[i] += partial[p * n + i];
+}
+
+FK_KERNEL double fk_sum_of_squares(const float *restrict x, size_t n) {
+  FK_REDUCTION
+  double sum = 0;
+  for (size_t i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
+  return sum;
+}
+
+FK_KERNEL void fk_scale(float *restrict x, size_t n, float scale) {
+  for (size_t i = 0; i < n; i++) x[i] *= scale;
+}
+
+FK_KERNEL void fk_swiglu_forward(float *restrict y, const float *restrict gate, const float *restrict up,
+                                 size_t rows, size_t columns, size_t strideY, size_t strideGate,
+                                 size_t strideUp) {
+  for (size_t r = 0; r < rows; r++)
+    for (size_t i = 0; i < columns; i++)
+      y[r * strideY + i] = up[r * strideUp + i] * fk_silu(gate[r * strideGate + i]);
+}
+
+FK_KERNEL void fk_swiglu_backward(float *restrict dGate, float *restrict dUp, const float *restrict dy,
+                                  const float *restrict gate, const float *restrict up, size_t rows,
+                                  size_t columns, size_t strideDGate, size_t strideDUp, size_t strideDY,
+                                  size_t strideGate, size_t strideUp) {
+  for (size_t r = 0; r < rows; r++)
+    for (size_t i = 0; i < columns; i++) {
+      float g = gate[r * strideGate + i], d = dy[r * strideDY + i], s = fk_sigmoid(g);
+      dUp[r * strideDUp + i] += d * (g * s);
+      dGate[r * strideDGate + i] += d * up[r * strideUp + i] * (s * (1.0f + g * (1.0f - s)));
+    }
+}

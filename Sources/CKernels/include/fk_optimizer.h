@@ -1,0 +1,21 @@
+// Update rules over flat buffers, and counter-based random numbers.
+#ifndef FK_OPTIMIZER_H
+#define FK_OPTIMIZER_H
+
+#include "fk_common.h"
+
+// One AdamW step on n weights (Loshchilov & Hutter, arXiv 1711.05101):
+// g' = clip g; m = beta1 m + (1 - beta1) g'; v = beta2 v + (1 - beta2) g'^2;
+// w -= rate * decay * w; w -= rate * (m / correction1) / (sqrt(v / correction2) + epsilon)
+// correction = 1 - beta^t
+void fk_adamw(float *w, float *m, float *v, const float *g, size_t n, float clip, float rate,
+              float decay, float beta1, float beta2, float epsilon, float correction1,
+              float correction2);
+
+// y [n] = uniform in [0, 1): the numbers first..<first + n of the stream `key`
+void fk_random_uniform(float *y, size_t n, uint64_t key, uint64_t first);
+
+// y [n] = normal(0, 1): the numbers first..<first + n of the stream `key`
+void fk_random_normal(float *y, size_t n, uint64_t key, uint64_t first);
+
+#endif

@@ -1,1 +1,0 @@
-#include "falcon_kernels.h"

@@ -1,0 +1,128 @@
+import FalconSystem
+import FoundationEssentials
+
+/// The checkpoints of a run: `RUN/checkpoints/step-00001000` and so on.
+public struct CheckpointFolder: Sendable {
+    /// The folder's name in a run.
+    public static let folderName = "checkpoints"
+    private static let prefix = "step-"
+    private static let digitCount = 8
+
+    /// The folder that holds the checkpoints; it need not exist yet.
+    public let path: String
+
+    /// The checkpoints of a run.
+    ///
+    /// - Parameter run: the run's folder.
+    public init(run: String) {
+        path = run + "/" + Self.folderName
+    }
+
+    /// The folder of a checkpoint.
+    ///
+    /// - Parameter step: optimizer steps taken, >= 0.
+    /// - Returns: its path, whether it exists or not.
+    public func path(ofStep step: Int) -> String {
+        let digits = String(step)
+        let zeros = String(repeating: "0", count: max(0, Self.digitCount - digits.count))
+        return path + "/" + Self.prefix + zeros + digits
+    }
+
+    /// The step of a checkpoint's name.
+    ///
+    /// - Parameter name: such as "step-00001000".
+    /// - Returns: nil if it is not such a name; unfinished folders are not.
+    static func step(ofName name: String) -> Int? {
+        guard name.hasPrefix(prefix) else { return nil }
+        let digits = name.dropFirst(prefix.count)
+        guard digits.count >= digitCount, digits.allSatisfy({ $0.isASCII && $0.isNumber }) else {
+            return nil
+        }
+        return Int(digits)
+    }
+
+    /// The steps that have a checkpoint, whole or not.
+    ///
+    /// - Returns: ascending; empty if there is no folder yet. What a crash left unfinished does not
+    ///   count.
+    /// - Throws: `FileError` if the folder cannot be read.
+    public func steps() throws(FileError) -> [Int] {
+        guard isFolder(path) else { return [] }
+        return try names(inFolder: path).compactMap(Self.step(ofName:)).sorted()
+    }
+
+    /// Writes the checkpoint of a step.
+    ///
+    /// - Parameters:
+    ///   - contents: everything but the values of the tensors; names the step.
+    ///   - values: supplies the tensors, in the order in which they are asked for.
+    /// - Returns: the manifest.
+    /// - Throws: `FileError`, for instance when the disk is full; what `values` throws. Checkpoints
+    ///   written before are not touched.
+    @discardableResult
+    public func write(
+        _ contents: CheckpointContents, values: CheckpointValues
+    ) throws -> CheckpointManifest {
+        try createFolders(path)
+        return try CheckpointWriter.write(
+            contents, to: path(ofStep: contents.step), values: values)
+    }
+
+    /// The newest checkpoint that is whole.
+    ///
+    /// - Returns: the checkpoint, nil if there is none, and why each newer one cannot be used, newest
+    ///   first: each is worth a warning.
+    /// - Throws: `FileError` if the folder cannot be read.
+    public func newest() throws -> (checkpoint: Checkpoint?, damaged: [any FalconError]) {
+        var damaged: [any FalconError] = []
+        for step in try steps().reversed() {
+            do {
+                return (try Checkpoint.open(path(ofStep: step)), damaged)
+            } catch let error as any FalconError {
+                damaged.append(error)
+            }
+        }
+        return (nil, damaged)
+    }
+
+    /// Removes what a crash left unfinished.
+    ///
+    /// - Returns: the names removed.
+    /// - Throws: `FileError` if the system refuses.
+    @discardableResult
+    public func removeLeftovers() throws(FileError) -> [String] {
+        guard isFolder(path) else { return [] }
+        var removed: [String] = []
+        for name in try names(inFolder: path)
+        where name.hasPrefix(Self.prefix) && name.hasSuffix(AtomicFolder.partialSuffix) {
+            try removeFlatFolder(path + "/" + name)
+            removed.append(name)
+        }
+        return removed
+    }
+
+    /// Removes checkpoints that are no longer wanted.
+    ///
+    /// - Parameters:
+    ///   - keepLast: how many of the newest stay, >= 1.
+    ///   - keepEverySteps: checkpoints at multiples of this stay too; nil for none, else >= 1.
+    /// - Returns: the steps removed, ascending.
+    /// - Throws: `FileError` if the system refuses.
+    @discardableResult
+    public func prune(keepLast: Int, keepEverySteps: Int? = nil) throws(FileError) -> [Int] {
+        precondition(keepLast >= 1, "prune: keepLast is \(keepLast), want at least 1")
+        precondition(
+            keepEverySteps ?? 1 >= 1, "prune: keepEverySteps is \(keepEverySteps ?? 1), want >= 1")
+        var removed: [Int] = []
+        for step in try steps().dropLast(keepLast) {
+            if let keepEverySteps, step.isMultiple(of: keepEverySteps) { continue }
+            // Renamed first: a crash half-way must not leave something that looks like a checkpoint.
+            let leaving = path(ofStep: step) + AtomicFolder.partialSuffix
+            if isFolder(leaving) { try removeFlatFolder(leaving) }
+            try renameFolder(path(ofStep: step), to: leaving)
+            try removeFlatFolder(leaving)
+            removed.append(step)
+        }
+        return removed
+    }
+}

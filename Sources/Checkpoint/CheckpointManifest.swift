@@ -1,0 +1,161 @@
+import FalconSystem
+
+/// A parameter as a checkpoint lists it.
+public struct CheckpointParameter: Equatable, Sendable {
+    /// Hugging Face's name.
+    public let name: String
+    /// Lengths, outermost first.
+    public let shape: [Int]
+    /// The type in `model.safetensors`.
+    public let type: ElementType
+    /// What the parameter is for, in the model's words.
+    public let role: String
+
+    /// A parameter of a checkpoint.
+    ///
+    /// - Parameters:
+    ///   - name: Hugging Face's name.
+    ///   - shape: lengths, outermost first.
+    ///   - type: the type in `model.safetensors`; masters are F32.
+    ///   - role: what the parameter is for, in the model's words.
+    public init(name: String, shape: [Int], type: ElementType = .float32, role: String) {
+        self.name = name
+        self.shape = shape
+        self.type = type
+        self.role = role
+    }
+
+    /// The parameter as a tensor of a file.
+    public var tensor: TensorDescription {
+        TensorDescription(name: name, shape: shape, type: type)
+    }
+}
+
+/// What a checkpoint says about itself: `manifest.json`.
+///
+/// The text ends with a digest of everything before it, so that a changed digit is noticed too.
+public struct CheckpointManifest: Equatable, Sendable {
+    /// The file's name in a checkpoint.
+    public static let fileName = "manifest.json"
+    /// The version of the layout that this program writes and reads.
+    public static let schemaVersion = 1
+
+    /// Optimizer steps taken.
+    public var step: Int
+    /// Tokens consumed by those steps.
+    public var tokens: Int
+    /// SHA-256 of the resolved recipe; empty for imported weights.
+    public var recipeDigest: String
+    /// SHA-256 of the data's index; empty for imported weights.
+    public var dataDigest: String
+    /// The parameters in the order of the model.
+    public var parameters: [CheckpointParameter]
+    /// Every other file of the checkpoint.
+    public var files: [WrittenFile]
+
+    init(
+        step: Int, tokens: Int, recipeDigest: String, dataDigest: String,
+        parameters: [CheckpointParameter], files: [WrittenFile]
+    ) {
+        self.step = step
+        self.tokens = tokens
+        self.recipeDigest = recipeDigest
+        self.dataDigest = dataDigest
+        self.parameters = parameters
+        self.files = files
+    }
+
+    /// The text of `manifest.json`.
+    ///
+    /// - Returns: the same text for the same values: it holds no time and no machine.
+    func serialized() -> String {
+        var object: JSONObject = [
+            "schema_version": .integer(Self.schemaVersion),
+            "step": .integer(step),
+            "tokens": .integer(tokens),
+            "recipe_sha256": .string(recipeDigest),
+            "data_sha256": .string(dataDigest),
+            "parameters": .array(
+                parameters.map { parameter in
+                    .object([
+                        "name": .string(parameter.name),
+                        "shape": .array(parameter.shape.map { .integer($0) }),
+                        "dtype": .string(parameter.type.rawValue),
+                        "role": .string(parameter.role),
+                    ])
+                }),
+            "files": .array(
+                files.map { file in
+                    .object([
+                        "name": .string(file.name),
+                        "bytes": .integer(file.byteCount),
+                        "sha256": .string(file.sha256),
+                    ])
+                }),
+        ]
+        object["manifest_sha256"] = .string(Self.digest(of: JSONValue.object(object).serialized()))
+        return JSONValue.object(object).serialized(indentation: 1) + "\n"
+    }
+
+    private static func digest(of text: String) -> String {
+        var digest = SHA256()
+        digest.update(text)
+        return digest.finalizeHex()
+    }
+
+    /// Reads the text of `manifest.json`.
+    ///
+    /// - Parameters:
+    ///   - bytes: the file's contents.
+    ///   - path: the checkpoint, for messages.
+    /// - Throws: `CheckpointError` if it is not exactly what `serialized()` writes.
+    init(bytes: [UInt8], path: String) throws(CheckpointError) {
+        func malformed(_ reason: String) -> CheckpointError {
+            CheckpointError(path: path, problems: [.manifestMalformed(reason)])
+        }
+        let value: JSONValue
+        do {
+            value = try JSONValue(parsing: bytes)
+        } catch {
+            throw malformed(error.description)
+        }
+        guard let object = value.object else {
+            throw malformed("it is \(value.kindName), not an object")
+        }
+        if let version = object["schema_version"]?.integer, version != Self.schemaVersion {
+            throw CheckpointError(
+                path: path,
+                problems: [.unsupportedSchema(got: version, want: Self.schemaVersion)],
+                advice: "use the version of falcon that wrote it")
+        }
+        guard let step = object["step"]?.integer, let tokens = object["tokens"]?.integer,
+            let recipeDigest = object["recipe_sha256"]?.string,
+            let dataDigest = object["data_sha256"]?.string,
+            let parameters = object["parameters"]?.array?.map(Self.parameter) as? [CheckpointParameter],
+            let files = object["files"]?.array?.map(Self.file) as? [WrittenFile]
+        else { throw malformed("a field is missing or has the wrong type") }
+        (self.step, self.tokens) = (step, tokens)
+        (self.recipeDigest, self.dataDigest) = (recipeDigest, dataDigest)
+        (self.parameters, self.files) = (parameters, files)
+        guard Array(serialized().utf8) == bytes else {
+            throw malformed("its text does not match its own SHA-256; it was changed or damaged")
+        }
+    }
+
+    private static func parameter(_ value: JSONValue) -> CheckpointParameter? {
+        guard let object = value.object, let name = object["name"]?.string,
+            let shape = object["shape"]?.array?.map(\.integer) as? [Int],
+            let type = object["dtype"]?.string.flatMap(ElementType.init(rawValue:)),
+            let role = object["role"]?.string
+        else { return nil }
+        return CheckpointParameter(name: name, shape: shape, type: type, role: role)
+    }
+
+    private static func file(_ value: JSONValue) -> WrittenFile? {
+        guard let object = value.object, let name = object["name"]?.string,
+            !name.isEmpty, !name.contains("/"), name != "..",
+            let byteCount = object["bytes"]?.integer, let sha256 = object["sha256"]?.string
+        else { return nil }
+        return WrittenFile(name: name, byteCount: byteCount, sha256: sha256)
+    }
+}

@@ -1,0 +1,127 @@
+import FalconSystem
+
+/// What a checkpoint holds besides the values of its tensors.
+public struct CheckpointContents: Sendable {
+    /// Optimizer steps taken, >= 0.
+    public var step: Int
+    /// Tokens consumed by those steps, >= 0.
+    public var tokens: Int
+    /// SHA-256 of the resolved recipe; empty for imported weights.
+    public var recipeDigest: String
+    /// SHA-256 of the data's index; empty for imported weights.
+    public var dataDigest: String
+    /// The parameters in the order of the model.
+    public var parameters: [CheckpointParameter]
+    /// What the update rule remembers, one tensor or more a parameter; empty for imported weights.
+    public var optimizerTensors: [TensorDescription]
+    /// `config.json`.
+    public var configuration: [UInt8]
+    /// `state.json`, if there is one.
+    public var state: [UInt8]?
+    /// `recipe.resolved.yaml`, if there is one.
+    public var recipe: [UInt8]?
+    /// `tokenizer.model`, if there is one.
+    public var tokenizerModel: [UInt8]?
+
+    /// The contents of a checkpoint.
+    ///
+    /// - Parameters:
+    ///   - step: optimizer steps taken, >= 0.
+    ///   - tokens: tokens consumed, >= 0.
+    ///   - recipeDigest: SHA-256 of the resolved recipe.
+    ///   - dataDigest: SHA-256 of the data's index.
+    ///   - parameters: the parameters in the order of the model.
+    ///   - optimizerTensors: what the update rule remembers.
+    ///   - configuration: `config.json`.
+    ///   - state: `state.json`.
+    ///   - recipe: `recipe.resolved.yaml`.
+    ///   - tokenizerModel: `tokenizer.model`.
+    public init(
+        step: Int, tokens: Int, recipeDigest: String = "", dataDigest: String = "",
+        parameters: [CheckpointParameter], optimizerTensors: [TensorDescription] = [],
+        configuration: [UInt8], state: [UInt8]? = nil, recipe: [UInt8]? = nil,
+        tokenizerModel: [UInt8]? = nil
+    ) {
+        self.step = step
+        self.tokens = tokens
+        self.recipeDigest = recipeDigest
+        self.dataDigest = dataDigest
+        self.parameters = parameters
+        self.optimizerTensors = optimizerTensors
+        self.configuration = configuration
+        self.state = state
+        self.recipe = recipe
+        self.tokenizerModel = tokenizerModel
+    }
+}
+
+/// Which of the two weight files of a checkpoint a tensor belongs to.
+public enum CheckpointPart: Sendable {
+    case model, optimizer
+}
+
+/// Supplies the values of one tensor of a checkpoint: calls the last argument once or more, with all
+/// elements in order.
+public typealias CheckpointValues = (
+    CheckpointPart, TensorDescription, (Span<Float>) throws -> Void
+) throws -> Void
+
+/// Writes checkpoints: a folder beside its final name, synced, then renamed.
+///
+/// Two saves of the same state are the same bytes: nothing written depends on time or machine.
+public enum CheckpointWriter {
+    /// Writes a checkpoint.
+    ///
+    /// - Parameters:
+    ///   - contents: everything but the values of the tensors.
+    ///   - path: the folder to create; one that exists is replaced when the new one is whole.
+    ///   - values: supplies the tensors, in the order in which they are asked for.
+    /// - Returns: the manifest.
+    /// - Throws: `FileError`, for instance when the disk is full; what `values` throws. Nothing is then
+    ///   left behind.
+    @discardableResult
+    public static func write(
+        _ contents: CheckpointContents, to path: String, values: CheckpointValues
+    ) throws -> CheckpointManifest {
+        let folder = try AtomicFolder(path: path)
+        let partial = folder.partialPath
+        var files: [WrittenFile] = []
+        files.append(
+            try write(
+                .model, contents.parameters.map(\.tensor), named: CheckpointFileName.model,
+                in: partial, values: values))
+        if !contents.optimizerTensors.isEmpty {
+            files.append(
+                try write(
+                    .optimizer, contents.optimizerTensors, named: CheckpointFileName.optimizer,
+                    in: partial, values: values))
+        }
+        let small = [
+            (CheckpointFileName.state, contents.state),
+            (CheckpointFileName.configuration, contents.configuration),
+            (CheckpointFileName.recipe, contents.recipe),
+            (CheckpointFileName.tokenizer, contents.tokenizerModel),
+        ]
+        for case (let name, let bytes?) in small {
+            files.append(try writeFile(bytes, named: name, in: partial))
+        }
+        let manifest = CheckpointManifest(
+            step: contents.step, tokens: contents.tokens, recipeDigest: contents.recipeDigest,
+            dataDigest: contents.dataDigest, parameters: contents.parameters, files: files)
+        _ = try writeFile(
+            manifest.serialized(), named: CheckpointManifest.fileName, in: partial)
+        try folder.commit(replacing: true)
+        return manifest
+    }
+
+    private static func write(
+        _ part: CheckpointPart, _ tensors: [TensorDescription], named name: String,
+        in folder: String, values: CheckpointValues
+    ) throws -> WrittenFile {
+        var writer = try SafetensorsWriter(path: folder + "/" + name, tensors: tensors)
+        while let tensor = writer.next {
+            try values(part, tensor) { try writer.append($0) }
+        }
+        return try writer.finish()
+    }
+}

@@ -1,0 +1,147 @@
+import FalconSystem
+
+/// Writes the weights of a folder: `model.safetensors`, or shards with their index.
+///
+/// Values come tensor by tensor in the order of `tensors`, which follows the announced order shard by
+/// shard and the order of `SafetensorsWriter` within a shard.
+public struct WeightsWriter: ~Copyable {
+    /// The size above which weights are split, in bytes: what Hugging Face tools use.
+    public static let defaultShardByteLimit = 5_000_000_000
+
+    /// The tensors in the order in which their values must come.
+    public let tensors: [TensorDescription]
+    private let folder: String
+    private let metadata: [String: String]
+    private let shards: [[TensorDescription]]
+    private var writer: SafetensorsWriter?
+    private var written: [WrittenFile] = []
+
+    /// Plans the files and creates the first.
+    ///
+    /// - Parameters:
+    ///   - folder: an existing folder.
+    ///   - tensors: names, shapes and types, at least one, in the order in which shards are filled.
+    ///   - metadata: free text for every file.
+    ///   - shardByteLimit: the most bytes of tensors in a file, > 0; a tensor that is larger gets a
+    ///     file of its own.
+    /// - Throws: `FileError` if a file cannot be created.
+    public init(
+        folder: String, tensors: [TensorDescription],
+        metadata: [String: String] = SafetensorsWriter.hubMetadata,
+        shardByteLimit: Int = WeightsWriter.defaultShardByteLimit
+    ) throws(FileError) {
+        let shards = Self.split(tensors, byteLimit: shardByteLimit)
+        writer = try SafetensorsWriter(
+            path: folder + "/" + Self.fileName(0, of: shards.count), tensors: shards[0],
+            metadata: metadata)
+        self.folder = folder
+        self.metadata = metadata
+        self.shards = shards
+        self.tensors = shards.flatMap { SafetensorsWriter.sorted($0) }
+    }
+
+    /// Appends values of the next tensor.
+    ///
+    /// - Parameter values: as for `SafetensorsWriter.append(_:)`.
+    /// - Throws: `FileError`, for instance when the disk is full.
+    public mutating func append(_ values: Span<Float>) throws(FileError) {
+        if writer?.next == nil, written.count + 1 < shards.count { try openNextShard() }
+        try writer?.append(values)
+    }
+
+    private mutating func openNextShard() throws(FileError) {
+        if let finished = writer.take() { written.append(try finished.finish()) }
+        writer = try SafetensorsWriter(
+            path: folder + "/" + Self.fileName(written.count, of: shards.count),
+            tensors: shards[written.count], metadata: metadata)
+    }
+
+    /// Finishes the last file and, if there are several, writes their index.
+    ///
+    /// - Returns: every file written, the index last.
+    /// - Throws: `FileError` if syncing or renaming fails.
+    public consuming func finish() throws(FileError) -> [WrittenFile] {
+        // Shards of empty tensors only want no values.
+        while written.count + 1 < shards.count { try openNextShard() }
+        if let finished = writer.take() { written.append(try finished.finish()) }
+        if shards.count > 1 { written.append(try writeIndex()) }
+        return written
+    }
+
+    private func writeIndex() throws(FileError) -> WrittenFile {
+        var map = JSONObject()
+        var fileOfTensor: [String: String] = [:]
+        for (number, shard) in shards.enumerated() {
+            for tensor in shard {
+                fileOfTensor[tensor.name] = Self.fileName(number, of: shards.count)
+            }
+        }
+        for (tensor, file) in fileOfTensor.sorted(by: { $0.key < $1.key }) {
+            map[tensor] = .string(file)
+        }
+        let total = tensors.reduce(0) { $0 + $1.byteCount }
+        let index = JSONValue.object([
+            "metadata": .object(["total_size": .integer(total)]), "weight_map": .object(map),
+        ])
+        return try writeFile(
+            index.serialized(indentation: 2) + "\n", named: SafetensorsReader.indexFileName,
+            in: folder)
+    }
+
+    private static func split(
+        _ tensors: [TensorDescription], byteLimit: Int
+    ) -> [[TensorDescription]] {
+        precondition(byteLimit > 0, "WeightsWriter: shard limit \(byteLimit), want > 0")
+        var shards: [[TensorDescription]] = [[]]
+        var size = 0
+        for tensor in tensors {
+            if size > 0, size + tensor.byteCount > byteLimit {
+                shards.append([])
+                size = 0
+            }
+            shards[shards.count - 1].append(tensor)
+            size += tensor.byteCount
+        }
+        return shards
+    }
+
+    private static func fileName(_ number: Int, of count: Int) -> String {
+        func padded(_ number: Int) -> String {
+            let digits = String(number)
+            return String(repeating: "0", count: max(0, 5 - digits.count)) + digits
+        }
+        return count == 1
+            ? SafetensorsReader.singleFileName
+            : "model-\(padded(number + 1))-of-\(padded(count)).safetensors"
+    }
+}
+
+/// Writes a small file atomically.
+///
+/// - Parameters:
+///   - bytes: the contents.
+///   - name: the file's name.
+///   - folder: its folder, which must exist.
+/// - Returns: name, size and digest.
+/// - Throws: `FileError` if the file cannot be written.
+public func writeFile(
+    _ bytes: [UInt8], named name: String, in folder: String
+) throws(FileError) -> WrittenFile {
+    var file = try AtomicFile(path: folder + "/" + name)
+    try file.write(elements: bytes.span)
+    return WrittenFile(name: name, byteCount: bytes.count, sha256: try file.commit())
+}
+
+/// Writes a small text file atomically.
+///
+/// - Parameters:
+///   - text: the contents, written as UTF-8.
+///   - name: the file's name.
+///   - folder: its folder, which must exist.
+/// - Returns: name, size and digest.
+/// - Throws: `FileError` if the file cannot be written.
+public func writeFile(
+    _ text: String, named name: String, in folder: String
+) throws(FileError) -> WrittenFile {
+    try writeFile(Array(text.utf8), named: name, in: folder)
+}

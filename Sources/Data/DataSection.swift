@@ -1,0 +1,21 @@
+import FalconSystem
+
+/// The `data` part of a recipe.
+public struct DataSection: RecipeSection, Codable, Equatable {
+    /// A folder written by `falcon tokenize`.
+    public var path: String
+    /// Tokens a training sequence.
+    public var sequenceLength: Int
+
+    /// The key of each field.
+    public enum CodingKeys: String, CodingKey, CaseIterable {
+        case path
+        case sequenceLength = "sequence_length"
+    }
+
+    /// What is impossible about the values; empty when all is well.
+    public func problems() -> [RecipeProblem] {
+        sequenceLength >= 1
+            ? [] : [RecipeProblem(key: "sequence_length", "got \(sequenceLength), want at least 1")]
+    }
+}

@@ -1,0 +1,150 @@
+import FalconData
+import FalconModel
+import FalconTensor
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// How well a model predicts some text.
+public struct TextScore: Codable, Equatable, Sendable {
+    /// Tokens that were predicted.
+    public let tokens: Int
+    /// UTF-8 bytes that those tokens stand for.
+    public let bytes: Int
+    /// Mean −log p of a token, in nats.
+    public let loss: Double
+    /// e^loss.
+    public let perplexity: Double
+    /// Σ −log₂ p over bytes.
+    public let bitsPerByte: Double
+
+    /// The key of each field in JSON.
+    public enum CodingKeys: String, CodingKey {
+        case tokens, bytes, loss, perplexity
+        case bitsPerByte = "bits_per_byte"
+    }
+
+    /// A score from sums.
+    ///
+    /// - Parameters:
+    ///   - nats: Σ −log p over the tokens.
+    ///   - tokens: predicted tokens, at least one.
+    ///   - bytes: bytes they stand for.
+    public init(nats: Double, tokens: Int, bytes: Int) {
+        self.tokens = tokens
+        self.bytes = bytes
+        loss = nats / Double(tokens)
+        perplexity = exp(loss)
+        bitsPerByte = bytes > 0 ? nats / (Double(bytes) * log(2)) : 0
+    }
+}
+
+/// Scores text with a model, without training it.
+public final class Evaluator {
+    let model: FalconH1
+    let tokenizer: SentencePieceTokenizer
+    let device: Device
+    private let byteCounts: [Int]
+
+    /// An evaluator.
+    ///
+    /// - Parameters:
+    ///   - model: with weights.
+    ///   - tokenizer: the one the model was trained with.
+    ///   - device: where the model lives.
+    public init(model: FalconH1, tokenizer: SentencePieceTokenizer, device: Device) {
+        self.model = model
+        self.tokenizer = tokenizer
+        self.device = device
+        byteCounts = (0..<tokenizer.vocabularyCount).map { id in
+            Self.byteCount(of: tokenizer.piece(Int32(id)), tokenizer.kind(Int32(id)))
+        }
+    }
+
+    /// UTF-8 bytes of text that a piece stands for; the space mark counts as one.
+    private static func byteCount(of piece: String, _ kind: SentencePieceModel.PieceKind) -> Int {
+        switch kind {
+        case .byte: 1
+        case .control, .unknown: 0
+        default:
+            piece.utf8.count
+                - 2 * piece.unicodeScalars.reduce(0) { $0 + ($1 == "\u{2581}" ? 1 : 0) }
+        }
+    }
+
+    /// Scores batches of tokens.
+    ///
+    /// - Parameter next: gives the next batch, each scored on its own; nil at the end.
+    /// - Returns: the score of all; nil when nothing was to be predicted.
+    /// - Throws: what reading the batches throws.
+    public func score(_ next: () throws -> Batch?) throws -> TextScore? {
+        var (nats, tokens, bytes) = (0.0, 0, 0)
+        while let batch = try next() {
+            nats += losses(
+                batch.tokens, targets: batch.targets, segments: Segments(batch.documentOffsets)
+            ).reduce(0) { $0 + Double($1) }
+            tokens += batch.targetCount
+            for target in batch.targets where target >= 0 { bytes += byteCounts[Int(target)] }
+        }
+        return tokens > 0 ? TextScore(nats: nats, tokens: tokens, bytes: bytes) : nil
+    }
+
+    /// −log p of each row's target.
+    func losses(_ tokens: [Int32], targets: [Int32], segments: Segments) -> [Float] {
+        var tape = Tape(on: device, isRecording: false)
+        let hidden = model.hidden(device.indices(tokens), segments: segments, on: &tape)
+        return model.losses(hidden, targets: device.indices(targets), on: &tape).losses.toArray()
+    }
+
+    /// Σ log p of each continuation's tokens given the context, as lm-evaluation-harness forms it.
+    ///
+    /// White space at the end of the context moves to the continuation; context and continuation are
+    /// encoded together and cut at the length of the encoded context; what is longer than the model's
+    /// context loses its beginning. The continuations go through the model together, as separate
+    /// documents.
+    ///
+    /// - Parameters:
+    ///   - context: the text before.
+    ///   - continuations: at least one, none empty.
+    /// - Returns: sums in nats, by continuation.
+    /// - Throws: `DataError` if a text cannot be encoded.
+    public func logLikelihoods(context: String, continuations: [String]) throws -> [Double] {
+        var tokens: [Int32] = []
+        var targets: [Int32] = []
+        var offsets = [0]
+        for continuation in continuations {
+            let (before, after) = try encodePair(context, continuation)
+            let limit = model.configuration.maxPositionEmbeddings + 1
+            let whole = (before + after).suffix(limit)
+            let scored = min(after.count, whole.count - 1)
+            tokens += whole.dropLast()
+            targets += Array(repeating: -1, count: whole.count - 1 - scored) + whole.suffix(scored)
+            offsets.append(tokens.count)
+        }
+        let losses = losses(tokens, targets: targets, segments: Segments(offsets: offsets))
+        return zip(offsets, offsets.dropFirst()).map { start, end in
+            -losses[start..<end].reduce(0) { $0 + Double($1) }
+        }
+    }
+
+    /// Tokens of context and continuation; an empty context is the token that ends documents.
+    private func encodePair(_ context: String, _ continuation: String) throws -> ([Int32], [Int32]) {
+        var trimmed = context[...]
+        while let last = trimmed.unicodeScalars.last, last.properties.isWhitespace {
+            trimmed.unicodeScalars.removeLast()
+        }
+        let moved = String(context[trimmed.endIndex...]) + continuation
+        let whole = try tokenizer.encode(String(trimmed) + moved)
+        let before = try tokenizer.encode(String(trimmed))
+        if before.isEmpty { return ([tokenizer.bosID ?? tokenizer.eosID ?? 0], whole) }
+        return (before, Array(whole.dropFirst(before.count)))
+    }
+}
+
+extension Segments {
+    /// The documents of a batch.
+    ///
+    /// - Parameter documentOffsets: cumulative, first 0, last the number of rows.
+    public init(_ documentOffsets: [Int32]) { self.init(offsets: documentOffsets.map(Int.init)) }
+}

@@ -1,0 +1,92 @@
+import FoundationEssentials
+
+/// HellaSwag, validation split, zero-shot, as lm-evaluation-harness scores it.
+///
+/// The file has one JSON object a line with `activity_label`, `ctx_a`, `ctx_b`, `endings` (four) and
+/// `label` ("0" to "3").
+///
+/// - SeeAlso: Zellers et al., arXiv 1905.07830.
+public struct HellaSwag: MultipleChoiceTask {
+    private struct Record: Decodable {
+        let activity_label: String
+        let ctx_a: String
+        let ctx_b: String
+        let endings: [String]
+        let label: String
+    }
+
+    private struct BadLabel: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    public let name = "hellaswag"
+    public let file = "hellaswag/validation.jsonl"
+
+    /// The task.
+    public init() {}
+
+    public func item(from line: [UInt8]) throws -> MultipleChoiceItem {
+        let record = try JSONDecoder().decode(Record.self, from: Data(line))
+        guard let gold = Int(record.label), record.endings.indices.contains(gold) else {
+            throw BadLabel(
+                description: "label \"\(record.label)\", want a number below \(record.endings.count)")
+        }
+        let context = Self.cleaned(
+            record.activity_label + ": " + record.ctx_a + " " + Self.capitalized(record.ctx_b))
+        let endings = record.endings.map(Self.cleaned)
+        return MultipleChoiceItem(
+            context: context, continuations: endings.map { " " + $0 },
+            lengths: endings.map { $0.unicodeScalars.count }, gold: gold)
+    }
+
+    /// Python's `str.capitalize`: the first character in title case, the rest in lower case.
+    static func capitalized(_ text: String) -> String {
+        guard let first = text.unicodeScalars.first else { return text }
+        return first.properties.titlecaseMapping
+            + String(String.UnicodeScalarView(text.unicodeScalars.dropFirst())).lowercased()
+    }
+
+    /// Strips, turns " [title]" into ". ", deletes bracketed marks, and folds pairs of spaces once.
+    static func cleaned(_ text: String) -> String {
+        var scalars = Array(text.unicodeScalars)[...]
+        while scalars.first?.properties.isWhitespace == true { scalars.removeFirst() }
+        while scalars.last?.properties.isWhitespace == true { scalars.removeLast() }
+        let title = Array(" [title]".unicodeScalars)
+        var replaced: [Unicode.Scalar] = []
+        var rest = scalars
+        while let first = rest.first {
+            if rest.starts(with: title) {
+                replaced += [".", " "]
+                rest = rest.dropFirst(title.count)
+            } else {
+                replaced.append(first)
+                rest = rest.dropFirst()
+            }
+        }
+        var folded = String.UnicodeScalarView()
+        var kept = withoutBrackets(replaced)[...]
+        while let first = kept.first {
+            folded.append(first)
+            kept = kept.dropFirst(first == " " && kept.dropFirst().first == " " ? 2 : 1)
+        }
+        return String(folded)
+    }
+
+    /// Deletes every `[…]` within a line, shortest match first.
+    private static func withoutBrackets(_ scalars: [Unicode.Scalar]) -> [Unicode.Scalar] {
+        var result: [Unicode.Scalar] = []
+        var index = 0
+        while index < scalars.count {
+            if scalars[index] == "[",
+                let end = scalars[index...].firstIndex(where: { $0 == "]" || $0 == "\n" }),
+                scalars[end] == "]"
+            {
+                index = end + 1
+            } else {
+                result.append(scalars[index])
+                index += 1
+            }
+        }
+        return result
+    }
+}

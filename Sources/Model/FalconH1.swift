@@ -1,0 +1,357 @@
+import FalconTensor
+
+// R rows (tokens of all documents), D hidden_size, I intermediate_size, C convolution channels,
+// H state-space heads, P values a head, G groups, N state size, K convolution taps.
+
+/// Falcon-H1: every block runs attention and Mamba-2 on the same normed input, adds both to the
+/// residual stream, and then a gated MLP.
+///
+///     h = E[tokens] · embedding_multiplier
+///     each block:  u = norm(h);  h = h + (ssm(u) + attention(u));  h = h + mlp(norm(h))
+///     logits = norm(h) W_headᵀ · lm_head_multiplier
+///
+/// - SeeAlso: arXiv 2507.22448; parameters carry Hugging Face's names.
+public final class FalconH1 {
+    public let configuration: FalconH1Configuration
+    /// Every parameter, in the order of its declaration.
+    public let table: ParameterTable
+    private let embeddingTable: Parameter
+    private let blocks: [FalconH1Block]
+    private let finalNorm: Parameter
+    private let head: Parameter
+    private var constants: FalconH1Constants?
+
+    /// Declares a model; nothing is allocated.
+    ///
+    /// - Parameter configuration: without problems.
+    public init(_ configuration: FalconH1Configuration) {
+        self.configuration = configuration
+        let builder = ParameterBuilder()
+        let (d, v) = (configuration.hiddenSize, configuration.vocabSize)
+        let deviation = Float(configuration.initializerRange)
+        let model = builder.scope("model")
+        embeddingTable = model.scope("embed_tokens").parameter(
+            "weight", [v, d], role: .embedding,
+            initialization: .normal(
+                deviation: deviation,
+                zeroRow: configuration.initialization == .transformers
+                    ? Int(FalconH1Configuration.padTokenID) : nil))
+        blocks = (0..<configuration.numHiddenLayers).map { index in
+            FalconH1Block(configuration, model.scope("layers").scope("\(index)"))
+        }
+        finalNorm = model.scope("final_layernorm").gain(d)
+        head =
+            configuration.tieWordEmbeddings
+            ? embeddingTable
+            : builder.scope("lm_head").parameter(
+                "weight", [v, d], role: .outputMatrix, initialization: .normal(deviation: deviation))
+        table = ParameterTable(builder.parameters)
+    }
+
+    /// Takes memory for the weights; all zero.
+    ///
+    /// - Parameters:
+    ///   - device: where the model runs.
+    ///   - withGradients: whether it will be trained.
+    public func allocate(on device: Device, withGradients: Bool) {
+        table.allocate(on: device, withGradients: withGradients)
+        constants = FalconH1Constants(configuration, on: device)
+    }
+
+    /// The normed output of the last block.
+    ///
+    /// - Parameters:
+    ///   - tokens: `[R]`, each in `0..<vocab_size`.
+    ///   - segments: documents among the rows.
+    ///   - state: what came before the rows, for generation: one segment, and a tape that does not
+    ///     record; it is moved past the rows.
+    ///   - recomputesBlocks: whether backward runs each block again instead of saving its insides.
+    ///   - tape: where the model runs.
+    /// - Returns: `[R, D]`.
+    public func hidden(
+        _ tokens: IndexTensor, segments: Segments, state: GenerationState? = nil,
+        recomputesBlocks: Bool = false, on tape: inout Tape
+    ) -> Tensor {
+        guard var constants else { preconditionFailure("FalconH1: used before allocate") }
+        let start = state?.position ?? 0
+        let length = segments.ranges.reduce(0) { max($0, $1.count) }
+        constants.reserve(positions: start + length, configuration, on: tape.device)
+        self.constants = constants
+        let context = FalconH1Context(
+            segments: segments, positions: tape.device.indices(segments.positions(from: start)),
+            constants: constants)
+        var h = embedding(
+            tokens, embeddingTable, scale: Float(configuration.embeddingMultiplier),
+            padding: FalconH1Configuration.padTokenID, on: &tape)
+        for (index, block) in blocks.enumerated() {
+            if recomputesBlocks && tape.isRecording {
+                h = tape.checkpoint(h) { h, tape in block(h, context, nil, on: &tape) }
+            } else {
+                h = block(h, context, state?.layers[index], on: &tape)
+            }
+        }
+        state?.position += tokens.count
+        return rmsNorm(h, gain: finalNorm, epsilon: Float(configuration.rmsNormEps), on: &tape)
+    }
+
+    /// The losses of the next tokens; the root of the backward pass.
+    ///
+    /// - Parameters:
+    ///   - hidden: `[R, D]` from `hidden`.
+    ///   - targets: `[R]`, −1 where nothing is scored.
+    ///   - zLoss: weight of the squared log of the softmax's sum; 0 is off.
+    ///   - gradientScale: d loss / d(one token's loss).
+    ///   - wantsBest: whether the most probable tokens are returned.
+    ///   - tape: where the model runs.
+    /// - Returns: losses `[R]` in nats.
+    public func losses(
+        _ hidden: Tensor, targets: IndexTensor, zLoss: Float = 0, gradientScale: Float = 1,
+        wantsBest: Bool = false, on tape: inout Tape
+    ) -> TokenLosses {
+        headCrossEntropy(
+            hidden, head, targets: targets, scale: Float(configuration.lmHeadMultiplier),
+            zLoss: zLoss, gradientScale: gradientScale, wantsBest: wantsBest, on: &tape)
+    }
+
+    /// The logits of some rows.
+    ///
+    /// - Parameters:
+    ///   - hidden: `[R, D]` from `hidden`.
+    ///   - tape: one that does not record.
+    /// - Returns: `[R, V]`.
+    public func logits(_ hidden: Tensor, on tape: inout Tape) -> Tensor {
+        precondition(!tape.isRecording, "logits: for evaluation only; train with losses")
+        return linear(hidden, head, scale: Float(configuration.lmHeadMultiplier), on: &tape)
+    }
+}
+
+/// What all blocks share in one forward pass.
+struct FalconH1Context {
+    let segments: Segments
+    let positions: IndexTensor
+    let constants: FalconH1Constants
+}
+
+/// Tensors that follow from the configuration alone.
+struct FalconH1Constants {
+    /// The multipliers of the convolution's channels x, B, C: `[C]`.
+    let convScale: Tensor
+    private(set) var rotary: RotaryTable?
+
+    init(_ configuration: FalconH1Configuration, on device: Device) {
+        let (x, bc) = (configuration.mambaDSsm, configuration.mambaNGroups * configuration.mambaDState)
+        let m = configuration.ssmMultipliers.map(Float.init)
+        convScale = device.tensor(
+            Array(repeating: m[1], count: x) + Array(repeating: m[2], count: bc)
+                + Array(repeating: m[3], count: bc), shape: [configuration.convChannels])
+    }
+
+    /// Grows the rotary table to at least `positions`, by doubling.
+    mutating func reserve(
+        positions: Int, _ configuration: FalconH1Configuration, on device: Device
+    ) {
+        let have = rotary?.positionCount ?? 0
+        guard configuration.hasAttention, have < positions else { return }
+        rotary = RotaryTable(
+            positionCount: max(positions, 2 * have), headDimension: configuration.headDim,
+            theta: configuration.ropeTheta, on: device)
+    }
+}
+
+/// One block: both mixers on the same input, then the MLP.
+struct FalconH1Block {
+    private let inputNorm: Parameter
+    private let attention: FalconH1Attention?
+    private let mamba: FalconH1Mamba?
+    private let feedForwardNorm: Parameter
+    private let feedForward: FalconH1MLP
+    private let epsilon: Float
+
+    init(_ configuration: FalconH1Configuration, _ builder: ParameterBuilder) {
+        inputNorm = builder.scope("input_layernorm").gain(configuration.hiddenSize)
+        mamba = configuration.hasSSM ? FalconH1Mamba(configuration, builder.scope("mamba")) : nil
+        attention =
+            configuration.hasAttention
+            ? FalconH1Attention(configuration, builder.scope("self_attn")) : nil
+        feedForward = FalconH1MLP(configuration, builder.scope("feed_forward"))
+        feedForwardNorm = builder.scope("pre_ff_layernorm").gain(configuration.hiddenSize)
+        epsilon = Float(configuration.rmsNormEps)
+    }
+
+    func callAsFunction(
+        _ h: Tensor, _ context: FalconH1Context, _ state: GenerationState.Layer?,
+        on tape: inout Tape
+    ) -> Tensor {
+        let u = rmsNorm(h, gain: inputNorm, epsilon: epsilon, on: &tape)
+        let ssm = mamba.map { $0(u, context, state, on: &tape) }
+        let attended = attention.map { $0(u, context, state, on: &tape) }
+        guard let first = ssm ?? attended else { preconditionFailure("a block without mixers") }
+        let mixed = sum(h, first, ssm == nil ? nil : attended, on: &tape)
+        let v = rmsNorm(mixed, gain: feedForwardNorm, epsilon: epsilon, on: &tape)
+        return sum(mixed, feedForward(v, on: &tape), on: &tape)
+    }
+}
+
+/// Grouped-query attention with rotary positions; every multiplier is folded into a product's scale.
+struct FalconH1Attention {
+    private let query: Parameter
+    private let key: Parameter
+    private let value: Parameter
+    private let output: Parameter
+    private let configuration: FalconH1Configuration
+
+    init(_ configuration: FalconH1Configuration, _ builder: ParameterBuilder) {
+        self.configuration = configuration
+        let d = configuration.hiddenSize
+        let queryWidth = configuration.numAttentionHeads * configuration.headDim
+        let keyWidth = configuration.numKeyValueHeads * configuration.headDim
+        func matrix(_ name: String, _ shape: [Int]) -> Parameter {
+            builder.scope(name).hiddenMatrix(shape, configuration)
+        }
+        query = matrix("q_proj", [queryWidth, d])
+        key = matrix("k_proj", [keyWidth, d])
+        value = matrix("v_proj", [keyWidth, d])
+        output = matrix("o_proj", [d, queryWidth])
+    }
+
+    func callAsFunction(
+        _ u: Tensor, _ context: FalconH1Context, _ state: GenerationState.Layer?,
+        on tape: inout Tape
+    ) -> Tensor {
+        guard let table = context.constants.rotary else { preconditionFailure("no rotary table") }
+        let input = configuration.attentionInMultiplier
+        let q = rotary(
+            linear(u, query, scale: Float(input), on: &tape), positions: context.positions,
+            table: table, on: &tape)
+        var k = rotary(
+            linear(u, key, scale: Float(input * configuration.keyMultiplier), on: &tape),
+            positions: context.positions, table: table, on: &tape)
+        var v = linear(u, value, scale: Float(input), on: &tape)
+        if let state { (k, v) = state.extendKeys(k, v, on: tape.device) }
+        let mixed = causalAttention(
+            query: q, key: k, value: v, heads: configuration.numAttentionHeads,
+            keyValueHeads: configuration.numKeyValueHeads, segments: context.segments,
+            scale: 1 / Float(configuration.headDim).squareRoot(), on: &tape)
+        return linear(
+            mixed, output, scale: Float(configuration.attentionOutMultiplier), on: &tape)
+    }
+}
+
+/// The Mamba-2 mixer: one projection to z, x, B, C, dt; convolution; scan; gate; projection back.
+struct FalconH1Mamba {
+    private let inProjection: Parameter
+    private let convWeight: Parameter
+    private let convBias: Parameter
+    private let dtBias: Parameter
+    private let aLog: Parameter
+    private let d: Parameter
+    private let norm: Parameter?
+    private let outProjection: Parameter
+    private let configuration: FalconH1Configuration
+
+    init(_ configuration: FalconH1Configuration, _ builder: ParameterBuilder) {
+        self.configuration = configuration
+        let (width, channels) = (configuration.mambaDSsm, configuration.convChannels)
+        let heads = [configuration.mambaNHeads]
+        let taps = configuration.mambaDConv
+        let isMamba2 = configuration.initialization == .mamba2
+        let conv = builder.scope("conv1d")
+        dtBias = builder.parameter(
+            "dt_bias", heads, role: .stateSpace,
+            initialization: isMamba2
+                ? .inverseSoftplusLogUniform(low: 1e-3, high: 0.1, floor: 1e-4) : .ones)
+        aLog = builder.parameter(
+            "A_log", heads, role: .stateSpace,
+            initialization: isMamba2 ? .logUniform(low: 1, high: 16) : .logOfIndex)
+        d = builder.parameter("D", heads, role: .stateSpace, initialization: .ones)
+        inProjection = builder.scope("in_proj").hiddenMatrix(
+            [configuration.inProjRows, configuration.hiddenSize], configuration)
+        // PyTorch's default for a convolution of fan-in K: uniform within 1/sqrt(K).
+        let bound = 1 / Float(taps).squareRoot()
+        convWeight = conv.parameter(
+            "weight", [channels, 1, taps], role: .vector,
+            initialization: isMamba2
+                ? .uniform(low: -bound, high: bound)
+                : .normal(deviation: Float(configuration.initializerRange)))
+        convBias = conv.parameter("bias", [channels], role: .vector, initialization: .zeros)
+        norm = configuration.mambaRmsNorm ? builder.scope("norm").gain(width) : nil
+        outProjection = builder.scope("out_proj").hiddenMatrix(
+            [configuration.hiddenSize, width], configuration)
+    }
+
+    func callAsFunction(
+        _ u: Tensor, _ context: FalconH1Context, _ state: GenerationState.Layer?,
+        on tape: inout Tape
+    ) -> Tensor {
+        let (width, channels) = (configuration.mambaDSsm, configuration.convChannels)
+        let stateWidth = configuration.mambaNGroups * configuration.mambaDState
+        let p = linear(u, inProjection, scale: Float(configuration.ssmInMultiplier), on: &tape)
+        let z = p.columns(0..<width)
+        let xBC = p.columns(width..<width + channels)
+        let dt = p.columns(width + channels..<configuration.inProjRows)
+        let mixed = causalConv1d(
+            xBC, weight: convWeight, bias: convBias, scale: context.constants.convScale,
+            segments: context.segments, history: state?.convHistory, on: &tape)
+        state?.extendConvolution(xBC, on: tape.device)
+        let y = ssdScan(
+            x: mixed.columns(0..<width), b: mixed.columns(width..<width + stateWidth),
+            c: mixed.columns(width + stateWidth..<channels), dt: dt, dtBias: dtBias, aLog: aLog, d: d,
+            stepScale: Float(configuration.ssmMultipliers[4]), shape: configuration.ssdShape,
+            segments: context.segments, initialState: state?.ssmState, finalState: state?.ssmState,
+            on: &tape)
+        let gated = gatedRMSNorm(
+            y, gate: z, gain: norm, groups: configuration.mambaNGroups,
+            gateScale: Float(configuration.ssmMultipliers[0]),
+            epsilon: Float(configuration.rmsNormEps), on: &tape)
+        return linear(
+            gated, outProjection, scale: Float(configuration.ssmOutMultiplier), on: &tape)
+    }
+}
+
+/// The gated MLP: down(up(v) ⊙ silu(gate(v) · m₀)) · m₁.
+struct FalconH1MLP {
+    private let gate: Parameter
+    private let up: Parameter
+    private let down: Parameter
+    private let gateScale: Float
+    private let downScale: Float
+
+    init(_ configuration: FalconH1Configuration, _ builder: ParameterBuilder) {
+        let (d, width) = (configuration.hiddenSize, configuration.intermediateSize)
+        gate = builder.scope("gate_proj").hiddenMatrix([width, d], configuration)
+        up = builder.scope("up_proj").hiddenMatrix([width, d], configuration)
+        down = builder.scope("down_proj").hiddenMatrix([d, width], configuration)
+        gateScale = Float(configuration.mlpMultipliers[0])
+        downScale = Float(configuration.mlpMultipliers[1])
+    }
+
+    func callAsFunction(_ v: Tensor, on tape: inout Tape) -> Tensor {
+        let gated = swiGLU(
+            gate: linear(v, gate, scale: gateScale, on: &tape), up: linear(v, up, on: &tape),
+            on: &tape)
+        return linear(gated, down, scale: downScale, on: &tape)
+    }
+}
+
+extension FalconH1Configuration {
+    /// The sizes of the scan.
+    var ssdShape: SSDShape {
+        SSDShape(
+            heads: mambaNHeads, headDimension: mambaDHead, groups: mambaNGroups,
+            stateSize: mambaDState, chunkLength: mambaChunkSize)
+    }
+}
+
+extension ParameterBuilder {
+    /// A norm's gain, `weight`, all ones.
+    func gain(_ count: Int) -> Parameter {
+        parameter("weight", [count], role: .vector, initialization: .ones)
+    }
+
+    /// A matrix between hidden activations, `weight`.
+    func hiddenMatrix(_ shape: [Int], _ configuration: FalconH1Configuration) -> Parameter {
+        parameter(
+            "weight", shape, role: .hiddenMatrix,
+            initialization: .normal(deviation: Float(configuration.initializerRange)))
+    }
+}

@@ -1,0 +1,182 @@
+import FalconSystem
+
+/// The model families that recipes can name.
+public enum Architecture: String, Codable, CaseIterable, Sendable {
+    case falconH1 = "falcon-h1"
+}
+
+/// Which mixers a block has; only `parallel` is Falcon-H1, the others are for ablations.
+public enum Mixers: String, Codable, CaseIterable, Sendable {
+    case parallel, attention, ssm
+}
+
+/// How fresh weights are drawn.
+public enum InitializationScheme: String, Codable, CaseIterable, Sendable {
+    /// Time steps log-uniform in [1e-3, 0.1], A uniform in [1, 16]: a good start for pretraining.
+    case mamba2
+    /// What transformers 5 does: dt_bias 1, A = 1…H.
+    case transformers
+}
+
+/// The sizes and fixed multipliers of a Falcon-H1 model, under Hugging Face's names.
+///
+/// - SeeAlso: arXiv 2507.22448; the `config.json` of `FalconH1ForCausalLM`.
+public struct FalconH1Configuration: RecipeSection, Codable, Equatable {
+    public var architecture: Architecture
+    public var vocabSize: Int
+    public var hiddenSize: Int
+    public var numHiddenLayers: Int
+    public var intermediateSize: Int
+    public var numAttentionHeads: Int
+    public var numKeyValueHeads: Int
+    /// Channels of an attention head; heads · headDim need not equal hiddenSize.
+    public var headDim: Int
+    /// Inner width of the state-space mixer, mambaNHeads · mambaDHead.
+    public var mambaDSsm: Int
+    public var mambaNHeads: Int
+    public var mambaDHead: Int
+    public var mambaNGroups: Int
+    public var mambaDState: Int
+    /// Taps of the causal convolution.
+    public var mambaDConv: Int
+    /// Rows of a chunk of the scan; changes rounding only.
+    public var mambaChunkSize: Int
+    /// Whether the gated norm follows the scan; otherwise a plain gate does.
+    public var mambaRmsNorm: Bool
+    public var rmsNormEps: Double
+    public var ropeTheta: Double
+    public var maxPositionEmbeddings: Int
+    public var tieWordEmbeddings: Bool
+    public var embeddingMultiplier: Double
+    public var lmHeadMultiplier: Double
+    public var attentionInMultiplier: Double
+    public var attentionOutMultiplier: Double
+    public var keyMultiplier: Double
+    public var ssmInMultiplier: Double
+    public var ssmOutMultiplier: Double
+    /// Multipliers of in_proj's outputs z, x, B, C, dt, in this order.
+    public var ssmMultipliers: [Double]
+    /// Multipliers of gate (inside SiLU) and down.
+    public var mlpMultipliers: [Double]
+    public var initialization: InitializationScheme
+    /// Standard deviation of fresh matrices.
+    public var initializerRange: Double
+    public var mixers: Mixers
+
+    /// The key of each field in recipes and `config.json`.
+    public enum CodingKeys: String, CodingKey, CaseIterable {
+        case architecture
+        case vocabSize = "vocab_size"
+        case hiddenSize = "hidden_size"
+        case numHiddenLayers = "num_hidden_layers"
+        case intermediateSize = "intermediate_size"
+        case numAttentionHeads = "num_attention_heads"
+        case numKeyValueHeads = "num_key_value_heads"
+        case headDim = "head_dim"
+        case mambaDSsm = "mamba_d_ssm"
+        case mambaNHeads = "mamba_n_heads"
+        case mambaDHead = "mamba_d_head"
+        case mambaNGroups = "mamba_n_groups"
+        case mambaDState = "mamba_d_state"
+        case mambaDConv = "mamba_d_conv"
+        case mambaChunkSize = "mamba_chunk_size"
+        case mambaRmsNorm = "mamba_rms_norm"
+        case rmsNormEps = "rms_norm_eps"
+        case ropeTheta = "rope_theta"
+        case maxPositionEmbeddings = "max_position_embeddings"
+        case tieWordEmbeddings = "tie_word_embeddings"
+        case embeddingMultiplier = "embedding_multiplier"
+        case lmHeadMultiplier = "lm_head_multiplier"
+        case attentionInMultiplier = "attention_in_multiplier"
+        case attentionOutMultiplier = "attention_out_multiplier"
+        case keyMultiplier = "key_multiplier"
+        case ssmInMultiplier = "ssm_in_multiplier"
+        case ssmOutMultiplier = "ssm_out_multiplier"
+        case ssmMultipliers = "ssm_multipliers"
+        case mlpMultipliers = "mlp_multipliers"
+        case initialization
+        case initializerRange = "initializer_range"
+        case mixers
+    }
+
+    /// The token that fills padded places; its embedding gets no gradient from the input side, as in
+    /// transformers.
+    public static let padTokenID: Int32 = 0
+
+    /// B and C together with x: the channels of the convolution, d_ssm + 2·G·N.
+    public var convChannels: Int { mambaDSsm + 2 * mambaNGroups * mambaDState }
+    /// Rows of in_proj: z, x, B, C, dt.
+    public var inProjRows: Int { mambaDSsm + convChannels + mambaNHeads }
+    /// Whether blocks have the attention mixer.
+    public var hasAttention: Bool { mixers != .ssm }
+    /// Whether blocks have the state-space mixer.
+    public var hasSSM: Bool { mixers != .attention }
+
+    /// What is impossible about the sizes; empty when all is well.
+    public func problems() -> [RecipeProblem] {
+        var found: [RecipeProblem] = []
+        func require(_ condition: Bool, _ key: CodingKeys, _ message: String) {
+            if !condition { found.append(RecipeProblem(key: key.rawValue, message)) }
+        }
+        let sizes: [(CodingKeys, Int)] = [
+            (.vocabSize, vocabSize), (.hiddenSize, hiddenSize), (.numHiddenLayers, numHiddenLayers),
+            (.intermediateSize, intermediateSize), (.numAttentionHeads, numAttentionHeads),
+            (.numKeyValueHeads, numKeyValueHeads), (.headDim, headDim), (.mambaDSsm, mambaDSsm),
+            (.mambaNHeads, mambaNHeads), (.mambaDHead, mambaDHead), (.mambaNGroups, mambaNGroups),
+            (.mambaDState, mambaDState), (.mambaDConv, mambaDConv),
+            (.mambaChunkSize, mambaChunkSize), (.maxPositionEmbeddings, maxPositionEmbeddings),
+        ]
+        for (key, value) in sizes { require(value >= 1, key, "got \(value), want at least 1") }
+        guard found.isEmpty else { return found }
+        require(
+            mambaNHeads * mambaDHead == mambaDSsm, .mambaDSsm,
+            "got \(mambaDSsm), want mamba_n_heads · mamba_d_head = \(mambaNHeads * mambaDHead)")
+        require(
+            mambaNHeads % mambaNGroups == 0, .mambaNGroups,
+            "got \(mambaNGroups), which does not divide mamba_n_heads = \(mambaNHeads)")
+        require(
+            mambaDConv <= 16, .mambaDConv, "got \(mambaDConv), want at most 16 taps")
+        require(
+            numAttentionHeads % numKeyValueHeads == 0, .numKeyValueHeads,
+            "got \(numKeyValueHeads), which does not divide num_attention_heads = \(numAttentionHeads)")
+        require(headDim % 2 == 0, .headDim, "got \(headDim), want an even number for rotary positions")
+        require(rmsNormEps > 0, .rmsNormEps, "got \(rmsNormEps), want a positive number")
+        require(ropeTheta > 0, .ropeTheta, "got \(ropeTheta), want a positive number")
+        require(initializerRange > 0, .initializerRange, "got \(initializerRange), want more than 0")
+        require(
+            ssmMultipliers.count == 5, .ssmMultipliers,
+            "got \(ssmMultipliers.count) numbers, want 5: z, x, B, C, dt")
+        require(
+            mlpMultipliers.count == 2, .mlpMultipliers,
+            "got \(mlpMultipliers.count) numbers, want 2: gate, down")
+        return found
+    }
+}
+
+extension FalconH1Configuration {
+    /// Weights that take part in matrix products, the head included, the embedding look-up not.
+    public var productParameterCount: Int {
+        var layer = 3 * hiddenSize * intermediateSize
+        if hasAttention { layer += 2 * hiddenSize * headDim * (numAttentionHeads + numKeyValueHeads) }
+        if hasSSM { layer += hiddenSize * (inProjRows + mambaDSsm) }
+        return numHiddenLayers * layer + vocabSize * hiddenSize
+    }
+
+    /// Floating-point operations of a training step (forward and backward) per token.
+    ///
+    /// 6 per product weight, and three times the forward cost of attention's causal half (2·T·heads·hd),
+    /// the scan's chunk products (2·Q·N·G + 2·Q·d_ssm + 4·N·d_ssm) and the convolution.
+    ///
+    /// - Parameter sequenceLength: T, tokens that see each other.
+    /// - Returns: FLOPs per token.
+    public func trainingFLOPsPerToken(sequenceLength: Int) -> Double {
+        var mixing = 0
+        if hasAttention { mixing += 2 * sequenceLength * numAttentionHeads * headDim }
+        if hasSSM {
+            let chunk = min(mambaChunkSize, sequenceLength)
+            mixing += 2 * chunk * mambaDState * mambaNGroups + 2 * chunk * mambaDSsm
+            mixing += 4 * mambaDState * mambaDSsm + 2 * mambaDConv * convChannels
+        }
+        return 6 * Double(productParameterCount) + 3 * Double(numHiddenLayers) * Double(mixing)
+    }
+}

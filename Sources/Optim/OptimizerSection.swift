@@ -1,0 +1,114 @@
+import FalconSystem
+import FalconTensor
+
+/// The update rules that recipes can name.
+public enum OptimizerKind: String, Codable, CaseIterable, Sendable {
+    case adamw
+}
+
+/// The `optimizer` part of a recipe.
+public struct OptimizerSection: RecipeSection, Codable, Equatable {
+    public var kind: OptimizerKind
+    /// The peak of the schedule.
+    public var learningRate: Double
+    /// Decoupled: w −= learningRate · weightDecay · w each step; groups may override it.
+    public var weightDecay: Double
+    /// Decay rates of the first and second moment.
+    public var betas: [Double]
+    /// Added to the root of the second moment.
+    public var epsilon: Double
+    /// The first group whose rule matches a parameter holds it.
+    public var groups: [OptimizerGroup]
+
+    /// The key of each field.
+    public enum CodingKeys: String, CodingKey, CaseIterable {
+        case kind
+        case learningRate = "learning_rate"
+        case weightDecay = "weight_decay"
+        case betas, epsilon, groups
+    }
+
+    /// What is impossible about the values; empty when all is well.
+    public func problems() -> [RecipeProblem] {
+        var found: [RecipeProblem] = []
+        if learningRate <= 0 {
+            found.append(
+                RecipeProblem(key: "learning_rate", "got \(learningRate), want a positive number"))
+        }
+        if weightDecay < 0 {
+            found.append(RecipeProblem(key: "weight_decay", "got \(weightDecay), want 0 or more"))
+        }
+        found += Self.problems(betas: betas, epsilon: epsilon)
+        if groups.isEmpty { found.append(RecipeProblem(key: "groups", "got none, want at least one")) }
+        return found
+    }
+
+    static func problems(betas: [Double]?, epsilon: Double?) -> [RecipeProblem] {
+        var found: [RecipeProblem] = []
+        if let betas, betas.count != 2 || !betas.allSatisfy({ (0..<1).contains($0) }) {
+            found.append(
+                RecipeProblem(key: "betas", "got \(betas), want two numbers from 0 to below 1"))
+        }
+        if let epsilon, epsilon <= 0 {
+            found.append(RecipeProblem(key: "epsilon", "got \(epsilon), want a positive number"))
+        }
+        return found
+    }
+}
+
+/// A rule over parameters, and what is special about those it holds.
+public struct OptimizerGroup: RecipeSection, Codable, Equatable {
+    /// Roles that belong here; nil for any.
+    public var roles: [ParameterRole]?
+    /// Patterns with `*` of names that belong here; nil for any. With `roles`, both must match.
+    public var names: [String]?
+    /// Multiplies the learning rate; nil for 1.
+    public var learningRateScale: Double?
+    /// Instead of the optimizer's.
+    public var weightDecay: Double?
+    /// Instead of the optimizer's.
+    public var betas: [Double]?
+    /// Instead of the optimizer's.
+    public var epsilon: Double?
+
+    /// The key of each field.
+    public enum CodingKeys: String, CodingKey, CaseIterable {
+        case roles, names
+        case learningRateScale = "learning_rate_scale"
+        case weightDecay = "weight_decay"
+        case betas, epsilon
+    }
+
+    /// What is impossible about the values; empty when all is well.
+    public func problems() -> [RecipeProblem] {
+        var found = OptimizerSection.problems(betas: betas, epsilon: epsilon)
+        if let scale = learningRateScale, scale < 0 {
+            found.append(RecipeProblem(key: "learning_rate_scale", "got \(scale), want 0 or more"))
+        }
+        if let decay = weightDecay, decay < 0 {
+            found.append(RecipeProblem(key: "weight_decay", "got \(decay), want 0 or more"))
+        }
+        return found
+    }
+
+    /// Whether the rule matches a parameter.
+    ///
+    /// - Parameters:
+    ///   - name: the parameter's name.
+    ///   - role: the parameter's role.
+    /// - Returns: whether both conditions, where given, hold.
+    public func matches(name: String, role: ParameterRole) -> Bool {
+        (roles?.contains(role) ?? true)
+            && (names?.contains { Self.matches(Array(name.utf8)[...], pattern: Array($0.utf8)[...]) } ?? true)
+    }
+
+    /// Whether a name equals a pattern in which `*` stands for any text.
+    private static func matches(_ name: ArraySlice<UInt8>, pattern: ArraySlice<UInt8>) -> Bool {
+        guard let first = pattern.first else { return name.isEmpty }
+        let rest = pattern.dropFirst()
+        if first == UInt8(ascii: "*") {
+            return (name.startIndex...name.endIndex).contains { matches(name[$0...], pattern: rest) }
+        }
+        return name.first == first && matches(name.dropFirst(), pattern: rest)
+    }
+}

@@ -1,0 +1,44 @@
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// What the user has asked for by signals since the handlers were installed.
+///
+/// SIGINT and SIGTERM ask to save and stop, SIGUSR1 to save and go on. A second SIGINT ends the program
+/// at once.
+public enum Signals {
+    // Written by the handler and read by the program: one machine word each, no locks in a handler.
+    nonisolated(unsafe) private static let flags: UnsafeMutablePointer<sig_atomic_t> = {
+        let flags = UnsafeMutablePointer<sig_atomic_t>.allocate(capacity: 2)
+        flags.initialize(repeating: 0, count: 2)
+        return flags
+    }()
+
+    /// Starts to listen.
+    public static func install() {
+        _ = flags
+        for number in [SIGINT, SIGTERM, SIGUSR1] {
+            var action = sigaction()
+            action.__sigaction_handler.sa_handler = { number in
+                if number == SIGUSR1 {
+                    Signals.flags[1] = 1
+                } else {
+                    if number == SIGINT && Signals.flags[0] != 0 { _exit(130) }
+                    Signals.flags[0] = 1
+                }
+            }
+            // Without SA_RESTART a blocking read ends, so that the program sees the request.
+            sigaction(number, &action, nil)
+        }
+    }
+
+    /// Whether the program should save and stop.
+    public static var stopRequested: Bool { flags[0] != 0 }
+
+    /// Whether the program should save and go on; asking clears the request.
+    public static func takeSaveRequest() -> Bool {
+        let requested = flags[1] != 0
+        flags[1] = 0
+        return requested
+    }
+}

@@ -1,0 +1,119 @@
+/// What a device must be able to do: memory, and one requirement per kernel.
+///
+/// Ops check shapes and call these; nothing above knows which device runs. Arguments come outputs
+/// first; tensors may be row-strided views; gradients are added into unless said otherwise.
+package protocol Backend: AnyObject {
+    // Memory.
+
+    /// A block of device memory, 64-byte aligned.
+    func allocate(byteCount: Int) -> UnsafeMutableRawPointer
+    /// Gives a block back.
+    func deallocate(_ pointer: UnsafeMutableRawPointer, byteCount: Int)
+    /// y = value.
+    func fill(_ y: Tensor, with value: Float)
+    /// y = scale · x.
+    func copy(from x: Tensor, to y: Tensor, scale: Float)
+    /// y += scale · x.
+    func add(_ x: Tensor, to y: Tensor, scale: Float)
+
+    // Products and sums.
+
+    /// c = alpha · op(a) op(b) + beta · c, with op a transposition or nothing; c is only written when
+    /// beta is 0.
+    func matmul(
+        _ c: Tensor, _ a: Tensor, _ b: Tensor, transposeA: Bool, transposeB: Bool, alpha: Float,
+        beta: Float)
+    /// y = a + (b + c).
+    func sum(_ y: Tensor, _ a: Tensor, _ b: Tensor, _ c: Tensor?)
+    /// Σ x², in double.
+    func sumOfSquares(_ x: Tensor) -> Double
+
+    // Tokens.
+
+    /// y[r] = scale · table[tokens[r]].
+    func embeddingForward(_ y: Tensor, table: Tensor, tokens: IndexTensor, scale: Float)
+    /// dTable[tokens[r]] += scale · dy[r], but not for the padding token.
+    func embeddingBackward(
+        _ dTable: Tensor, dy: Tensor, tokens: IndexTensor, scale: Float, padding: Int32?)
+    /// y = x rotated by positions (direction +1) or back (−1); adds when `accumulate`.
+    func rotary(
+        _ y: Tensor, x: Tensor, positions: IndexTensor, table: RotaryTable, direction: Float,
+        accumulate: Bool)
+    /// Losses of rows of logits, which become gradients when `gradientScale` is not 0.
+    func crossEntropy(
+        losses: Tensor, best: IndexTensor?, logits: Tensor, targets: IndexTensor, firstRow: Int,
+        zLoss: Float, gradientScale: Float)
+
+    // Norms and gates.
+
+    /// y = gain ⊙ x ⊙ r, r = inverse RMS of each row (saved).
+    func rmsNormForward(_ y: Tensor, inverseRMS: Tensor, x: Tensor, gain: Tensor, epsilon: Float)
+    func rmsNormBackward(
+        dx: Tensor, dGain: Tensor, dy: Tensor, inverseRMS: Tensor, x: Tensor, gain: Tensor)
+    /// v = x ⊙ silu(gateScale · z), then the grouped norm if there is a gain.
+    func gatedNormForward(
+        _ y: Tensor, inverseRMS: Tensor?, x: Tensor, z: Tensor, gain: Tensor?, groups: Int,
+        gateScale: Float, epsilon: Float)
+    func gatedNormBackward(
+        dx: Tensor, dz: Tensor, dGain: Tensor?, dy: Tensor, inverseRMS: Tensor?, x: Tensor, z: Tensor,
+        gain: Tensor?, groups: Int, gateScale: Float)
+    /// y = up ⊙ silu(gate).
+    func swiGLUForward(_ y: Tensor, gate: Tensor, up: Tensor)
+    func swiGLUBackward(dGate: Tensor, dUp: Tensor, dy: Tensor, gate: Tensor, up: Tensor)
+
+    // Sequences: nothing crosses a segment border.
+
+    /// Causal attention; the log of each softmax's sum is saved `[heads, R]`.
+    func attentionForward(_ y: Tensor, logSumExp: Tensor, _ inputs: AttentionInputs)
+    func attentionBackward(
+        dQuery: Tensor, dKey: Tensor, dValue: Tensor, dy: Tensor, y: Tensor, logSumExp: Tensor,
+        _ inputs: AttentionInputs)
+    /// Causal depthwise convolution, bias and SiLU.
+    func convolutionForward(_ y: Tensor, _ inputs: ConvolutionInputs)
+    func convolutionBackward(
+        dx: Tensor, dWeight: Tensor, dBias: Tensor, dy: Tensor, _ inputs: ConvolutionInputs)
+    /// The Mamba-2 scan; writes everything in `saved`.
+    func ssdForward(
+        _ y: Tensor, saved: SSDSaved, chunks: SSDChunks, initialState: Tensor?, finalState: Tensor?,
+        _ inputs: SSDInputs)
+    /// `dStates` is room for as many states as are saved.
+    func ssdBackward(
+        _ gradients: SSDGradients, dStates: Tensor, dy: Tensor, saved: SSDSaved, chunks: SSDChunks,
+        _ inputs: SSDInputs)
+    /// One row of the scan; `state` is written, from `initialState` (which may be the same) or zeros.
+    func ssdStep(_ y: Tensor, state: Tensor, initialState: Tensor?, _ inputs: SSDInputs)
+
+    // Updates.
+
+    /// One AdamW step on flat, contiguous buffers.
+    func adamW(
+        weights: Tensor, firstMoment: Tensor, secondMoment: Tensor, gradient: Tensor, step: AdamWStep)
+}
+
+/// The numbers of one AdamW step.
+package struct AdamWStep: Sendable, Equatable {
+    package var clip: Float
+    package var learningRate: Float
+    package var weightDecay: Float
+    package var beta1: Float
+    package var beta2: Float
+    package var epsilon: Float
+    /// 1 − beta1ᵗ.
+    package var correction1: Float
+    /// 1 − beta2ᵗ.
+    package var correction2: Float
+
+    package init(
+        clip: Float, learningRate: Float, weightDecay: Float, beta1: Float, beta2: Float,
+        epsilon: Float, correction1: Float, correction2: Float
+    ) {
+        self.clip = clip
+        self.learningRate = learningRate
+        self.weightDecay = weightDecay
+        self.beta1 = beta1
+        self.beta2 = beta2
+        self.epsilon = epsilon
+        self.correction1 = correction1
+        self.correction2 = correction2
+    }
+}

@@ -1,0 +1,175 @@
+import CKernels
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// The CPU: splits each kernel over the pool in pieces whose size never depends on the thread count.
+package final class CPUBackend: Backend {
+    package let pool: ThreadPool
+
+    /// Rows a piece for kernels that go row by row.
+    static let rowGrain = 64
+    /// Floats a piece for kernels on flat buffers.
+    static let flatGrain = 1 << 16
+
+    init(threadCount: Int) {
+        fk_matmul_initialize()
+        pool = ThreadPool(threadCount: threadCount)
+    }
+
+    package func allocate(byteCount: Int) -> UnsafeMutableRawPointer {
+        var pointer: UnsafeMutableRawPointer?
+        guard posix_memalign(&pointer, 64, byteCount) == 0, let pointer else {
+            preconditionFailure("out of memory: \(byteCount) bytes asked for")
+        }
+        return pointer
+    }
+
+    package func deallocate(_ pointer: UnsafeMutableRawPointer, byteCount: Int) { free(pointer) }
+
+    package func fill(_ y: Tensor, with value: Float) {
+        precondition(y.isContiguous, "fill: \(y.shape) has gaps")
+        let pointer = y.pointer
+        pool.ranges(y.count, grain: Self.flatGrain) { _, range in
+            fk_fill(pointer + range.lowerBound, range.count, value)
+        }
+    }
+
+    package func copy(from x: Tensor, to y: Tensor, scale: Float) {
+        forBlocks(of: y, x) { y, x, rows, columns in
+            fk_copy_rows(y.pointer, x.pointer, rows, columns, y.rowStride, x.rowStride, scale)
+        }
+    }
+
+    package func add(_ x: Tensor, to y: Tensor, scale: Float) {
+        forBlocks(of: y, x) { y, x, rows, columns in
+            fk_add_rows(y.pointer, x.pointer, rows, columns, y.rowStride, x.rowStride, scale)
+        }
+    }
+
+    package func sum(_ y: Tensor, _ a: Tensor, _ b: Tensor, _ c: Tensor?) {
+        let (y, a, b, c, count) = (y.pointer, a.pointer, b.pointer, c?.pointer, y.count)
+        pool.ranges(count, grain: Self.flatGrain) { _, range in
+            let i = range.lowerBound
+            fk_sum(y + i, a + i, b + i, c.map { $0 + i }, range.count)
+        }
+    }
+
+    package func sumOfSquares(_ x: Tensor) -> Double {
+        precondition(x.isContiguous, "sumOfSquares: \(x.shape) has gaps")
+        let pointer = x.pointer
+        var partial = [Double](
+            repeating: 0, count: (x.count + Self.flatGrain - 1) / Self.flatGrain)
+        partial.withUnsafeMutableBufferPointer { partial in
+            let partial = UnsafeMutablePointer(partial.baseAddress!)
+            pool.ranges(x.count, grain: Self.flatGrain) { piece, range in
+                partial[piece] = fk_sum_of_squares(pointer + range.lowerBound, range.count)
+            }
+        }
+        return partial.reduce(0, +)
+    }
+
+    package func matmul(
+        _ c: Tensor, _ a: Tensor, _ b: Tensor, transposeA: Bool, transposeB: Bool, alpha: Float,
+        beta: Float
+    ) {
+        let (m, n) = (c.rowCount, c.columnCount)
+        let k = transposeA ? a.rowCount : a.columnCount
+        precondition(
+            (transposeA ? a.columnCount : a.rowCount) == m
+                && (transposeB ? b.rowCount : b.columnCount) == n
+                && (transposeB ? b.columnCount : b.rowCount) == k,
+            "matmul: \(c.shape) from \(a.shape)\(transposeA ? "ᵀ" : "") and \(b.shape)\(transposeB ? "ᵀ" : "")")
+        let (cp, ap, bp) = (c.pointer, a.pointer, b.pointer)
+        let (cs, ast, bs) = (c.rowStride, a.rowStride, b.rowStride)
+        // Split the longer side of the result; every piece packs the other operand again, so pieces
+        // are large, but at least four when the product is worth it.
+        let alongRows = m >= n
+        let side = alongRows ? m : n
+        let grain = productGrain(side: side, work: m * n * k)
+        pool.ranges(side, grain: grain) { _, range in
+            let i = range.lowerBound
+            if alongRows {
+                fk_matmul(
+                    cp + i * cs, ap + (transposeA ? i : i * ast), bp, range.count, n, k, cs, ast, bs,
+                    transposeA ? 1 : 0, transposeB ? 1 : 0, alpha, beta)
+            } else {
+                fk_matmul(
+                    cp + i, ap, bp + (transposeB ? i * bs : i), m, range.count, k, cs, ast, bs,
+                    transposeA ? 1 : 0, transposeB ? 1 : 0, alpha, beta)
+            }
+        }
+    }
+
+    /// Rows or columns of the result a piece: a multiple of 16, all when the product is small.
+    private func productGrain(side: Int, work: Int) -> Int {
+        if work < 1 << 19 { return side }
+        let pieces = max(4, (side + 511) / 512)
+        return max(32, ((side + pieces - 1) / pieces + 15) / 16 * 16)
+    }
+
+    package func adamW(
+        weights: Tensor, firstMoment: Tensor, secondMoment: Tensor, gradient: Tensor, step: AdamWStep
+    ) {
+        let (w, m, v, g) = (
+            weights.pointer, firstMoment.pointer, secondMoment.pointer, gradient.pointer
+        )
+        pool.ranges(weights.count, grain: Self.flatGrain) { _, range in
+            let i = range.lowerBound
+            fk_adamw(
+                w + i, m + i, v + i, g + i, range.count, step.clip, step.learningRate,
+                step.weightDecay, step.beta1, step.beta2, step.epsilon, step.correction1,
+                step.correction2)
+        }
+    }
+
+    /// Blocks of rows of two tensors of equal shape; one long row is cut in columns instead.
+    private func forBlocks(
+        of y: Tensor, _ x: Tensor, _ body: (Tensor, Tensor, _ rows: Int, _ columns: Int) -> Void
+    ) {
+        precondition(
+            y.rowCount == x.rowCount && y.columnCount == x.columnCount,
+            "copy or add: \(x.shape) to \(y.shape)")
+        if y.isContiguous && x.isContiguous {
+            let (flatY, flatX) = (y.reshaped([y.count]), x.reshaped([x.count]))
+            pool.ranges(y.count, grain: Self.flatGrain) { _, range in
+                body(flatY.columns(range), flatX.columns(range), 1, range.count)
+            }
+        } else {
+            pool.ranges(y.rowCount, grain: Self.rowGrain) { _, range in
+                body(y.rows(range), x.rows(range), range.count, y.columnCount)
+            }
+        }
+    }
+
+    /// Runs a backward kernel over row blocks, each adding to its own partial `[columns]`, and then adds
+    /// the partials to `total` in order.
+    func withPartials(
+        rows: Int, total: Tensor?, _ body: (_ range: Range<Int>, _ partial: UnsafeMutablePointer<Float>) -> Void
+    ) {
+        let width = total?.count ?? 1
+        let pieces = (rows + Self.rowGrain - 1) / Self.rowGrain
+        withScratch(floatCount: pieces * width) { partials in
+            fk_fill(partials, pieces * width, 0)
+            pool.ranges(rows, grain: Self.rowGrain) { piece, range in
+                body(range, partials + piece * width)
+            }
+            if let total { fk_reduce_partials(total.pointer, partials, pieces, width) }
+        }
+    }
+
+    /// Memory for the length of a call, kept between calls.
+    func withScratch(floatCount: Int, _ body: (UnsafeMutablePointer<Float>) -> Void) {
+        if floatCount > scratch.count {
+            scratch.deallocate()
+            let bytes = allocate(byteCount: floatCount * 4)
+            scratch = UnsafeMutableBufferPointer(
+                start: bytes.assumingMemoryBound(to: Float.self), count: floatCount)
+        }
+        body(scratch.baseAddress!)
+    }
+    private var scratch = UnsafeMutableBufferPointer<Float>.allocate(capacity: 16)
+
+    deinit { scratch.deallocate() }
+}

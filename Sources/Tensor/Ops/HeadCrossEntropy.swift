@@ -1,0 +1,65 @@
+/// What scoring the next tokens gives, row by row.
+public struct TokenLosses {
+    /// −log p(target) + zLoss · lse², in nats, 0 where the target is −1: `[R]`.
+    public let losses: Tensor
+    /// The most probable token of each row, if asked for.
+    public let best: IndexTensor?
+
+    /// The sum of the losses, added in double in row order.
+    public func total() -> Double { losses.toArray().reduce(0) { $0 + Double($1) } }
+}
+
+/// The output head and cross-entropy in one: logits = scale · x Wᵀ, never stored as a whole.
+///
+/// Rows go through in chunks. When the tape records, the gradient of `gradientScale · Σ losses` is
+/// formed in place of the logits at once, so this op must be the root of the backward pass.
+///
+/// - Parameters:
+///   - x: `[R, D]`, contiguous.
+///   - weight: `[V, D]`.
+///   - targets: `[R]`, the next token of each row, −1 where nothing is scored.
+///   - scale: the head's multiplier of the logits.
+///   - zLoss: weight of the squared log of the softmax's sum (PaLM, arXiv 2204.02311, section 5); 0 is off.
+///   - gradientScale: d loss / d(one token's loss), usually 1 / (scored tokens of the step).
+///   - wantsBest: whether the most probable tokens are returned.
+///   - tape: where the op runs and is recorded.
+/// - Returns: losses `[R]`. **Saved**: dx `[R, D]`; the gradient of `weight` is added during forward.
+public func headCrossEntropy(
+    _ x: Tensor, _ weight: Parameter, targets: IndexTensor, scale: Float, zLoss: Float = 0,
+    gradientScale: Float = 1, wantsBest: Bool = false, on tape: inout Tape
+) -> TokenLosses {
+    let (rowCount, vocabularyCount) = (x.rowCount, weight.shape[0])
+    precondition(
+        weight.shape == [vocabularyCount, x.columnCount] && targets.count == rowCount,
+        "headCrossEntropy: x \(x.shape), \(weight.name) \(weight.shape), \(targets.count) targets")
+    let (device, backend) = (tape.device, tape.backend)
+    let losses = device.empty([rowCount])
+    let best = wantsBest ? device.indices([Int32](repeating: 0, count: rowCount)) : nil
+    let dx = tape.isRecording ? device.empty(x.shape) : nil
+    let chunk = min(rowCount, headChunkRows(vocabularyCount: vocabularyCount))
+    let logits = device.empty([chunk, vocabularyCount])
+    for start in stride(from: 0, to: rowCount, by: chunk) {
+        let rows = start..<min(rowCount, start + chunk)
+        let part = logits.rows(0..<rows.count)
+        backend.matmul(
+            part, x.rows(rows), weight.value, transposeA: false, transposeB: true, alpha: scale,
+            beta: 0)
+        backend.crossEntropy(
+            losses: losses, best: best, logits: part, targets: targets, firstRow: start,
+            zLoss: zLoss, gradientScale: dx == nil ? 0 : gradientScale)
+        guard let dx else { continue }
+        backend.matmul(
+            dx.rows(rows), part, weight.value, transposeA: false, transposeB: false, alpha: scale,
+            beta: 0)
+        backend.matmul(
+            weight.gradient, part, x.rows(rows), transposeA: true, transposeB: false, alpha: scale,
+            beta: 1)
+    }
+    if let dx { tape.record { gradients in gradients.assign(dx, to: x) } }
+    return TokenLosses(losses: losses, best: best)
+}
+
+/// Rows of logits in memory at a time: about 8 million logits, in whole tiles of the product.
+private func headChunkRows(vocabularyCount: Int) -> Int {
+    max(128, (1 << 23) / vocabularyCount / 64 * 64)
+}

@@ -1,0 +1,113 @@
+/// What a parameter is for; optimizer groups are chosen by it, never by name or number of dimensions.
+public enum ParameterRole: String, CaseIterable, Sendable, Codable {
+    case embedding
+    /// A matrix between hidden activations.
+    case hiddenMatrix = "hidden_matrix"
+    /// The matrix that makes logits.
+    case outputMatrix = "output_matrix"
+    /// Norm gains, convolution filters and biases.
+    case vector
+    /// `A_log`, `D` and `dt_bias` of the state-space mixer.
+    case stateSpace = "state_space"
+    /// A learnable scale of a matrix.
+    case multiplier
+}
+
+/// How a parameter is filled before training.
+public enum Initialization: Equatable, Sendable {
+    case zeros
+    case ones
+    case constant(Float)
+    /// N(0, deviation²), with one row of the matrix left zero if asked for (transformers' pad row).
+    case normal(deviation: Float, zeroRow: Int? = nil)
+    /// Uniform between the bounds.
+    case uniform(low: Float, high: Float)
+    /// log of a uniform number: `A_log` of Mamba-2, A in [low, high].
+    case logUniform(low: Float, high: Float)
+    /// log 1, log 2, … (transformers' `A_log`).
+    case logOfIndex
+    /// softplus⁻¹(dt), log dt uniform between the logs of the bounds, dt at least `floor`: Mamba-2's
+    /// `dt_bias`.
+    case inverseSoftplusLogUniform(low: Float, high: Float, floor: Float)
+}
+
+/// One named array of weights: its declaration, and, once a `ParameterTable` has allocated it, its
+/// value and gradient.
+public final class Parameter {
+    /// The Hugging Face name, such as `model.layers.0.mamba.in_proj.weight`.
+    public let name: String
+    /// The sizes, outermost first.
+    public let shape: [Int]
+    public let role: ParameterRole
+    public let initialization: Initialization
+    private var slices: (value: Tensor, gradient: Tensor?)?
+
+    init(name: String, shape: [Int], role: ParameterRole, initialization: Initialization) {
+        self.name = name
+        self.shape = shape
+        self.role = role
+        self.initialization = initialization
+    }
+
+    /// The number of elements.
+    public var count: Int { shape.reduce(1, *) }
+
+    /// The weights that the model uses.
+    public var value: Tensor {
+        guard let slices else {
+            preconditionFailure("\(name): used before ParameterTable.allocate")
+        }
+        return slices.value
+    }
+
+    /// The sum of the gradients since it was last zeroed.
+    public var gradient: Tensor {
+        guard let gradient = slices?.gradient else {
+            preconditionFailure("\(name): no gradient; allocate the table for training")
+        }
+        return gradient
+    }
+
+    func bind(value: Tensor, gradient: Tensor?) { slices = (value, gradient) }
+}
+
+/// Collects the parameters that layers declare, in order, under a dotted path.
+public struct ParameterBuilder {
+    /// Collects the declarations of all copies of a builder.
+    private final class List { var parameters: [Parameter] = [] }
+    private let list: List
+    private let path: String
+
+    /// An empty list of declarations.
+    public init() { (list, path) = (List(), "") }
+
+    private init(list: List, path: String) { (self.list, self.path) = (list, path) }
+
+    /// A builder for a part of the model.
+    ///
+    /// - Parameter part: the next component of the names, such as `self_attn`.
+    /// - Returns: a builder that appends to the same list.
+    public func scope(_ part: String) -> ParameterBuilder {
+        ParameterBuilder(list: list, path: path + part + ".")
+    }
+
+    /// Declares a parameter.
+    ///
+    /// - Parameters:
+    ///   - name: the last component of the Hugging Face name, such as `weight`.
+    ///   - shape: positive sizes, outermost first.
+    ///   - role: decides its optimizer group.
+    ///   - initialization: how it starts.
+    /// - Returns: the parameter, not yet in memory.
+    public func parameter(
+        _ name: String, _ shape: [Int], role: ParameterRole, initialization: Initialization
+    ) -> Parameter {
+        let parameter = Parameter(
+            name: path + name, shape: shape, role: role, initialization: initialization)
+        list.parameters.append(parameter)
+        return parameter
+    }
+
+    /// Everything declared so far.
+    public var parameters: [Parameter] { list.parameters }
+}

@@ -1,0 +1,53 @@
+import CKernels
+
+/// Threads that share pieces of work; the caller is one of them.
+///
+/// - Invariant: `run` is called from one thread at a time and never from inside a piece.
+package final class ThreadPool {
+    private let handle: OpaquePointer
+    /// Threads that take pieces, the caller included.
+    package let threadCount: Int
+
+    package init(threadCount: Int) {
+        precondition(threadCount >= 1, "ThreadPool: \(threadCount) threads, want at least 1")
+        guard let handle = fk_pool_create(threadCount) else {
+            preconditionFailure("ThreadPool: the system gives no \(threadCount) threads")
+        }
+        self.handle = handle
+        self.threadCount = threadCount
+    }
+
+    deinit { fk_pool_destroy(handle) }
+
+    /// Runs `body` for every piece and returns when all are done.
+    ///
+    /// What a piece computes must depend on its number only: which worker takes it is left to chance.
+    ///
+    /// - Parameters:
+    ///   - pieceCount: at least 0, independent of the number of threads.
+    ///   - body: takes the piece and the worker (below `threadCount`, to pick its scratch).
+    package func run(_ pieceCount: Int, _ body: (_ piece: Int, _ worker: Int) -> Void) {
+        withoutActuallyEscaping(body) { body in
+            withUnsafePointer(to: body) { context in
+                fk_pool_run(
+                    handle, pieceCount,
+                    { context, piece, worker in
+                        let body = context!.assumingMemoryBound(to: ((Int, Int) -> Void).self)
+                        body.pointee(piece, worker)
+                    }, UnsafeMutableRawPointer(mutating: context))
+            }
+        }
+    }
+
+    /// Runs `body` for consecutive ranges of at most `grain` items.
+    ///
+    /// - Parameters:
+    ///   - count: items in all.
+    ///   - grain: items a piece, fixed by the kind of work, never by the number of threads.
+    ///   - body: takes the piece's number and its range of items.
+    package func ranges(_ count: Int, grain: Int, _ body: (_ piece: Int, _ range: Range<Int>) -> Void) {
+        run((count + grain - 1) / grain) { piece, _ in
+            body(piece, piece * grain..<min(count, (piece + 1) * grain))
+        }
+    }
+}

@@ -1,0 +1,64 @@
+import FalconData
+import FalconModel
+import FalconOptim
+import FalconTensor
+
+/// The numbers that follow from a recipe before anything is allocated.
+public struct RunPlan: Codable, Equatable, Sendable {
+    public let parameterCount: Int
+    /// Weights that take part in products, the embedding look-up left out.
+    public let productParameterCount: Int
+    /// Forward and backward.
+    public let flopsPerToken: Double
+    /// Tokens of one optimizer step.
+    public let stepTokens: Int
+    /// Rounds through the model in one step.
+    public let microBatches: Int
+    public let steps: Int
+    public let totalTokens: Int
+    public let totalFLOPs: Double
+    /// Weights, gradients and both moments in float32.
+    public let stateBytes: Int
+    /// One checkpoint: weights and both moments.
+    public let checkpointBytes: Int
+    /// Checkpoints that the retention rule leaves on disk at the end, one more while the last is written.
+    public let diskBytes: Int
+
+    /// The key of each field in JSON.
+    public enum CodingKeys: String, CodingKey {
+        case parameterCount = "parameters"
+        case productParameterCount = "product_parameters"
+        case flopsPerToken = "flops_per_token"
+        case stepTokens = "step_tokens"
+        case microBatches = "micro_batches"
+        case steps
+        case totalTokens = "total_tokens"
+        case totalFLOPs = "total_flops"
+        case stateBytes = "state_bytes"
+        case checkpointBytes = "checkpoint_bytes"
+        case diskBytes = "disk_bytes"
+    }
+
+    /// Works the numbers out.
+    ///
+    /// - Parameter recipe: a decoded recipe; sizes must be positive.
+    public init(_ recipe: TrainingRecipe) {
+        let model = recipe.model
+        parameterCount = FalconH1(model).table.parameterCount
+        productParameterCount = model.productParameterCount
+        flopsPerToken = model.trainingFLOPsPerToken(sequenceLength: recipe.data.sequenceLength)
+        stepTokens = recipe.train.batchTokens
+        microBatches = max(
+            1, stepTokens / (recipe.data.sequenceLength * recipe.train.microBatchSequences))
+        steps =
+            recipe.train.steps
+            ?? ((recipe.train.tokens ?? 0) + stepTokens - 1) / stepTokens
+        totalTokens = steps * stepTokens
+        totalFLOPs = flopsPerToken * Double(totalTokens)
+        stateBytes = 16 * parameterCount
+        checkpointBytes = 12 * parameterCount
+        let kept = recipe.checkpoint.keepEverySteps.map { [steps] in steps / $0 } ?? 0
+        let saves = (steps + recipe.checkpoint.everySteps - 1) / recipe.checkpoint.everySteps
+        diskBytes = (min(saves, kept + recipe.checkpoint.keepLast) + 1) * checkpointBytes
+    }
+}

@@ -1,0 +1,111 @@
+import FalconData
+import FalconEval
+import FalconModel
+import FalconOptim
+import FalconTensor
+
+/// What one optimizer step did.
+public struct StepResult: Equatable, Sendable {
+    /// The mean loss of the scored tokens, in nats, z-loss included.
+    public let loss: Double
+    /// The norm of all gradients together before clipping.
+    public let gradientNorm: Double
+    /// The learning rate, before the groups' scales.
+    public let learningRate: Double
+    /// Tokens that were predicted.
+    public let scoredTokens: Int
+    /// Whether the weights moved: not when loss or gradient was not finite.
+    public let isApplied: Bool
+    /// The first parameter whose gradient is not finite, if any.
+    public let badParameter: String?
+}
+
+/// A model, its optimizer and the schedule: one step at a time.
+///
+/// - Invariant: the state after a step is a function of the state before and of the batches alone, the
+///   same bits for any number of threads.
+public final class Trainer {
+    public let recipe: TrainingRecipe
+    public let plan: RunPlan
+    public let device: Device
+    public let model: FalconH1
+    public let optimizer: AdamW
+    /// Steps done, applied or not.
+    public private(set) var step = 0
+
+    /// A trainer with fresh weights.
+    ///
+    /// - Parameters:
+    ///   - recipe: a decoded recipe.
+    ///   - device: where to train.
+    ///   - initialize: whether weights are drawn; false when a checkpoint is loaded next.
+    /// - Throws: `OptimizerError` if the groups do not fit the model.
+    public init(_ recipe: TrainingRecipe, on device: Device, initialize: Bool = true) throws {
+        self.recipe = recipe
+        self.device = device
+        plan = RunPlan(recipe)
+        model = FalconH1(recipe.model)
+        try AdamW.groupPlaces(of: model.table, recipe.optimizer)
+        model.allocate(on: device, withGradients: true)
+        if initialize { model.table.initialize(seed: recipe.seed) }
+        optimizer = try AdamW(recipe.optimizer, table: model.table, on: device)
+    }
+
+    /// Moves the counters to where a checkpoint was taken.
+    ///
+    /// - Parameters:
+    ///   - step: steps done.
+    ///   - appliedSteps: steps that moved the weights.
+    public func restoreCounters(step: Int, appliedSteps: Int) {
+        self.step = step
+        optimizer.stepCount = appliedSteps
+    }
+
+    /// One optimizer step: forward and backward for each batch, then clip and update.
+    ///
+    /// - Parameter batches: the micro-batches, at least one, with at least one scored token.
+    /// - Returns: what happened; with a loss or gradient that is not finite nothing is updated.
+    public func step(_ batches: [Batch]) -> StepResult {
+        let scored = batches.reduce(0) { $0 + $1.targetCount }
+        precondition(scored > 0, "Trainer.step: no token to predict in \(batches.count) batches")
+        let table = model.table
+        device.backend.fill(table.gradients, with: 0)
+        var lossSum = 0.0
+        for batch in batches { lossSum += accumulate(batch, gradientScale: 1 / Float(scored)) }
+        let norm = device.backend.sumOfSquares(table.gradients).squareRoot()
+        let loss = lossSum / Double(scored)
+        let learningRate =
+            recipe.optimizer.learningRate
+            * recipe.schedule.factor(
+                at: (step + 1) * plan.stepTokens, totalTokens: plan.totalTokens)
+        let isFinite = loss.isFinite && norm.isFinite
+        if isFinite {
+            let limit = recipe.train.clipNorm ?? .infinity
+            optimizer.step(
+                learningRate: learningRate, gradientScale: norm > limit ? limit / norm : 1)
+        }
+        step += 1
+        return StepResult(
+            loss: loss, gradientNorm: norm, learningRate: learningRate, scoredTokens: scored,
+            isApplied: isFinite, badParameter: isFinite ? nil : firstBadParameter())
+    }
+
+    private func accumulate(_ batch: Batch, gradientScale: Float) -> Double {
+        var tape = Tape(on: device)
+        let hidden = model.hidden(
+            device.indices(batch.tokens), segments: Segments(batch.documentOffsets),
+            recomputesBlocks: recipe.train.recompute == .block, on: &tape)
+        let losses = model.losses(
+            hidden, targets: device.indices(batch.targets), zLoss: Float(recipe.train.zLoss),
+            gradientScale: gradientScale, on: &tape)
+        var gradients = Gradients(on: device)
+        tape.backward(&gradients)
+        return losses.total()
+    }
+
+    private func firstBadParameter() -> String? {
+        model.table.parameters.first {
+            !device.backend.sumOfSquares($0.gradient.reshaped([$0.count])).isFinite
+        }?.name
+    }
+}

@@ -1,0 +1,167 @@
+import FalconData
+import FalconModel
+import FalconOptim
+import FalconSystem
+
+/// A whole recipe for pretraining, as decoded from YAML.
+public struct TrainingRecipe: RecipeSection, Equatable {
+    public var name: String
+    /// Decides initial weights and the order of the data.
+    public var seed: UInt64
+    public var data: DataSection
+    public var model: FalconH1Configuration
+    public var optimizer: OptimizerSection
+    public var schedule: ScheduleSection
+    public var train: TrainSection
+    public var checkpoint: CheckpointSection
+    public var evaluation: EvaluationSection
+
+    /// The key of each part.
+    public enum CodingKeys: String, CodingKey, CaseIterable {
+        case name, seed, data, model, optimizer, schedule, train, checkpoint, evaluation
+    }
+
+    /// What is impossible about the parts together; empty when all is well.
+    public func problems() -> [RecipeProblem] {
+        let sequenceBatch = data.sequenceLength * train.microBatchSequences
+        // The parts report their own problems; the plan needs them to be possible.
+        guard model.problems().isEmpty, train.problems().isEmpty, checkpoint.problems().isEmpty,
+            sequenceBatch > 0
+        else { return [] }
+        var found: [RecipeProblem] = []
+        if train.batchTokens % sequenceBatch != 0 {
+            found.append(
+                RecipeProblem(
+                    key: "train",
+                    "batch_tokens is \(train.batchTokens), want a multiple of "
+                        + "micro_batch_sequences · data.sequence_length = \(sequenceBatch)"))
+        }
+        if data.sequenceLength > model.maxPositionEmbeddings {
+            found.append(
+                RecipeProblem(
+                    key: "data",
+                    "sequence_length is \(data.sequenceLength), more than "
+                        + "model.max_position_embeddings = \(model.maxPositionEmbeddings)"))
+        }
+        let plan = RunPlan(self)
+        if schedule.warmupTokens + schedule.decayTokens > plan.totalTokens {
+            found.append(
+                RecipeProblem(
+                    key: "schedule",
+                    "warmup_tokens + decay_tokens = \(schedule.warmupTokens + schedule.decayTokens), "
+                        + "more than the run's \(plan.totalTokens) tokens"))
+        }
+        return found
+    }
+}
+
+/// What backward keeps of a block.
+public enum Recompute: String, Codable, CaseIterable, Sendable {
+    /// Everything.
+    case none
+    /// Its input only; the block runs a second time.
+    case block
+}
+
+/// The `train` part of a recipe: how long, in what batches.
+public struct TrainSection: RecipeSection, Codable, Equatable {
+    /// Tokens of the whole run, rounded up to whole steps; or nil when `steps` is given.
+    public var tokens: Int?
+    /// Steps of the whole run; or nil when `tokens` is given.
+    public var steps: Int?
+    /// Tokens of one optimizer step.
+    public var batchTokens: Int
+    /// Sequences that go through the model at once; a step takes as many rounds as it needs.
+    public var microBatchSequences: Int
+    /// Largest norm of all gradients together, above which they are scaled down; nil is off.
+    public var clipNorm: Double?
+    /// Weight of the squared log of the softmax's sum in the loss; 0 is off.
+    public var zLoss: Double
+    public var recompute: Recompute
+    /// Steps in a row with a loss or gradient that is not finite, after which the run stops.
+    public var maxSkippedSteps: Int
+
+    /// The key of each field.
+    public enum CodingKeys: String, CodingKey, CaseIterable {
+        case tokens, steps
+        case batchTokens = "batch_tokens"
+        case microBatchSequences = "micro_batch_sequences"
+        case clipNorm = "clip_norm"
+        case zLoss = "z_loss"
+        case recompute
+        case maxSkippedSteps = "max_skipped_steps"
+    }
+
+    /// What is impossible about the values; empty when all is well.
+    public func problems() -> [RecipeProblem] {
+        var found: [RecipeProblem] = []
+        func atLeastOne(_ key: CodingKeys, _ value: Int?) {
+            if let value, value < 1 {
+                found.append(RecipeProblem(key: key.rawValue, "got \(value), want at least 1"))
+            }
+        }
+        atLeastOne(.tokens, tokens)
+        atLeastOne(.steps, steps)
+        atLeastOne(.batchTokens, batchTokens)
+        atLeastOne(.microBatchSequences, microBatchSequences)
+        atLeastOne(.maxSkippedSteps, maxSkippedSteps)
+        if (tokens == nil) == (steps == nil) {
+            found.append(
+                RecipeProblem(
+                    key: "tokens",
+                    tokens == nil
+                        ? "neither tokens nor steps is given; give one"
+                        : "both tokens and steps are given; set the other to null"))
+        }
+        if let clipNorm, clipNorm <= 0 {
+            found.append(RecipeProblem(key: "clip_norm", "got \(clipNorm), want more than 0"))
+        }
+        if zLoss < 0 { found.append(RecipeProblem(key: "z_loss", "got \(zLoss), want 0 or more")) }
+        return found
+    }
+}
+
+/// The `checkpoint` part of a recipe.
+public struct CheckpointSection: RecipeSection, Codable, Equatable {
+    /// Steps from one save to the next; the last step is always saved.
+    public var everySteps: Int
+    /// How many of the newest checkpoints are kept.
+    public var keepLast: Int
+    /// Checkpoints of steps divisible by this are kept for ever; nil for none.
+    public var keepEverySteps: Int?
+
+    /// The key of each field.
+    public enum CodingKeys: String, CodingKey, CaseIterable {
+        case everySteps = "every_steps"
+        case keepLast = "keep_last"
+        case keepEverySteps = "keep_every_steps"
+    }
+
+    /// What is impossible about the values; empty when all is well.
+    public func problems() -> [RecipeProblem] {
+        [(CodingKeys.everySteps, everySteps), (.keepLast, keepLast), (.keepEverySteps, keepEverySteps ?? 1)]
+            .filter { $0.1 < 1 }
+            .map { RecipeProblem(key: $0.0.rawValue, "got \($0.1), want at least 1") }
+    }
+}
+
+/// The `evaluation` part of a recipe: validation during the run.
+public struct EvaluationSection: RecipeSection, Codable, Equatable {
+    /// Steps from one validation to the next; nil for none.
+    public var everySteps: Int?
+    /// Tokens of the validation split that are scored each time; nil for all.
+    public var tokens: Int?
+
+    /// The key of each field.
+    public enum CodingKeys: String, CodingKey, CaseIterable {
+        case everySteps = "every_steps"
+        case tokens
+    }
+
+    /// What is impossible about the values; empty when all is well.
+    public func problems() -> [RecipeProblem] {
+        [(CodingKeys.everySteps, everySteps ?? 1), (.tokens, tokens ?? 1)]
+            .filter { $0.1 < 1 }
+            .map { RecipeProblem(key: $0.0.rawValue, "got \($0.1), want at least 1") }
+    }
+}
