@@ -60,14 +60,3 @@ struct ShardIndex: Equatable {
         return problems
     }
 }
-
-/// The contents of a small file.
-///
-/// - Parameter path: the file.
-/// - Returns: its bytes.
-/// - Throws: `FileError` if it cannot be read.
-public func readBytes(ofFile path: String) throws(FileError) -> [UInt8] {
-    try MappedFile(path: path).withBytes { bytes in
-        unsafe bytes.withUnsafeBytes { unsafe [UInt8]($0) }
-    }
-}
