@@ -76,7 +76,7 @@ let package = Package(
             name: "FalconTrain",
             dependencies: [
                 "FalconSystem", "FalconTensor", "FalconData", "FalconRecipe", "FalconModel",
-                "FalconOptim", "FalconCheckpoint",
+                "FalconOptim", "FalconCheckpoint", "FalconEval",
             ],
             path: "Sources/Train", swiftSettings: safeSwiftSettings),
         .target(
