@@ -27,7 +27,8 @@ let package = Package(
     targets: [
         // Floor 1: C kernels and shims over system libraries.
         .target(name: "CKernels", dependencies: ["COpenBLAS"], cSettings: kernelSettings),
-        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(
+            name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
@@ -51,15 +52,19 @@ let package = Package(
             path: "Sources/Data", swiftSettings: safeSwiftSettings),
         .target(
             name: "FalconRecipe",
-            dependencies: ["FalconSystem", .product(name: "Yams", package: "Yams")],
+            dependencies: [
+                "FalconSystem", "FalconRecipes", .product(name: "Yams", package: "Yams"),
+            ],
             path: "Sources/Recipe", swiftSettings: safeSwiftSettings),
 
         // Floor 3: the model, the update rule, files of weights.
         .target(
-            name: "FalconModel", dependencies: ["FalconSystem", "FalconTensor"], path: "Sources/Model",
+            name: "FalconModel", dependencies: ["FalconSystem", "FalconTensor"],
+            path: "Sources/Model",
             swiftSettings: safeSwiftSettings),
         .target(
-            name: "FalconOptim", dependencies: ["FalconSystem", "FalconTensor"], path: "Sources/Optim",
+            name: "FalconOptim", dependencies: ["FalconSystem", "FalconTensor"],
+            path: "Sources/Optim",
             swiftSettings: safeSwiftSettings),
         .target(
             name: "FalconCheckpoint", dependencies: ["FalconSystem"], path: "Sources/Checkpoint",
@@ -70,7 +75,7 @@ let package = Package(
             name: "FalconTrain",
             dependencies: [
                 "FalconSystem", "FalconTensor", "FalconData", "FalconRecipe", "FalconModel",
-                "FalconOptim", "FalconCheckpoint",
+                "FalconOptim", "FalconCheckpoint", "FalconEval",
             ],
             path: "Sources/Train", swiftSettings: safeSwiftSettings),
         .target(
@@ -85,7 +90,13 @@ let package = Package(
             path: "Sources/Interchange", swiftSettings: safeSwiftSettings),
 
         .target(
-            name: "FalconRecipes", path: "recipes", resources: [],
+            name: "FalconRecipes", path: "recipes",
+            resources: [
+                .embedInCode("defaults.yaml"), .embedInCode("demo.yaml"),
+                .embedInCode("h1-tiny-90m.yaml"), .embedInCode("h1-0.5b.yaml"),
+                .embedInCode("h1-1.5b.yaml"), .embedInCode("h1-1.5b-deep.yaml"),
+                .embedInCode("h1-3b.yaml"), .embedInCode("h1-7b.yaml"), .embedInCode("h1-34b.yaml"),
+            ],
             swiftSettings: safeSwiftSettings),
 
         // Floor 5: the command line.
@@ -110,7 +121,10 @@ let package = Package(
             resources: [.copy("Fixtures")],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "RecipeTests", dependencies: ["FalconRecipe", "FalconRecipes", "FalconSystem"],
+            name: "RecipeTests",
+            dependencies: [
+                "FalconRecipe", "FalconRecipes", "FalconSystem", "FalconTrain", "FalconModel",
+            ],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "ModelTests", dependencies: ["FalconModel", "FalconTensor", "FalconCheckpoint"],
@@ -122,14 +136,17 @@ let package = Package(
             name: "CheckpointTests", dependencies: ["FalconCheckpoint", "FalconSystem"],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "TrainTests", dependencies: ["FalconTrain", "FalconModel", "FalconData", "FalconOptim"],
+            name: "TrainTests",
+            dependencies: ["FalconTrain", "FalconModel", "FalconData", "FalconOptim"],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "EvalTests", dependencies: ["FalconEval", "FalconModel", "FalconData"],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "InterchangeTests", dependencies: [
+            name: "InterchangeTests",
+            dependencies: [
                 "FalconInterchange", "FalconModel", "FalconData", "FalconCheckpoint", "FalconSystem",
+                "FalconTensor",
             ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(

@@ -57,12 +57,25 @@ public final class Evaluator {
         self.model = model
         self.tokenizer = tokenizer
         self.device = device
-        byteCounts = tokenizer.byteCounts
+        byteCounts = (0..<tokenizer.vocabularyCount).map { id in
+            Self.byteCount(of: tokenizer.piece(Int32(id)), tokenizer.kind(Int32(id)))
+        }
+    }
+
+    /// UTF-8 bytes of text that a piece stands for; the space mark counts as one.
+    private static func byteCount(of piece: String, _ kind: SentencePieceModel.PieceKind) -> Int {
+        switch kind {
+        case .byte: 1
+        case .control, .unknown: 0
+        default:
+            piece.utf8.count
+                - 2 * piece.unicodeScalars.reduce(0) { $0 + ($1 == "\u{2581}" ? 1 : 0) }
+        }
     }
 
     /// Scores batches of tokens.
     ///
-    /// - Parameter batches: each scored on its own.
+    /// - Parameter next: gives the next batch, each scored on its own; nil at the end.
     /// - Returns: the score of all; nil when nothing was to be predicted.
     /// - Throws: what reading the batches throws.
     public func score(_ next: () throws -> Batch?) throws -> TextScore? {
@@ -95,12 +108,13 @@ public final class Evaluator {
     ///   - context: the text before.
     ///   - continuations: at least one, none empty.
     /// - Returns: sums in nats, by continuation.
-    public func logLikelihoods(context: String, continuations: [String]) -> [Double] {
+    /// - Throws: `DataError` if a text cannot be encoded.
+    public func logLikelihoods(context: String, continuations: [String]) throws -> [Double] {
         var tokens: [Int32] = []
         var targets: [Int32] = []
         var offsets = [0]
         for continuation in continuations {
-            let (before, after) = encodePair(context, continuation)
+            let (before, after) = try encodePair(context, continuation)
             let limit = model.configuration.maxPositionEmbeddings + 1
             let whole = (before + after).suffix(limit)
             let scored = min(after.count, whole.count - 1)
@@ -115,14 +129,14 @@ public final class Evaluator {
     }
 
     /// Tokens of context and continuation; an empty context is the token that ends documents.
-    private func encodePair(_ context: String, _ continuation: String) -> ([Int32], [Int32]) {
+    private func encodePair(_ context: String, _ continuation: String) throws -> ([Int32], [Int32]) {
         var trimmed = context[...]
         while let last = trimmed.unicodeScalars.last, last.properties.isWhitespace {
             trimmed.unicodeScalars.removeLast()
         }
         let moved = String(context[trimmed.endIndex...]) + continuation
-        let whole = tokenizer.encode(String(trimmed) + moved)
-        let before = tokenizer.encode(String(trimmed))
+        let whole = try tokenizer.encode(String(trimmed) + moved)
+        let before = try tokenizer.encode(String(trimmed))
         if before.isEmpty { return ([tokenizer.bosID ?? tokenizer.eosID ?? 0], whole) }
         return (before, Array(whole.dropFirst(before.count)))
     }

@@ -120,15 +120,15 @@ extension Evaluator {
             } catch {
                 throw EvaluationError.badRecord(path: path, line: index + 1, reason: "\(error)")
             }
-            let answer = answer(item, document: index)
+            let answer = try answer(item, document: index)
             answers.append(answer)
             try onAnswer(answer, count)
         }
         return TaskScore(task: task.name, answers: answers, dataDigest: try SHA256.hex(ofFile: path))
     }
 
-    private func answer(_ item: MultipleChoiceItem, document: Int) -> MultipleChoiceAnswer {
-        let sums = logLikelihoods(context: item.context, continuations: item.continuations)
+    private func answer(_ item: MultipleChoiceItem, document: Int) throws -> MultipleChoiceAnswer {
+        let sums = try logLikelihoods(context: item.context, continuations: item.continuations)
         func best(_ values: [Double]) -> Int {
             values.indices.reduce(0) { values[$1] > values[$0] ? $1 : $0 }
         }

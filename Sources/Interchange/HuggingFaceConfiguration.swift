@@ -13,7 +13,7 @@ public struct HuggingFaceConfiguration: Equatable, Sendable {
     /// The architecture that the weights belong to.
     public static let architecture = "FalconH1ForCausalLM"
 
-    /// Sizes and multipliers.
+    /// Sizes and multipliers; blocks have both mixers.
     public var model: FalconH1Configuration
     /// The token that may start a document.
     public var bosTokenID: Int?
@@ -43,8 +43,6 @@ public struct HuggingFaceConfiguration: Equatable, Sendable {
 extension HuggingFaceConfiguration {
     /// The version of transformers whose list of fields is written.
     private static let transformersVersion = "5.23.0"
-    /// The key of what only this program has: blocks with one mixer. Written when it is not the default.
-    static let mixersKey = "falcon_mixers"
 
     /// The text of `config.json`, so that transformers 4 and 5 both load it.
     ///
@@ -61,7 +59,7 @@ extension HuggingFaceConfiguration {
             case .float16: "float16"
             default: "float32"
             }
-        var fields: [String: JSONValue] = [
+        let fields: [String: JSONValue] = [
             "architectures": .array([.string(Self.architecture)]),
             "attention_bias": .bool(false),
             "attention_dropout": .number(0),
@@ -117,9 +115,6 @@ extension HuggingFaceConfiguration {
             "use_cache": .bool(true),
             "vocab_size": .integer(model.vocabSize),
         ]
-        if model.mixers != .parallel {
-            fields[Self.mixersKey] = .string(model.mixers.rawValue)
-        }
         var object = JSONObject()
         for (key, value) in fields.sorted(by: { $0.key < $1.key }) { object[key] = value }
         return JSONValue.object(object).serialized(indentation: 2) + "\n"

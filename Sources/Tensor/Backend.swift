@@ -61,6 +61,28 @@ package protocol Backend: AnyObject {
     func swiGLUForward(_ y: Tensor, gate: Tensor, up: Tensor)
     func swiGLUBackward(dGate: Tensor, dUp: Tensor, dy: Tensor, gate: Tensor, up: Tensor)
 
+    // Sequences: nothing crosses a segment border.
+
+    /// Causal attention; the log of each softmax's sum is saved `[heads, R]`.
+    func attentionForward(_ y: Tensor, logSumExp: Tensor, _ inputs: AttentionInputs)
+    func attentionBackward(
+        dQuery: Tensor, dKey: Tensor, dValue: Tensor, dy: Tensor, y: Tensor, logSumExp: Tensor,
+        _ inputs: AttentionInputs)
+    /// Causal depthwise convolution, bias and SiLU.
+    func convolutionForward(_ y: Tensor, _ inputs: ConvolutionInputs)
+    func convolutionBackward(
+        dx: Tensor, dWeight: Tensor, dBias: Tensor, dy: Tensor, _ inputs: ConvolutionInputs)
+    /// The Mamba-2 scan; writes everything in `saved`.
+    func ssdForward(
+        _ y: Tensor, saved: SSDSaved, chunks: SSDChunks, initialState: Tensor?, finalState: Tensor?,
+        _ inputs: SSDInputs)
+    /// `dStates` is room for as many states as are saved.
+    func ssdBackward(
+        _ gradients: SSDGradients, dStates: Tensor, dy: Tensor, saved: SSDSaved, chunks: SSDChunks,
+        _ inputs: SSDInputs)
+    /// One row of the scan; `state` is written, from `initialState` (which may be the same) or zeros.
+    func ssdStep(_ y: Tensor, state: Tensor, initialState: Tensor?, _ inputs: SSDInputs)
+
     // Updates.
 
     /// One AdamW step on flat, contiguous buffers.

@@ -94,6 +94,22 @@ public struct Gradients {
         return view(of: tensor, on: storage)
     }
 
+    /// The gradients to add to of several inputs, which may be views of the same storage.
+    ///
+    /// - Parameter tensors: inputs of the op whose backward runs.
+    /// - Returns: for each a tensor of the same shape and layout.
+    public mutating func accumulators(of tensors: [Tensor]) -> [Tensor] {
+        // A gradient shared with another tensor is replaced by a copy here, and only here: once a
+        // view is out, asking for another one of the same storage would leave the first behind.
+        for tensor in tensors { _ = accumulator(of: tensor) }
+        return tensors.map { tensor in
+            guard let storage = byIdentity[tensor.storage.identity] else {
+                preconditionFailure("accumulators: no storage")
+            }
+            return view(of: tensor, on: storage)
+        }
+    }
+
     /// The gradient to write when it is the first contribution, or else to add to.
     ///
     /// - Parameter tensor: a whole tensor, every element of whose gradient the op contributes to.

@@ -57,7 +57,7 @@ public struct RunPlan: Codable, Equatable, Sendable {
         totalFLOPs = flopsPerToken * Double(totalTokens)
         stateBytes = 16 * parameterCount
         checkpointBytes = 12 * parameterCount
-        let kept = recipe.checkpoint.keepEverySteps.map { steps / $0 } ?? 0
+        let kept = recipe.checkpoint.keepEverySteps.map { [steps] in steps / $0 } ?? 0
         let saves = (steps + recipe.checkpoint.everySteps - 1) / recipe.checkpoint.everySteps
         diskBytes = (min(saves, kept + recipe.checkpoint.keepLast) + 1) * checkpointBytes
     }

@@ -1,4 +1,5 @@
 import FalconData
+import FalconEval
 import FalconModel
 import FalconOptim
 import FalconTensor
@@ -79,9 +80,9 @@ public final class Trainer {
                 at: (step + 1) * plan.stepTokens, totalTokens: plan.totalTokens)
         let isFinite = loss.isFinite && norm.isFinite
         if isFinite {
+            let limit = recipe.train.clipNorm ?? .infinity
             optimizer.step(
-                learningRate: learningRate,
-                gradientScale: norm > recipe.train.clipNorm ? recipe.train.clipNorm / norm : 1)
+                learningRate: learningRate, gradientScale: norm > limit ? limit / norm : 1)
         }
         step += 1
         return StepResult(
@@ -92,7 +93,7 @@ public final class Trainer {
     private func accumulate(_ batch: Batch, gradientScale: Float) -> Double {
         var tape = Tape(on: device)
         let hidden = model.hidden(
-            device.indices(batch.tokens), segments: Segments(batch),
+            device.indices(batch.tokens), segments: Segments(batch.documentOffsets),
             recomputesBlocks: recipe.train.recompute == .block, on: &tape)
         let losses = model.losses(
             hidden, targets: device.indices(batch.targets), zLoss: Float(recipe.train.zLoss),
@@ -107,11 +108,4 @@ public final class Trainer {
             !device.backend.sumOfSquares($0.gradient.reshaped([$0.count])).isFinite
         }?.name
     }
-}
-
-extension Segments {
-    /// The documents of a batch.
-    ///
-    /// - Parameter batch: any.
-    public init(_ batch: Batch) { self.init(offsets: batch.documentOffsets.map(Int.init)) }
 }

@@ -73,8 +73,8 @@ public struct TrainSection: RecipeSection, Codable, Equatable {
     public var batchTokens: Int
     /// Sequences that go through the model at once; a step takes as many rounds as it needs.
     public var microBatchSequences: Int
-    /// Largest norm of all gradients together; above it they are scaled down.
-    public var clipNorm: Double
+    /// Largest norm of all gradients together, above which they are scaled down; nil is off.
+    public var clipNorm: Double?
     /// Weight of the squared log of the softmax's sum in the loss; 0 is off.
     public var zLoss: Double
     public var recompute: Recompute
@@ -113,7 +113,7 @@ public struct TrainSection: RecipeSection, Codable, Equatable {
                         ? "neither tokens nor steps is given; give one"
                         : "both tokens and steps are given; set the other to null"))
         }
-        if clipNorm <= 0 {
+        if let clipNorm, clipNorm <= 0 {
             found.append(RecipeProblem(key: "clip_norm", "got \(clipNorm), want more than 0"))
         }
         if zLoss < 0 { found.append(RecipeProblem(key: "z_loss", "got \(zLoss), want 0 or more")) }

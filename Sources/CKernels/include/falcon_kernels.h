@@ -8,6 +8,7 @@
 #include "fk_norm.h"
 #include "fk_optimizer.h"
 #include "fk_pool.h"
+#include "fk_sequence.h"
 #include "fk_tokens.h"
 
 #endif

@@ -15,5 +15,47 @@ public func causalConv1d(
     _ x: Tensor, weight: Parameter, bias: Parameter, scale: Tensor, segments: Segments,
     history: Tensor? = nil, on tape: inout Tape
 ) -> Tensor {
-    preconditionFailure("causalConv1d")
+    let channels = x.columnCount
+    precondition(
+        weight.shape.count == 3 && weight.shape[0] == channels && weight.shape[1] == 1
+            && bias.shape == [channels] && scale.shape == [channels],
+        "causalConv1d: x \(x.shape), weight \(weight.shape), bias \(bias.shape), scale \(scale.shape)"
+    )
+    precondition(
+        segments.rowCount == x.rowCount,
+        "causalConv1d: segments of \(segments.rowCount) rows for x \(x.shape)")
+    if let history {
+        precondition(
+            history.shape == [weight.shape[2] - 1, channels] && history.isContiguous,
+            "causalConv1d: history is \(history.shape), want [\(weight.shape[2] - 1), \(channels)]")
+        precondition(
+            segments.count == 1 && !tape.isRecording,
+            "causalConv1d: a history goes with one segment and no recording")
+    }
+    let inputs = ConvolutionInputs(
+        x: x, weight: weight.value, bias: bias.value, scale: scale, segments: segments,
+        history: history)
+    let y = tape.device.empty([x.rowCount, channels])
+    let backend = tape.backend
+    backend.convolutionForward(y, inputs)
+    tape.record { gradients in
+        guard let dy = gradients.take(y) else { return }
+        backend.convolutionBackward(
+            dx: gradients.accumulator(of: x), dWeight: weight.gradient, dBias: bias.gradient, dy: dy,
+            inputs)
+    }
+    return y
+}
+
+/// The arguments of the convolution, shapes checked.
+package struct ConvolutionInputs {
+    package let x: Tensor
+    package let weight: Tensor
+    package let bias: Tensor
+    package let scale: Tensor
+    package let segments: Segments
+    package let history: Tensor?
+
+    /// K.
+    package var tapCount: Int { weight.columnCount }
 }

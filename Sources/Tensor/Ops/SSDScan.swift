@@ -46,16 +46,58 @@ public struct SSDShape: Equatable, Sendable {
 ///   - stepScale: the fixed multiplier of dt.
 ///   - shape: H, P, G, N and the chunk length.
 ///   - segments: documents among the rows.
-///   - initialState: `[H, P, N]`, with one segment only; nil for zeros.
-///   - finalState: `[H, P, N]`, written with the state after the last row (one segment only); may be the
-///     same tensor as `initialState`.
+///   - initialState: `[N, H·P]` or of as many elements, contiguous, with one segment only; nil for zeros.
+///   - finalState: written with the state after the last row (one segment only), of the same shape;
+///     may be the same tensor as `initialState`.
 ///   - tape: where the op runs and is recorded; not recordable with an initial state.
-/// - Returns: `[R, H·P]`. **Saved**: the inputs and the states at chunk borders.
+/// - Returns: `[R, H·P]`. **Saved**: the inputs, the time steps and summed decays `[R, 3·H]`, and the
+///   states `[N, H·P]` at the chunk borders inside segments.
 /// - SeeAlso: Dao & Gu, arXiv 2405.21060.
 public func ssdScan(
     x: Tensor, b: Tensor, c: Tensor, dt: Tensor, dtBias: Parameter, aLog: Parameter, d: Parameter,
     stepScale: Float, shape: SSDShape, segments: Segments, initialState: Tensor? = nil,
     finalState: Tensor? = nil, on tape: inout Tape
 ) -> Tensor {
-    preconditionFailure("ssdScan")
+    let (width, stateWidth) = (shape.heads * shape.headDimension, shape.groups * shape.stateSize)
+    precondition(
+        x.columnCount == width && b.columnCount == stateWidth && c.columnCount == stateWidth
+            && dt.columnCount == shape.heads
+            && [x, b, c, dt].allSatisfy { $0.rowCount == segments.rowCount },
+        "ssdScan: x \(x.shape), b \(b.shape), c \(c.shape), dt \(dt.shape), \(segments.rowCount) rows, \(shape)"
+    )
+    precondition(
+        [dtBias, aLog, d].allSatisfy { $0.shape == [shape.heads] },
+        "ssdScan: dtBias \(dtBias.shape), aLog \(aLog.shape), d \(d.shape), want [\(shape.heads)]")
+    for state in [initialState, finalState] {
+        guard let state else { continue }
+        precondition(
+            state.count == shape.stateSize * width && state.isContiguous && segments.count == 1,
+            "ssdScan: state \(state.shape), want [\(shape.stateSize), \(width)] and one segment")
+    }
+    precondition(
+        initialState == nil || !tape.isRecording, "ssdScan: an initial state cannot be recorded")
+    let (device, backend) = (tape.device, tape.backend)
+    let inputs = SSDInputs(
+        x: x, b: b, c: c, dt: dt, dtBias: dtBias.value, aLog: aLog.value, d: d.value,
+        stepScale: stepScale, shape: shape, segments: segments)
+    let y = device.empty([segments.rowCount, width])
+    if segments.rowCount == 1, let finalState {
+        backend.ssdStep(y, state: finalState, initialState: initialState, inputs)
+        return y
+    }
+    let chunks = SSDChunks(
+        segments: segments, chunkLength: shape.chunkLength, keepsLastState: finalState != nil)
+    let saved = SSDSaved(chunks, shape, on: device)
+    backend.ssdForward(
+        y, saved: saved, chunks: chunks, initialState: initialState, finalState: finalState, inputs)
+    tape.record { gradients in
+        guard let dy = gradients.take(y) else { return }
+        let g = gradients.accumulators(of: [x, b, c, dt])
+        backend.ssdBackward(
+            SSDGradients(
+                x: g[0], b: g[1], c: g[2], dt: g[3], dtBias: dtBias.gradient, aLog: aLog.gradient,
+                d: d.gradient),
+            dStates: device.empty(saved.states.shape), dy: dy, saved: saved, chunks: chunks, inputs)
+    }
+    return y
 }

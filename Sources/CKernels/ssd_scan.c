@@ -1,0 +1,180 @@
+// The Mamba-2 scan (state-space duality), chunked, forward (Dao and Gu 2024, section 6).
+//
+// Per head, with s the sum of a_t = A dt_t from the chunk's first row on:
+//   y_i = sum_{j<=i} <C_i, B_j> e^(s_i - s_j) dt_j x_j + e^(s_i) H_prev C_i + D x_i
+//   H   = e^(s_last) H_prev + sum_j e^(s_last - s_j) dt_j x_j B_j^T
+// A state is kept as [stateSize, heads * headSize], so that all heads of a group take part in one
+// product with B or C. Calls handle one group; the caller offsets pointers to its heads and columns.
+#include "fk_common.h"
+#include "fk_sequence.h"
+#include "ssd_scan.h"
+
+// log(1 + e^x) = max(x, 0) + log1p(e^-|x|), log1p(u) = 2 atanh(u / (2 + u)) as a series in z^2 <= 1/9.
+FK_INLINE float softplus(float x) {
+  float u = fk_exp(-fabsf(x));
+  float z = u / (2.0f + u), z2 = z * z;
+  float p = 2.0f / 17.0f;
+  p = p * z2 + 2.0f / 15.0f;
+  p = p * z2 + 2.0f / 13.0f;
+  p = p * z2 + 2.0f / 11.0f;
+  p = p * z2 + 2.0f / 9.0f;
+  p = p * z2 + 2.0f / 7.0f;
+  p = p * z2 + 2.0f / 5.0f;
+  p = p * z2 + 2.0f / 3.0f;
+  p = p * z2 + 2.0f;
+  return (x > 0.0f ? x : 0.0f) + p * z;
+}
+
+FK_KERNEL void fk_ssd_steps(float *restrict dt, float *restrict decay, float *restrict total,
+                            const float *restrict dtRaw, size_t dtRow, const float *restrict dtBias,
+                            const float *restrict aLog, size_t rows, size_t heads, float dtScale) {
+  for (size_t h = 0; h < heads; ++h) {
+    float *restrict step = dt + h * rows;
+    float *restrict s = decay + 2 * h * rows, *restrict rest = s + rows;
+    float bias = dtBias[h];
+    for (size_t t = 0; t < rows; ++t) s[t] = dtRaw[t * dtRow + h] * dtScale + bias;
+    for (size_t t = 0; t < rows; ++t) step[t] = softplus(s[t]);
+    double a = -exp(aLog[h]), sum = 0.0;
+    for (size_t t = 0; t < rows; ++t) {
+      sum += step[t] * a;
+      s[t] = (float)sum;
+      rest[t] = (float)(sum - s[t]);
+    }
+    total[h] = (float)exp(sum);
+  }
+}
+
+size_t fk_ssd_states_scratch_floats(size_t rows, size_t headSize) {
+  return rows * fk_ssd_block_width(headSize) + rows;
+}
+
+// state (+)= matrix^T (weight * values), the weights of a head being e^(decay), or
+// e^(last decay - decay) dt when dt is given.
+FK_INLINE void chunk_states(float *restrict state, size_t stateRow, const float *restrict values,
+                            size_t valuesRow, const float *restrict matrix, size_t matrixRow,
+                            const float *restrict dt, const float *restrict decay, size_t rows,
+                            size_t heads, size_t headSize, size_t stateSize,
+                            float *restrict scratch) {
+  size_t blockHeads = fk_ssd_block_width(headSize) / headSize;
+  float *weighted = scratch, *weight = scratch + rows * blockHeads * headSize;
+  for (size_t h0 = 0; h0 < heads; h0 += blockHeads) {
+    size_t count = heads - h0 < blockHeads ? heads - h0 : blockHeads;
+    for (size_t h = h0; h < h0 + count; ++h) {
+      ssd_weights(weight, dt ? dt + h * rows : NULL, decay + 2 * h * rows, rows);
+      ssd_scale_rows(weighted + (h - h0) * headSize, count * headSize, values + h * headSize,
+                     valuesRow, weight, rows, headSize);
+    }
+    fk_tile_product(state + h0 * headSize, stateRow, matrix, 1, matrixRow, weighted,
+                    count * headSize, 1, stateSize, count * headSize, rows, 0);
+  }
+}
+
+FK_KERNEL void fk_ssd_chunk_states(float *restrict state, size_t stateRow, const float *restrict x,
+                                   size_t xRow, const float *restrict b, size_t bRow,
+                                   const float *restrict dt, const float *restrict decay,
+                                   size_t rows, size_t heads, size_t headSize, size_t stateSize,
+                                   float *restrict scratch) {
+  chunk_states(state, stateRow, x, xRow, b, bRow, dt, decay, rows, heads, headSize, stateSize,
+               scratch);
+}
+
+FK_KERNEL void fk_ssd_chunk_state_gradients(float *restrict dstate, size_t stateRow,
+                                            const float *restrict dy, size_t dyRow,
+                                            const float *restrict c, size_t cRow,
+                                            const float *restrict decay, size_t rows, size_t heads,
+                                            size_t headSize, size_t stateSize,
+                                            float *restrict scratch) {
+  chunk_states(dstate, stateRow, dy, dyRow, c, cRow, NULL, decay, rows, heads, headSize, stateSize,
+               scratch);
+}
+
+FK_KERNEL void fk_ssd_pass_states(float *restrict states, ptrdiff_t stateStep,
+                                  const float *restrict initial, const float *restrict total,
+                                  ptrdiff_t totalStep, size_t count, size_t rowBegin, size_t rowEnd,
+                                  size_t heads, size_t headSize) {
+  size_t width = heads * headSize;
+  for (size_t n = rowBegin; n < rowEnd; ++n) {
+    const float *carry = initial ? initial + n * width : NULL;
+    for (ptrdiff_t k = 0; k < (ptrdiff_t)count; ++k) {
+      float *row = states + k * stateStep + n * width;
+      for (size_t h = 0; h < heads && carry; ++h) {
+        float factor = total[k * totalStep + (ptrdiff_t)h];
+        float *restrict target = row + h * headSize;
+        const float *restrict source = carry + h * headSize;
+        for (size_t p = 0; p < headSize; ++p) target[p] += factor * source[p];
+      }
+      carry = row;
+    }
+  }
+}
+
+size_t fk_ssd_outputs_scratch_floats(size_t rows) {
+  return 2 * rows * ssd_row_stride(rows) + rows;
+}
+
+FK_KERNEL void fk_ssd_outputs(float *restrict y, size_t yRow, const float *restrict x, size_t xRow,
+                              const float *restrict b, size_t bRow, const float *restrict c,
+                              size_t cRow, const float *restrict previous, size_t stateRow,
+                              const float *restrict dt, const float *restrict decay,
+                              const float *restrict d, size_t rows, size_t heads, size_t headSize,
+                              size_t stateSize, float *restrict scratch) {
+  size_t stride = ssd_row_stride(rows), blockHeads = fk_ssd_block_width(headSize) / headSize;
+  float *products = scratch, *mixing = products + rows * stride, *weight = mixing + rows * stride;
+  fk_tile_product(products, stride, c, cRow, 1, b, 1, bRow, rows, rows, stateSize, FK_TILE_C_LOWER);
+  for (size_t h0 = 0; h0 < heads; h0 += blockHeads) {
+    size_t count = heads - h0 < blockHeads ? heads - h0 : blockHeads;
+    if (previous) {
+      fk_tile_product(y + h0 * headSize, yRow, c, cRow, 1, previous + h0 * headSize, stateRow, 1,
+                      rows, count * headSize, stateSize, 0);
+    }
+    for (size_t h = h0; h < h0 + count; ++h) {
+      const float *s = decay + 2 * h * rows, *step = dt + h * rows;
+      const float *rest = s + rows;
+      float *head = y + h * headSize;
+      const float *xHead = x + h * headSize;
+      if (previous) {
+        ssd_weights(weight, NULL, s, rows);
+      } else {
+        memset(weight, 0, rows * sizeof(float));
+      }
+      for (size_t i = 0; i < rows; ++i) {
+        float *restrict target = head + i * yRow;
+        const float *restrict source = xHead + i * xRow;
+        if (previous) {
+          for (size_t p = 0; p < headSize; ++p) target[p] = target[p] * weight[i] + d[h] * source[p];
+        } else {
+          for (size_t p = 0; p < headSize; ++p) target[p] = d[h] * source[p];
+        }
+        float *restrict mix = mixing + i * stride;
+        const float *restrict product = products + i * stride;
+        for (size_t j = 0; j <= i; ++j) {
+          mix[j] = product[j] * ssd_decay(s[i], rest[i], s[j], rest[j]) * step[j];
+        }
+        memset(mix + i + 1, 0, (rows - 1 - i) * sizeof(float));
+      }
+      fk_tile_product(head, yRow, mixing, stride, 1, xHead, xRow, 1, rows, headSize, rows,
+                      FK_TILE_ADD | FK_TILE_A_LOWER);
+    }
+  }
+}
+
+FK_KERNEL void fk_ssd_one_row(float *restrict y, float *restrict state, const float *restrict x,
+                              const float *restrict b, const float *restrict c,
+                              const float *restrict dtRaw, const float *restrict dtBias,
+                              const float *restrict aLog, const float *restrict d, size_t heads,
+                              size_t headSize, size_t stateSize, size_t stateRow, float dtScale) {
+  for (size_t h = 0; h < heads; ++h) {
+    float step = softplus(dtRaw[h] * dtScale + dtBias[h]), kept = expf(step * -expf(aLog[h]));
+    float *restrict yHead = y + h * headSize;
+    const float *restrict xHead = x + h * headSize;
+    for (size_t p = 0; p < headSize; ++p) yHead[p] = d[h] * xHead[p];
+    for (size_t n = 0; n < stateSize; ++n) {
+      float *restrict row = state + n * stateRow + h * headSize;
+      float in = b[n] * step, out = c[n];
+      for (size_t p = 0; p < headSize; ++p) {
+        row[p] = kept * row[p] + in * xHead[p];
+        yHead[p] += out * row[p];
+      }
+    }
+  }
+}

@@ -1,0 +1,40 @@
+import FalconSystem
+
+/// Everything that is wrong with a recipe.
+public struct RecipeError: FalconError, Equatable {
+    /// One thing that is wrong.
+    public struct Problem: Hashable, Sendable, CustomStringConvertible {
+        /// Where it was written; nil if nothing was read.
+        public let origin: RecipeOrigin?
+        /// The key it concerns, from the root: `model.hidden_size`; empty for the whole recipe.
+        public let keyPath: String
+        /// What was found, what was wanted and what to do.
+        public let message: String
+
+        /// The line shown to a person: `mine.yaml:3:5: model.hidden_size: got 0, wanted …`.
+        public var description: String {
+            var text = origin.map { "\($0): " } ?? ""
+            if !keyPath.isEmpty { text += "\(keyPath): " }
+            return text + message
+        }
+    }
+
+    /// At least one problem, in the order in which they were found.
+    public let problems: [Problem]
+
+    init(_ problems: [Problem]) {
+        self.problems = problems
+    }
+
+    init(_ origin: RecipeOrigin?, _ keyPath: String = "", _ message: String) {
+        problems = [Problem(origin: origin, keyPath: keyPath, message: message)]
+    }
+
+    /// One line a problem.
+    public var description: String {
+        problems.map(\.description).joined(separator: "\n")
+    }
+
+    /// 78: the recipe is bad.
+    public var exitStatus: ExitStatus { .badRecipe }
+}

@@ -1,0 +1,23 @@
+/// Where a value of a recipe was written.
+public enum RecipeOrigin: Hashable, Sendable, CustomStringConvertible {
+    /// A recipe file; line and column count from 1.
+    case file(path: String, line: Int, column: Int)
+    /// A recipe that comes with the program; line and column count from 1.
+    case shipped(name: String, line: Int, column: Int)
+    /// `--set` on the command line, with the text after it.
+    case setting(String)
+
+    /// The text that opens a message: `mine.yaml:3:5`, `shipped h1-0.5b.yaml:3:5`, `--set a=1`.
+    public var description: String {
+        switch self {
+        case .file(let path, let line, let column): "\(path):\(line):\(column)"
+        case .shipped(let name, let line, let column): "shipped \(name):\(line):\(column)"
+        case .setting(let text): "--set \(text)"
+        }
+    }
+
+    /// Whether the value is the program's default, written by nobody for this recipe.
+    var isDefault: Bool {
+        if case .shipped(RecipeLibrary.defaultsName, _, _) = self { true } else { false }
+    }
+}

@@ -1,0 +1,45 @@
+/// The candidate that a misspelt word most likely means.
+///
+/// - Parameters:
+///   - word: what was written.
+///   - candidates: what could have been meant, best first among equals.
+/// - Returns: the nearest candidate if at most a third of the word (at least two letters) differs.
+/// - Complexity: O(candidates · word · candidate) letters.
+func suggestion(for word: String, among candidates: some Sequence<String>) -> String? {
+    let letters = Array(word.lowercased())
+    var best: (name: String, distance: Int)?
+    for candidate in candidates {
+        let distance = editDistance(letters, Array(candidate.lowercased()))
+        let isNear = distance <= max(2, letters.count / 3) && distance < max(letters.count, 2)
+        if isNear, distance < best?.distance ?? .max { best = (candidate, distance) }
+    }
+    return best?.name
+}
+
+/// The number of letters inserted, deleted, replaced or swapped with a neighbour between two words.
+private func editDistance(_ a: [Character], _ b: [Character]) -> Int {
+    var beforePrevious: [Int] = []
+    var previous = Array(0...b.count)
+    for i in a.indices {
+        var current = [i + 1]
+        for j in b.indices {
+            var cost = min(
+                previous[j + 1] + 1, current[j] + 1, previous[j] + (a[i] == b[j] ? 0 : 1))
+            if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] {
+                cost = min(cost, beforePrevious[j - 1] + 1)
+            }
+            current.append(cost)
+        }
+        beforePrevious = previous
+        previous = current
+    }
+    return previous[b.count]
+}
+
+/// The end of a message that names what was probably meant.
+///
+/// - Parameter name: the suggestion, if there is one.
+/// - Returns: "; did you mean NAME?", or nothing.
+func didYouMean(_ name: String?) -> String {
+    name.map { "; did you mean \($0)?" } ?? ""
+}

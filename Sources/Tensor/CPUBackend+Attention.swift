@@ -1,0 +1,144 @@
+import CKernels
+
+/// Consecutive queries of one segment and the keys they may see.
+private struct AttentionBlock {
+    /// Rows of the queries.
+    let rows: Range<Int>
+    /// The segment's first key row.
+    let firstKey: Int
+    /// Keys of the segment before the first query of the block.
+    let keysBefore: Int
+
+    /// Keys seen by the last query of the block.
+    var keyCount: Int { keysBefore + rows.count }
+}
+
+extension AttentionInputs {
+    /// The blocks of one segment; the last ones see the most keys.
+    fileprivate func blocks(of segment: Range<Int>, rows count: Int) -> [AttentionBlock] {
+        // A continuation has keys of rows before the segment's first query.
+        let continued = key.rowCount - query.rowCount
+        return stride(from: segment.lowerBound, to: segment.upperBound, by: count).map { start in
+            AttentionBlock(
+                rows: start..<min(start + count, segment.upperBound), firstKey: segment.lowerBound,
+                keysBefore: continued + start - segment.lowerBound)
+        }
+    }
+}
+
+/// Attention: one piece of work is a block of queries of one head.
+extension CPUBackend {
+    /// Queries a piece, forward: two tiles of the kernel.
+    private static let forwardQueries = 192
+    /// Queries a piece, backward, at least: every piece has gradients of keys of its own.
+    private static let backwardQueries = 384
+    /// Pieces a head and segment, backward, at most.
+    private static let backwardPieces = 4
+    /// Floats for the keys' gradients of pieces at a time; a segment that needs more goes alone.
+    private static let partialFloats = 8 << 20
+
+    package func attentionForward(_ y: Tensor, logSumExp: Tensor, _ inputs: AttentionInputs) {
+        let (heads, width, group) = (inputs.heads, inputs.headDimension, inputs.groupSize)
+        // The longest pieces first, so that none is left over at the end.
+        let blocks = inputs.segments.ranges.flatMap {
+            inputs.blocks(of: $0, rows: Self.forwardQueries).reversed()
+        }
+        let (query, key, value) = (inputs.query, inputs.key, inputs.value)
+        let rowCount = query.rowCount
+        let scratchCount = fk_attention_forward_scratch_floats()
+        withScratch(floatCount: pool.threadCount * scratchCount) { scratch in
+            pool.run(blocks.count * heads) { piece, worker in
+                let (block, head) = (blocks[piece / heads], piece % heads)
+                let (row, keyColumn) = (block.rows.lowerBound, head / group * width)
+                fk_attention_forward(
+                    y.pointer + row * y.rowStride + head * width, y.rowStride,
+                    logSumExp.pointer + head * rowCount + row,
+                    query.pointer + row * query.rowStride + head * width, query.rowStride,
+                    key.pointer + block.firstKey * key.rowStride + keyColumn, key.rowStride,
+                    value.pointer + block.firstKey * value.rowStride + keyColumn, value.rowStride,
+                    block.rows.count, block.keysBefore, width, inputs.scale,
+                    scratch + worker * scratchCount)
+            }
+        }
+    }
+
+    package func attentionBackward(
+        dQuery: Tensor, dKey: Tensor, dValue: Tensor, dy: Tensor, y: Tensor, logSumExp: Tensor,
+        _ inputs: AttentionInputs
+    ) {
+        let tile = Self.forwardQueries
+        var batch: [[AttentionBlock]] = []
+        var floats = 0
+        func run() {
+            attentionBackward(
+                batch, partialFloats: floats, dQuery: dQuery, dKey: dKey, dValue: dValue, dy: dy,
+                y: y, logSumExp: logSumExp, inputs)
+            (batch, floats) = ([], 0)
+        }
+        for segment in inputs.segments.ranges {
+            let quarter = (segment.count + Self.backwardPieces - 1) / Self.backwardPieces
+            let blocks = inputs.blocks(
+                of: segment, rows: max(Self.backwardQueries, (quarter + tile - 1) / tile * tile))
+            let needed = 2 * inputs.query.columnCount * blocks.reduce(0) { $0 + $1.keyCount }
+            if floats > 0, floats + needed > Self.partialFloats { run() }
+            batch.append(blocks)
+            floats += needed
+        }
+        run()
+    }
+
+    /// Segments whose pieces' gradients of keys and values fit in memory at a time.
+    private func attentionBackward(
+        _ segments: [[AttentionBlock]], partialFloats: Int, dQuery: Tensor, dKey: Tensor,
+        dValue: Tensor, dy: Tensor, y: Tensor, logSumExp: Tensor, _ inputs: AttentionInputs
+    ) {
+        let (heads, width, group) = (inputs.heads, inputs.headDimension, inputs.groupSize)
+        let (query, key, value) = (inputs.query, inputs.key, inputs.value)
+        let rowCount = query.rowCount
+        var offset = 0
+        let placed = segments.map { blocks in
+            blocks.map { block in
+                defer { offset += 2 * heads * block.keyCount * width }
+                return (block: block, offset: offset)
+            }
+        }
+        let pieces = placed.flatMap { $0.reversed() }
+        let scratchCount = fk_attention_backward_scratch_floats()
+        withScratch(floatCount: partialFloats + pool.threadCount * scratchCount) { scratch in
+            let partials = scratch + pool.threadCount * scratchCount
+            pool.run(pieces.count * heads) { piece, worker in
+                let (head, block) = (piece % heads, pieces[piece / heads].block)
+                let keyFloats = block.keyCount * width
+                let dk = partials + pieces[piece / heads].offset + head * 2 * keyFloats
+                fk_fill(dk, 2 * keyFloats, 0)
+                let (row, keyColumn) = (block.rows.lowerBound, head / group * width)
+                fk_attention_backward(
+                    dQuery.pointer + row * dQuery.rowStride + head * width, dQuery.rowStride,
+                    dk, width, dk + keyFloats, width,
+                    dy.pointer + row * dy.rowStride + head * width, dy.rowStride,
+                    y.pointer + row * y.rowStride + head * width, y.rowStride,
+                    logSumExp.pointer + head * rowCount + row,
+                    query.pointer + row * query.rowStride + head * width, query.rowStride,
+                    key.pointer + block.firstKey * key.rowStride + keyColumn, key.rowStride,
+                    value.pointer + block.firstKey * value.rowStride + keyColumn, value.rowStride,
+                    block.rows.count, block.keysBefore, width, inputs.scale,
+                    scratch + worker * scratchCount)
+            }
+            // Then every key head and segment adds up its pieces in the order of blocks and heads.
+            pool.run(placed.count * inputs.keyValueHeads) { piece, _ in
+                let (keyHead, blocks) = (piece % inputs.keyValueHeads, placed[piece / inputs.keyValueHeads])
+                for (block, offset) in blocks {
+                    let keyFloats = block.keyCount * width
+                    for head in keyHead * group..<(keyHead + 1) * group {
+                        let dk = partials + offset + head * 2 * keyFloats
+                        for (target, source) in [(dKey, dk), (dValue, dk + keyFloats)] {
+                            fk_add_rows(
+                                target.pointer + block.firstKey * target.rowStride + keyHead * width,
+                                source, block.keyCount, width, target.rowStride, width, 1)
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+import CKernels
+
+/// The causal convolution: one piece of work is some consecutive rows, of one segment or several.
+extension CPUBackend {
+    /// Rows of a piece, at least; every piece has partial sums of the weights' gradients.
+    private static let convolutionRows = 128
+
+    /// Row ranges within segments, gathered in pieces.
+    private func convolutionPieces(
+        _ segments: Segments
+    ) -> [[(segment: Range<Int>, rows: Range<Int>)]] {
+        var pieces: [[(segment: Range<Int>, rows: Range<Int>)]] = []
+        var piece: [(segment: Range<Int>, rows: Range<Int>)] = []
+        var rowCount = 0
+        for segment in segments.ranges {
+            for start in stride(
+                from: segment.lowerBound, to: segment.upperBound, by: Self.convolutionRows)
+            {
+                let rows = start..<min(start + Self.convolutionRows, segment.upperBound)
+                piece.append((segment, rows))
+                rowCount += rows.count
+                if rowCount >= Self.convolutionRows {
+                    pieces.append(piece)
+                    (piece, rowCount) = ([], 0)
+                }
+            }
+        }
+        return piece.isEmpty ? pieces : pieces + [piece]
+    }
+
+    package func convolutionForward(_ y: Tensor, _ inputs: ConvolutionInputs) {
+        let (x, channels, taps) = (inputs.x, inputs.x.columnCount, inputs.tapCount)
+        let pieces = convolutionPieces(inputs.segments)
+        let scratchCount = fk_conv1d_silu_forward_scratch_floats()
+        withScratch(floatCount: pool.threadCount * scratchCount + channels * taps) { scratch in
+            let scaled = scratch + pool.threadCount * scratchCount
+            fk_conv1d_scale_taps(
+                scaled, inputs.weight.pointer, inputs.scale.pointer, channels, taps)
+            pool.run(pieces.count) { piece, worker in
+                for (segment, rows) in pieces[piece] {
+                    let first = segment.lowerBound
+                    fk_conv1d_silu_forward(
+                        y.pointer + first * y.rowStride, y.rowStride,
+                        x.pointer + first * x.rowStride, x.rowStride, inputs.history?.pointer, scaled,
+                        inputs.bias.pointer, rows.lowerBound - first, rows.upperBound - first,
+                        channels, taps, scratch + worker * scratchCount)
+                }
+            }
+        }
+    }
+
+    package func convolutionBackward(
+        dx: Tensor, dWeight: Tensor, dBias: Tensor, dy: Tensor, _ inputs: ConvolutionInputs
+    ) {
+        let (x, channels, taps) = (inputs.x, inputs.x.columnCount, inputs.tapCount)
+        let pieces = convolutionPieces(inputs.segments)
+        let scratchCount = fk_conv1d_silu_backward_scratch_floats(taps)
+        let partCount = (taps + 1) * channels
+        let floatCount =
+            pool.threadCount * scratchCount + channels * taps + pieces.count * partCount
+        withScratch(floatCount: floatCount) { scratch in
+            let scaled = scratch + pool.threadCount * scratchCount
+            let parts = scaled + channels * taps
+            fk_conv1d_scale_taps(
+                scaled, inputs.weight.pointer, inputs.scale.pointer, channels, taps)
+            pool.run(pieces.count) { piece, worker in
+                let part = parts + piece * partCount
+                fk_fill(part, partCount, 0)
+                for (segment, rows) in pieces[piece] {
+                    let first = segment.lowerBound
+                    fk_conv1d_silu_backward(
+                        dx.pointer + first * dx.rowStride, dx.rowStride, part,
+                        part + taps * channels, dy.pointer + first * dy.rowStride, dy.rowStride,
+                        x.pointer + first * x.rowStride, x.rowStride, scaled, inputs.bias.pointer,
+                        rows.lowerBound - first, rows.upperBound - first, segment.count, channels,
+                        taps, scratch + worker * scratchCount)
+                }
+            }
+            pool.ranges(channels, grain: 128) { _, range in
+                fk_conv1d_silu_reduce(
+                    dWeight.pointer, dBias.pointer, parts, inputs.scale.pointer, pieces.count,
+                    range.lowerBound, range.upperBound, channels, taps)
+            }
+        }
+    }
+}

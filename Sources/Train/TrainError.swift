@@ -1,0 +1,62 @@
+import FalconSystem
+
+/// What can stop a run.
+public enum TrainError: FalconError, Equatable {
+    case runExists(path: String)
+    case notARun(path: String)
+    case nothingToResume(path: String)
+    case recipeChanged(path: String, differences: [String])
+    case dataChanged(path: String, got: String, want: String)
+    case vocabularyTooSmall(model: Int, tokenizer: Int)
+    case datasetTooSmall(path: String, split: String, tokens: Int, wanted: Int)
+    case diverged(step: Int, skipped: Int, parameter: String?, lastSave: Int?)
+    case badState(path: String, reason: String)
+    case doesNotFit(needed: Int, available: Int)
+
+    public var description: String {
+        switch self {
+        case .runExists(let path):
+            "\(path) holds a run already; continue it with --resume, replace it with --overwrite, or "
+                + "choose another folder with --run"
+        case .notARun(let path):
+            "\(path) exists but holds no run of falcon, so --overwrite leaves it alone; choose another "
+                + "folder with --run or empty it yourself"
+        case .nothingToResume(let path):
+            "\(path) holds no checkpoint to resume from; start the run without --resume"
+        case .recipeChanged(let path, let differences):
+            "the recipe is not the one that \(path) was trained with; resuming would mix two runs:\n"
+                + differences.map { "  \($0)" }.joined(separator: "\n")
+                + "\nrestore these values, or start a new run with --run"
+        case .dataChanged(let path, let got, let want):
+            "the data at \(path) is not what this run was trained on: its digest is \(got), the "
+                + "checkpoint's is \(want); restore the shards, or start a new run with --run"
+        case .vocabularyTooSmall(let model, let tokenizer):
+            "model.vocab_size is \(model), but the tokenizer of the data has \(tokenizer) pieces; set "
+                + "model.vocab_size to at least \(tokenizer)"
+        case .datasetTooSmall(let path, let split, let tokens, let wanted):
+            "\(path): the \(split) split has \(tokens) tokens, fewer than one batch of \(wanted) needs; "
+                + "tokenize more text, or lower train.batch_tokens or data.sequence_length"
+        case .diverged(let step, let skipped, let parameter, let lastSave):
+            "stopped at step \(step): loss or gradient was not finite \(skipped) times in a row"
+                + (parameter.map { " (first in \($0))" } ?? "")
+                + "; the last good save is "
+                + (lastSave.map { "step \($0)" } ?? "none")
+                + "; lower optimizer.learning_rate or lengthen schedule.warmup_tokens"
+        case .badState(let path, let reason):
+            "\(path): not the training state of a checkpoint: \(reason)"
+        case .doesNotFit(let needed, let available):
+            "weights, gradients and optimizer state need \(needed >> 20) MiB, and \(available >> 20) MiB "
+                + "of memory are available; choose a smaller model or a machine with more memory"
+        }
+    }
+
+    public var exitStatus: ExitStatus {
+        switch self {
+        case .runExists, .notARun: .cannotCreate
+        case .nothingToResume: .missingInput
+        case .recipeChanged, .vocabularyTooSmall, .doesNotFit: .badRecipe
+        case .dataChanged, .datasetTooSmall, .badState: .badData
+        case .diverged: .checkFailed
+        }
+    }
+}

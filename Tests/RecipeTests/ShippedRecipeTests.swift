@@ -1,0 +1,89 @@
+import FalconRecipe
+import FalconRecipes
+import Testing
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Exact parameter counts: published totals, or derived from the published shapes.
+private let parameterCounts = [
+    "h1-tiny-90m": 91_131_072,
+    "h1-0.5b": 521_411_104,
+    "h1-1.5b": 1_554_863_488,
+    "h1-1.5b-deep": 1_554_872_208,
+    "h1-3b": 3_149_387_264,
+    "h1-7b": 7_585_654_880,
+    "h1-34b": 33_642_516_224,
+    "demo": 7_770_584,
+]
+
+private let names = ShippedRecipes.names.filter { $0 != "defaults.yaml" }
+
+@Test(arguments: names)
+func shippedRecipeIsComplete(name: String) throws {
+    let recipe = try RecipeDocument(recipe: name).decode(SampleRecipe.self)
+    #expect(recipe.name + ".yaml" == name)
+    #expect(recipe.train.batchTokens.isMultiple(of: recipe.data.sequenceLength))
+    let steps = try #require(recipe.train.tokens) / recipe.train.batchTokens
+    #expect(steps > 100)
+    #expect(recipe.schedule.warmupTokens + recipe.schedule.decayTokens < recipe.train.tokens ?? 0)
+}
+
+@Test(arguments: names)
+func shippedRecipeHasThePublishedParameterCount(name: String) throws {
+    let recipe = try RecipeDocument(recipe: name).decode(SampleRecipe.self)
+    let count = try #require(parameterCounts[recipe.name])
+    #expect(recipe.model.parameterCount == count)
+    #expect(try #require(ShippedRecipes.text(name)).contains(grouped(count)))
+}
+
+@Test(arguments: names)
+func shippedRecipeWritesNoKeyThatTheDefaultsLack(name: String) throws {
+    func keys(_ name: String) throws -> Set<String> {
+        let yaml = try #require(ShippedRecipes.text(name))
+        let paths = try RecipeDocument(yaml: yaml, name: name, library: RecipeLibrary([:])).keyPaths
+        return Set(paths.filter { !$0.split(separator: ".").contains { Int($0) != nil } })
+    }
+    #expect(try keys(name).subtracting(keys("defaults.yaml")) == [])
+}
+
+@Test func everyRecipeFileIsEmbedded() throws {
+    let folder = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+    let files = try yamlFiles(in: "/\(folder)/recipes")
+    #expect(files == ShippedRecipes.names)
+}
+
+@Test func multipliersOfTheHalfBillionModelAreThePublishedOnes() throws {
+    // Doubles of the published Falcon-H1-0.5B configuration.
+    let model = try RecipeDocument(recipe: "h1-0.5b").decode(SampleRecipe.self).model
+    #expect(model.keyMultiplier == 0.39062499999999994)
+    #expect(model.ssmOutMultiplier == 0.23570226039551587)
+    #expect(
+        model.ssmMultipliers
+            == [0.3535533905932738, 0.25, 0.3535533905932738, 0.5, 0.3535533905932738])
+    #expect(model.mlpMultipliers == [0.8838834764831844, 0.5859375])
+}
+
+private func grouped(_ number: Int) -> String {
+    var digits = String(number)
+    var groups: [String] = []
+    while digits.count > 3 {
+        groups.insert(String(digits.suffix(3)), at: 0)
+        digits.removeLast(3)
+    }
+    return ([digits] + groups).joined(separator: ",")
+}
+
+private func yamlFiles(in folder: String) throws -> [String] {
+    let directory = try #require(opendir(folder))
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+        let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+            pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        }
+        if name.hasSuffix(".yaml") { names.append(name) }
+    }
+    return names.sorted()
+}
