@@ -127,7 +127,8 @@ let package = Package(
             ],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "ModelTests", dependencies: ["FalconModel", "FalconTensor", "FalconCheckpoint"],
+            name: "ModelTests",
+            dependencies: ["FalconModel", "FalconTensor", "FalconCheckpoint", "FalconInterchange"],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "OptimTests", dependencies: ["FalconOptim", "FalconTensor"],
