@@ -68,9 +68,7 @@ extension HuggingFaceConfiguration {
             "bos_token_id": bosTokenID.map { .integer($0) } ?? .null,
             "dtype": .string(typeName),
             "embedding_multiplier": .number(model.embeddingMultiplier),
-            "eos_token_id": eosTokenIDs.count > 1
-                ? .array(eosTokenIDs.map { .integer($0) })
-                : eosTokenIDs.first.map { .integer($0) } ?? .null,
+            "eos_token_id": eosTokens,
             "head_dim": .integer(model.headDim),
             "hidden_act": .string("silu"),
             "hidden_size": .integer(model.hiddenSize),
@@ -118,5 +116,25 @@ extension HuggingFaceConfiguration {
         var object = JSONObject()
         for (key, value) in fields.sorted(by: { $0.key < $1.key }) { object[key] = value }
         return JSONValue.object(object).serialized(indentation: 2) + "\n"
+    }
+
+    /// The text of `generation_config.json`: where generation begins and ends.
+    ///
+    /// - Returns: an object with its keys in alphabetical order.
+    func generationJSON() -> String {
+        let object: JSONObject = [
+            "bos_token_id": bosTokenID.map { .integer($0) } ?? .null,
+            "eos_token_id": eosTokens,
+            "pad_token_id": padTokenID.map { .integer($0) } ?? .null,
+            "transformers_version": .string(Self.transformersVersion),
+        ]
+        return JSONValue.object(object).serialized(indentation: 2) + "\n"
+    }
+
+    /// One number, a list, or null, as Hugging Face has it.
+    private var eosTokens: JSONValue {
+        eosTokenIDs.count > 1
+            ? .array(eosTokenIDs.map { .integer($0) })
+            : eosTokenIDs.first.map { .integer($0) } ?? .null
     }
 }
