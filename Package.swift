@@ -138,7 +138,10 @@ let package = Package(
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "TrainTests",
-            dependencies: ["FalconTrain", "FalconModel", "FalconData", "FalconOptim"],
+            dependencies: [
+                "FalconTrain", "FalconModel", "FalconData", "FalconOptim", "FalconCheckpoint",
+                "FalconInterchange", "FalconRecipe", "FalconSystem", "FalconTensor",
+            ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "EvalTests", dependencies: ["FalconEval", "FalconModel", "FalconData"],

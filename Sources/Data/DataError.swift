@@ -61,7 +61,7 @@ public enum DataError: FalconError, Equatable {
             return "\(path) is not a SentencePiece model: \(reason); "
                 + "make one with falcon tokenizer train"
         case .trainingFailed(let reason):
-            return "cannot train the tokenizer: \(reason)"
+            return "cannot train the tokenizer: \(reason) (--vocab-size must suit the text)"
         case .tokenizerMismatch(let path, let got, let wanted):
             return "\(path): the shards were written with tokenizer \(got), not with \(wanted); "
                 + "tokenize again, or use the tokenizer.model beside the shards"

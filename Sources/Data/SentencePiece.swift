@@ -135,7 +135,11 @@ func trainSentencePiece(
         Unmanaged.passUnretained(sentences).toOpaque(), Int32(threadCount))
     let reason = unsafe takeMessage(failure)
     if let error = sentences.failure { throw error }
-    if let reason { throw DataError.trainingFailed(reason: reason) }
+    if let reason {
+        // "source.cc(660) [condition] Text for people."
+        let text = reason.split(separator: "] ", maxSplits: 1).last.map(String.init)
+        throw DataError.trainingFailed(reason: text ?? reason)
+    }
     defer { unsafe csp_free(model) }
     return unsafe Array(UnsafeBufferPointer(start: model, count: count))
 }

@@ -1,7 +1,30 @@
 import ArgumentParser
+import FalconSystem
 
 @main
-struct Falcon: AsyncParsableCommand {
+struct Falcon: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "falcon", abstract: "Raw text to an evaluated, exported language model.")
+        commandName: "falcon",
+        abstract: "Raw text to an evaluated, exported language model.",
+        version: "0.1.0",
+        subcommands: [
+            PretrainCommand.self, PlanCommand.self, EvalCommand.self, GenerateCommand.self,
+            LogitsCommand.self, VerifyCommand.self,
+        ])
+
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let error as any FalconError {
+            writeToStandardError("falcon: \(error.description)\n")
+            Falcon.exit(withError: ExitCode(error.exitStatus.rawValue))
+        } catch {
+            if exitCode(for: error) == .failure && !(error is ExitCode) {
+                writeToStandardError("falcon: internal error: \(error)\n")
+                Falcon.exit(withError: ExitCode(ExitStatus.internalError.rawValue))
+            }
+            Falcon.exit(withError: error)
+        }
+    }
 }

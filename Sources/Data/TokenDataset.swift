@@ -1,0 +1,155 @@
+import FalconSystem
+
+/// A folder of token shards, as `falcon tokenize` writes it.
+///
+/// Opening reads the index and the shards' seek tables, no tokens. Any number of readers, one a
+/// thread, may read at the same time.
+public final class TokenDataset: Sendable {
+    /// The folder.
+    public let path: String
+    /// What `index.json` says.
+    public let index: DatasetIndex
+    private let train: [ShardFile]
+    private let validation: [ShardFile]
+
+    /// Opens a data set and checks that its files are the ones the index describes.
+    ///
+    /// - Parameter path: the folder.
+    /// - Throws: `FileError` for a missing file, `DataError` for an index or shard that is damaged.
+    public init(path: String) throws {
+        self.path = path
+        let index = try DatasetIndex.load(path: "\(path)/\(DatasetIndex.fileName)")
+        self.index = index
+        train = try index.train.shards.map { try ShardFile($0, of: index, in: path) }
+        validation = try index.validation.shards.map { try ShardFile($0, of: index, in: path) }
+    }
+
+    /// The shards of a split, in order.
+    func shards(of split: Split) -> [ShardFile] { split == .train ? train : validation }
+
+    /// A reader of one split, for one thread.
+    ///
+    /// - Parameter split: which split.
+    /// - Returns: a reader with its own small cache.
+    public func reader(of split: Split) -> TokenReader { TokenReader(self, split) }
+
+    /// Loads the copy of the tokenizer that lies beside the shards.
+    ///
+    /// - Returns: the tokenizer that wrote the shards.
+    /// - Throws: `DataError.tokenizerMismatch` if the copy was replaced by another.
+    public func tokenizer() throws -> SentencePieceTokenizer {
+        let tokenizer = try SentencePieceTokenizer(
+            path: "\(path)/\(DatasetIndex.tokenizerFileName)")
+        try requireTokenizer(digest: tokenizer.digest)
+        return tokenizer
+    }
+
+    /// Checks that shards and a tokenizer belong together.
+    ///
+    /// - Parameter digest: the SHA-256 of the tokenizer's model.
+    /// - Throws: `DataError.tokenizerMismatch` if the shards were written with another.
+    public func requireTokenizer(digest: String) throws(DataError) {
+        guard digest == index.tokenizerDigest else {
+            throw .tokenizerMismatch(path: path, got: index.tokenizerDigest, wanted: digest)
+        }
+    }
+
+    /// Reads every byte of every shard and compares it with the index.
+    ///
+    /// - Parameter threadCount: shards read at the same time.
+    /// - Throws: `DataError.damagedShard` for the first damaged shard, with the bytes concerned.
+    public func verify(threadCount: Int = 1) throws {
+        let shards = train + validation
+        let jobs = BoundedQueue<Int>(capacity: max(1, shards.count))
+        for number in shards.indices { jobs.push(number) }
+        jobs.finish()
+        let results = OrderedResults<Result<Void, any Error>>(capacity: max(1, shards.count))
+        results.finish(total: shards.count)
+        let workers = try (0..<max(1, min(threadCount, shards.count))).map { _ in
+            try WorkerThread {
+                while let number = jobs.pop() {
+                    results.put(Result { try shards[number].verify() }, number: number)
+                }
+            }
+        }
+        defer {
+            jobs.cancel()
+            results.cancel()
+            for worker in workers { worker.join() }
+        }
+        while let result = results.take() { try result.get() }
+    }
+}
+
+/// Reads tokens of a split anywhere; decodes only the frames it needs and keeps the latest ones.
+///
+/// For one thread; other threads take readers of their own.
+public final class TokenReader {
+    // 8 frames of 64 KiB: neighbouring samples, and the documents around a frame's border.
+    private static let cachedFrameCount = 8
+
+    private let shards: [ShardFile]
+    private let tokensPerFrame: Int
+    private let tokensPerShard: Int
+    private let tokenByteCount: Int
+    private let decoder = ZstdFrameDecoder()
+    /// The frames used last, the latest at the end.
+    private var cache: [(shard: Int, frame: Int, bytes: [UInt8])] = []
+    /// Tokens in the split.
+    public let tokenCount: Int
+
+    init(_ dataset: TokenDataset, _ split: Split) {
+        shards = dataset.shards(of: split)
+        tokensPerFrame = dataset.index.tokensPerFrame
+        tokensPerShard = dataset.index.tokensPerShard
+        tokenByteCount = dataset.index.tokenType.byteCount
+        tokenCount = dataset.index[split].tokens
+    }
+
+    /// Reads tokens.
+    ///
+    /// - Parameter range: places in the split's token stream, within 0 to `tokenCount`.
+    /// - Returns: the ids.
+    /// - Throws: `DataError.damagedShard` if a frame is damaged, `FileError` if it cannot be read.
+    public func tokens(in range: Range<Int>) throws -> [Int32] {
+        precondition(
+            range.lowerBound >= 0 && range.upperBound <= tokenCount,
+            "TokenReader: tokens \(range), want a part of 0..<\(tokenCount)")
+        var tokens: [Int32] = []
+        tokens.reserveCapacity(range.count)
+        var next = range.lowerBound
+        while next < range.upperBound {
+            let (shard, place) = next.quotientAndRemainder(dividingBy: tokensPerShard)
+            let (frame, first) = place.quotientAndRemainder(dividingBy: tokensPerFrame)
+            let bytes = try bytes(ofFrame: frame, inShard: shard)
+            let count = min(range.upperBound - next, bytes.count / tokenByteCount - first)
+            append(bytes, from: first, count: count, to: &tokens)
+            next += count
+        }
+        return tokens
+    }
+
+    private func bytes(ofFrame frame: Int, inShard shard: Int) throws -> [UInt8] {
+        if let hit = cache.lastIndex(where: { $0.shard == shard && $0.frame == frame }) {
+            cache.append(cache.remove(at: hit))
+        } else {
+            let bytes = try shards[shard].frame(frame, decoder)
+            if cache.count == Self.cachedFrameCount { cache.removeFirst() }
+            cache.append((shard, frame, bytes))
+        }
+        return cache[cache.count - 1].bytes
+    }
+
+    private func append(_ bytes: [UInt8], from first: Int, count: Int, to tokens: inout [Int32]) {
+        let start = first * tokenByteCount
+        if tokenByteCount == 2 {
+            for offset in stride(from: start, to: start + 2 * count, by: 2) {
+                tokens.append(Int32(bytes[offset]) | Int32(bytes[offset + 1]) << 8)
+            }
+        } else {
+            for offset in stride(from: start, to: start + 4 * count, by: 4) {
+                tokens.append(Int32(bitPattern: littleEndianUInt32(bytes, at: offset)))
+            }
+        }
+    }
+}

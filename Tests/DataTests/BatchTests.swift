@@ -1,0 +1,194 @@
+import FalconSystem
+import Foundation
+import Testing
+
+@testable import FalconData
+
+@Suite struct BatchTests {
+    @Test func targetsAndDocumentOffsetsOfATinyStreamAreThoseMadeByHand() throws {
+        let folder = try TemporaryFolder()
+        // Stream: 5 6 7 2 | 8 2 | 2 | 9 10 11 12 2   (2 ends a document; the third one is empty)
+        let dataset = try writeDataset(
+            folder.file("d"), train: [[5, 2]],
+            validation: [[5, 6, 7, 2], [8, 2], [2], [9, 10, 11, 12, 2]])
+        let batches = try ValidationBatches(
+            dataset: dataset, sequenceLength: 5, sequencesPerBatch: 2)
+        #expect(batches.batchCount == 2 && batches.rowCount == 12)
+        let iterator = batches.makeIterator()
+        let first = try #require(try iterator.next())
+        #expect(first.sequenceCount == 2 && first.sequenceLength == 5)
+        #expect(first.tokens == [5, 6, 7, 2, 8, 2, 2, 9, 10, 11])
+        #expect(first.targets == [6, 7, 2, -1, 2, -1, -1, 10, 11, 12])
+        #expect(first.documentOffsets == [0, 4, 5, 6, 7, 10])
+        #expect(first.targetCount == 7)
+        #expect(first.position == 2)
+        let last = try #require(try iterator.next())
+        #expect(last.tokens == [12, 2, 2, 2, 2])
+        #expect(last.targets == [2, -1, -1, -1, -1])
+        #expect(last.documentOffsets == [0, 2, 3, 4, 5])
+        #expect(last.targetCount == 1)
+        #expect(try iterator.next() == nil)
+    }
+
+    @Test(arguments: [1, 2, 3, 7, 64, 1000])
+    func validationScoresEveryTokenOnceForAnyBatchSize(batch: Int) throws {
+        let folder = try TemporaryFolder()
+        let documents = randomDocuments(60)
+        let dataset = try writeDataset(
+            folder.file("d"), train: [[5, 2]], validation: documents)
+        // Every token but the first of each document, in order.
+        let wanted = documents.flatMap { $0.dropFirst() }
+        for length in [1, 2, 7, 16, 10_000] {
+            var scored: [Int32] = []
+            let iterator = try ValidationBatches(
+                dataset: dataset, sequenceLength: length, sequencesPerBatch: batch
+            ).makeIterator()
+            while let batch = try iterator.next() {
+                let targets = batch.targets.filter { $0 != Batch.notScored }
+                #expect(targets.count == batch.targetCount)
+                #expect(batch.documentOffsets.first == 0)
+                #expect(Int(batch.documentOffsets.last ?? 0) == batch.tokens.count)
+                let starts = Set(batch.documentOffsets)
+                #expect(starts.count == batch.documentOffsets.count)
+                for row in batch.tokens.indices {
+                    let isStart = row % length == 0 || batch.tokens[row - 1] == 2
+                    #expect(starts.contains(Int32(row)) == isStart)
+                }
+                scored += targets
+            }
+            #expect(scored == wanted)
+        }
+    }
+
+    @Test func aTokenLimitCutsTheSameRowsForAnyBatchSize() throws {
+        let folder = try TemporaryFolder()
+        let documents = randomDocuments(60)
+        let dataset = try writeDataset(folder.file("d"), train: documents)
+        let stream = Array(documents.joined())
+        for limit in [1, 15, 16, 17, 100, 1_000_000] {
+            let rows = min(limit, stream.count)
+            let wanted = (0..<rows).compactMap {
+                stream[$0] == 2 ? nil : stream[$0 + 1]
+            }
+            for batch in [1, 3, 50] {
+                let iterator = try ValidationBatches(
+                    dataset: dataset, split: .train, sequenceLength: 16, sequencesPerBatch: batch,
+                    tokenLimit: limit
+                ).makeIterator()
+                var scored: [Int32] = []
+                while let batch = try iterator.next() {
+                    scored += batch.targets.filter { $0 != Batch.notScored }
+                }
+                #expect(scored == wanted, "limit \(limit), batch \(batch)")
+            }
+        }
+    }
+
+    @Test func samplesOverlapByOneTokenAndCoverTheStream() throws {
+        let folder = try TemporaryFolder()
+        let documents = randomDocuments(50)
+        let stream = Array(documents.joined())
+        let dataset = try writeDataset(folder.file("d"), train: documents)
+        let loader = try BatchLoader(
+            dataset: dataset, sequenceLength: 10, sequencesPerBatch: 1, seed: 4)
+        #expect(loader.sampleCount == (stream.count - 1) / 10)
+        var samples: Set<[Int32]> = []
+        for _ in 0..<loader.sampleCount { samples.insert(try loader.next().tokens) }
+        let wanted = (0..<loader.sampleCount).map { Array(stream[$0 * 10..<$0 * 10 + 10]) }
+        #expect(samples == Set(wanted))
+        #expect(loader.position == loader.sampleCount)
+    }
+
+    @Test func aResumedLoaderGoesOnAsIfItHadNeverStopped() throws {
+        let folder = try TemporaryFolder()
+        let dataset = try writeDataset(folder.file("d"), train: randomDocuments(80))
+        func loader(at position: Int) throws -> BatchLoader {
+            try BatchLoader(
+                dataset: dataset, sequenceLength: 9, sequencesPerBatch: 4, seed: 11,
+                position: position)
+        }
+        let whole = try loader(at: 0)
+        let epochs = 3
+        let steps = epochs * whole.sampleCount / 4 + 2
+        let batches = try (0..<steps).map { _ in try whole.next() }
+        #expect(batches.map(\.position) == (1...steps).map { 4 * $0 })
+        for stop in stride(from: 0, to: steps, by: 7) {
+            let resumed = try loader(at: stop == 0 ? 0 : batches[stop - 1].position)
+            for step in stop..<min(steps, stop + 5) {
+                #expect(try resumed.next() == batches[step])
+            }
+        }
+    }
+
+    @Test(arguments: [1, 2, 3, 5])
+    func ranksTogetherSeeWhatOneLoaderSees(ranks: Int) throws {
+        let folder = try TemporaryFolder()
+        let dataset = try writeDataset(folder.file("d"), train: randomDocuments(80))
+        let alone = try BatchLoader(
+            dataset: dataset, sequenceLength: 6, sequencesPerBatch: 2 * ranks, seed: 2)
+        let parts = try (0..<ranks).map {
+            try BatchLoader(
+                dataset: dataset, sequenceLength: 6, sequencesPerBatch: 2, seed: 2, rank: $0,
+                rankCount: ranks)
+        }
+        for _ in 0..<200 {
+            let whole = try alone.next()
+            let pieces = try parts.map { try $0.next() }
+            #expect(pieces.flatMap(\.tokens) == whole.tokens)
+            #expect(pieces.flatMap(\.targets) == whole.targets)
+            #expect(pieces.allSatisfy { $0.position == whole.position })
+        }
+    }
+
+    @Test func damageSurfacesAtNextAndStays() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.file("d")
+        let documents = randomDocuments(100)
+        let dataset = try writeDataset(path, train: documents)
+        let name = path + "/" + dataset.index.train.shards[2].name
+        var bytes = try InputFile.contents(of: name)
+        bytes[20] ^= 1
+        try Data(bytes).write(to: URL(fileURLWithPath: name))
+        let opened = try TokenDataset(path: path)
+        let loader = try BatchLoader(
+            dataset: opened, sequenceLength: 8, sequencesPerBatch: 1, seed: 0)
+        var failures = 0
+        for _ in 0..<2 * loader.sampleCount {
+            do {
+                _ = try loader.next()
+                #expect(failures == 0)
+            } catch DataError.damagedShard(let path, _, _) {
+                #expect(path == name)
+                failures += 1
+            }
+        }
+        #expect(failures > 1)
+    }
+
+    @Test func loadersStopAtOnceWhenDropped() throws {
+        let folder = try TemporaryFolder()
+        let dataset = try writeDataset(folder.file("d"), train: randomDocuments(30))
+        for turn in 0..<300 {
+            let loader = try BatchLoader(
+                dataset: dataset, sequenceLength: 5, sequencesPerBatch: 3, seed: UInt64(turn))
+            if turn % 3 > 0 { _ = try loader.next() }
+        }
+        // Each loader's thread is joined; more than a few left over would be a leak.
+        let threads = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").count
+        #expect(threads < 100)
+    }
+
+    @Test func aSplitWithoutAWholeSampleIsAnError() throws {
+        let folder = try TemporaryFolder()
+        let dataset = try writeDataset(folder.file("d"), train: [[5, 6, 7, 2]])
+        _ = try BatchLoader(dataset: dataset, sequenceLength: 3, sequencesPerBatch: 1, seed: 0)
+        #expect(
+            throws: DataError.splitTooShort(
+                path: dataset.path, split: .train, tokenCount: 4, wanted: 5)
+        ) { try BatchLoader(dataset: dataset, sequenceLength: 4, sequencesPerBatch: 1, seed: 0) }
+        #expect(
+            throws: DataError.splitTooShort(
+                path: dataset.path, split: .validation, tokenCount: 0, wanted: 2)
+        ) { try ValidationBatches(dataset: dataset, sequenceLength: 4, sequencesPerBatch: 1) }
+    }
+}

@@ -1,0 +1,180 @@
+import FalconSystem
+import Foundation
+import Testing
+
+@testable import FalconData
+
+@Suite struct CorpusTokenizerTests {
+    private let tokenizer: SentencePieceTokenizer
+
+    init() throws { tokenizer = try SentencePieceTokenizer(path: fixture(mistralModel)) }
+
+    private func texts(_ count: Int) -> [String] {
+        (0..<count).map { number in
+            (0...number % 13).map { "document \(number) sentence \($0 * number). " }.joined()
+                + oddTexts[number % oddTexts.count]
+        }
+    }
+
+    private func jsonl(_ texts: [String]) throws -> [UInt8] {
+        let lines = try texts.map { try JSONEncoder().encode(["text": $0]) }
+        return Array(lines.map { Array($0) }.joined(separator: [0x0A]))
+    }
+
+    private func corpus(threads: Int = 1, fraction: Double = 0.2) -> CorpusTokenizer {
+        var corpus = CorpusTokenizer(tokenizer: tokenizer)
+        corpus.threadCount = threads
+        corpus.validationFraction = fraction
+        corpus.layout = ShardLayout(
+            vocabularyCount: tokenizer.vocabularyCount, tokensPerFrame: 500, tokensPerShard: 6000)
+        return corpus
+    }
+
+    private func contents(_ folder: String) throws -> [String: [UInt8]] {
+        var contents: [String: [UInt8]] = [:]
+        for name in try namesInFolder(folder) {
+            contents[name] = try InputFile.contents(of: "\(folder)/\(name)")
+        }
+        return contents
+    }
+
+    @Test func bytesAreTheSameForAnyThreadCount() throws {
+        let folder = try TemporaryFolder()
+        // More than one job of 128 KiB, more jobs than the queues hold.
+        let path = try folder.write("in.jsonl", jsonl(texts(6000)))
+        var all: [[String: [UInt8]]] = []
+        for threads in [1, 2, 3, 8] {
+            let output = folder.file("out\(threads)")
+            _ = try corpus(threads: threads).write(DocumentReader(paths: [path]), to: output)
+            all.append(try contents(output))
+        }
+        #expect(all[0].keys.count { $0.hasPrefix("train-") } > 3)
+        #expect(all[0].keys.contains("validation-00000.tok.zst"))
+        #expect(all[0]["tokenizer.model"] == tokenizer.modelBytes)
+        for other in all.dropFirst() { #expect(other == all[0]) }
+    }
+
+    @Test func shardsHoldTheDocumentsInOrderWithTheirSplit() throws {
+        let folder = try TemporaryFolder()
+        let texts = texts(300)
+        let path = try folder.write("in.jsonl", jsonl(texts))
+        let (index, counts) = try corpus(threads: 2).write(
+            DocumentReader(paths: [path]), to: folder.file("out"))
+        // The split rule, computed apart from the code under test with sha256sum.
+        var wanted: [Split: [Int32]] = [.train: [], .validation: []]
+        var bytes: [Split: Int] = [.train: 0, .validation: 0]
+        for text in texts where !text.isEmpty {
+            let digits = SHA256.hex(of: Array(text.utf8)).prefix(16)
+            let fraction = Double(UInt64(digits, radix: 16) ?? 0) / pow(2, 64)
+            let split = fraction < 0.2 ? Split.validation : .train
+            wanted[split, default: []] += try tokenizer.encode(text) + [2]
+            bytes[split, default: 0] += text.utf8.count
+        }
+        let dataset = try TokenDataset(path: folder.file("out"))
+        #expect(dataset.index == index)
+        for split in Split.allCases {
+            let tokens = try dataset.reader(of: split).tokens(in: 0..<index[split].tokens)
+            #expect(tokens == wanted[split])
+            #expect(index[split].textBytes == bytes[split])
+            #expect(tokens.count { $0 == 2 } == index[split].documents)
+        }
+        #expect(index.validation.documents > 30 && index.validation.documents < 90)
+        #expect(counts.documents == index.train.documents + index.validation.documents)
+        #expect(counts.tokens == index.train.tokens + index.validation.tokens)
+        #expect(try dataset.tokenizer().digest == tokenizer.digest)
+        try dataset.verify(threadCount: 2)
+    }
+
+    @Test func theDigestFollowsTheData() throws {
+        let folder = try TemporaryFolder()
+        var digests: Set<String> = []
+        for (number, texts) in [["a b", "c d"], ["c d", "a b"], ["a b", "c e"]].enumerated() {
+            let path = try folder.write("\(number).jsonl", jsonl(texts))
+            let (index, _) = try corpus(fraction: 0).write(
+                DocumentReader(paths: [path]), to: folder.file("out\(number)"))
+            digests.insert(index.datasetDigest)
+        }
+        #expect(digests.count == 3)
+    }
+
+    @Test func emptyAndBadDocumentsAreCounted() throws {
+        let folder = try TemporaryFolder()
+        let lines = "{\"text\":\"one\"}\n{\"text\":\"\"}\n{\"txt\":1}\nnonsense\n{\"text\":\"two\"}"
+        let path = try folder.write("in.jsonl", lines)
+        var corpus = corpus(threads: 2, fraction: 0)
+        let strict = #expect(throws: DataError.self) {
+            try corpus.write(DocumentReader(paths: [path]), to: folder.file("strict"))
+        }
+        #expect(strict?.description.contains("line 3: no field \"text\"") == true)
+        #expect(try namesInFolder(folder.file("strict")) == [])
+        corpus.skipsBadDocuments = true
+        let (_, counts) = try corpus.write(
+            DocumentReader(paths: [path]), to: folder.file("lenient"))
+        #expect(counts.documents == 2 && counts.emptyDocuments == 1 && counts.badDocuments == 2)
+        #expect(counts.firstBadDocument?.contains("line 3") == true)
+        #expect(counts.inputBytes == lines.utf8.count)
+    }
+
+    @Test(arguments: [1, 2, 4])
+    func anErrorLeavesNothingThatLooksWhole(threads: Int) throws {
+        let folder = try TemporaryFolder()
+        let good = try jsonl(texts(4000))
+        let path = try folder.write("in.jsonl", good + Array("\n{oops\n".utf8) + good)
+        let output = folder.file("out")
+        let error = #expect(throws: DataError.self) {
+            try corpus(threads: threads).write(DocumentReader(paths: [path]), to: output)
+        }
+        #expect(error?.description.contains("line 4001") == true)
+        #expect(try namesInFolder(output) == [])
+        // A file that ends in the middle of its compressed data: found by the reading thread.
+        let zst = try compressed(good + good, folder)
+        let cut = try folder.write("cut.jsonl.zst", Array(zst.dropLast(zst.count / 4)))
+        #expect(throws: DataError.damagedCompression(path: cut, reason: "cut short")) {
+            try corpus(threads: threads).write(DocumentReader(paths: [cut]), to: output)
+        }
+        #expect(try namesInFolder(output) == [])
+    }
+
+    @Test func aDataSetIsReplacedOnlyWhenAsked() throws {
+        let folder = try TemporaryFolder()
+        let first = try folder.write("1.txt", "the first corpus, much longer than the second one")
+        let second = try folder.write("2.txt", "second")
+        let output = folder.file("out")
+        var corpus = corpus(fraction: 0)
+        corpus.layout = ShardLayout(vocabularyCount: 32768, tokensPerFrame: 2, tokensPerShard: 4)
+        // Left by a run that was killed: a shard without an index.
+        try folder.write("out/train-00077.tok.zst", "stale")
+        try folder.write("out/validation-00000.tok.zst.partial", "stale")
+        try folder.write("out/notes.txt", "mine")
+        let (index, _) = try corpus.write(DocumentReader(paths: [first]), to: output)
+        #expect(try namesInFolder(output).count == index.train.shards.count + 3)
+        #expect(throws: DataError.outputExists(path: output)) {
+            try corpus.write(DocumentReader(paths: [second]), to: output)
+        }
+        #expect(try TokenDataset(path: output).index == index)
+        corpus.overwrites = true
+        _ = try corpus.write(DocumentReader(paths: [second]), to: output)
+        #expect(
+            try namesInFolder(output)
+                == ["index.json", "notes.txt", "tokenizer.model", "train-00000.tok.zst"])
+        try TokenDataset(path: output).verify()
+    }
+
+    @Test func documentsMustBeLeftToLearnFrom() throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write("in.txt", "held out")
+        let error = #expect(throws: DataError.self) {
+            try corpus(fraction: 1).write(DocumentReader(paths: [path]), to: folder.file("out"))
+        }
+        #expect(error?.description.contains("all 1 documents were held out") == true)
+        #expect(error?.exitStatus == .badData)
+        #expect(throws: DataError.self) {
+            try corpus(fraction: 1.5).write(DocumentReader(paths: [path]), to: folder.file("out"))
+        }
+    }
+}
+
+/// Bytes as `zstd` compresses them.
+func compressed(_ bytes: [UInt8], _ folder: TemporaryFolder) throws -> [UInt8] {
+    try output(of: "zstd", ["-qc", folder.write("plain", bytes)])
+}

@@ -1,0 +1,114 @@
+import FalconData
+import FalconSystem
+import Testing
+
+@Suite struct TokenizerTrainerTests {
+    /// A small corpus with newlines, indentation, digits, rare characters and every odd text.
+    private func corpus(_ folder: TemporaryFolder) throws -> String {
+        var text = ""
+        for number in 0..<400 {
+            text += "Section \(number). The people of the United States, in \(1790 + number % 230),"
+            text += " hold these truths to be self-evident.\n\n    indented code \(number * 37)\n\n"
+            let syllables = ["ba", "ko", "ri", "ten", "lu", "sha", "mo", "vel", "nir", "du", "pa"]
+            text += (1...6).map { word in
+                (0...(number + word) % 3).map { syllables[(number * word + 5 * $0) % 11] }.joined()
+            }.joined(separator: " ")
+            text += ["Der Größe nach.\n", "日本語のテスト。\n", "tab\tseparated\n"][number % 3]
+        }
+        return try folder.write("corpus.txt", text + oddTexts.joined(separator: "\n"))
+    }
+
+    private func train(
+        _ path: String, count: Int, _ type: TokenizerTrainer.ModelType = .bpe, threads: Int = 1
+    ) throws -> TokenizerTrainer.Result {
+        var trainer = TokenizerTrainer(vocabularyCount: count, modelType: type)
+        trainer.threadCount = threads
+        return try trainer.train(on: DocumentReader(paths: [path]))
+    }
+
+    @Test(arguments: TokenizerTrainer.ModelType.allCases)
+    func aTrainedTokenizerGivesEveryTextBack(type: TokenizerTrainer.ModelType) throws {
+        let folder = try TemporaryFolder()
+        let result = try train(corpus(folder), count: 420, type)
+        let tokenizer = try SentencePieceTokenizer(modelBytes: result.modelBytes)
+        #expect(tokenizer.vocabularyCount == 420)
+        #expect(tokenizer.piece(0) == "<pad>" && tokenizer.padID == 0)
+        #expect(tokenizer.piece(1) == "<s>" && tokenizer.bosID == 1)
+        #expect(tokenizer.piece(2) == "</s>" && tokenizer.eosID == 2)
+        #expect(tokenizer.piece(3) == "<unk>" && tokenizer.unkID == 3)
+        #expect(tokenizer.model.algorithm == (type == .bpe ? .bpe : .unigram))
+        #expect(tokenizer.model.hasByteFallback)
+        #expect(!tokenizer.model.addsDummyPrefix && !tokenizer.model.removesExtraWhitespaces)
+        #expect(tokenizer.model.normalizationName == "identity")
+        for text in oddTexts {
+            let ids = try tokenizer.encode(text)
+            #expect(try tokenizer.decode(ids) == text)
+            #expect(!ids.contains(3), "unknown piece in \(text.debugDescription)")
+            var decoder = StreamingDecoder(tokenizer)
+            var streamed = ""
+            for id in ids { streamed += try decoder.append(id) }
+            #expect(streamed + decoder.finish() == text)
+        }
+        // Newlines are learnt, alone or with what stands before them, not spelled as bytes.
+        let newline = try tokenizer.encode("Section.\n\n")
+        #expect(newline.allSatisfy { tokenizer.kind($0) == .normal })
+        // Digits stay apart.
+        #expect(try tokenizer.encode("1790").map(tokenizer.piece) == ["1", "7", "9", "0"])
+    }
+
+    @Test(arguments: TokenizerTrainer.ModelType.allCases)
+    func theModelDoesNotDependOnThreads(type: TokenizerTrainer.ModelType) throws {
+        let folder = try TemporaryFolder()
+        let path = try corpus(folder)
+        let models = try [1, 2, 7].map { try train(path, count: 425, type, threads: $0).modelBytes }
+        #expect(models[0] == models[1] && models[0] == models[2])
+    }
+
+    @Test func aVocabularyThatDoesNotFitIsExplained() throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write("a.txt", "a few words, a few words, only a few words\n")
+        for type in TokenizerTrainer.ModelType.allCases {
+            let large = #expect(throws: DataError.self) { try train(path, count: 4000, type) }
+            #expect(large?.description.contains("Vocabulary size") == true, "\(type)")
+        }
+        let characters = (UInt32(0x4E00)..<0x5000).compactMap(Unicode.Scalar.init).map(String.init)
+        let wide = try folder.write("b.txt", characters.joined())
+        let small = #expect(throws: DataError.self) { try train(wide, count: 300) }
+        #expect(small?.description.contains("is smaller than required_chars. 300 vs") == true)
+        #expect(throws: DataError.self) { try train(path, count: 260) }
+    }
+
+    @Test func longLinesWithoutSpacesAreLearnt() throws {
+        let folder = try TemporaryFolder()
+        // The library aborts on words of more than 65,535 characters.
+        let text = String(repeating: "永遠に続く一行", count: 20_000)
+        let path = try folder.write("a.txt", text)
+        let result = try train(path, count: 280)
+        #expect(result.documentCount == 1 && result.textByteCount == text.utf8.count)
+        let tokenizer = try SentencePieceTokenizer(modelBytes: result.modelBytes)
+        #expect(try tokenizer.encode("永遠に続く一行").count < 7)
+    }
+
+    @Test func aSampleOfLinesIsTheSameEveryTime() throws {
+        let folder = try TemporaryFolder()
+        let path = try corpus(folder)
+        var trainer = TokenizerTrainer(vocabularyCount: 400)
+        trainer.characterCoverage = 0.98
+        trainer.sentenceLimit = 200
+        let first = try trainer.train(on: DocumentReader(paths: [path])).modelBytes
+        let second = try trainer.train(on: DocumentReader(paths: [path])).modelBytes
+        #expect(first == second)
+        #expect(try first != train(path, count: 400).modelBytes)
+    }
+
+    @Test func badDocumentsStopTheTrainingOrAreCounted() throws {
+        let folder = try TemporaryFolder()
+        let good = "{\"text\":\"the quick brown fox jumps over the lazy dog again and again\"}\n"
+        let path = try folder.write("a.jsonl", good + "{bad\n" + good)
+        var trainer = TokenizerTrainer(vocabularyCount: 300)
+        #expect(throws: DataError.self) { try trainer.train(on: DocumentReader(paths: [path])) }
+        trainer.skipsBadDocuments = true
+        let result = try trainer.train(on: DocumentReader(paths: [path]))
+        #expect(result.documentCount == 2 && result.skippedDocumentCount == 1)
+    }
+}
