@@ -149,8 +149,10 @@ let package = Package(
             name: "EvalTests", dependencies: ["FalconEval", "FalconModel", "FalconData"],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "InterchangeTests", dependencies: [
+            name: "InterchangeTests",
+            dependencies: [
                 "FalconInterchange", "FalconModel", "FalconData", "FalconCheckpoint", "FalconSystem",
+                "FalconTensor",
             ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(

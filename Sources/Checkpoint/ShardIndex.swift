@@ -18,7 +18,7 @@ struct ShardIndex: Equatable {
         func malformed(_ reasons: [String]) -> CheckpointError {
             CheckpointError(path: path, problems: reasons.map { .indexMalformed($0) })
         }
-        let bytes = try readBytes(ofFile: path)
+        let bytes = try InputFile.contents(of: path)
         let value: JSONValue
         do {
             value = try JSONValue(parsing: bytes)
