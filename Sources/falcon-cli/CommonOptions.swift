@@ -1,0 +1,112 @@
+import ArgumentParser
+import FalconSystem
+import FoundationEssentials
+
+/// Options that every command has.
+struct CommonOptions: ParsableArguments {
+    @Option(help: "Processors to use; results do not depend on it. Default: all.")
+    var threads: Int?
+
+    @Flag(help: "Print one JSON object instead of a table.")
+    var json = false
+
+    @Flag(help: "Print results and errors only.")
+    var quiet = false
+
+    /// The number of threads asked for, or all processors.
+    var threadCount: Int { threads ?? processorCount() }
+
+    func validate() throws {
+        if let threads, threads < 1 {
+            throw ValidationError("--threads is \(threads), want at least 1")
+        }
+    }
+
+    /// Prints a result: the table, or with `--json` the value.
+    func printResult(_ value: some Encodable, table: [(String, String)]) throws {
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            print(String(decoding: try encoder.encode(value), as: UTF8.self))
+            return
+        }
+        let width = table.map(\.0.count).max() ?? 0
+        for (name, text) in table {
+            print(name + String(repeating: " ", count: width - name.count + 2) + text)
+        }
+    }
+
+    /// Says something on standard error.
+    func talk(_ text: String) {
+        if !quiet { writeToStandardError(text + "\n") }
+    }
+}
+
+/// A line on the terminal that tells how far a job is; nothing where nobody watches.
+final class ProgressLine {
+    private static let secondsBetweenUpdates = 0.2
+
+    private let isShown: Bool
+    private let start = monotonicSeconds()
+    private var lastUpdate = 0.0
+    private var lastWidth = 0
+
+    init(_ options: CommonOptions) {
+        isShown = !options.quiet && isTerminal(2)
+    }
+
+    /// Seconds since the job began.
+    var elapsedSeconds: Double { monotonicSeconds() - start }
+
+    /// Shows bytes done, the rate, and the time left if the total is known.
+    func update(bytes: Int, of total: Int?, note: String) {
+        let elapsed = elapsedSeconds
+        guard isShown, elapsed - lastUpdate >= Self.secondsBetweenUpdates else { return }
+        lastUpdate = elapsed
+        let rate = Double(bytes) / elapsed
+        var text = megabytes(bytes)
+        if let total { text += " of \(megabytes(total))" }
+        text += ", \(megabytes(Int(rate)))/s, \(note)"
+        if let total, rate > 0 {
+            let left = Int((Double(max(0, total - bytes)) / rate).rounded(.up))
+            text += ", \(left / 60) min \(left % 60) s left"
+        }
+        show(text)
+    }
+
+    /// Takes the line away.
+    func end() {
+        if lastWidth > 0 { show("") }
+    }
+
+    private func show(_ text: String) {
+        let padding = String(repeating: " ", count: max(0, lastWidth - text.count))
+        writeToStandardError("\r\(text)\(padding)\r\(text)")
+        lastWidth = text.count
+    }
+}
+
+/// Bytes as "12.3 MB".
+func megabytes(_ bytes: Int) -> String { decimal(Double(bytes) / 1e6, places: 1) + " MB" }
+
+/// A number with a fixed count of decimals.
+func decimal(_ value: Double, places: Int) -> String {
+    var scale = 1.0
+    for _ in 0..<places { scale *= 10 }
+    let scaled = Int((value * scale).rounded())
+    let digits = String(abs(scaled))
+    let padded = String(repeating: "0", count: max(0, places + 1 - digits.count)) + digits
+    let sign = scaled < 0 ? "-" : ""
+    return places == 0
+        ? sign + padded : "\(sign)\(padded.dropLast(places)).\(padded.suffix(places))"
+}
+
+/// A count with its digits in groups of three: "12,185,751".
+func grouped(_ count: Int) -> String {
+    var text = ""
+    for (place, digit) in String(abs(count)).reversed().enumerated() {
+        if place > 0 && place % 3 == 0 { text.append(",") }
+        text.append(digit)
+    }
+    return (count < 0 ? "-" : "") + String(text.reversed())
+}
