@@ -127,7 +127,8 @@ let package = Package(
             ],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "ModelTests", dependencies: ["FalconModel", "FalconTensor", "FalconCheckpoint"],
+            name: "ModelTests",
+            dependencies: ["FalconModel", "FalconTensor", "FalconCheckpoint", "FalconInterchange"],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "OptimTests", dependencies: ["FalconOptim", "FalconTensor"],
@@ -143,8 +144,9 @@ let package = Package(
             name: "EvalTests", dependencies: ["FalconEval", "FalconModel", "FalconData"],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "InterchangeTests",
-            dependencies: ["FalconInterchange", "FalconModel", "FalconData"],
+            name: "InterchangeTests", dependencies: [
+                "FalconInterchange", "FalconModel", "FalconData", "FalconCheckpoint", "FalconSystem",
+            ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "CommandLineTests", dependencies: ["falcon-cli"],

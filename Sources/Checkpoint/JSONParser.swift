@@ -5,6 +5,16 @@ public struct JSONError: Error, Equatable, CustomStringConvertible, Sendable {
     /// The byte at which it was noticed, counted from 0.
     public let offset: Int
 
+    /// A fault.
+    ///
+    /// - Parameters:
+    ///   - message: what is wrong.
+    ///   - offset: the byte at which it was noticed, counted from 0.
+    public init(message: String, offset: Int) {
+        self.message = message
+        self.offset = offset
+    }
+
     public var description: String { "not valid JSON at byte \(offset): \(message)" }
 }
 

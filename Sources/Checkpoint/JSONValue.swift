@@ -15,10 +15,13 @@ public enum JSONValue: Equatable, Sendable {
 }
 
 /// The members of a JSON object, in the order of the file.
+///
+/// Keys are the same only if their bytes are: Swift's strings are also equal when they merely look the
+/// same ("e" with an accent in one code point or two), which a tokenizer's pieces must not be.
 public struct JSONObject: Equatable, Sendable, ExpressibleByDictionaryLiteral {
     /// The keys in order; no key occurs twice.
     public private(set) var keys: [String] = []
-    private var values: [String: JSONValue] = [:]
+    private var values: [[UInt8]: JSONValue] = [:]
 
     /// An object without members.
     public init() {}
@@ -32,20 +35,21 @@ public struct JSONObject: Equatable, Sendable, ExpressibleByDictionaryLiteral {
 
     /// The value of a key; setting a new key appends it, setting nil removes it.
     public subscript(key: String) -> JSONValue? {
-        get { values[key] }
+        get { values[Array(key.utf8)] }
         set {
+            let bytes = Array(key.utf8)
             if newValue == nil {
-                if values[key] != nil { keys.removeAll { $0 == key } }
-            } else if values[key] == nil {
+                if values[bytes] != nil { keys.removeAll { $0.utf8.elementsEqual(bytes) } }
+            } else if values[bytes] == nil {
                 keys.append(key)
             }
-            values[key] = newValue
+            values[bytes] = newValue
         }
     }
 
     /// The keys with their values, in order.
     public var members: [(key: String, value: JSONValue)] {
-        keys.compactMap { key in values[key].map { (key, $0) } }
+        keys.compactMap { key in self[key].map { (key, $0) } }
     }
 }
 

@@ -8,7 +8,6 @@ public enum TrainError: FalconError, Equatable {
     case recipeChanged(path: String, differences: [String])
     case dataChanged(path: String, got: String, want: String)
     case vocabularyTooSmall(model: Int, tokenizer: Int)
-    case datasetTooSmall(path: String, split: String, tokens: Int, wanted: Int)
     case diverged(step: Int, skipped: Int, parameter: String?, lastSave: Int?)
     case badState(path: String, reason: String)
     case doesNotFit(needed: Int, available: Int)
@@ -33,9 +32,6 @@ public enum TrainError: FalconError, Equatable {
         case .vocabularyTooSmall(let model, let tokenizer):
             "model.vocab_size is \(model), but the tokenizer of the data has \(tokenizer) pieces; set "
                 + "model.vocab_size to at least \(tokenizer)"
-        case .datasetTooSmall(let path, let split, let tokens, let wanted):
-            "\(path): the \(split) split has \(tokens) tokens, fewer than one batch of \(wanted) needs; "
-                + "tokenize more text, or lower train.batch_tokens or data.sequence_length"
         case .diverged(let step, let skipped, let parameter, let lastSave):
             "stopped at step \(step): loss or gradient was not finite \(skipped) times in a row"
                 + (parameter.map { " (first in \($0))" } ?? "")
@@ -55,7 +51,7 @@ public enum TrainError: FalconError, Equatable {
         case .runExists, .notARun: .cannotCreate
         case .nothingToResume: .missingInput
         case .recipeChanged, .vocabularyTooSmall, .doesNotFit: .badRecipe
-        case .dataChanged, .datasetTooSmall, .badState: .badData
+        case .dataChanged, .badState: .badData
         case .diverged: .checkFailed
         }
     }

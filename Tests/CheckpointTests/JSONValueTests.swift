@@ -4,6 +4,7 @@ import Testing
 @Suite struct JSONValueTests {
     @Test(arguments: [
         #"{"b":1,"a":[true,false,null],"c":{"d":"x\"\\\n\u0001é😀"}}"#, "[]", "{}", "-0.5",
+        "{\"\u{E9}\":1,\"e\u{301}\":2}",
         #"[1e+300,0.1,-3,1e-05,100000000000.0]"#,
     ])
     func textSurvivesARoundTrip(text: String) throws {

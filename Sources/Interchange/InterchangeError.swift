@@ -1,0 +1,62 @@
+import FalconSystem
+
+/// A foreign file that does not fit what this program can represent.
+public enum InterchangeError: FalconError, Equatable {
+    /// A `config.json` that describes another model, with every reason.
+    case configuration(path: String, problems: [ConfigurationProblem])
+    /// A tokenizer that the foreign format cannot express.
+    case tokenizer(reason: String, advice: String)
+    /// A model that the foreign format cannot express.
+    case model(reason: String, advice: String)
+    /// A path that is neither a checkpoint, nor a run, nor a Hugging Face folder.
+    case notAModel(path: String)
+    /// A run that has no whole checkpoint, with what is wrong with each.
+    case noCheckpoint(path: String, reasons: [String])
+
+    public var description: String {
+        switch self {
+        case .configuration(let path, let problems):
+            let advice = "this program reads Falcon-H1 models with exactly the parts it trains"
+            if problems.count == 1 { return "\(path): \(problems[0]); \(advice)" }
+            let list = problems.map { "\n  - \($0)" }.joined()
+            return "\(path): \(problems.count) problems; \(advice)\(list)"
+        case .tokenizer(let reason, let advice), .model(let reason, let advice):
+            return "\(reason); \(advice)"
+        case .notAModel(let path):
+            return "\(path) is no model: it holds neither manifest.json (a checkpoint), nor "
+                + "checkpoints/ (a run), nor config.json (a Hugging Face folder); check the path"
+        case .noCheckpoint(let path, let reasons):
+            if reasons.isEmpty { return "\(path) has no checkpoint yet; train first" }
+            let list = reasons.map { "\n  - \($0)" }.joined()
+            return "\(path) has no whole checkpoint; restore one from a copy\(list)"
+        }
+    }
+
+    public var exitStatus: ExitStatus {
+        switch self {
+        case .notAModel: .missingInput
+        case .noCheckpoint(_, let reasons): reasons.isEmpty ? .missingInput : .badData
+        case .configuration, .tokenizer, .model: .badData
+        }
+    }
+}
+
+/// One field of a `config.json` that cannot be used.
+public struct ConfigurationProblem: Equatable, Sendable, CustomStringConvertible {
+    /// The key in the file.
+    public let key: String
+    /// What was found and what was wanted.
+    public let message: String
+
+    /// A problem of one field.
+    ///
+    /// - Parameters:
+    ///   - key: the key in the file.
+    ///   - message: what was found and what was wanted.
+    public init(key: String, message: String) {
+        self.key = key
+        self.message = message
+    }
+
+    public var description: String { "\(key): \(message)" }
+}

@@ -1,0 +1,113 @@
+import FalconCheckpoint
+import FalconInterchange
+import FalconModel
+import FalconTensor
+import Testing
+
+/// Against logits, loss and every gradient that transformers 5.23.0 computes (Fixtures/README.md).
+@Suite struct GoldenTests {
+    static let folders = ["rms_g2_untied", "norms_g1_tied"]
+
+    @Test(arguments: folders) func logitsMatchTransformers(_ name: String) throws {
+        let golden = try Golden(name)
+        var tape = Tape(on: golden.device, isRecording: false)
+        let hidden = golden.model.hidden(golden.tokens, segments: golden.segments, on: &tape)
+        let logits = golden.model.logits(hidden, on: &tape).toArray()
+        let error = largestDifference(logits, try golden.reference.floats("logits"))
+        print("\(name): largest logit error \(error)")
+        #expect(error <= 1e-5)
+    }
+
+    @Test(arguments: folders, [false, true])
+    func lossAndEveryGradientMatchTransformers(_ name: String, recomputesBlocks: Bool) throws {
+        let golden = try Golden(name)
+        let loss = golden.backward(recomputesBlocks: recomputesBlocks)
+        let lossError = abs(loss - Double(try golden.reference.floats("loss")[0]))
+        var worst = (error: 0.0, name: "")
+        for parameter in golden.model.table.parameters {
+            let wanted = try golden.reference.floats("grad.\(parameter.name)")
+            let error = relativeNorm(parameter.gradient.toArray(), wanted)
+            if error > worst.error { worst = (error, parameter.name) }
+            #expect(error <= 1e-5, "\(parameter.name)")
+        }
+        print("\(name): loss error \(lossError), worst gradient \(worst.error) in \(worst.name)")
+        #expect(lossError <= 1e-6)
+    }
+
+    /// One token at a time, in pieces, and all at once give the same logits.
+    @Test(arguments: folders, [[1, 1, 1], [5, 1, 7], [8, 11], [2, 3, 14]])
+    func generationStateContinuesWhereItStopped(_ name: String, pieces: [Int]) throws {
+        let golden = try Golden(name)
+        let ids = try golden.reference.integers("input_ids").prefix(19).map(Int32.init)
+        let wanted = try golden.reference.floats("logits")
+        let width = golden.model.configuration.vocabSize
+        let state = GenerationState(golden.model.configuration, on: golden.device)
+        var start = 0
+        for piece in pieces {
+            let end = min(start + piece, ids.count)
+            let logits = golden.model.prefill(Array(ids[start..<end]), state, on: golden.device)
+            let row = Array(wanted[(end - 1) * width..<end * width])
+            #expect(largestDifference(logits, row) <= 1e-5)
+            start = end
+        }
+        #expect(state.position == start)
+    }
+}
+
+/// A fixture folder, loaded.
+struct Golden {
+    let device: Device
+    let model: FalconH1
+    let reference: SafetensorsReader
+    let segments = Segments(offsets: [0, 19, 38])
+
+    init(_ name: String, threadCount: Int = 2) throws {
+        let folder = #filePath.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }
+            + "/Fixtures/" + name
+        device = Device(threadCount: threadCount)
+        model = FalconH1(try HuggingFaceConfiguration(folder: folder).model)
+        model.allocate(on: device, withGradients: true)
+        let weights = try SafetensorsReader(path: folder + "/model.safetensors")
+        for parameter in model.table.parameters {
+            try parameter.value.withMutableSpan { try weights.readFloats(parameter.name, into: &$0) }
+        }
+        reference = try SafetensorsReader(path: folder + "/reference.safetensors")
+    }
+
+    var ids: [Int32] {
+        ((try? reference.integers("input_ids")) ?? []).map(Int32.init)
+    }
+
+    var tokens: IndexTensor { device.indices(ids) }
+
+    /// The mean loss of the 36 predicted tokens; gradients are left in the parameters.
+    func backward(recomputesBlocks: Bool = false) -> Double {
+        var targets = Array(ids.dropFirst()) + [-1]
+        targets[18] = -1
+        var tape = Tape(on: device)
+        let hidden = model.hidden(
+            tokens, segments: segments, recomputesBlocks: recomputesBlocks, on: &tape)
+        let losses = model.losses(
+            hidden, targets: device.indices(targets), gradientScale: 1 / 36, on: &tape)
+        var gradients = Gradients(on: device)
+        tape.backward(&gradients)
+        return losses.total() / 36
+    }
+}
+
+/// max |a − b|.
+func largestDifference(_ a: [Float], _ b: [Float]) -> Double {
+    guard a.count == b.count else { return .infinity }
+    return zip(a, b).reduce(0) { max($0, abs(Double($1.0) - Double($1.1))) }
+}
+
+/// ‖a − b‖ / ‖b‖.
+func relativeNorm(_ a: [Float], _ b: [Float]) -> Double {
+    guard a.count == b.count else { return .infinity }
+    let difference = zip(a, b).reduce(0.0) { sum, pair in
+        let d = Double(pair.0) - Double(pair.1)
+        return sum + d * d
+    }
+    let norm = b.reduce(0.0) { $0 + Double($1) * Double($1) }
+    return (difference / norm).squareRoot()
+}
