@@ -54,7 +54,7 @@ public struct RunFolder: Sendable {
                 try manager.removeItem(atPath: path + "/" + name)
             }
         }
-        try createFolders(path)
+        try createFolder(path)
     }
 
     /// Writes the resolved recipe.
