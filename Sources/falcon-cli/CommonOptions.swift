@@ -3,28 +3,37 @@ import FalconSystem
 import FalconTensor
 import FoundationEssentials
 
-/// Options that every working command has.
+/// Options that every command has.
 struct CommonOptions: ParsableArguments {
-    @Option(help: "Threads to compute with; results are the same for any number.")
+    @Option(help: "Processors to use; results do not depend on it. Default: all.")
     var threads: Int?
 
-    @Flag(help: "Write one versioned JSON object to standard output.")
+    @Flag(help: "Print one JSON object instead of a table.")
     var json = false
 
-    @Flag(help: "Say nothing on standard error but errors.")
+    @Flag(help: "Print results and errors only.")
     var quiet = false
+
+    /// The number of threads asked for, or all processors.
+    var threadCount: Int { threads ?? Device.usableCoreCount }
 
     func validate() throws {
         if let threads, threads < 1 {
-            throw ValidationError("--threads is \(threads); want at least 1")
+            throw ValidationError("--threads is \(threads), want at least 1")
         }
     }
 
-    /// The threads asked for, or all usable cores.
-    var threadCount: Int { threads ?? Device.usableCoreCount }
+    /// Prints a result: the table, or with `--json` the value.
+    func printResult(_ value: some Encodable, table: [(String, String)]) throws {
+        if json { return try printJSON(value) }
+        let width = table.map(\.0.count).max() ?? 0
+        for (name, text) in table {
+            print(name + String(repeating: " ", count: width - name.count + 2) + text)
+        }
+    }
 
-    /// Says something to a person, on standard error.
-    func say(_ text: String) {
+    /// Says something on standard error.
+    func talk(_ text: String) {
         if !quiet { writeToStandardError(text + "\n") }
     }
 }
@@ -36,44 +45,86 @@ func printJSON(_ value: some Encodable) throws {
     print(String(decoding: try encoder.encode(value), as: UTF8.self))
 }
 
-extension Double {
-    /// With a fixed number of digits after the point.
-    func fixed(_ digits: Int) -> String {
-        let scale = (0..<digits).reduce(1.0) { scale, _ in scale * 10 }
-        guard isFinite, abs(self) * scale < 9e15 else { return "\(self)" }
-        let scaled = Int((abs(self) * scale).rounded())
-        let sign = self < 0 && scaled > 0 ? "-" : ""
-        guard digits > 0 else { return sign + String(scaled) }
-        let text = String(scaled)
-        let padded = String(repeating: "0", count: max(0, digits + 1 - text.count)) + text
-        return sign + padded.dropLast(digits) + "." + padded.suffix(digits)
-    }
-}
+/// A line on the terminal that tells how far a job is; nothing where nobody watches.
+final class ProgressLine {
+    private static let secondsBetweenUpdates = 0.2
 
-extension Int {
-    /// With commas between groups of three digits.
-    var grouped: String {
-        let digits = Array(String(magnitude))
-        var text = ""
-        for (index, digit) in digits.enumerated() {
-            if index > 0 && (digits.count - index) % 3 == 0 { text.append(",") }
-            text.append(digit)
+    private let isShown: Bool
+    private let start = monotonicSeconds()
+    private var lastUpdate = 0.0
+    private var lastWidth = 0
+
+    init(_ options: CommonOptions) {
+        isShown = !options.quiet && isTerminal(2)
+    }
+
+    /// Seconds since the job began.
+    var elapsedSeconds: Double { monotonicSeconds() - start }
+
+    /// Shows bytes done, the rate, and the time left if the total is known.
+    func update(bytes: Int, of total: Int?, note: String) {
+        let elapsed = elapsedSeconds
+        guard isShown, elapsed - lastUpdate >= Self.secondsBetweenUpdates else { return }
+        lastUpdate = elapsed
+        let rate = Double(bytes) / elapsed
+        var text = megabytes(bytes)
+        if let total { text += " of \(megabytes(total))" }
+        text += ", \(megabytes(Int(rate)))/s, \(note)"
+        if let total, rate > 0 {
+            let left = Int((Double(max(0, total - bytes)) / rate).rounded(.up))
+            text += ", \(left / 60) min \(left % 60) s left"
         }
-        return self < 0 ? "-" + text : text
+        show(text)
     }
 
-    /// Bytes in a unit that keeps the number short.
-    var bytes: String {
-        let units = ["B", "KiB", "MiB", "GiB", "TiB"]
-        var (value, unit) = (Double(self), 0)
-        while value >= 1024 && unit < units.count - 1 { (value, unit) = (value / 1024, unit + 1) }
-        return unit == 0 ? "\(self) B" : "\(value.fixed(1)) \(units[unit])"
+    /// Takes the line away.
+    func end() {
+        if lastWidth > 0 { show("") }
+    }
+
+    private func show(_ text: String) {
+        let padding = String(repeating: " ", count: max(0, lastWidth - text.count))
+        writeToStandardError("\r\(text)\(padding)\r\(text)")
+        lastWidth = text.count
     }
 }
 
-/// Seconds as `1h02m`, `3m20s` or `12s`.
+/// Bytes as "12.3 MB".
+func megabytes(_ bytes: Int) -> String { decimal(Double(bytes) / 1e6, places: 1) + " MB" }
+
+/// A number with a fixed count of decimals.
+func decimal(_ value: Double, places: Int) -> String {
+    var scale = 1.0
+    for _ in 0..<places { scale *= 10 }
+    let scaled = Int((value * scale).rounded())
+    let digits = String(abs(scaled))
+    let padded = String(repeating: "0", count: max(0, places + 1 - digits.count)) + digits
+    let sign = scaled < 0 ? "-" : ""
+    return places == 0
+        ? sign + padded : "\(sign)\(padded.dropLast(places)).\(padded.suffix(places))"
+}
+
+/// A count with its digits in groups of three: "12,185,751".
+func grouped(_ count: Int) -> String {
+    var text = ""
+    for (place, digit) in String(abs(count)).reversed().enumerated() {
+        if place > 0 && place % 3 == 0 { text.append(",") }
+        text.append(digit)
+    }
+    return (count < 0 ? "-" : "") + String(text.reversed())
+}
+
+/// Bytes in a binary unit that keeps the number short: "1.4 GiB".
+func memory(_ bytes: Int) -> String {
+    let units = ["KiB", "MiB", "GiB", "TiB"]
+    var (value, unit) = (Double(bytes) / 1024, 0)
+    while value >= 1024 && unit < units.count - 1 { (value, unit) = (value / 1024, unit + 1) }
+    return decimal(value, places: 1) + " " + units[unit]
+}
+
+/// Seconds as "1h02m", "3m20s" or "12s".
 func duration(_ seconds: Double) -> String {
-    let whole = Int(seconds.rounded())
+    let whole = Int(max(0, seconds).rounded())
     func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
     if whole >= 3600 { return "\(whole / 3600)h\(two(whole % 3600 / 60))m" }
     if whole >= 60 { return "\(whole / 60)m\(two(whole % 60))s" }

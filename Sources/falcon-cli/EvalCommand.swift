@@ -135,15 +135,15 @@ struct EvalCommand: ParsableCommand {
     private func printTable(_ output: Output) {
         for (name, score) in output.texts.sorted(by: { $0.key < $1.key }) {
             print(
-                "\(name)  loss \(score.loss.fixed(4))  perplexity \(score.perplexity.fixed(3))  "
-                    + "bits/byte \(score.bitsPerByte.fixed(4))  "
-                    + "(\(score.tokens.grouped) tokens, \(score.bytes.grouped) bytes)")
+                "\(name)  loss \(decimal(score.loss, places: 4))  perplexity \(decimal(score.perplexity, places: 3))  "
+                    + "bits/byte \(decimal(score.bitsPerByte, places: 4))  "
+                    + "(\(grouped(score.tokens)) tokens, \(grouped(score.bytes)) bytes)")
         }
         for (name, score) in output.tasks.sorted(by: { $0.key < $1.key }) {
             print(
-                "\(name)  acc \(score.acc.fixed(4)) ± \(score.accStandardError.fixed(4))  "
-                    + "acc_norm \(score.accNorm.fixed(4)) ± \(score.accNormStandardError.fixed(4))  "
-                    + "(\(score.documents.grouped) documents)")
+                "\(name)  acc \(decimal(score.acc, places: 4)) ± \(decimal(score.accStandardError, places: 4))  "
+                    + "acc_norm \(decimal(score.accNorm, places: 4)) ± \(decimal(score.accNormStandardError, places: 4))  "
+                    + "(\(grouped(score.documents)) documents)")
         }
     }
 
@@ -167,6 +167,6 @@ struct EvalCommand: ParsableCommand {
         }
         for failure in failures.sorted() { writeToStandardError("falcon: \(failure)\n") }
         if !failures.isEmpty { throw ExitCode(ExitStatus.checkFailed.rawValue) }
-        common.say("every score of \(path) is matched")
+        common.talk("every score of \(path) is matched")
     }
 }

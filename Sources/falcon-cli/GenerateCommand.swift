@@ -91,9 +91,9 @@ struct GenerateCommand: ParsableCommand {
         } else {
             write((outputIds ? "" : rest) + "\n")
         }
-        common.say(
+        common.talk(
             "\(ids.count) prompt tokens, \(written.count) written, "
-                + "\((Double(written.count) / seconds).fixed(1)) tokens/s")
+                + "\(decimal(Double(written.count) / seconds, places: 1)) tokens/s")
     }
 
     private func promptTokens(

@@ -37,16 +37,16 @@ struct PlanCommand: ParsableCommand {
         }
         print(document.resolvedYAML())
         let rows: [(String, String)] = [
-            ("parameters", plan.parameterCount.grouped),
-            ("in products", plan.productParameterCount.grouped),
-            ("FLOPs per token", "\((plan.flopsPerToken / 1e6).fixed(1)) M"),
-            ("tokens", plan.totalTokens.grouped),
-            ("steps", "\(plan.steps.grouped) of \(plan.stepTokens.grouped) tokens"),
+            ("parameters", grouped(plan.parameterCount)),
+            ("in products", grouped(plan.productParameterCount)),
+            ("FLOPs per token", "\(decimal(plan.flopsPerToken / 1e6, places: 1)) M"),
+            ("tokens", grouped(plan.totalTokens)),
+            ("steps", "\(grouped(plan.steps)) of \(grouped(plan.stepTokens)) tokens"),
             ("micro-batches a step", "\(plan.microBatches)"),
             ("FLOPs in all", "\(plan.totalFLOPs)"),
-            ("weights, gradients, moments", plan.stateBytes.bytes),
-            ("one checkpoint", plan.checkpointBytes.bytes),
-            ("checkpoints on disk", plan.diskBytes.bytes),
+            ("weights, gradients, moments", memory(plan.stateBytes)),
+            ("one checkpoint", memory(plan.checkpointBytes)),
+            ("checkpoints on disk", memory(plan.diskBytes)),
         ]
         for (label, value) in rows {
             print("# \(label)\(String(repeating: " ", count: 30 - label.count))\(value)")

@@ -48,7 +48,7 @@ struct PretrainCommand: ParsableCommand {
             peak_memory_bytes: peakMemoryByteCount())
         if common.json { try printJSON(summary) } else { print(summary.checkpoint) }
         if outcome == .stopped {
-            common.say("stopped by a signal; everything is saved: go on with --resume")
+            common.talk("stopped by a signal; everything is saved: go on with --resume")
             throw ExitCode(ExitStatus.stoppedButSaved.rawValue)
         }
     }
@@ -96,7 +96,7 @@ final class TrainingProgress {
             writeLine(
                 "step \(step): loss or gradient is not finite"
                     + (parameter.map { " (first in \($0))" } ?? "") + "; the step is not applied")
-        case .saved(let path, let seconds): writeLine("saved \(path) in \(seconds.fixed(1)) s")
+        case .saved(let path, let seconds): writeLine("saved \(path) in \(decimal(seconds, places: 1)) s")
         }
     }
 
@@ -108,13 +108,13 @@ final class TrainingProgress {
     private func show(_ start: RunStart) {
         firstStep = start.step
         let plan = start.plan
-        common.say(
-            "\(plan.parameterCount.grouped) parameters, \(plan.totalTokens.grouped) tokens in "
-                + "\(plan.steps.grouped) steps of \(plan.stepTokens.grouped), "
-                + "\((plan.flopsPerToken / 1e6).fixed(1)) MFLOP a token, "
-                + "\((Double(plan.totalTokens) / Double(max(1, start.datasetTokens))).fixed(2)) epochs, "
+        common.talk(
+            "\(grouped(plan.parameterCount)) parameters, \(grouped(plan.totalTokens)) tokens in "
+                + "\(grouped(plan.steps)) steps of \(grouped(plan.stepTokens)), "
+                + "\(decimal(plan.flopsPerToken / 1e6, places: 1)) MFLOP a token, "
+                + "\(decimal(Double(plan.totalTokens) / Double(max(1, start.datasetTokens)), places: 2)) epochs, "
                 + "\(start.threadCount) threads")
-        if start.step > 0 { common.say("going on after step \(start.step)") }
+        if start.step > 0 { common.talk("going on after step \(start.step)") }
     }
 
     private func show(_ metrics: StepMetrics) {
@@ -126,12 +126,12 @@ final class TrainingProgress {
         let isNotable = metrics.validationLoss != nil || metrics.step == plan.steps
         guard isLive || isNotable || metrics.elapsedSeconds - lastShown >= 10 else { return }
         lastShown = metrics.elapsedSeconds
-        var text = "step \(metrics.step)/\(plan.steps)  loss \(metrics.loss.map { $0.fixed(4) } ?? "-")"
-        text += "  \(Int(Double(plan.stepTokens) / (pace ?? 1)).grouped) tokens/s"
+        var text = "step \(metrics.step)/\(plan.steps)  loss \(metrics.loss.map { decimal($0, places: 4) } ?? "-")"
+        text += "  \(grouped(Int(Double(plan.stepTokens) / (pace ?? 1)))) tokens/s"
         text += "  left \(duration(Double(plan.steps - metrics.step) * (pace ?? 0)))"
-        text += "  memory \(metrics.peakMemoryBytes.bytes)"
+        text += "  memory \(memory(metrics.peakMemoryBytes))"
         if let loss = metrics.validationLoss, let bits = metrics.validationBitsPerByte {
-            text += "  validation \(loss.fixed(4)), \(bits.fixed(4)) bits/byte"
+            text += "  validation \(decimal(loss, places: 4)), \(decimal(bits, places: 4)) bits/byte"
         }
         if isLive && !isNotable {
             writeToStandardError("\r\u{1B}[K" + text)
@@ -141,6 +141,6 @@ final class TrainingProgress {
     }
 
     private func writeLine(_ text: String) {
-        common.say((isLive ? "\r\u{1B}[K" : "") + text)
+        common.talk((isLive ? "\r\u{1B}[K" : "") + text)
     }
 }

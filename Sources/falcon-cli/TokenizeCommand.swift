@@ -1,0 +1,149 @@
+import ArgumentParser
+import FalconData
+import FalconSystem
+
+/// `falcon tokenize …`
+struct TokenizeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tokenize", abstract: "Turn text into token shards.",
+        discussion: """
+            Documents are held out for validation by the SHA-256 of their text, so the same text \
+            always falls in the same part. `zstd -d` turns a shard into raw little-endian tokens.
+            """)
+
+    @Argument(help: "Files, folders or patterns (*.txt, *.jsonl, with .gz or .zst), or - for stdin.")
+    var paths: [String] = []
+
+    @Option(help: "The tokenizer's model file.")
+    var tokenizer: String
+
+    @Option(help: "The folder to write shards and index.json to.")
+    var output: String
+
+    @Option(help: "Share of the documents held out for validation, 0 to 1.")
+    var validationFraction = 0.01
+
+    @Flag(help: "Replace the data set that is in the folder.")
+    var overwrite = false
+
+    @OptionGroup var source: InputOptions
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        if paths.isEmpty && isTerminal(0) {
+            throw ValidationError("name files to read, or pipe text in")
+        }
+        if !(0...1).contains(validationFraction) {
+            throw ValidationError("--validation-fraction is \(validationFraction), want 0 to 1")
+        }
+    }
+
+    func run() throws {
+        let tokenizer = try SentencePieceTokenizer(path: tokenizer)
+        var corpus = CorpusTokenizer(tokenizer: tokenizer)
+        corpus.validationFraction = validationFraction
+        corpus.threadCount = common.threadCount
+        corpus.skipsBadDocuments = source.skipBadDocuments
+        corpus.overwrites = overwrite
+        let documents = try source.reader(of: paths.isEmpty ? ["-"] : paths)
+        let inputBytes = documents.byteCount
+        let ignored = documents.ignoredFileCount
+        let progress = ProgressLine(common)
+        let (index, counts) = try corpus.write(documents, to: output) { counts in
+            progress.update(
+                bytes: counts.inputBytes, of: inputBytes, note: "\(grouped(counts.tokens)) tokens")
+        }
+        progress.end()
+        warn(index, counts, ignored)
+        let seconds = progress.elapsedSeconds
+        try common.printResult(
+            Result(output, index, counts, seconds), table: table(index, counts, seconds))
+    }
+
+    private func warn(_ index: DatasetIndex, _ counts: CorpusTokenizer.Progress, _ ignored: Int) {
+        if ignored > 0 {
+            common.talk("left out \(ignored) files whose names tell no text format")
+        }
+        if let first = counts.firstBadDocument {
+            common.talk("left out \(counts.badDocuments) documents that are not valid: \(first)")
+        }
+        if counts.emptyDocuments > 0 {
+            common.talk("left out \(counts.emptyDocuments) empty documents")
+        }
+        if validationFraction > 0 && index.validation.documents == 0 {
+            common.talk(
+                "no document fell in the validation part: choose a larger --validation-fraction")
+        }
+    }
+
+    private func table(
+        _ index: DatasetIndex, _ counts: CorpusTokenizer.Progress, _ seconds: Double
+    ) -> [(String, String)] {
+        func part(_ split: Split) -> String {
+            let part = index[split]
+            return "\(grouped(part.documents)) documents, \(grouped(part.tokens)) tokens, "
+                + "\(grouped(part.textBytes)) bytes, \(part.shards.count) shards"
+        }
+        let bytesPerToken = Double(counts.textBytes) / Double(max(1, counts.tokens))
+        return [
+            ("shards", output), ("train", part(.train)), ("validation", part(.validation)),
+            ("token type", index.tokenType.rawValue),
+            ("bytes per token", decimal(bytesPerToken, places: 2)),
+            ("digest", index.datasetDigest),
+            (
+                "time",
+                "\(decimal(seconds, places: 1)) s, "
+                    + "\(megabytes(Int(Double(counts.textBytes) / max(seconds, 1e-9))))/s"
+            ),
+        ]
+    }
+
+    private struct Result: Encodable {
+        let schema = "falcon.tokenize"
+        let version = 1
+        let path: String
+        let datasetDigest: String
+        let tokenizerDigest: String
+        let tokenType: TokenType
+        let vocabularySize: Int
+        let documents: Int
+        let emptyDocuments: Int
+        let skippedDocuments: Int
+        let tokens: Int
+        let textBytes: Int
+        let train: DatasetIndex.SplitIndex
+        let validation: DatasetIndex.SplitIndex
+        let elapsedSeconds: Double
+
+        enum CodingKeys: String, CodingKey {
+            case schema, version, path, documents, tokens, train, validation
+            case datasetDigest = "dataset_digest"
+            case tokenizerDigest = "tokenizer_sha256"
+            case tokenType = "token_type"
+            case vocabularySize = "vocabulary_size"
+            case emptyDocuments = "empty_documents"
+            case skippedDocuments = "skipped_documents"
+            case textBytes = "text_bytes"
+            case elapsedSeconds = "elapsed_seconds"
+        }
+
+        init(
+            _ path: String, _ index: DatasetIndex, _ counts: CorpusTokenizer.Progress,
+            _ elapsedSeconds: Double
+        ) {
+            self.path = path
+            datasetDigest = index.datasetDigest
+            tokenizerDigest = index.tokenizerDigest
+            tokenType = index.tokenType
+            vocabularySize = index.vocabularyCount
+            documents = counts.documents
+            emptyDocuments = counts.emptyDocuments
+            skippedDocuments = counts.badDocuments
+            tokens = counts.tokens
+            textBytes = counts.textBytes
+            train = index.train
+            validation = index.validation
+            self.elapsedSeconds = elapsedSeconds
+        }
+    }
+}

@@ -1,0 +1,143 @@
+import ArgumentParser
+import FalconData
+import FalconSystem
+
+/// `falcon tokenizer …`
+struct TokenizerCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tokenizer", abstract: "Make tokenizers.", subcommands: [Train.self])
+}
+
+/// What text is read, and how.
+struct InputOptions: ParsableArguments {
+    @Option(help: "How documents lie in the files: auto, text (a file is one), jsonl (a line is one).")
+    var format = DocumentFormat.auto
+
+    @Option(help: "The field of a jsonl object that holds the text.")
+    var field = "text"
+
+    @Flag(help: "Leave out documents that are not valid, and count them.")
+    var skipBadDocuments = false
+
+    func reader(of paths: [String]) throws -> DocumentReader {
+        try DocumentReader(paths: paths, format: format, field: field)
+    }
+}
+
+extension DocumentFormat: ExpressibleByArgument {}
+extension TokenizerTrainer.ModelType: ExpressibleByArgument {}
+
+extension TokenizerCommand {
+    /// `falcon tokenizer train …`
+    struct Train: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Learn a SentencePiece tokenizer from text.",
+            discussion: """
+                The model spells rare characters in bytes, keeps every space and newline, and gives \
+                the same tokens in Hugging Face transformers and llama.cpp.
+                """)
+
+        @Option(
+            parsing: .upToNextOption,
+            help: "Files, folders or patterns (*.txt, *.jsonl, with .gz or .zst), or - for stdin.")
+        var input: [String]
+
+        @Option(help: "Pieces in the vocabulary, with 4 special ones and 256 bytes.")
+        var vocabSize: Int
+
+        @Option(help: "The model file to write.")
+        var output: String
+
+        @Option(help: "bpe, or unigram (which GGUF cannot hold).")
+        var modelType = TokenizerTrainer.ModelType.bpe
+
+        @Option(help: "Share of all characters that get a piece of their own, 0.98 to 1.")
+        var characterCoverage = 0.9995
+
+        @Option(help: "Learn from a sample of this many lines, to bound memory. Default: all.")
+        var sentenceLimit: Int?
+
+        @Flag(help: "Replace the model file if it exists.")
+        var overwrite = false
+
+        @OptionGroup var source: InputOptions
+        @OptionGroup var common: CommonOptions
+
+        func run() throws {
+            if fileKind(of: output) != .missing && !overwrite {
+                throw FileError.exists(
+                    path: output, advice: "choose another --output, or replace it with --overwrite")
+            }
+            var trainer = TokenizerTrainer(vocabularyCount: vocabSize, modelType: modelType)
+            trainer.characterCoverage = characterCoverage
+            trainer.sentenceLimit = sentenceLimit
+            trainer.threadCount = common.threadCount
+            trainer.skipsBadDocuments = source.skipBadDocuments
+            let documents = try source.reader(of: input)
+            // Opened now: a folder that cannot be written to should not cost the training.
+            var file = try AtomicFile(path: output)
+            let progress = ProgressLine(common)
+            let trained = try trainer.train(on: documents) { count, _ in
+                progress.update(
+                    bytes: documents.bytesRead, of: documents.byteCount,
+                    note: "\(grouped(count)) documents read")
+            }
+            progress.end()
+            let tokenizer = try SentencePieceTokenizer(
+                modelBytes: trained.modelBytes, path: output)
+            try file.write(trained.modelBytes)
+            try file.commit()
+            warn(documents, trained)
+            try common.printResult(
+                Result(
+                    path: output, modelType: modelType.rawValue,
+                    vocabularySize: tokenizer.vocabularyCount, documents: trained.documentCount,
+                    skippedDocuments: trained.skippedDocumentCount,
+                    textBytes: trained.textByteCount, sha256: tokenizer.digest,
+                    elapsedSeconds: progress.elapsedSeconds),
+                table: [
+                    ("tokenizer", output), ("algorithm", modelType.rawValue),
+                    ("pieces", grouped(tokenizer.vocabularyCount)),
+                    (
+                        "learnt from",
+                        "\(grouped(trained.documentCount)) documents, "
+                            + "\(grouped(trained.textByteCount)) bytes"
+                    ),
+                    ("sha256", tokenizer.digest),
+                    ("time", decimal(progress.elapsedSeconds, places: 1) + " s"),
+                ])
+        }
+
+        private func warn(_ documents: DocumentReader, _ trained: TokenizerTrainer.Result) {
+            if documents.ignoredFileCount > 0 {
+                common.talk(
+                    "left out \(documents.ignoredFileCount) files whose names tell no text format")
+            }
+            if trained.skippedDocumentCount > 0 {
+                common.talk("left out \(trained.skippedDocumentCount) documents that are not valid")
+            }
+        }
+
+        private struct Result: Encodable {
+            let schema = "falcon.tokenizer.train"
+            let version = 1
+            let path: String
+            let modelType: String
+            let vocabularySize: Int
+            let documents: Int
+            let skippedDocuments: Int
+            let textBytes: Int
+            let sha256: String
+            let elapsedSeconds: Double
+
+            enum CodingKeys: String, CodingKey {
+                case schema, version, path, documents, sha256
+                case modelType = "model_type"
+                case vocabularySize = "vocabulary_size"
+                case skippedDocuments = "skipped_documents"
+                case textBytes = "text_bytes"
+                case elapsedSeconds = "elapsed_seconds"
+            }
+        }
+    }
+}
