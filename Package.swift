@@ -12,6 +12,7 @@ let swiftSettings: [SwiftSetting] = [
 let safeSwiftSettings: [SwiftSetting] = swiftSettings + [.strictMemorySafety()]
 
 /// Kernels are compiled at full speed in debug builds too, so that `swift test` is fast.
+///
 /// Not `-ffast-math`: NaN and infinity must survive.
 let kernelSettings: [CSetting] = [
     .unsafeFlags(["-O3", "-fno-math-errno", "-Wall", "-Wextra", "-Werror", "-std=gnu17"])
@@ -124,6 +125,7 @@ let package = Package(
             name: "RecipeTests",
             dependencies: [
                 "FalconRecipe", "FalconRecipes", "FalconSystem", "FalconTrain", "FalconModel",
+                "FalconData",
             ],
             swiftSettings: swiftSettings),
         .testTarget(
@@ -138,14 +140,19 @@ let package = Package(
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "TrainTests",
-            dependencies: ["FalconTrain", "FalconModel", "FalconData", "FalconOptim"],
+            dependencies: [
+                "FalconTrain", "FalconModel", "FalconData", "FalconOptim", "FalconCheckpoint",
+                "FalconInterchange", "FalconRecipe", "FalconSystem", "FalconTensor",
+            ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "EvalTests", dependencies: ["FalconEval", "FalconModel", "FalconData"],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "InterchangeTests", dependencies: [
+            name: "InterchangeTests",
+            dependencies: [
                 "FalconInterchange", "FalconModel", "FalconData", "FalconCheckpoint", "FalconSystem",
+                "FalconTensor",
             ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(

@@ -1,5 +1,4 @@
 import FalconSystem
-import FoundationEssentials
 
 #if canImport(Glibc)
     import Glibc
@@ -25,7 +24,7 @@ public struct AtomicFolder: ~Copyable {
     /// - Throws: `FileError` if the folder cannot be created.
     public init(path: String) throws(FileError) {
         let partialPath = path + Self.partialSuffix
-        if FileManager.default.fileExists(atPath: partialPath) {
+        if fileKind(of: partialPath) != .missing {
             try removeFlatFolder(partialPath)
         }
         guard unsafe mkdir(partialPath, 0o755) == 0 else {
@@ -48,12 +47,12 @@ public struct AtomicFolder: ~Copyable {
     public consuming func commit(replacing isReplacing: Bool = false) throws(FileError) {
         try syncFolder(of: partialPath + "/.")
         let replacedPath = path + ".replaced" + Self.partialSuffix
-        let exists = FileManager.default.fileExists(atPath: path)
+        let exists = fileKind(of: path) != .missing
         if exists {
             guard isReplacing else {
                 throw .exists(path: path, advice: "choose another name or remove it first")
             }
-            if isFolder(replacedPath) { try removeFlatFolder(replacedPath) }
+            if fileKind(of: replacedPath) == .folder { try removeFlatFolder(replacedPath) }
             try renameFolder(path, to: replacedPath)
         }
         try renameFolder(partialPath, to: path)
@@ -68,37 +67,12 @@ public struct AtomicFolder: ~Copyable {
 /// - Parameter path: the folder.
 /// - Throws: `FileError` if it holds anything but files, or the system refuses.
 func removeFlatFolder(_ path: String) throws(FileError) {
-    for name in try names(inFolder: path) {
-        guard unsafe unlink(path + "/" + name) == 0 else {
-            throw FileError(action: "remove", path: path + "/" + name, code: errno)
-        }
+    for name in try namesInFolder(path) {
+        try removeFile(path + "/" + name)
     }
     guard unsafe rmdir(path) == 0 else {
         throw FileError(action: "remove", path: path, code: errno)
     }
-}
-
-/// The names in a folder, sorted.
-///
-/// - Parameter path: the folder.
-/// - Returns: names without the folder; "." and ".." are left out.
-/// - Throws: `FileError` if the folder is missing or cannot be read.
-func names(inFolder path: String) throws(FileError) -> [String] {
-    do {
-        return try FileManager.default.contentsOfDirectory(atPath: path).sorted()
-    } catch {
-        guard FileManager.default.fileExists(atPath: path) else { throw .missing(path: path) }
-        throw FileError(action: "read", path: path, code: ENOTDIR)
-    }
-}
-
-/// Whether a path names a folder.
-///
-/// - Parameter path: any path.
-/// - Returns: false if there is nothing, or something else.
-func isFolder(_ path: String) -> Bool {
-    let attributes = try? FileManager.default.attributesOfItem(atPath: path)
-    return attributes?[.type] as? FileAttributeType == .typeDirectory
 }
 
 /// Renames a folder.
@@ -110,22 +84,5 @@ func isFolder(_ path: String) -> Bool {
 func renameFolder(_ path: String, to newPath: String) throws(FileError) {
     guard unsafe rename(path, newPath) == 0 else {
         throw FileError(action: "rename", path: path, code: errno)
-    }
-}
-
-/// Creates a folder and those above it; no harm if it exists.
-///
-/// - Parameter path: the folder.
-/// - Throws: `FileError` if it cannot be created.
-public func createFolders(_ path: String) throws(FileError) {
-    var made = path.hasPrefix("/") ? "/" : ""
-    for part in path.split(separator: "/") {
-        made += made.isEmpty || made.hasSuffix("/") ? String(part) : "/" + part
-        guard unsafe mkdir(made, 0o755) == 0 || errno == EEXIST else {
-            throw FileError(action: "create", path: made, code: errno)
-        }
-    }
-    guard path.isEmpty || isFolder(path) else {
-        throw FileError(action: "create", path: path, code: ENOTDIR)
     }
 }

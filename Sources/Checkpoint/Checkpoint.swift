@@ -1,5 +1,4 @@
 import FalconSystem
-import FoundationEssentials
 
 /// The names of the files of a checkpoint.
 public enum CheckpointFileName {
@@ -38,7 +37,7 @@ public struct Checkpoint: Sendable {
     public static func open(_ path: String) throws -> Checkpoint {
         let manifestPath = path + "/" + CheckpointManifest.fileName
         let manifest = try CheckpointManifest(
-            bytes: readBytes(ofFile: manifestPath), path: path)
+            bytes: InputFile.contents(of: manifestPath), path: path)
         var problems: [CheckpointProblem] = []
         for file in manifest.files {
             if let problem = try verify(file, in: path) { problems.append(problem) }
@@ -92,6 +91,6 @@ public struct Checkpoint: Sendable {
     /// - Returns: its bytes; nil if the checkpoint has no such file.
     /// - Throws: `FileError` if it cannot be read.
     public func bytes(of name: String) throws(FileError) -> [UInt8]? {
-        contains(name) ? try readBytes(ofFile: path + "/" + name) : nil
+        contains(name) ? try InputFile.contents(of: path + "/" + name) : nil
     }
 }

@@ -1,5 +1,4 @@
 import FalconSystem
-import FoundationEssentials
 
 /// The checkpoints of a run: `RUN/checkpoints/step-00001000` and so on.
 public struct CheckpointFolder: Sendable {
@@ -47,8 +46,8 @@ public struct CheckpointFolder: Sendable {
     ///   count.
     /// - Throws: `FileError` if the folder cannot be read.
     public func steps() throws(FileError) -> [Int] {
-        guard isFolder(path) else { return [] }
-        return try names(inFolder: path).compactMap(Self.step(ofName:)).sorted()
+        guard fileKind(of: path) == .folder else { return [] }
+        return try namesInFolder(path).compactMap(Self.step(ofName:)).sorted()
     }
 
     /// Writes the checkpoint of a step.
@@ -63,7 +62,7 @@ public struct CheckpointFolder: Sendable {
     public func write(
         _ contents: CheckpointContents, values: CheckpointValues
     ) throws -> CheckpointManifest {
-        try createFolders(path)
+        try createFolder(path)
         return try CheckpointWriter.write(
             contents, to: path(ofStep: contents.step), values: values)
     }
@@ -91,9 +90,9 @@ public struct CheckpointFolder: Sendable {
     /// - Throws: `FileError` if the system refuses.
     @discardableResult
     public func removeLeftovers() throws(FileError) -> [String] {
-        guard isFolder(path) else { return [] }
+        guard fileKind(of: path) == .folder else { return [] }
         var removed: [String] = []
-        for name in try names(inFolder: path)
+        for name in try namesInFolder(path)
         where name.hasPrefix(Self.prefix) && name.hasSuffix(AtomicFolder.partialSuffix) {
             try removeFlatFolder(path + "/" + name)
             removed.append(name)
@@ -118,7 +117,7 @@ public struct CheckpointFolder: Sendable {
             if let keepEverySteps, step.isMultiple(of: keepEverySteps) { continue }
             // Renamed first: a crash half-way must not leave something that looks like a checkpoint.
             let leaving = path(ofStep: step) + AtomicFolder.partialSuffix
-            if isFolder(leaving) { try removeFlatFolder(leaving) }
+            if fileKind(of: leaving) == .folder { try removeFlatFolder(leaving) }
             try renameFolder(path(ofStep: step), to: leaving)
             try removeFlatFolder(leaving)
             removed.append(step)

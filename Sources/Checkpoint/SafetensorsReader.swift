@@ -1,5 +1,4 @@
 import FalconSystem
-import FoundationEssentials
 
 /// The tensors of a safetensors file, or of a folder that holds one file or several shards.
 ///
@@ -32,19 +31,15 @@ public struct SafetensorsReader: Sendable {
     /// - Throws: `FileError` if a file cannot be opened; `CheckpointError` naming every violation of
     ///   the format and every disagreement between index and shards.
     public init(path: String) throws {
-        var isFolder = false
-        if let attributes = try? FileManager.default.attributesOfItem(atPath: path) {
-            isFolder = attributes[.type] as? FileAttributeType == .typeDirectory
-        }
-        guard isFolder else {
+        guard fileKind(of: path) == .folder else {
             try self.init(path: path, filePaths: [path])
             return
         }
         let single = path + "/" + Self.singleFileName
         let indexPath = path + "/" + Self.indexFileName
-        if FileManager.default.fileExists(atPath: single) {
+        if fileKind(of: single) != .missing {
             try self.init(path: path, filePaths: [single])
-        } else if FileManager.default.fileExists(atPath: indexPath) {
+        } else if fileKind(of: indexPath) != .missing {
             let index = try ShardIndex(path: indexPath)
             try self.init(
                 path: path, filePaths: index.fileNames.map { path + "/" + $0 }, index: index)

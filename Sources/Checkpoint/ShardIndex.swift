@@ -18,7 +18,7 @@ struct ShardIndex: Equatable {
         func malformed(_ reasons: [String]) -> CheckpointError {
             CheckpointError(path: path, problems: reasons.map { .indexMalformed($0) })
         }
-        let bytes = try readBytes(ofFile: path)
+        let bytes = try InputFile.contents(of: path)
         let value: JSONValue
         do {
             value = try JSONValue(parsing: bytes)
@@ -58,16 +58,5 @@ struct ShardIndex: Equatable {
             problems.append(.tensorNotInIndex(tensor: tensor, file: file))
         }
         return problems
-    }
-}
-
-/// The contents of a small file.
-///
-/// - Parameter path: the file.
-/// - Returns: its bytes.
-/// - Throws: `FileError` if it cannot be read.
-public func readBytes(ofFile path: String) throws(FileError) -> [UInt8] {
-    try MappedFile(path: path).withBytes { bytes in
-        unsafe bytes.withUnsafeBytes { unsafe [UInt8]($0) }
     }
 }

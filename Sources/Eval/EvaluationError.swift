@@ -5,6 +5,7 @@ public enum EvaluationError: FalconError, Equatable {
     case unknownTask(String, known: [String])
     case badRecord(path: String, line: Int, reason: String)
     case noRecords(path: String)
+    case notText(path: String)
 
     public var description: String {
         switch self {
@@ -14,13 +15,15 @@ public enum EvaluationError: FalconError, Equatable {
             "\(path):\(line): not a record of this task: \(reason)"
         case .noRecords(let path):
             "\(path): holds no records; want one JSON object a line"
+        case .notText(let path):
+            "\(path): empty or not UTF-8; want a text"
         }
     }
 
     public var exitStatus: ExitStatus {
         switch self {
         case .unknownTask: .usage
-        case .badRecord, .noRecords: .badData
+        case .badRecord, .noRecords, .notText: .badData
         }
     }
 }

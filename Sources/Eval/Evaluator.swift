@@ -1,5 +1,6 @@
 import FalconData
 import FalconModel
+import FalconSystem
 import FalconTensor
 
 #if canImport(Glibc)
@@ -88,6 +89,33 @@ public final class Evaluator {
             for target in batch.targets where target >= 0 { bytes += byteCounts[Int(target)] }
         }
         return tokens > 0 ? TextScore(nats: nats, tokens: tokens, bytes: bytes) : nil
+    }
+
+    /// Scores a text file as one document, in pieces that do not see each other.
+    ///
+    /// The first token has nothing before it and is not predicted; the end of the document is.
+    ///
+    /// - Parameters:
+    ///   - path: UTF-8 text.
+    ///   - sequenceLength: tokens a piece.
+    /// - Returns: its score.
+    /// - Throws: `FileError` or `DataError` if it cannot be read or encoded, `EvaluationError` if there
+    ///   is nothing to predict.
+    public func score(textFile path: String, sequenceLength: Int) throws -> TextScore {
+        guard let text = String(validating: try readBytes(ofFile: path), as: UTF8.self) else {
+            throw EvaluationError.notText(path: path)
+        }
+        let tokens = try tokenizer.encode(text) + [tokenizer.requireEndOfDocumentID()]
+        var start = 0
+        let score = try score {
+            guard start < tokens.count - 1 else { return nil }
+            let end = min(start + sequenceLength, tokens.count - 1)
+            defer { start = end }
+            return Batch(
+                sequences: [Array(tokens[start...end])], endOfDocumentID: -1, position: 0)
+        }
+        guard let score else { throw EvaluationError.notText(path: path) }
+        return score
     }
 
     /// −log p of each row's target.

@@ -105,11 +105,8 @@ extension Evaluator {
         onAnswer: (MultipleChoiceAnswer, _ total: Int) throws -> Void = { _, _ in }
     ) throws -> TaskScore {
         let path = folder + "/" + task.file
-        let file = try MappedFile(path: path)
         // Lines end at byte 0x0A only: records may hold other Unicode line breaks.
-        let lines = file.withBytes { bytes in
-            unsafe bytes.withUnsafeBytes { unsafe Array($0) }
-        }.split(separator: 0x0A)
+        let lines = try readBytes(ofFile: path).split(separator: 0x0A)
         if lines.isEmpty { throw EvaluationError.noRecords(path: path) }
         let count = min(limit ?? lines.count, lines.count)
         var answers: [MultipleChoiceAnswer] = []

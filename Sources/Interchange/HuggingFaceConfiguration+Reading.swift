@@ -46,7 +46,7 @@ extension HuggingFaceConfiguration {
     /// - Throws: `FileError` if there is none, else as for `init(bytes:path:)`.
     public init(folder: String) throws {
         let path = folder + "/" + Self.fileName
-        try self.init(bytes: readBytes(ofFile: path), path: path)
+        try self.init(bytes: InputFile.contents(of: path), path: path)
     }
 }
 
@@ -231,9 +231,6 @@ private struct ConfigurationFields {
         let headSize =
             value("mamba_d_head") == .string("auto") || value("mamba_d_head") == nil
             ? innerSize / max(1, mambaHeads) : integer("mamba_d_head")
-        let mixers = read(
-            HuggingFaceConfiguration.mixersKey, { $0.string.flatMap(Mixers.init(rawValue:)) },
-            want: "parallel, attention or ssm", default: .parallel, else: .parallel)
         let keyValueHeads =
             object["num_key_value_heads"] == .null
             ? heads : integer("num_key_value_heads", default: 8)
@@ -269,7 +266,7 @@ private struct ConfigurationFields {
             .mlpMultipliers: .array(numbers("mlp_multipliers", count: 2).map { .number($0) }),
             .initialization: .string(InitializationScheme.mamba2.rawValue),
             .initializerRange: .number(number("initializer_range", default: 0.02)),
-            .mixers: .string(mixers.rawValue),
+            .mixers: .string(Mixers.parallel.rawValue),
         ]
         guard problems.isEmpty else { return nil }
         var normal = JSONObject()

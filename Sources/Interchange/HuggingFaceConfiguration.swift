@@ -13,7 +13,7 @@ public struct HuggingFaceConfiguration: Equatable, Sendable {
     /// The architecture that the weights belong to.
     public static let architecture = "FalconH1ForCausalLM"
 
-    /// Sizes and multipliers.
+    /// Sizes and multipliers; blocks have both mixers.
     public var model: FalconH1Configuration
     /// The token that may start a document.
     public var bosTokenID: Int?
@@ -43,8 +43,6 @@ public struct HuggingFaceConfiguration: Equatable, Sendable {
 extension HuggingFaceConfiguration {
     /// The version of transformers whose list of fields is written.
     private static let transformersVersion = "5.23.0"
-    /// The key of what only this program has: blocks with one mixer. Written when it is not the default.
-    static let mixersKey = "falcon_mixers"
 
     /// The text of `config.json`, so that transformers 4 and 5 both load it.
     ///
@@ -61,7 +59,7 @@ extension HuggingFaceConfiguration {
             case .float16: "float16"
             default: "float32"
             }
-        var fields: [String: JSONValue] = [
+        let fields: [String: JSONValue] = [
             "architectures": .array([.string(Self.architecture)]),
             "attention_bias": .bool(false),
             "attention_dropout": .number(0),
@@ -70,9 +68,7 @@ extension HuggingFaceConfiguration {
             "bos_token_id": bosTokenID.map { .integer($0) } ?? .null,
             "dtype": .string(typeName),
             "embedding_multiplier": .number(model.embeddingMultiplier),
-            "eos_token_id": eosTokenIDs.count > 1
-                ? .array(eosTokenIDs.map { .integer($0) })
-                : eosTokenIDs.first.map { .integer($0) } ?? .null,
+            "eos_token_id": eosTokens,
             "head_dim": .integer(model.headDim),
             "hidden_act": .string("silu"),
             "hidden_size": .integer(model.hiddenSize),
@@ -117,11 +113,28 @@ extension HuggingFaceConfiguration {
             "use_cache": .bool(true),
             "vocab_size": .integer(model.vocabSize),
         ]
-        if model.mixers != .parallel {
-            fields[Self.mixersKey] = .string(model.mixers.rawValue)
-        }
         var object = JSONObject()
         for (key, value) in fields.sorted(by: { $0.key < $1.key }) { object[key] = value }
         return JSONValue.object(object).serialized(indentation: 2) + "\n"
+    }
+
+    /// The text of `generation_config.json`: where generation begins and ends.
+    ///
+    /// - Returns: an object with its keys in alphabetical order.
+    func generationJSON() -> String {
+        let object: JSONObject = [
+            "bos_token_id": bosTokenID.map { .integer($0) } ?? .null,
+            "eos_token_id": eosTokens,
+            "pad_token_id": padTokenID.map { .integer($0) } ?? .null,
+            "transformers_version": .string(Self.transformersVersion),
+        ]
+        return JSONValue.object(object).serialized(indentation: 2) + "\n"
+    }
+
+    /// One number, a list, or null, as Hugging Face has it.
+    private var eosTokens: JSONValue {
+        eosTokenIDs.count > 1
+            ? .array(eosTokenIDs.map { .integer($0) })
+            : eosTokenIDs.first.map { .integer($0) } ?? .null
     }
 }

@@ -38,6 +38,20 @@ final class DecodingLog {
     }
 }
 
+extension DecodingLog {
+    /// The problems by text, in the order in which the texts first appear, then by place.
+    var sortedProblems: [RecipeError.Problem] {
+        var ranks: [String: Int] = [:]
+        let keyed = problems.enumerated().map { index, problem in
+            let place = problem.origin?.place ?? (source: "", line: 0, column: 0)
+            let rank = ranks[place.source, default: ranks.count]
+            ranks[place.source] = rank
+            return (key: (rank, place.line, place.column, index), problem: problem)
+        }
+        return keyed.sorted { $0.key < $1.key }.map(\.problem)
+    }
+}
+
 /// A strict decoder over a recipe's tree.
 ///
 /// It does not stop at the first problem: it writes each one into the log, hands out a placeholder

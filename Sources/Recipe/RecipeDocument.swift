@@ -163,6 +163,6 @@ public struct RecipeDocument: Sendable {
             value: value, codingPath: path.map { RecipeKey($0) }, position: position, log: log)
         let decoded = try? decoder.decodeValue(type)
         if let decoded, log.problems.isEmpty { return decoded }
-        throw RecipeError(log.problems)
+        throw RecipeError(log.sortedProblems)
     }
 }

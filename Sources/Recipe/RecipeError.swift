@@ -19,7 +19,7 @@ public struct RecipeError: FalconError, Equatable {
         }
     }
 
-    /// At least one problem, in the order in which they were found.
+    /// At least one problem, sorted by place within each text.
     public let problems: [Problem]
 
     init(_ problems: [Problem]) {

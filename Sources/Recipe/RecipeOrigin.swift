@@ -16,6 +16,15 @@ public enum RecipeOrigin: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// The text that was read, and the place in it: what problems are sorted by.
+    var place: (source: String, line: Int, column: Int) {
+        switch self {
+        case .file(let path, let line, let column): (path, line, column)
+        case .shipped(let name, let line, let column): ("shipped \(name)", line, column)
+        case .setting(let text): ("--set \(text)", 0, 0)
+        }
+    }
+
     /// Whether the value is the program's default, written by nobody for this recipe.
     var isDefault: Bool {
         if case .shipped(RecipeLibrary.defaultsName, _, _) = self { true } else { false }

@@ -54,3 +54,12 @@ public final class MappedFile: @unchecked Sendable {
         try body(unsafe RawSpan(_unsafeBytes: UnsafeRawBufferPointer(start: base, count: byteCount)))
     }
 }
+
+/// The contents of a small file.
+///
+/// - Parameter path: the file.
+/// - Returns: its bytes.
+/// - Throws: `FileError` if it cannot be read.
+public func readBytes(ofFile path: String) throws(FileError) -> [UInt8] {
+    try MappedFile(path: path).withBytes { bytes in bytes.withUnsafeBytes { [UInt8]($0) } }
+}

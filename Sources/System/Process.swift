@@ -56,12 +56,15 @@ public func writeToStandardError(_ text: String) {
 ///   - path: the file.
 ///   - bytes: written with one call, so that lines of several processes do not mix.
 /// - Throws: `FileError`, for instance when the disk is full.
-public func appendToFile(path: String, _ bytes: RawSpan) throws(FileError) {
+public func appendToFile(path: String, _ bytes: [UInt8]) throws(FileError) {
     let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw FileError(action: "create", path: path, code: errno) }
     defer { close(descriptor) }
     let written = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-    guard written == bytes.byteCount else {
+    guard written == bytes.count else {
         throw FileError(action: "write", path: path, code: written < 0 ? errno : ENOSPC)
     }
 }
+
+/// Hands over what has been printed so far to whoever reads standard output.
+public func flushStandardOutput() { fflush(nil) }

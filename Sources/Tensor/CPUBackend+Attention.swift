@@ -126,14 +126,17 @@ extension CPUBackend {
             }
             // Then every key head and segment adds up its pieces in the order of blocks and heads.
             pool.run(placed.count * inputs.keyValueHeads) { piece, _ in
-                let (keyHead, blocks) = (piece % inputs.keyValueHeads, placed[piece / inputs.keyValueHeads])
+                let (keyHead, blocks) = (
+                    piece % inputs.keyValueHeads, placed[piece / inputs.keyValueHeads]
+                )
                 for (block, offset) in blocks {
                     let keyFloats = block.keyCount * width
                     for head in keyHead * group..<(keyHead + 1) * group {
                         let dk = partials + offset + head * 2 * keyFloats
                         for (target, source) in [(dKey, dk), (dValue, dk + keyFloats)] {
                             fk_add_rows(
-                                target.pointer + block.firstKey * target.rowStride + keyHead * width,
+                                target.pointer + block.firstKey * target.rowStride + keyHead
+                                    * width,
                                 source, block.keyCount, width, target.rowStride, width, 1)
                         }
                     }

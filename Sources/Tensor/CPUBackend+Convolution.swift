@@ -41,7 +41,8 @@ extension CPUBackend {
                     let first = segment.lowerBound
                     fk_conv1d_silu_forward(
                         y.pointer + first * y.rowStride, y.rowStride,
-                        x.pointer + first * x.rowStride, x.rowStride, inputs.history?.pointer, scaled,
+                        x.pointer + first * x.rowStride, x.rowStride, inputs.history?.pointer,
+                        scaled,
                         inputs.bias.pointer, rows.lowerBound - first, rows.upperBound - first,
                         channels, taps, scratch + worker * scratchCount)
                 }

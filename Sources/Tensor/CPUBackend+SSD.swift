@@ -56,7 +56,8 @@ extension CPUBackend {
                     saved.steps.pointer + rows.lowerBound * shape.heads,
                     saved.decays.pointer + 2 * rows.lowerBound * shape.heads,
                     saved.totals.pointer + piece * shape.heads,
-                    dt.pointer + rows.lowerBound * dt.rowStride, dt.rowStride, inputs.dtBias.pointer,
+                    dt.pointer + rows.lowerBound * dt.rowStride, dt.rowStride,
+                    inputs.dtBias.pointer,
                     inputs.aLog.pointer, rows.count, shape.heads, inputs.stepScale)
             }
             pool.run(chunks.all.count * shape.groups) { piece, worker in

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FalconSystem
+import FalconTensor
 import FoundationEssentials
 
 /// Options that every command has.
@@ -14,7 +15,7 @@ struct CommonOptions: ParsableArguments {
     var quiet = false
 
     /// The number of threads asked for, or all processors.
-    var threadCount: Int { threads ?? processorCount() }
+    var threadCount: Int { threads ?? Device.usableCoreCount }
 
     func validate() throws {
         if let threads, threads < 1 {
@@ -24,12 +25,7 @@ struct CommonOptions: ParsableArguments {
 
     /// Prints a result: the table, or with `--json` the value.
     func printResult(_ value: some Encodable, table: [(String, String)]) throws {
-        if json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            print(String(decoding: try encoder.encode(value), as: UTF8.self))
-            return
-        }
+        if json { return try printJSON(value) }
         let width = table.map(\.0.count).max() ?? 0
         for (name, text) in table {
             print(name + String(repeating: " ", count: width - name.count + 2) + text)
@@ -40,6 +36,13 @@ struct CommonOptions: ParsableArguments {
     func talk(_ text: String) {
         if !quiet { writeToStandardError(text + "\n") }
     }
+}
+
+/// Writes an object as one line of JSON to standard output, keys sorted.
+func printJSON(_ value: some Encodable) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    print(String(decoding: try encoder.encode(value), as: UTF8.self))
 }
 
 /// A line on the terminal that tells how far a job is; nothing where nobody watches.
@@ -109,4 +112,21 @@ func grouped(_ count: Int) -> String {
         text.append(digit)
     }
     return (count < 0 ? "-" : "") + String(text.reversed())
+}
+
+/// Bytes in a binary unit that keeps the number short: "1.4 GiB".
+func memory(_ bytes: Int) -> String {
+    let units = ["KiB", "MiB", "GiB", "TiB"]
+    var (value, unit) = (Double(bytes) / 1024, 0)
+    while value >= 1024 && unit < units.count - 1 { (value, unit) = (value / 1024, unit + 1) }
+    return decimal(value, places: 1) + " " + units[unit]
+}
+
+/// Seconds as "1h02m", "3m20s" or "12s".
+func duration(_ seconds: Double) -> String {
+    let whole = Int(max(0, seconds).rounded())
+    func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+    if whole >= 3600 { return "\(whole / 3600)h\(two(whole % 3600 / 60))m" }
+    if whole >= 60 { return "\(whole / 60)m\(two(whole % 60))s" }
+    return "\(whole)s"
 }

@@ -1,30 +1,30 @@
 import ArgumentParser
 import FalconSystem
 
-#if canImport(Glibc)
-    import Glibc
-#endif
-
 @main
-struct Falcon: AsyncParsableCommand {
+struct Falcon: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "falcon", abstract: "Raw text to an evaluated, exported language model.",
-        subcommands: [TokenizerCommand.self, TokenizeCommand.self])
+        commandName: "falcon",
+        abstract: "Raw text to an evaluated, exported language model.",
+        version: "0.1.0",
+        subcommands: [
+            TokenizerCommand.self, TokenizeCommand.self, PretrainCommand.self, PlanCommand.self, EvalCommand.self, GenerateCommand.self,
+            LogitsCommand.self, VerifyCommand.self,
+        ])
 
-    /// Runs the command; the only place where an error becomes text and an exit code.
-    static func main() async {
+    static func main() {
         do {
             var command = try parseAsRoot()
-            if var asynchronous = command as? any AsyncParsableCommand {
-                try await asynchronous.run()
-            } else {
-                try command.run()
-            }
+            try command.run()
         } catch let error as any FalconError {
-            writeToStandardError("falcon: \(error)\n")
-            Glibc.exit(error.exitStatus.rawValue)
+            writeToStandardError("falcon: \(error.description)\n")
+            Falcon.exit(withError: ExitCode(error.exitStatus.rawValue))
         } catch {
-            exit(withError: error)
+            if exitCode(for: error) == .failure && !(error is ExitCode) {
+                writeToStandardError("falcon: internal error: \(error)\n")
+                Falcon.exit(withError: ExitCode(ExitStatus.internalError.rawValue))
+            }
+            Falcon.exit(withError: error)
         }
     }
 }

@@ -138,9 +138,6 @@ private func configuration(
             let read = try HuggingFaceConfiguration(bytes: Array(text.utf8), path: "config.json")
             #expect(read == config)
         }
-        config.model.mixers = .ssm
-        let text = config.serialized()
-        #expect(try HuggingFaceConfiguration(bytes: Array(text.utf8), path: "x") == config)
     }
 
     @Test func bothSpellingsAreWritten() throws {

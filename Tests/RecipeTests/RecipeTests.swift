@@ -4,7 +4,7 @@ import Testing
 
 /// The lines of the error that reading `yaml` ends with; empty if it can be read.
 private func complaints(
-    _ yaml: String, settings: [String] = [], library: RecipeLibrary = .shipped
+    _ yaml: String, settings: [String] = [], library: RecipeLibrary = sampleLibrary
 ) throws -> [String] {
     do {
         _ = try RecipeDocument(yaml: yaml, name: "mine.yaml", settings: settings, library: library)
@@ -45,41 +45,41 @@ private func complaints(
             model:
               hidden_size: abc
               tie_word_embeddings: 1
-              ssm_multipliers: 0.5
-              mlp_multipliers: [1.0, high]
+              rope_theta: [1.0]
+              multipliers: [1.0, high]
             data: {path: 5, sequence_length: "512"}
             optimizer: fast
             """
         #expect(
             try complaints(yaml) == [
+                "mine.yaml:3:16: model.hidden_size: got text \"abc\", wanted a whole number",
+                "mine.yaml:4:24: model.tie_word_embeddings: got 1, wanted true or false",
+                "mine.yaml:5:15: model.rope_theta: got a list, wanted a finite number",
+                "mine.yaml:6:22: model.multipliers.1: got text \"high\", wanted a finite number",
                 "mine.yaml:7:14: data.path: got 5, wanted text; put it in quotes",
                 "mine.yaml:7:34: data.sequence_length: got text \"512\", wanted a whole number; "
                     + "take the quotes away",
-                "mine.yaml:3:16: model.hidden_size: got text \"abc\", wanted a whole number",
-                "mine.yaml:4:24: model.tie_word_embeddings: got 1, wanted true or false",
-                "mine.yaml:5:20: model.ssm_multipliers: got 0.5, wanted a list, as in [0.5]",
-                "mine.yaml:6:26: model.mlp_multipliers.1: got text \"high\", wanted a finite number",
                 "mine.yaml:8:12: optimizer: got text \"fast\", wanted a map of keys",
             ])
     }
 
     @Test func impossibleChoiceListsTheAllowedOnes() throws {
         #expect(
-            try complaints("extends: demo\nschedule:\n  kind: cosin\n") == [
-                "mine.yaml:3:9: schedule.kind: got text \"cosin\", "
-                    + "wanted one of wsd, cosine, constant, exponential; did you mean cosine?"
+            try complaints("extends: demo\nmodel:\n  mixers: atention\n") == [
+                "mine.yaml:3:11: model.mixers: got text \"atention\", "
+                    + "wanted one of parallel, attention, ssm; did you mean attention?"
             ])
     }
 
     @Test func missingKeysAreReportedAtTheSectionThatLacksThem() throws {
-        let lines = try complaints("name: x\nmodel: {vocab_size: 5}\n")
+        let lines = try complaints("name: x\nmodel: {head_dim: 5}\n")
         #expect(
             lines.contains(
                 "mine.yaml:2:8: model.hidden_size: missing: give it a value, a whole number"))
         #expect(
             lines.contains(
                 "mine.yaml:1:1: train.batch_tokens: missing: give it a value, a whole number"))
-        #expect(!lines.contains { $0.contains("vocab_size") || $0.contains("mamba_d_conv") })
+        #expect(!lines.contains { $0.contains("head_dim") || $0.contains("rope_theta") })
     }
 
     @Test func missingKeyOfAListElementIsReported() throws {
@@ -91,11 +91,11 @@ private func complaints(
     }
 
     @Test func sectionsCheckTheirRanges() throws {
-        let yaml = "extends: demo\nmodel:\n  hidden_size: 0\n  mamba_n_heads: 5\n"
+        let yaml = "extends: demo\nmodel:\n  hidden_size: 0\n  num_heads: 5\n"
         #expect(
             try complaints(yaml) == [
+                "mine.yaml:3:3: model: num_heads times head_dim is not hidden_size",
                 "mine.yaml:3:16: model.hidden_size: got 0, wanted 1 or more",
-                "mine.yaml:3:3: model: mamba_n_heads times mamba_d_head is not mamba_d_ssm",
             ])
     }
 
@@ -110,7 +110,8 @@ private func complaints(
     ])
     func wholeNumbersMayBeWrittenAsDecimals(text: String, value: Int) throws {
         let document = try RecipeDocument(
-            yaml: "extends: demo\ntrain: {tokens: \(text)}\n", name: "mine.yaml")
+            yaml: "extends: demo\ntrain: {tokens: \(text)}\n", name: "mine.yaml",
+            library: sampleLibrary)
         #expect(try document.decode(SampleRecipe.Train.self, at: "train").tokens == value)
     }
 
@@ -172,7 +173,8 @@ private func complaints(
             recipe: "demo",
             settings: [
                 "seed=7", "data.path=a/b c", "optimizer.betas.1=0.99", "train.clip_norm=null",
-            ]
+            ],
+            library: sampleLibrary
         ).decode(SampleRecipe.self)
         #expect(recipe.seed == 7)
         #expect(recipe.data.path == "a/b c")
@@ -182,7 +184,9 @@ private func complaints(
 
     @Test func stepsAndTokensTurnEachOtherOff() throws {
         func train(_ settings: [String]) throws -> SampleRecipe.Train {
-            try RecipeDocument(recipe: "demo", settings: settings).decode(SampleRecipe.self).train
+            try RecipeDocument(recipe: "demo", settings: settings, library: sampleLibrary).decode(
+                SampleRecipe.self
+            ).train
         }
         #expect(try train(["train.steps=3"]).tokens == nil)
         #expect(try train(["train.steps=3", "train.tokens=9"]).steps == nil)
@@ -210,9 +214,9 @@ private func complaints(
 
     @Test func wrongValueOfASettingIsReportedAtTheSetting() throws {
         #expect(
-            try complaints("extends: demo\n", settings: ["train.z_loss=big", "seed="]) == [
+            try complaints("extends: demo\n", settings: ["train.clip_norm=big", "seed="]) == [
                 "--set seed=: seed: missing: give it a value, a whole number, 0 or more",
-                "--set train.z_loss=big: train.z_loss: got text \"big\", wanted a finite number",
+                "--set train.clip_norm=big: train.clip_norm: got text \"big\", wanted a finite number",
             ])
     }
 }
@@ -224,7 +228,8 @@ private func complaints(
             "base.yaml", "extends: demo\nseed: 1\ndata: {path: low, sequence_length: 64}\n")
         let top = try folder.write(
             "top.yaml", "extends: base.yaml\nname: top\ndata: {path: high}\n")
-        let recipe = try RecipeDocument(recipe: top).decode(SampleRecipe.self)
+        let recipe = try RecipeDocument(recipe: top, library: sampleLibrary).decode(
+            SampleRecipe.self)
         #expect(recipe.name == "top")
         #expect(recipe.seed == 1)
         #expect(recipe.data == .init(path: "high", sequenceLength: 64))
@@ -238,7 +243,8 @@ private func complaints(
               groups:
                 - {roles: [embedding], names: "*embed*", learning_rate_scale: 0.5}
             """
-        let groups = try RecipeDocument(yaml: yaml, name: "mine.yaml").decode(SampleRecipe.self)
+        let groups = try RecipeDocument(yaml: yaml, name: "mine.yaml", library: sampleLibrary)
+            .decode(SampleRecipe.self)
             .optimizer.groups
         #expect(
             groups == [
@@ -251,7 +257,9 @@ private func complaints(
         let folder = try TemporaryFolder()
         let a = try folder.write("a.yaml", "extends: b.yaml\n")
         let b = try folder.write("b.yaml", "seed: 1\nextends: ./a.yaml\n")
-        let error = #expect(throws: RecipeError.self) { try RecipeDocument(recipe: a) }
+        let error = #expect(throws: RecipeError.self) {
+            try RecipeDocument(recipe: a, library: sampleLibrary)
+        }
         #expect(
             error?.description
                 == "\(b):2:10: extends: the recipes extend each other in a circle: "
@@ -274,21 +282,26 @@ private func complaints(
     @Test func fileComesBeforeShippedRecipeAndFolderDoesNot() throws {
         let folder = try TemporaryFolder()
         let file = try folder.write("demo", "extends: demo.yaml\nname: local\n")
-        #expect(try RecipeDocument(recipe: file).decode(SampleRecipe.self).name == "local")
-        #expect(throws: RecipeError.self) { try RecipeDocument(recipe: folder.path) }
+        #expect(
+            try RecipeDocument(recipe: file, library: sampleLibrary).decode(SampleRecipe.self).name
+                == "local")
+        #expect(throws: RecipeError.self) {
+            try RecipeDocument(recipe: folder.path, library: sampleLibrary)
+        }
     }
 }
 
 @Suite struct ResolvedText {
     @Test func everyValueNamesItsOrigin() throws {
         let text = try RecipeDocument(
-            yaml: "extends: demo\nseed: 3\n", name: "mine.yaml", settings: ["train.z_loss=0.5"]
+            yaml: "extends: demo\nseed: 3\n", name: "mine.yaml", settings: ["train.clip_norm=0.5"],
+            library: sampleLibrary
         ).resolvedYAML()
         let lines = text.split(separator: "\n")
         #expect(lines.contains { $0.hasPrefix("seed: 3 ") && $0.hasSuffix(" # mine.yaml:2:7") })
         #expect(
             lines.contains {
-                $0.hasPrefix("  z_loss: 0.5 ") && $0.hasSuffix(" # --set train.z_loss=0.5")
+                $0.hasPrefix("  clip_norm: 0.5 ") && $0.hasSuffix(" # --set train.clip_norm=0.5")
             })
         #expect(
             lines.contains {
@@ -296,15 +309,16 @@ private func complaints(
             })
         #expect(
             lines.contains {
-                $0.hasPrefix("    - roles: [embedding, hidden_matrix, output_matrix] ")
+                $0.hasPrefix("    - roles: [vector, state_space] ")
             })
         #expect(!text.contains("extends:"))
     }
 
     @Test func readingItBackGivesTheSameRecipe() throws {
         let document = try RecipeDocument(
-            recipe: "h1-7b",
-            settings: ["data.path=\"a: b\\n#\\tc\"", "name=\"5\"", "train.steps=1e2"])
+            recipe: "h1-0.5b",
+            settings: ["data.path=\"a: b\\n#\\tc\"", "name=\"5\"", "train.steps=1e2"],
+            library: sampleLibrary)
         let copy = try RecipeDocument(
             yaml: document.resolvedYAML(), name: "resolved.yaml", library: RecipeLibrary([:]))
         #expect(try copy.decode(SampleRecipe.self) == document.decode(SampleRecipe.self))

@@ -1,5 +1,8 @@
+import FalconData
+import FalconModel
 import FalconRecipe
 import FalconRecipes
+import FalconTrain
 import Testing
 
 #if canImport(Glibc)
@@ -22,20 +25,22 @@ private let names = ShippedRecipes.names.filter { $0 != "defaults.yaml" }
 
 @Test(arguments: names)
 func shippedRecipeIsComplete(name: String) throws {
-    let recipe = try RecipeDocument(recipe: name).decode(SampleRecipe.self)
+    let recipe = try RecipeDocument(recipe: name).decode(TrainingRecipe.self)
     #expect(recipe.name + ".yaml" == name)
-    #expect(recipe.train.batchTokens.isMultiple(of: recipe.data.sequenceLength))
-    let steps = try #require(recipe.train.tokens) / recipe.train.batchTokens
-    #expect(steps > 100)
-    #expect(recipe.schedule.warmupTokens + recipe.schedule.decayTokens < recipe.train.tokens ?? 0)
+    #expect(RunPlan(recipe).steps > 100)
 }
 
 @Test(arguments: names)
-func shippedRecipeHasThePublishedParameterCount(name: String) throws {
-    let recipe = try RecipeDocument(recipe: name).decode(SampleRecipe.self)
-    let count = try #require(parameterCounts[recipe.name])
-    #expect(recipe.model.parameterCount == count)
-    #expect(try #require(ShippedRecipes.text(name)).contains(grouped(count)))
+func shippedRecipeOpensWithItsNumbers(name: String) throws {
+    let recipe = try RecipeDocument(recipe: name).decode(TrainingRecipe.self)
+    let plan = RunPlan(recipe)
+    #expect(plan.parameterCount == parameterCounts[recipe.name])
+    let text = try #require(ShippedRecipes.text(name))
+    #expect(text.contains("# parameters            \(grouped(plan.parameterCount))\n"))
+    #expect(
+        text.contains(
+            "# FLOPs per token       \(rounded(plan.flopsPerToken)) in training at length "
+                + "\(recipe.data.sequenceLength); \(rounded(plan.totalFLOPs)) for the run\n"))
 }
 
 @Test(arguments: names)
@@ -56,7 +61,7 @@ func shippedRecipeWritesNoKeyThatTheDefaultsLack(name: String) throws {
 
 @Test func multipliersOfTheHalfBillionModelAreThePublishedOnes() throws {
     // Doubles of the published Falcon-H1-0.5B configuration.
-    let model = try RecipeDocument(recipe: "h1-0.5b").decode(SampleRecipe.self).model
+    let model = try RecipeDocument(recipe: "h1-0.5b").decode(TrainingRecipe.self).model
     #expect(model.keyMultiplier == 0.39062499999999994)
     #expect(model.ssmOutMultiplier == 0.23570226039551587)
     #expect(
@@ -73,6 +78,15 @@ private func grouped(_ number: Int) -> String {
         digits.removeLast(3)
     }
     return ([digits] + groups).joined(separator: ",")
+}
+
+/// Three digits and an exponent: 1.05e20.
+private func rounded(_ number: Double) -> String {
+    var exponent = Int(log10(number))
+    var digits = Int((number / pow(10, Double(exponent - 2))).rounded())
+    if digits == 1000 { (digits, exponent) = (100, exponent + 1) }
+    let fraction = digits % 100
+    return "\(digits / 100).\(fraction < 10 ? "0" : "")\(fraction)e\(exponent)"
 }
 
 private func yamlFiles(in folder: String) throws -> [String] {

@@ -41,7 +41,8 @@ public func causalConv1d(
     tape.record { gradients in
         guard let dy = gradients.take(y) else { return }
         backend.convolutionBackward(
-            dx: gradients.accumulator(of: x), dWeight: weight.gradient, dBias: bias.gradient, dy: dy,
+            dx: gradients.accumulator(of: x), dWeight: weight.gradient, dBias: bias.gradient,
+            dy: dy,
             inputs)
     }
     return y

@@ -1,4 +1,6 @@
-import Foundation
+#if canImport(Glibc)
+    import Glibc
+#endif
 
 /// Ops along the rows of a segment.
 extension Reference {
@@ -27,16 +29,22 @@ extension Reference {
                 for h in 0..<heads {
                     let (q, column) = (i * width + h * d, h / (heads / keyValueHeads) * d)
                     let keys = segment.lowerBound...i + keysBefore
-                    let scores = keys.map { j in
-                        scale * (0..<d).reduce(0) { $0 + query[q + $1] * key[j * keyWidth + column + $1] }
+                    var weights: [Double] = []
+                    var largest = -Double.infinity
+                    for j in keys {
+                        var score = 0.0
+                        for p in 0..<d { score += query[q + p] * key[j * keyWidth + column + p] }
+                        weights.append(scale * score)
+                        largest = max(largest, scale * score)
                     }
-                    let largest = scores.reduce(-Double.infinity, max)
-                    let weights = scores.map { exp($0 - largest) }
-                    let total = weights.reduce(0, +)
-                    for (j, weight) in zip(keys, weights) {
-                        for p in 0..<d {
-                            y[q + p] += weight / total * value[j * keyWidth + column + p]
-                        }
+                    var total = 0.0
+                    for j in 0..<weights.count {
+                        weights[j] = exp(weights[j] - largest)
+                        total += weights[j]
+                    }
+                    for j in keys {
+                        let weight = weights[j - segment.lowerBound] / total
+                        for p in 0..<d { y[q + p] += weight * value[j * keyWidth + column + p] }
                     }
                 }
             }

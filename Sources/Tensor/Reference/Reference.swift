@@ -1,4 +1,6 @@
-import Foundation
+#if canImport(Glibc)
+    import Glibc
+#endif
 
 /// The ops as plain loops in double, written from the papers: what every kernel is tested against.
 ///
@@ -81,7 +83,9 @@ public enum Reference {
         for start in stride(from: 0, to: x.count, by: groupWidth) {
             let channels = start..<start + groupWidth
             let meanSquare = channels.reduce(0) { $0 + x[$1] * x[$1] } / Double(groupWidth)
-            for i in channels { y[i] = gain[i % width] * x[i] / (meanSquare + epsilon).squareRoot() }
+            for i in channels {
+                y[i] = gain[i % width] * x[i] / (meanSquare + epsilon).squareRoot()
+            }
         }
         return y
     }

@@ -9,6 +9,7 @@ public struct OpInput {
     /// - Parameters:
     ///   - shape: its sizes.
     ///   - values: row by row.
+    /// - Returns: an input for ``OpCase``.
     public static func activation(_ shape: [Int], _ values: [Float]) -> OpInput {
         OpInput(shape: shape, values: values, isParameter: false)
     }
@@ -18,6 +19,7 @@ public struct OpInput {
     /// - Parameters:
     ///   - shape: its sizes.
     ///   - values: row by row.
+    /// - Returns: an input for ``OpCase``.
     public static func parameter(_ shape: [Int], _ values: [Float]) -> OpInput {
         OpInput(shape: shape, values: values, isParameter: true)
     }
@@ -30,7 +32,9 @@ public struct OpArguments {
 
     /// The activation at a place.
     public func tensor(_ place: Int) -> Tensor {
-        guard let tensor = tensors[place] else { preconditionFailure("input \(place) is a parameter") }
+        guard let tensor = tensors[place] else {
+            preconditionFailure("input \(place) is a parameter")
+        }
         return tensor
     }
 
@@ -54,6 +58,8 @@ public struct OpCase {
     let inputs: [OpInput]
     let run: (OpArguments, inout Tape) -> Tensor
     let reference: ([[Double]]) -> [Double]
+    let sampleCount: Int
+    let outputWeight: Float?
 
     /// A case.
     ///
@@ -61,16 +67,22 @@ public struct OpCase {
     ///   - op: the op's name.
     ///   - label: the shape or situation.
     ///   - inputs: what the op is differentiated by.
+    ///   - sampleCount: elements of an input to differentiate by at most; fewer for large cases.
+    ///   - outputWeight: the weight of every output in the loss, for an op that forms its gradients
+    ///     by itself; nil for random weights.
     ///   - run: the op on the device.
     ///   - reference: the same function of the inputs' values in double.
     public init(
-        _ op: String, _ label: String, inputs: [OpInput],
+        _ op: String, _ label: String, inputs: [OpInput], sampleCount: Int = 96,
+        outputWeight: Float? = nil,
         run: @escaping (OpArguments, inout Tape) -> Tensor,
         reference: @escaping ([[Double]]) -> [Double]
     ) {
         self.op = op
         self.label = label
         self.inputs = inputs
+        self.sampleCount = sampleCount
+        self.outputWeight = outputWeight
         self.run = run
         self.reference = reference
     }
@@ -103,19 +115,25 @@ public struct OpError: Sendable {
     public let backward: Double
 }
 
+/// What an op computed: its output, and the gradient of each input.
+public struct OpResult: Sendable, Equatable {
+    /// Row by row.
+    public let output: [Float]
+    /// Of Σ w·y with the case's weights, by place of the input.
+    public let gradients: [[Float]]
+}
+
 extension OpCase {
-    /// Runs the case.
-    ///
-    /// Forward is compared with the specification, backward with central differences of it, for the
-    /// loss Σ w·y with fixed random w. Inputs with more than 96 elements are sampled.
+    /// Runs the case forward and backward.
     ///
     /// - Parameter device: where the op runs.
-    /// - Returns: the errors.
-    public func check(on device: Device) -> OpError {
+    /// - Returns: what it computed.
+    public func result(on device: Device) -> OpResult {
         let table = ParameterTable(
             inputs.enumerated().filter { $0.element.isParameter }.map { place, input in
                 Parameter(
-                    name: "input\(place)", shape: input.shape, role: .vector, initialization: .zeros)
+                    name: "input\(place)", shape: input.shape, role: .vector, initialization: .zeros
+                )
             })
         table.allocate(on: device, withGradients: true)
         var parameters = table.parameters.makeIterator()
@@ -134,28 +152,48 @@ extension OpCase {
         var tape = Tape(on: device)
         let y = run(
             OpArguments(tensors: arguments.tensors, parameters: arguments.parameters), &tape)
-        let points = inputs.map { $0.values.map(Double.init) }
-        let expected = reference(points)
-        let forward = Self.relativeError(y.toArray(), expected)
-
-        let weights = OpCase.normal(y.count, "weights of \(op) \(label)")
         var gradients = Gradients(on: device)
-        gradients.assign(device.tensor(weights, shape: y.shape), to: y)
+        gradients.assign(device.tensor(weights(y.count), shape: y.shape), to: y)
         tape.backward(&gradients)
+        return OpResult(
+            output: y.toArray(),
+            gradients: inputs.indices.map { place in
+                arguments.tensors[place].map { gradients.take($0)?.toArray() ?? [] }
+                    ?? arguments.parameters[place]?.gradient.toArray() ?? []
+            })
+    }
+
+    /// Runs the case and compares.
+    ///
+    /// Forward is compared with the specification, backward with central differences of it, for the
+    /// loss Σ w·y with fixed random w. Inputs with many elements are sampled.
+    ///
+    /// - Parameter device: where the op runs.
+    /// - Returns: the errors.
+    public func check(on device: Device) -> OpError {
+        let result = result(on: device)
+        let points = inputs.map { $0.values.map(Double.init) }
+        let forward = Self.relativeError(result.output, reference(points))
+        let weights = weights(result.output.count)
         var backward = 0.0
         for (place, input) in inputs.enumerated() {
-            let computed =
-                arguments.tensors[place].map { gradients.take($0)?.toArray() ?? [] }
-                ?? arguments.parameters[place]?.gradient.toArray() ?? []
+            let computed = result.gradients[place]
             precondition(
-                computed.count == input.values.count, "\(op) \(label): input \(place) got no gradient")
-            let sampled = Self.sample(input.values.count)
+                computed.count == input.values.count,
+                "\(op) \(label): input \(place) got no gradient")
+            let sampled = Self.sample(input.values.count, atMost: sampleCount)
             let differences = sampled.map { i in
                 derivative(of: points, place: place, element: i, weights: weights)
             }
             backward = max(backward, Self.relativeError(sampled.map { computed[$0] }, differences))
         }
         return OpError(forward: forward, backward: backward)
+    }
+
+    /// The weights of the outputs in the loss.
+    private func weights(_ count: Int) -> [Float] {
+        outputWeight.map { [Float](repeating: $0, count: count) }
+            ?? OpCase.normal(count, "weights of \(op) \(label)")
     }
 
     private func derivative(
@@ -172,9 +210,9 @@ extension OpCase {
         return (above - loss()) / (2 * step)
     }
 
-    /// All elements, or 96 spread evenly.
-    private static func sample(_ count: Int) -> [Int] {
-        count <= 96 ? Array(0..<count) : (0..<96).map { $0 * (count - 1) / 95 }
+    /// All elements, or some spread evenly.
+    private static func sample(_ count: Int, atMost limit: Int) -> [Int] {
+        count <= limit ? Array(0..<count) : (0..<limit).map { $0 * (count - 1) / (limit - 1) }
     }
 
     private static func relativeError(_ computed: [Float], _ expected: [Double]) -> Double {

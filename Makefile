@@ -1,0 +1,46 @@
+# The names of the things one does here; `make help` lists them.
+
+SWIFT ?= swift
+# Release tests need other flags than the program, so they are built beside it.
+RELEASE_TESTS := --configuration release --scratch-path .build-release-tests -Xswiftc -enable-testing
+SOURCES := Sources Tests recipes Package.swift
+# A longer file is two files.
+MAX_LINES := 450
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test lint format parity clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+setup: ## install the libraries and programs that are missing
+	@scripts/setup.sh
+
+build: setup ## build .build/release/falcon
+	$(SWIFT) build --configuration release
+
+demo: ## raw text to an exported model, in minutes
+	@scripts/demo.sh
+
+test: setup ## run all tests, built for debugging and for release
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build
+	$(SWIFT) build --build-tests $(RELEASE_TESTS)
+	$(SWIFT) test --skip-build $(RELEASE_TESTS)
+
+lint: ## check formatting, documentation comments and the length of files
+	$(SWIFT) format lint --strict --parallel --recursive $(SOURCES)
+	@find Sources Tests recipes scripts -type f \
+		\( -name '*.swift' -o -name '*.c' -o -name '*.cpp' -o -name '*.h' -o -name '*.sh' \
+		-o -name '*.py' -o -name '*.yaml' \) -exec wc -l {} + \
+		| awk '$$2 != "total" && $$1 > $(MAX_LINES) { print $$2 ": " $$1 " lines, at most $(MAX_LINES)"; bad = 1 } \
+		END { exit bad }'
+
+format: ## rewrite the sources in the house style
+	$(SWIFT) format --in-place --parallel --recursive $(SOURCES)
+
+parity: build ## compare with Hugging Face transformers and llama.cpp
+	@scripts/parity/run.sh
+
+clean: ## remove what was built
+	rm -rf .build .build-release-tests

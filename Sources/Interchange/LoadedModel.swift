@@ -1,0 +1,51 @@
+import FalconCheckpoint
+import FalconData
+import FalconModel
+import FalconSystem
+import FalconTensor
+
+/// A model with weights and tokenizer, opened from whatever a MODEL argument names.
+public final class LoadedModel {
+    public let model: FalconH1
+    public let tokenizer: SentencePieceTokenizer
+    public let device: Device
+    /// The folder that was opened in the end.
+    public let path: String
+    /// The resolved recipe of the checkpoint's run, if there is one.
+    public let resolvedRecipe: String?
+
+    /// Opens a model for evaluation.
+    ///
+    /// - Parameters:
+    ///   - path: a checkpoint, a run folder (its newest good checkpoint) or a Hugging Face folder.
+    ///   - device: where the model will live.
+    /// - Throws: `FileError`, `CheckpointError`, `DataError` or `InterchangeError`.
+    public init(path: String, on device: Device) throws {
+        self.device = device
+        let source = try ModelSource(path: path)
+        self.path = source.path
+        tokenizer = try source.tokenizer()
+        resolvedRecipe = source.resolvedRecipe
+        model = FalconH1(source.configuration)
+        try source.weights.requireExactly(
+            model.table.parameters.map { TensorDescription(name: $0.name, shape: $0.shape) })
+        model.allocate(on: device, withGradients: false)
+        for parameter in model.table.parameters {
+            try parameter.value.withMutableSpan {
+                try source.weights.readFloats(parameter.name, into: &$0)
+            }
+        }
+    }
+
+    /// The logits after every token.
+    ///
+    /// - Parameter tokens: at least one, seen as one document.
+    /// - Returns: a row a token.
+    public func logits(_ tokens: [Int32]) -> [[Float]] {
+        var tape = Tape(on: device, isRecording: false)
+        let hidden = model.hidden(
+            device.indices(tokens), segments: Segments(rowCount: tokens.count), on: &tape)
+        let logits = model.logits(hidden, on: &tape)
+        return (0..<tokens.count).map { logits.rows($0..<$0 + 1).toArray() }
+    }
+}

@@ -1,0 +1,73 @@
+import FalconEval
+import FalconSystem
+import FoundationEssentials
+
+/// One line of `metrics.jsonl`: what one step did, units in the names.
+public struct StepMetrics: Codable, Equatable, Sendable {
+    /// Steps done, this one included.
+    public var step: Int
+    /// Tokens gone through, this step included.
+    public var tokens: Int
+    /// Mean loss of the scored tokens, in nats; absent when not finite.
+    public var loss: Double?
+    /// Before clipping; absent when not finite.
+    public var gradientNorm: Double?
+    public var learningRate: Double
+    public var tokensPerSecond: Double
+    /// Since this process began to train.
+    public var elapsedSeconds: Double
+    /// Of this step, spent waiting for data.
+    public var dataWaitSeconds: Double
+    /// The most memory the process has held.
+    public var peakMemoryBytes: Int
+    /// Present and false when the step was skipped because loss or gradient was not finite.
+    public var applied: Bool?
+    /// On the validation split, after steps that validate.
+    public var validationLoss: Double?
+    public var validationBitsPerByte: Double?
+
+    /// The key of each field.
+    public enum CodingKeys: String, CodingKey {
+        case step, tokens, loss
+        case gradientNorm = "grad_norm"
+        case learningRate = "learning_rate"
+        case tokensPerSecond = "tokens_per_second"
+        case elapsedSeconds = "elapsed_seconds"
+        case dataWaitSeconds = "data_wait_seconds"
+        case peakMemoryBytes = "peak_memory_bytes"
+        case applied
+        case validationLoss = "validation_loss"
+        case validationBitsPerByte = "validation_bits_per_byte"
+    }
+}
+
+/// Appends to a run's `metrics.jsonl`.
+struct MetricsFile {
+    let path: String
+
+    /// Opens the file for a run that has done `step` steps: lines of later steps, which a stopped run
+    /// left and which will be written again, are dropped.
+    init(path: String, keepingStepsTo step: Int) throws {
+        self.path = path
+        let old = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+        let decoder = JSONDecoder()
+        let kept = old.split(separator: "\n").filter { line in
+            guard let metrics = try? decoder.decode(StepMetrics.self, from: Data(line.utf8)) else {
+                return false
+            }
+            return metrics.step <= step
+        }
+        var file = try AtomicFile(path: path)
+        for line in kept { try file.write(line + "\n") }
+        try file.commit()
+    }
+
+    /// Appends one line.
+    func append(_ metrics: StepMetrics) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        var line = try encoder.encode(metrics)
+        line.append(0x0A)
+        try appendToFile(path: path, Array(line))
+    }
+}

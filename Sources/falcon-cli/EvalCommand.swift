@@ -1,0 +1,172 @@
+import ArgumentParser
+import FalconData
+import FalconEval
+import FalconInterchange
+import FalconRecipe
+import FalconSystem
+import FalconTensor
+import FalconTrain
+import FoundationEssentials
+
+struct EvalCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "eval",
+        abstract: "Score a model on text, a validation split and tasks.",
+        discussion: """
+            Without --shards, --text and --tasks, the validation split of the data that the model was \
+            trained on is scored.
+            """)
+
+    @Argument(help: "A checkpoint, a run folder (its newest checkpoint) or a Hugging Face folder.")
+    var model: String
+
+    @Option(help: "Score the validation split of a folder written by falcon tokenize.")
+    var shards: String?
+
+    @Option(parsing: .singleValue, help: "Score a text file, as one document.")
+    var text: [String] = []
+
+    @Option(help: "Tasks to run, separated by commas: hellaswag.")
+    var tasks: String?
+
+    @Option(help: "The folder that holds the tasks' files, such as hellaswag/validation.jsonl.")
+    var data: String?
+
+    @Option(help: "Only so many documents of each task, from the start of its file.")
+    var limit: Int?
+
+    @Option(help: "Write one JSON object per task document to this file.")
+    var samples: String?
+
+    @Option(help: "Tokens that see each other when text is scored.")
+    var sequenceLength = 2048
+
+    @Option(help: "Compare with an earlier --json result; exit status 1 if a number differs.")
+    var against: String?
+
+    @Option(help: "How far numbers may be from --against, relative to their size.")
+    var tolerance = 1e-4
+
+    @OptionGroup var common: CommonOptions
+
+    /// What `--json` prints.
+    struct Output: Codable {
+        var version = 1
+        let model: String
+        var texts: [String: TextScore] = [:]
+        var tasks: [String: TaskScore] = [:]
+    }
+
+    func validate() throws {
+        if tasks != nil && data == nil {
+            throw ValidationError("--tasks needs --data, the folder with the tasks' files")
+        }
+        if let limit, limit < 1 { throw ValidationError("--limit is \(limit); want at least 1") }
+        if sequenceLength < 1 {
+            throw ValidationError("--sequence-length is \(sequenceLength); want at least 1")
+        }
+    }
+
+    func run() throws {
+        let wanted = try (tasks?.split(separator: ",").map(String.init) ?? []).map { name in
+            guard let task = Evaluator.tasks.first(where: { $0.name == name }) else {
+                throw EvaluationError.unknownTask(name, known: Evaluator.tasks.map(\.name))
+            }
+            return task
+        }
+        let loaded = try LoadedModel(path: model, on: Device(threadCount: common.threadCount))
+        let evaluator = Evaluator(
+            model: loaded.model, tokenizer: loaded.tokenizer, device: loaded.device)
+        var output = Output(model: loaded.path)
+        if let folder = try shards ?? (text.isEmpty && wanted.isEmpty ? trainingData(loaded) : nil) {
+            output.texts["validation"] = try score(folder, evaluator, loaded)
+        }
+        for path in text {
+            output.texts[path] = try evaluator.score(
+                textFile: path, sequenceLength: sequenceLength)
+        }
+        for task in wanted { output.tasks[task.name] = try run(task, evaluator) }
+        if common.json { try printJSON(output) } else { printTable(output) }
+        if let against { try compare(output, with: against) }
+    }
+
+    /// The shards that the model was trained on, as its recipe says.
+    private func trainingData(_ loaded: LoadedModel) throws -> String {
+        guard let recipe = loaded.resolvedRecipe else {
+            throw ValidationError("\(model) names no data; give --shards, --text or --tasks")
+        }
+        return try RecipeDocument(yaml: recipe, name: "recipe.resolved.yaml")
+            .decode(DataSection.self, at: "data").path
+    }
+
+    private func score(
+        _ folder: String, _ evaluator: Evaluator, _ loaded: LoadedModel
+    ) throws -> TextScore {
+        let dataset = try TokenDataset(path: folder)
+        try dataset.requireTokenizer(digest: loaded.tokenizer.digest)
+        let batches = try ValidationBatches(
+            dataset: dataset, sequenceLength: sequenceLength, sequencesPerBatch: 1)
+        let iterator = batches.makeIterator()
+        guard let score = try evaluator.score({ try iterator.next() }) else {
+            throw EvaluationError.noRecords(path: folder)
+        }
+        return score
+    }
+
+    private func run(_ task: any MultipleChoiceTask, _ evaluator: Evaluator) throws -> TaskScore {
+        var lines = ""
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        let score = try evaluator.run(task, dataIn: data ?? ".", limit: limit) { answer, total in
+            if samples != nil { lines += String(decoding: try encoder.encode(answer), as: UTF8.self) + "\n" }
+            if !common.quiet && isTerminal(2) {
+                writeToStandardError("\r\(task.name) \(answer.document + 1)/\(total)")
+            }
+        }
+        if !common.quiet && isTerminal(2) { writeToStandardError("\n") }
+        if let samples {
+            var file = try AtomicFile(path: samples)
+            try file.write(lines)
+            try file.commit()
+        }
+        return score
+    }
+
+    private func printTable(_ output: Output) {
+        for (name, score) in output.texts.sorted(by: { $0.key < $1.key }) {
+            print(
+                "\(name)  loss \(decimal(score.loss, places: 4))  perplexity \(decimal(score.perplexity, places: 3))  "
+                    + "bits/byte \(decimal(score.bitsPerByte, places: 4))  "
+                    + "(\(grouped(score.tokens)) tokens, \(grouped(score.bytes)) bytes)")
+        }
+        for (name, score) in output.tasks.sorted(by: { $0.key < $1.key }) {
+            print(
+                "\(name)  acc \(decimal(score.acc, places: 4)) ± \(decimal(score.accStandardError, places: 4))  "
+                    + "acc_norm \(decimal(score.accNorm, places: 4)) ± \(decimal(score.accNormStandardError, places: 4))  "
+                    + "(\(grouped(score.documents)) documents)")
+        }
+    }
+
+    /// Fails when a score of an earlier result is missing or differs.
+    private func compare(_ output: Output, with path: String) throws {
+        let golden = try JSONDecoder().decode(Output.self, from: Data(contentsOf: URL(filePath: path)))
+        var failures: [String] = []
+        func check(_ name: String, _ got: Double?, _ want: Double) {
+            guard let got else { return failures.append("\(name): missing, want \(want)") }
+            if abs(got - want) > tolerance * max(1, abs(want)) {
+                failures.append("\(name): got \(got), want \(want) within \(tolerance)")
+            }
+        }
+        for (name, want) in golden.texts {
+            check("\(name) loss", output.texts[name]?.loss, want.loss)
+            check("\(name) bits/byte", output.texts[name]?.bitsPerByte, want.bitsPerByte)
+        }
+        for (name, want) in golden.tasks {
+            check("\(name) acc", output.tasks[name]?.acc, want.acc)
+            check("\(name) acc_norm", output.tasks[name]?.accNorm, want.accNorm)
+        }
+        for failure in failures.sorted() { writeToStandardError("falcon: \(failure)\n") }
+        if !failures.isEmpty { throw ExitCode(ExitStatus.checkFailed.rawValue) }
+        common.talk("every score of \(path) is matched")
+    }
+}

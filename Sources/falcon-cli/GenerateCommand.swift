@@ -1,0 +1,129 @@
+import ArgumentParser
+import FalconData
+import FalconInterchange
+import FalconModel
+import FalconSystem
+import FalconTensor
+import FoundationEssentials
+
+struct GenerateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "generate", abstract: "Write on from a prompt, token by token.")
+
+    @Argument(help: "A checkpoint, a run folder (its newest checkpoint) or a Hugging Face folder.")
+    var model: String
+
+    @Option(help: "The text to go on from; - reads standard input.")
+    var prompt: String?
+
+    @Option(help: "The prompt as token ids, separated by spaces.")
+    var promptIds: String?
+
+    @Option(help: "Tokens to write at most.")
+    var maxTokens = 128
+
+    @Option(help: "Divides the logits; 0 always takes the most probable token.")
+    var temperature = 0.8
+
+    @Option(help: "Consider only the most probable tokens that sum to this probability.")
+    var topP = 1.0
+
+    @Option(help: "Decides the random choices.")
+    var seed: UInt64 = 0
+
+    @Flag(help: "Write token ids instead of text.")
+    var outputIds = false
+
+    @Flag(help: "Go on after the token that ends documents.")
+    var ignoreEnd = false
+
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        if (prompt == nil) == (promptIds == nil) {
+            throw ValidationError("give one of --prompt and --prompt-ids")
+        }
+        if maxTokens < 1 { throw ValidationError("--max-tokens is \(maxTokens); want at least 1") }
+        if temperature < 0 { throw ValidationError("--temperature is \(temperature); want 0 or more") }
+        if !(topP > 0 && topP <= 1) {
+            throw ValidationError("--top-p is \(topP); want more than 0 and at most 1")
+        }
+    }
+
+    /// What `--json` prints.
+    private struct Output: Encodable {
+        let version = 1
+        let prompt_tokens: Int
+        let ids: [Int32]
+        let text: String
+        let tokens_per_second: Double
+    }
+
+    func run() throws {
+        let loaded = try LoadedModel(path: model, on: Device(threadCount: common.threadCount))
+        let tokenizer = loaded.tokenizer
+        let ids = try promptTokens(tokenizer, vocabularyCount: loaded.model.configuration.vocabSize)
+        var decoder = StreamingDecoder(tokenizer, continuesText: true)
+        var written: [Int32] = []
+        var text = ""
+        let start = monotonicSeconds()
+        try loaded.model.generate(
+            from: ids, maxTokens: maxTokens,
+            sampler: TokenSampler(temperature: temperature, topP: topP, seed: seed),
+            end: ignoreEnd ? nil : tokenizer.eosID, on: loaded.device
+        ) { token in
+            written.append(token)
+            let piece = try decoder.append(token)
+            if common.json {
+                text += piece
+            } else {
+                write(outputIds ? (written.count > 1 ? " \(token)" : "\(token)") : piece)
+            }
+            return !Signals.stopRequested
+        }
+        let seconds = monotonicSeconds() - start
+        let rest = decoder.finish()
+        if common.json {
+            try printJSON(
+                Output(
+                    prompt_tokens: ids.count, ids: written, text: text + rest,
+                    tokens_per_second: Double(written.count) / seconds))
+        } else {
+            write((outputIds ? "" : rest) + "\n")
+        }
+        common.talk(
+            "\(ids.count) prompt tokens, \(written.count) written, "
+                + "\(decimal(Double(written.count) / seconds, places: 1)) tokens/s")
+    }
+
+    private func promptTokens(
+        _ tokenizer: SentencePieceTokenizer, vocabularyCount: Int
+    ) throws -> [Int32] {
+        if let promptIds {
+            return try promptIds.split(whereSeparator: { $0 == " " || $0 == "," }).map { word in
+                guard let id = Int32(word), id >= 0, id < vocabularyCount else {
+                    throw ValidationError(
+                        "--prompt-ids: \"\(word)\" is not a number below \(vocabularyCount)")
+                }
+                return id
+            }
+        }
+        var text = prompt ?? ""
+        if text == "-" {
+            var lines: [String] = []
+            while let line = readLine(strippingNewline: false) { lines.append(line) }
+            text = lines.joined()
+        }
+        let ids = try tokenizer.encode(text)
+        if !ids.isEmpty { return ids }
+        // Nothing to go on from: begin as after the end of a document.
+        return [tokenizer.bosID ?? tokenizer.eosID ?? 0]
+    }
+
+    /// Writes at once, so that a reader sees each token as it comes.
+    private func write(_ text: String) {
+        guard !text.isEmpty else { return }
+        print(text, terminator: "")
+        flushStandardOutput()
+    }
+}

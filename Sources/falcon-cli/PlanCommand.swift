@@ -1,0 +1,55 @@
+import ArgumentParser
+import FalconOptim
+import FalconModel
+import FalconRecipe
+import FalconSystem
+import FalconTrain
+
+struct PlanCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "plan",
+        abstract: "Print the resolved recipe and what it costs, without allocating the model.")
+
+    @OptionGroup var recipe: RecipeOptions
+
+    @OptionGroup var common: CommonOptions
+
+    /// What `--json` prints.
+    private struct Output: Encodable {
+        let version = 1
+        let name: String
+        let plan: RunPlan
+        let recipe: String
+        let recipe_sha256: String
+    }
+
+    func run() throws {
+        let document = try RecipeDocument(recipe: recipe.recipe, settings: recipe.overrides)
+        let decoded = try document.decode(TrainingRecipe.self)
+        try AdamW.groupPlaces(of: FalconH1(decoded.model).table, decoded.optimizer)
+        let plan = RunPlan(decoded)
+        if common.json {
+            try printJSON(
+                Output(
+                    name: decoded.name, plan: plan, recipe: document.resolvedYAML(),
+                    recipe_sha256: document.digest))
+            return
+        }
+        print(document.resolvedYAML())
+        let rows: [(String, String)] = [
+            ("parameters", grouped(plan.parameterCount)),
+            ("in products", grouped(plan.productParameterCount)),
+            ("FLOPs per token", "\(decimal(plan.flopsPerToken / 1e6, places: 1)) M"),
+            ("tokens", grouped(plan.totalTokens)),
+            ("steps", "\(grouped(plan.steps)) of \(grouped(plan.stepTokens)) tokens"),
+            ("micro-batches a step", "\(plan.microBatches)"),
+            ("FLOPs in all", "\(plan.totalFLOPs)"),
+            ("weights, gradients, moments", memory(plan.stateBytes)),
+            ("one checkpoint", memory(plan.checkpointBytes)),
+            ("checkpoints on disk", memory(plan.diskBytes)),
+        ]
+        for (label, value) in rows {
+            print("# \(label)\(String(repeating: " ", count: 30 - label.count))\(value)")
+        }
+    }
+}

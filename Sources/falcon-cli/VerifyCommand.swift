@@ -1,0 +1,106 @@
+import ArgumentParser
+import FalconCheckpoint
+import FalconData
+import FalconSystem
+import FalconTensor
+
+struct VerifyCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify", abstract: "Prove a promise; the exit status tells.",
+        subcommands: [VerifyOps.self, VerifyData.self, VerifyCheckpoint.self])
+}
+
+struct VerifyOps: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ops",
+        abstract: "Compare every op with its specification on this machine.",
+        discussion: """
+            Forward results are compared with a plain double-precision version written from the \
+            papers, gradients with central differences of it. Errors are relative to the largest entry.
+            """)
+
+    @OptionGroup var common: CommonOptions
+
+    /// What `--json` prints.
+    private struct Output: Encodable {
+        struct Op: Encodable {
+            let op: String
+            let cases: Int
+            let worst_forward: Double
+            let worst_backward: Double
+        }
+        let version = 1
+        let ops: [Op]
+        let passed: Bool
+    }
+
+    func run() throws {
+        let summaries = OpCase.summaries(on: Device(threadCount: common.threadCount))
+        let limit = OpCase.tolerance
+        func isWithinLimits(_ summary: OpSummary) -> Bool {
+            summary.forward <= limit.forward && summary.backward <= limit.backward
+        }
+        let passed = summaries.allSatisfy(isWithinLimits)
+        if common.json {
+            let ops = summaries.map {
+                Output.Op(
+                    op: $0.op, cases: $0.caseCount, worst_forward: $0.forward,
+                    worst_backward: $0.backward)
+            }
+            try printJSON(Output(ops: ops, passed: passed))
+        } else {
+            func row(_ cells: [String]) -> String {
+                zip(cells, [22, 7, 15, 15]).map { cell, width in
+                    cell + String(repeating: " ", count: max(1, width - cell.count))
+                }.joined()
+            }
+            print(row(["op", "cases", "worst forward", "worst backward"]))
+            for summary in summaries {
+                print(
+                    row([
+                        summary.op, "\(summary.caseCount)", scientific(summary.forward),
+                        scientific(summary.backward),
+                    ]) + (isWithinLimits(summary) ? "" : "FAILED, worst at \(summary.worstLabel)"))
+            }
+        }
+        if !passed { throw ExitCode(ExitStatus.checkFailed.rawValue) }
+    }
+
+    /// Two digits and a power of ten.
+    private func scientific(_ value: Double) -> String {
+        guard value.isFinite, value > 0 else { return "\(value)" }
+        var (mantissa, exponent) = (value, 0)
+        while mantissa < 1 { (mantissa, exponent) = (mantissa * 10, exponent - 1) }
+        while mantissa >= 10 { (mantissa, exponent) = (mantissa / 10, exponent + 1) }
+        return decimal(mantissa, places: 1) + "e\(exponent)"
+    }
+}
+
+struct VerifyData: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "data", abstract: "Read every byte of a folder of shards and check its digests.")
+
+    @Argument(help: "A folder written by falcon tokenize.")
+    var path: String
+
+    @OptionGroup var common: CommonOptions
+
+    func run() throws {
+        let dataset = try TokenDataset(path: path)
+        try dataset.verify(threadCount: common.threadCount)
+        print("\(path): whole; \(dataset.index.datasetDigest)")
+    }
+}
+
+struct VerifyCheckpoint: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "checkpoint", abstract: "Check sizes and digests of a checkpoint's files.")
+
+    @Argument(help: "A checkpoint folder.")
+    var path: String
+
+    func run() throws {
+        let checkpoint = try Checkpoint.open(path)
+        print("\(path): whole; step \(checkpoint.manifest.step)")
+    }
+}
