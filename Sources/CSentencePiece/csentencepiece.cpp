@@ -1,54 +1,20 @@
 #include "csentencepiece.h"
+#include "guarded.h"
 
 #include <sched.h>
-#include <sentencepiece_processor.h>
 #include <sentencepiece_trainer.h>
 
-#include <cstdlib>
-#include <cstring>
-#include <exception>
-#include <new>
 #include <sstream>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
-using sentencepiece::SentencePieceProcessor;
+using csp::copied;
+using csp::guarded;
 using sentencepiece::util::Status;
 using sentencepiece::util::StatusCode;
 
-struct csp_processor {
-    SentencePieceProcessor library;
-};
-
 namespace {
-
-// Never NULL: NULL means that a call worked.
-char *message(const char *text) {
-    char *copy = strdup(text != nullptr && *text != 0 ? text : "unknown error");
-    if (copy == nullptr) abort();
-    return copy;
-}
-
-// A malloc'd copy that C can free; one byte at least, so that NULL always means "no memory".
-void *copied(const void *bytes, size_t count) {
-    void *copy = malloc(count > 0 ? count : 1);
-    if (copy == nullptr) throw std::bad_alloc();
-    if (count > 0) memcpy(copy, bytes, count);
-    return copy;
-}
-
-template <typename Body>
-char *guarded(Body body) {
-    try {
-        const Status status = body();
-        return status.ok() ? nullptr : message(status.error_message());
-    } catch (const std::exception &error) {
-        return message(error.what());
-    } catch (...) {
-        return message("unknown C++ exception");
-    }
-}
 
 class Sentences : public sentencepiece::SentenceIterator {
   public:

@@ -150,8 +150,9 @@ public struct CorpusTokenizer: Sendable {
         for _ in 0..<threads {
             workers.append(
                 try WorkerThread {
+                    let words = WordCachingEncoder(encoder.tokenizer)
                     while let job = jobs.pop() {
-                        results.put(Result { try encoder.encode(job) }, number: job.number)
+                        results.put(Result { try encoder.encode(job, words) }, number: job.number)
                     }
                 })
         }
@@ -238,7 +239,7 @@ private struct DocumentEncoder: Sendable {
     let validationFraction: Double
     let skipsBadDocuments: Bool
 
-    func encode(_ job: Job) throws -> Encoded {
+    func encode(_ job: Job, _ words: WordCachingEncoder) throws -> Encoded {
         var encoded = Encoded(inputBytes: job.inputBytes)
         for raw in job.documents {
             let text: String
@@ -254,7 +255,7 @@ private struct DocumentEncoder: Sendable {
                 encoded.emptyDocuments += 1
                 continue
             }
-            let tokens = try tokenizer.encode(text) + [endOfDocumentID]
+            let tokens = try words.encode(text) + [endOfDocumentID]
             encoded.documents.append(
                 .init(tokens: tokens, textBytes: text.utf8.count, isHeldOut: isHeldOut(text)))
         }

@@ -20,6 +20,12 @@ public struct SentencePieceModel: Sendable, Equatable {
         public let score: Float
         /// What the piece stands for.
         public let kind: PieceKind
+
+        /// Whether a space stands behind another character: "a▁b", "▁a▁".
+        var hasSpaceAfterText: Bool {
+            let isSpace: (Unicode.Scalar) -> Bool = { $0 == "\u{2581}" || $0 == " " }
+            return text.unicodeScalars.drop(while: isSpace).contains(where: isSpace)
+        }
     }
 
     /// How a text is cut into pieces.
@@ -42,6 +48,12 @@ public struct SentencePieceModel: Sendable, Equatable {
     public private(set) var removesExtraWhitespaces = true
     /// The name of the normalization, for instance "identity" or "nmt_nfkc".
     public private(set) var normalizationName = ""
+    /// Whether characters are replaced by others before a text is cut.
+    public private(set) var hasCharacterMap = false
+    /// Whether the ids of a text are those of its parts when it is cut before a space that no space
+    /// stands before: true for BPE models that change no character and have no piece that reaches
+    /// across such a place.
+    public private(set) var isCutBeforeSpaces = false
     /// The text that an unknown piece decodes to.
     public private(set) var unknownSurface = " \u{2047} "
     private var bosPiece = "<s>"
@@ -74,6 +86,12 @@ public struct SentencePieceModel: Sendable, Equatable {
             }
         }
         if pieces.isEmpty { throw Malformed(reason: "it has no pieces") }
+        // Merges depend on neighbours only, so those left and right of such a place are apart. Runs
+        // of unknown pieces would be joined across it, so there must be bytes for them.
+        isCutBeforeSpaces =
+            algorithm == .bpe && hasByteFallback && !addsDummyPrefix && !removesExtraWhitespaces
+            && !hasCharacterMap
+            && pieces.allSatisfy { $0.kind != .unused && !$0.hasSpaceAfterText }
         for (id, piece) in pieces.enumerated() {
             switch piece.kind {
             case .unknown: unkID = Int32(id)
@@ -130,6 +148,7 @@ public struct SentencePieceModel: Sendable, Equatable {
             switch (field.number, field.value) {
             case (1, .bytes(let value)): normalizationName = try Self.string(value)
             case (3, .integer(let value)): addsDummyPrefix = value != 0
+            case (2, .bytes(let value)): hasCharacterMap = !value.isEmpty
             case (4, .integer(let value)): removesExtraWhitespaces = value != 0
             default: break
             }

@@ -57,6 +57,29 @@ import Testing
     }
 
     @Test(arguments: TokenizerTrainer.ModelType.allCases)
+    func rememberedWordsGiveTheLibrarysIds(type: TokenizerTrainer.ModelType) throws {
+        let folder = try TemporaryFolder()
+        let path = try corpus(folder)
+        let result = try train(path, count: 420, type)
+        let tokenizer = try SentencePieceTokenizer(modelBytes: result.modelBytes)
+        #expect(tokenizer.model.isCutBeforeSpaces == (type == .bpe))
+        let encoder = WordCachingEncoder(tokenizer)
+        let text = String(decoding: try InputFile.contents(of: path), as: UTF8.self)
+        var texts = oddTexts + ["a ▁ b", "▁ ▁", " ▁a ", "x▁ y", text]
+        // Random strings of what is likely to be cut wrongly.
+        let parts = [" ", "  ", "▁", "\n", "the", "people", ".", "é", "日", "\u{2585}", "\t", "7"]
+        var state: UInt64 = 3
+        for _ in 0..<3000 {
+            texts.append(
+                (0..<12).map { _ in
+                    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+                    return parts[Int(state >> 33) % parts.count]
+                }.joined())
+        }
+        for text in texts + texts { #expect(try encoder.encode(text) == tokenizer.encode(text)) }
+    }
+
+    @Test(arguments: TokenizerTrainer.ModelType.allCases)
     func theModelDoesNotDependOnThreads(type: TokenizerTrainer.ModelType) throws {
         let folder = try TemporaryFolder()
         let path = try corpus(folder)

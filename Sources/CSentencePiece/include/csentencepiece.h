@@ -23,6 +23,15 @@ char *csp_encode(const csp_processor *processor, int32_t **ids, size_t *id_count
 char *csp_decode(const csp_processor *processor, char **text, size_t *text_bytes,
                  const int32_t *ids, size_t id_count);
 
+// An encoder for one thread that remembers the ids of words it has met. Only for models whose
+// pieces hold a space nowhere but at their start (the caller checks): then no merge crosses the
+// border before a space, and the ids of a text are those of its words, one after the other.
+typedef struct csp_word_encoder csp_word_encoder;
+csp_word_encoder *csp_word_encoder_open(const csp_processor *processor);
+void csp_word_encoder_close(csp_word_encoder *encoder);
+char *csp_word_encode(csp_word_encoder *encoder, int32_t **ids, size_t *id_count, const char *text,
+                      size_t text_bytes);
+
 // Gives the next training sentence: returns 1 and sets bytes and count, which stay valid until the
 // next call; 0 at the end; -1 to stop the training with an error.
 typedef int (*csp_next_sentence)(void *context, const char **bytes, size_t *count);
