@@ -151,7 +151,8 @@ let package = Package(
         .testTarget(
             name: "InterchangeTests",
             dependencies: [
-                "FalconInterchange", "FalconModel", "FalconData", "FalconCheckpoint", "FalconSystem",
+                "FalconInterchange", "FalconModel", "FalconData", "FalconCheckpoint",
+                "FalconSystem",
                 "FalconTensor",
             ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),

@@ -60,15 +60,15 @@ FK_INLINE void pack_columns(float *restrict packed, const float *restrict b, siz
   }
 }
 
-// c[rows, width] (+)= a[rows, depth] * packed[depth, 16]; rows is a constant wherever this is inlined.
+// c[rows, width] (+)= a[rows, depth] * panel[depth, 16]; rows is a constant wherever this is inlined.
 FK_INLINE void tile(float *restrict c, size_t cRow, const float *restrict a, size_t aRow,
-                    size_t aColumn, const float *restrict packed, size_t depth, size_t width,
-                    int accumulate, const int rows) {
+                    size_t aColumn, const float *restrict panel, size_t panelRow, size_t depth,
+                    size_t width, int accumulate, const int rows) {
   fk_lanes sums[tileRows];
 #pragma clang loop unroll(full)
   for (int i = 0; i < rows; ++i) sums[i] = (fk_lanes){0};
   for (size_t k = 0; k < depth; ++k) {
-    fk_lanes lanes = *(const fk_lanes *)(packed + k * panelColumns);
+    fk_lanes lanes = *(const fk_lanes *)(panel + k * panelRow);
     const float *column = a + k * aColumn;
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; ++i) sums[i] += column[(size_t)i * aRow] * lanes;
@@ -89,20 +89,42 @@ FK_INLINE void tile(float *restrict c, size_t cRow, const float *restrict a, siz
   }
 }
 
+FK_INLINE float dot(const float *restrict a, const float *restrict b, size_t count) {
+  FK_REDUCTION
+  float sum = 0.0f;
+  for (size_t i = 0; i < count; ++i) sum += a[i] * b[i];
+  return sum;
+}
+
 FK_KERNEL void fk_tile_product(float *restrict c, size_t cRow, const float *restrict a, size_t aRow,
                                size_t aColumn, const float *restrict b, size_t bRow, size_t bColumn,
                                size_t m, size_t n, size_t depth, unsigned options) {
+  if (m < 3 && aColumn == 1 && bRow == 1) {
+    // A query or two against the rows of b, as in generation: packing would cost more than it gives.
+    for (size_t i = 0; i < m; ++i) {
+      for (size_t j = 0; j < n; ++j) {
+        float product = dot(a + i * aRow, b + j * bColumn, depth);
+        c[i * cRow + j] = options & FK_TILE_ADD ? c[i * cRow + j] + product : product;
+      }
+    }
+    return;
+  }
   float packed[panelDepth * panelColumns] __attribute__((aligned(64)));
   for (size_t j = 0; j < n; j += panelColumns) {
     size_t width = n - j < panelColumns ? n - j : panelColumns;
     // Rows of this panel that are wanted at all.
     size_t rowBegin = 0, rowEnd = m;
-    if (options & FK_TILE_C_LOWER) rowBegin = j;
+    if (options & FK_TILE_C_LOWER) rowBegin = j < m ? j : m;
     if ((options & FK_TILE_C_UPPER) && j + width < m) rowEnd = j + width;
     for (size_t k0 = 0; k0 < depth || k0 == 0; k0 += panelDepth) {
       size_t k1 = k0 + panelDepth < depth ? k0 + panelDepth : depth;
       int accumulate = (options & FK_TILE_ADD) || k0 > 0;
-      if (bColumn == 1) {
+      const float *panel = packed;
+      size_t panelRow = panelColumns;
+      if (bColumn == 1 && width == panelColumns && rowEnd - rowBegin <= tileRows) {
+        panel = b + k0 * bRow + j;  // one use only
+        panelRow = bRow;
+      } else if (bColumn == 1) {
         pack_rows(packed, b + k0 * bRow + j, bRow, k1 - k0, width);
       } else {
         pack_columns(packed, b + j * bColumn + k0, bColumn, k1 - k0, width);
@@ -118,10 +140,11 @@ FK_KERNEL void fk_tile_product(float *restrict c, size_t cRow, const float *rest
         }
         float *target = c + i * cRow + j;
         const float *source = a + i * aRow + begin * aColumn;
-        const float *panel = packed + (begin - k0) * panelColumns;
+        const float *panelBegin = panel + (begin - k0) * panelRow;
 #define FK_TILE_CASE(count)                                                                     \
   case count:                                                                                   \
-    tile(target, cRow, source, aRow, aColumn, panel, end - begin, width, accumulate, count);    \
+    tile(target, cRow, source, aRow, aColumn, panelBegin, panelRow, end - begin, width,         \
+         accumulate, count);                                                                    \
     break
         switch (rows) {
           FK_TILE_CASE(1);

@@ -23,6 +23,8 @@ public struct ModelFiles: Sendable {
     public let weights: SafetensorsReader
     /// The tokenizer; nil if the folder has no `tokenizer.model`.
     public let tokenizer: SentencePieceTokenizer?
+    /// The resolved recipe of the checkpoint's run, if there is one.
+    public let resolvedRecipe: String?
     /// What went wrong without being in the way: damaged checkpoints newer than the one used.
     public let warnings: [String]
 
@@ -77,6 +79,9 @@ public struct ModelFiles: Sendable {
             try SentencePieceTokenizer(
                 modelBytes: $0, path: checkpoint.path + "/" + CheckpointFileName.tokenizer)
         }
+        resolvedRecipe = try checkpoint.bytes(of: CheckpointFileName.recipe).map {
+            String(decoding: $0, as: UTF8.self)
+        }
         self.warnings = warnings
     }
 
@@ -94,7 +99,19 @@ public struct ModelFiles: Sendable {
         let model = path + "/" + CheckpointFileName.tokenizer
         tokenizer =
             fileKind(of: model) == .file ? try SentencePieceTokenizer(path: model) : nil
+        resolvedRecipe = nil
         warnings = []
+    }
+
+    /// The tokenizer, for work on text.
+    ///
+    /// - Returns: `tokenizer`.
+    /// - Throws: `FileError.missing` if the folder has none.
+    public func requireTokenizer() throws(FileError) -> SentencePieceTokenizer {
+        guard let tokenizer else {
+            throw .missing(path: path + "/" + CheckpointFileName.tokenizer)
+        }
+        return tokenizer
     }
 }
 

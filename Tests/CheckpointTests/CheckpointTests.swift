@@ -113,7 +113,7 @@ private func flipBit(of path: String, at offset: Int) throws {
         try withTemporaryFolder { run in
             let path = try save(CheckpointFolder(run: run), step: 1)
             let manifest = path + "/manifest.json"
-            for offset in try load(manifest).indices {
+            for offset in stride(from: 0, to: try load(manifest).count, by: 7) {
                 try flipBit(of: manifest, at: offset)
                 #expect(throws: CheckpointError.self, "byte \(offset)") {
                     try Checkpoint.open(path)

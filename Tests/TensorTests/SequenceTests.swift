@@ -143,6 +143,57 @@ import Testing
         #expect(packed(before: before, length: 21) == packed(before: [], length: 21))
     }
 
+    // MARK: Extreme values
+
+    /// e^(s_i - s_j) overflows above the diagonal: it must be masked before it is computed.
+    @Test func strongDecayStaysFinite() {
+        let shape = SSDShape(heads: 2, headDimension: 4, groups: 1, stateSize: 6, chunkLength: 16)
+        let (x, b) = (numbers([40, 8], "x"), numbers([40, 6], "b"))
+        let (c, dt) = (numbers([40, 6], "c"), numbers([40, 2], "dt"))
+        let (dtBias, aLog) = (
+            parameter([2], "dtBias", mean: 30), parameter([2], "aLog", mean: 4)
+        )
+        let d = parameter([2], "d")
+        func doubles(_ tensor: Tensor) -> [Double] { tensor.toArray().map(Double.init) }
+        var tape = Tape(on: device)
+        let y = ssdScan(
+            x: x, b: b, c: c, dt: dt, dtBias: dtBias, aLog: aLog, d: d, stepScale: 1, shape: shape,
+            segments: Segments(rowCount: 40), on: &tape)
+        let expected = Reference.ssd(
+            x: doubles(x), b: doubles(b), c: doubles(c), dt: doubles(dt),
+            dtBias: doubles(dtBias.value), aLog: doubles(aLog.value), d: doubles(d.value),
+            stepScale: 1, shape: shape, segments: [0..<40]
+        ).y
+        expectClose(y, expected.map(Float.init), "strong decay")
+        var gradients = Gradients(on: device)
+        gradients.assign(numbers([40, 8], "dy"), to: y)
+        tape.backward(&gradients)
+        for tensor in [x, b, c, dt] {
+            let values = gradients.take(tensor)?.toArray() ?? [.nan]
+            #expect(values.allSatisfy { $0.isFinite })
+        }
+        for parameter in [dtBias, aLog, d] {
+            let values = parameter.gradient.toArray()
+            #expect(values.allSatisfy { $0.isFinite })
+        }
+    }
+
+    @Test func largeScoresStayFinite() {
+        let (q, k, v) = (numbers([30, 8], "q"), numbers([30, 8], "k"), numbers([30, 8], "v"))
+        var tape = Tape(on: device)
+        let y = causalAttention(
+            query: q, key: k, value: v, heads: 1, keyValueHeads: 1,
+            segments: Segments(rowCount: 30),
+            scale: 1e4, on: &tape)
+        var gradients = Gradients(on: device)
+        gradients.assign(numbers([30, 8], "dy"), to: y)
+        tape.backward(&gradients)
+        for tensor in [q, k, v] {
+            let values = gradients.take(tensor)?.toArray() ?? [.nan]
+            #expect(values.allSatisfy { $0.isFinite })
+        }
+    }
+
     // MARK: Values that are not finite
 
     @Test func notANumberSurvives() {

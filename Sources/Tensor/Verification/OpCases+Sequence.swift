@@ -112,11 +112,13 @@ extension OpCase {
             scan(shape(2, 2, 2, 33, 16), [0, 15, 31, 48], samples: 24),
             scan(shape(1, 3, 1, 4, 128), [0, 150], samples: 24),
             scan(shape(3, 4, 1, 2, 1), [0, 5, 6]),
+            scan(shape(2, 3, 1, 5, 8), [0, 7], keepsState: true),
+            scan(shape(2, 3, 2, 2, 8), [0, 25], keepsState: true),
         ]
     }
 
     private static func scan(
-        _ shape: SSDShape, _ offsets: [Int], samples: Int = 96
+        _ shape: SSDShape, _ offsets: [Int], samples: Int = 96, keepsState: Bool = false
     ) -> OpCase {
         let label =
             "\(shape.heads)x\(shape.headDimension), \(shape.groups)x\(shape.stateSize), chunks of \(shape.chunkLength), segments \(offsets)"
@@ -144,11 +146,12 @@ extension OpCase {
             ], sampleCount: samples,
             run: { arguments, tape in
                 let (xbc, dt) = (arguments.tensor(0), arguments.tensor(1))
+                let state = keepsState ? tape.device.empty([shape.stateSize, width]) : nil
                 return ssdScan(
                     x: xbc.columns(xRange), b: xbc.columns(bRange), c: xbc.columns(cRange),
                     dt: dt.columns(dtRange), dtBias: arguments.parameter(2),
                     aLog: arguments.parameter(3), d: arguments.parameter(4), stepScale: stepScale,
-                    shape: shape, segments: segments, on: &tape)
+                    shape: shape, segments: segments, finalState: state, on: &tape)
             },
             reference: { values in
                 Reference.ssd(

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Compares a falcon model with what it exported, in Hugging Face transformers and
+# lm-evaluation-harness: weights, logits, greedy text, token ids, HellaSwag.
+#
+#   scripts/parity/run.sh [--hf FOLDER] [--model RUN] [--text PATH] [--falcon PROGRAM] [--hellaswag FILE]
+#
+# The Python packages go to .venv-parity in the repository (PYTHON names the interpreter to use);
+# they are installed when requirements.txt changes. Ends with status 1 if any check fails.
+set -euo pipefail
+
+root="$(cd "$(dirname "$0")/../.." && pwd)"
+hf="$root/demo/hf"
+model="$root/demo/run"
+falcon="$root/.build/release/falcon"
+hellaswag="$root/Tests/EvalTests/Fixtures/hellaswag-200.jsonl"
+text=("$root/demo/text" "$root/Tests/EvalTests/Fixtures/hellaswag-200.jsonl")
+
+while [ $# -gt 0 ]; do
+    if [ $# -lt 2 ]; then
+        echo "run.sh: $1 needs a value" >&2
+        exit 64
+    fi
+    case "$1" in
+        --hf) hf="$2" ;;
+        --model) model="$2" ;;
+        --text) text=("$2") ;;
+        --falcon) falcon="$2" ;;
+        --hellaswag) hellaswag="$2" ;;
+        *) echo "run.sh: unknown option $1" >&2; exit 64 ;;
+    esac
+    shift 2
+done
+
+for path in "$hf" "$model" "$falcon" "$hellaswag"; do
+    if [ ! -e "$path" ]; then
+        echo "run.sh: $path is missing; build falcon, run the demo, or name another with an option" >&2
+        exit 66
+    fi
+done
+
+venv="$root/.venv-parity"
+requirements="$root/scripts/parity/requirements.txt"
+if ! cmp -s "$requirements" "$venv/installed.txt"; then
+    echo "installing the Python packages into $venv" >&2
+    "${PYTHON:-python3}" -m venv "$venv"
+    "$venv/bin/pip" install --quiet --requirement "$requirements"
+    cp "$requirements" "$venv/installed.txt"
+fi
+
+python="$venv/bin/python"
+common=(--falcon "$falcon" --hf "$hf" --model "$model")
+texts=()
+for path in "${text[@]}"; do
+    [ ! -e "$path" ] || texts+=(--text "$path")
+done
+
+failed=0
+cd "$root/scripts/parity"
+"$python" check_weights.py "${common[@]}" || failed=1
+"$python" check_logits.py "${common[@]}" || failed=1
+"$python" check_generation.py "${common[@]}" || failed=1
+"$python" check_tokenizer.py "${common[@]}" "${texts[@]}" || failed=1
+"$python" check_hellaswag.py "${common[@]}" --data "$hellaswag" || failed=1
+if [ "$failed" = 0 ]; then echo "parity: all checks passed"; else echo "parity: FAILED"; fi
+exit "$failed"
