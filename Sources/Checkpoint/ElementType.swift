@@ -53,6 +53,7 @@ public enum ElementType: String, CaseIterable, Comparable, Sendable {
         }
     }
 
+    /// Larger alignment first, as the format's own writers order tensors.
     public static func < (left: ElementType, right: ElementType) -> Bool {
         left.rank < right.rank
     }

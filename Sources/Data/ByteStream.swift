@@ -33,6 +33,7 @@ final class FileByteStream: ByteStream {
     ///
     /// - Parameter count: how many bytes are wanted, before the first `next()`.
     /// - Returns: fewer only if the file is that short.
+    /// - Throws: `FileError` if it cannot be read.
     func peek(_ count: Int) throws -> [UInt8] {
         while pushedBack.count < count {
             let more = try file.read(upTo: byteStreamChunk)

@@ -39,6 +39,7 @@ public enum DataError: FalconError, Equatable {
     /// An option has a value that makes no sense.
     case invalidOption(name: String, got: String, wanted: String)
 
+    /// What failed, what was found and wanted, where, and what to do.
     public var description: String {
         switch self {
         case .invalidDocument(let path, let line, let reason):
@@ -61,7 +62,8 @@ public enum DataError: FalconError, Equatable {
             return "\(path) is not a SentencePiece model: \(reason); "
                 + "make one with falcon tokenizer train"
         case .trainingFailed(let reason):
-            return "cannot train the tokenizer: \(reason) (--vocab-size must suit the text)"
+            return "cannot train the tokenizer: \(reason) "
+                + "(options: --vocab-size, --character-coverage)"
         case .tokenizerMismatch(let path, let got, let wanted):
             return "\(path): the shards were written with tokenizer \(got), not with \(wanted); "
                 + "tokenize again, or use the tokenizer.model beside the shards"
@@ -93,6 +95,7 @@ public enum DataError: FalconError, Equatable {
         }
     }
 
+    /// 65 for bad data, 64 for an option that makes no sense, 73 for an output that is in the way.
     public var exitStatus: ExitStatus {
         switch self {
         case .invalidOption: .usage

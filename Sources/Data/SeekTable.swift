@@ -51,7 +51,10 @@ struct SeekTable: Sendable, Equatable {
 
     init() {}
 
+    /// Reads a table.
+    ///
     /// - Parameter bytes: the last `byteCount(frames:)` bytes of a shard.
+    /// - Throws: `Malformed` if they are no table of that size.
     init(serialized bytes: [UInt8]) throws(Malformed) {
         func number(_ offset: Int) -> UInt32 { littleEndianUInt32(bytes, at: offset) }
         let frames = (bytes.count - Self.headerBytes - Self.footerBytes) / Self.entryBytes

@@ -74,7 +74,10 @@ public struct SentencePieceModel: Sendable, Equatable {
         let reason: String
     }
 
+    /// Reads a model.
+    ///
     /// - Parameter serialized: the bytes of a `tokenizer.model`.
+    /// - Throws: `Malformed` if they are no model.
     init(serialized: [UInt8]) throws(Malformed) {
         var fields = ProtobufFields(serialized[...])
         while let field = try fields.next() {

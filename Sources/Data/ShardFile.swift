@@ -1,15 +1,18 @@
 import FalconSystem
 
-/// An open shard: finds and checks its frames. Safe to read from several threads.
+/// An open shard: finds and checks its frames.
+///
+/// Several threads may read one at the same time.
 final class ShardFile: Sendable {
     let path: String
     private let file: InputFile
     private let shard: DatasetIndex.Shard
     private let tokensPerFrame: Int
     private let tokenType: TokenType
-    private let seekTable: SeekTable
     /// Where each frame starts in the file; one more than there are frames.
     private let frameOffsets: [Int]
+    /// The checksum of each frame in the seek table.
+    private let checksums: [UInt32]
 
     /// - Parameters:
     ///   - shard: what the index says of it.
@@ -35,6 +38,7 @@ final class ShardFile: Sendable {
                 path: path, bytes: tableRange, reason: "too short for \(frames) frames")
         }
         let table = try file.bytes(at: tableStart, count: tableBytes)
+        let seekTable: SeekTable
         do throws(SeekTable.Malformed) {
             seekTable = try SeekTable(serialized: table)
         } catch {
@@ -46,6 +50,7 @@ final class ShardFile: Sendable {
             return end
         }
         frameOffsets = [0] + ends
+        checksums = seekTable.entries.map(\.checksum)
         let sizesAgree = seekTable.entries.enumerated().allSatisfy { frame, entry in
             let first = frame * index.tokensPerFrame
             let count = min(index.tokensPerFrame, shard.tokens - first)
@@ -58,7 +63,7 @@ final class ShardFile: Sendable {
         }
     }
 
-    var frameCount: Int { seekTable.entries.count }
+    var frameCount: Int { checksums.count }
 
     /// Where a frame lies in the file.
     func byteRange(ofFrame frame: Int) -> Range<Int> {
@@ -74,7 +79,7 @@ final class ShardFile: Sendable {
     /// - Throws: `DataError.damagedShard` that names the bytes of the frame.
     func frame(_ frame: Int, _ decoder: ZstdFrameDecoder) throws -> [UInt8] {
         let range = byteRange(ofFrame: frame)
-        let entry = seekTable.entries[frame]
+        let tokenCount = min(tokensPerFrame, shard.tokens - frame * tokensPerFrame)
         func damaged(_ reason: String) -> DataError {
             .damagedShard(path: path, bytes: range, reason: reason)
         }
@@ -82,11 +87,12 @@ final class ShardFile: Sendable {
         guard compressed.count == range.count else { throw damaged("the file was cut short") }
         let content: [UInt8]
         do throws(ZstdFailure) {
-            content = try decoder.content(of: compressed, byteCount: Int(entry.contentBytes))
+            content = try decoder.content(
+                of: compressed, byteCount: tokenCount * tokenType.byteCount)
         } catch {
             throw damaged("frame \(frame): \(error.reason)")
         }
-        guard littleEndianUInt32(compressed, at: range.count - 4) == entry.checksum else {
+        guard littleEndianUInt32(compressed, at: range.count - 4) == checksums[frame] else {
             // The frame agrees with its own checksum, so it is the table that changed.
             throw DataError.damagedShard(
                 path: path, bytes: (frameOffsets.last ?? 0)..<shard.bytes,

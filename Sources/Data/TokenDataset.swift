@@ -85,8 +85,8 @@ public final class TokenDataset: Sendable {
 ///
 /// For one thread; other threads take readers of their own.
 public final class TokenReader {
-    // 8 frames of 64 KiB: neighbouring samples, and the documents around a frame's border.
-    private static let cachedFrameCount = 8
+    // 16 frames of 16 KiB: a sample read in parts, and its neighbours.
+    private static let cachedFrameCount = 16
 
     private let shards: [ShardFile]
     private let tokensPerFrame: Int

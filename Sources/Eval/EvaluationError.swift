@@ -7,6 +7,7 @@ public enum EvaluationError: FalconError, Equatable {
     case noRecords(path: String)
     case notText(path: String)
 
+    /// The message for a person.
     public var description: String {
         switch self {
         case .unknownTask(let name, let known):
@@ -20,6 +21,7 @@ public enum EvaluationError: FalconError, Equatable {
         }
     }
 
+    /// The code that the program exits with.
     public var exitStatus: ExitStatus {
         switch self {
         case .unknownTask: .usage

@@ -19,12 +19,19 @@ public struct HellaSwag: MultipleChoiceTask {
         let description: String
     }
 
+    /// The name on the command line.
     public let name = "hellaswag"
+    /// The file below the data folder.
     public let file = "hellaswag/validation.jsonl"
 
     /// The task.
     public init() {}
 
+    /// Builds the harness's context and continuations from one record.
+    ///
+    /// - Parameter line: one JSON object.
+    /// - Returns: the item.
+    /// - Throws: what is wrong with the record.
     public func item(from line: [UInt8]) throws -> MultipleChoiceItem {
         let record = try JSONDecoder().decode(Record.self, from: Data(line))
         guard let gold = Int(record.label), record.endings.indices.contains(gold) else {
@@ -47,7 +54,7 @@ public struct HellaSwag: MultipleChoiceTask {
             + String(String.UnicodeScalarView(text.unicodeScalars.dropFirst())).lowercased()
     }
 
-    /// Strips, turns " [title]" into ". ", deletes bracketed marks, and folds pairs of spaces once.
+    /// Strips, turns the mark for titles into a full stop, deletes bracketed marks, folds pairs of spaces once.
     static func cleaned(_ text: String) -> String {
         var scalars = Array(text.unicodeScalars)[...]
         while scalars.first?.properties.isWhitespace == true { scalars.removeFirst() }

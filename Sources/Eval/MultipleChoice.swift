@@ -49,12 +49,17 @@ public struct MultipleChoiceAnswer: Codable, Equatable, Sendable {
 
 /// A task's scores over all its items.
 public struct TaskScore: Codable, Equatable, Sendable {
+    /// The task's name.
     public let task: String
+    /// How many documents were answered.
     public let documents: Int
+    /// The share whose largest sum is the right answer.
     public let acc: Double
     /// Sample standard deviation over the root of the number of documents.
     public let accStandardError: Double
+    /// The share that is right after dividing by the answer's length.
     public let accNorm: Double
+    /// As `accStandardError`, of `accNorm`.
     public let accNormStandardError: Double
     /// SHA-256 of the data file.
     public let dataDigest: String

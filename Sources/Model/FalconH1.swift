@@ -12,6 +12,7 @@ import FalconTensor
 ///
 /// - SeeAlso: arXiv 2507.22448; parameters carry Hugging Face's names.
 public final class FalconH1 {
+    /// Sizes and multipliers.
     public let configuration: FalconH1Configuration
     /// Every parameter, in the order of its declaration.
     public let table: ParameterTable

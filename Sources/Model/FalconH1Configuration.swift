@@ -22,20 +22,31 @@ public enum InitializationScheme: String, Codable, CaseIterable, Sendable {
 ///
 /// - SeeAlso: arXiv 2507.22448; the `config.json` of `FalconH1ForCausalLM`.
 public struct FalconH1Configuration: RecipeSection, Codable, Equatable {
+    /// The family; one so far.
     public var architecture: Architecture
+    /// V, rows of the embedding.
     public var vocabSize: Int
+    /// D, the width of the residual stream.
     public var hiddenSize: Int
+    /// Blocks.
     public var numHiddenLayers: Int
+    /// I, the width of the MLP.
     public var intermediateSize: Int
+    /// Query heads.
     public var numAttentionHeads: Int
+    /// Key and value heads; divides the query heads.
     public var numKeyValueHeads: Int
     /// Channels of an attention head; heads · headDim need not equal hiddenSize.
     public var headDim: Int
     /// Inner width of the state-space mixer, mambaNHeads · mambaDHead.
     public var mambaDSsm: Int
+    /// H, state-space heads.
     public var mambaNHeads: Int
+    /// P, values a state-space head.
     public var mambaDHead: Int
+    /// G, groups of heads that share B and C.
     public var mambaNGroups: Int
+    /// N, state size.
     public var mambaDState: Int
     /// Taps of the causal convolution.
     public var mambaDConv: Int
@@ -43,24 +54,37 @@ public struct FalconH1Configuration: RecipeSection, Codable, Equatable {
     public var mambaChunkSize: Int
     /// Whether the gated norm follows the scan; otherwise a plain gate does.
     public var mambaRmsNorm: Bool
+    /// Added to the mean square in every norm.
     public var rmsNormEps: Double
+    /// The base of the rotary wavelengths.
     public var ropeTheta: Double
+    /// The longest context, in tokens; written into exports.
     public var maxPositionEmbeddings: Int
+    /// Whether the head is the embedding.
     public var tieWordEmbeddings: Bool
+    /// Multiplies the embedding.
     public var embeddingMultiplier: Double
+    /// Multiplies the logits.
     public var lmHeadMultiplier: Double
+    /// Multiplies the input of q, k and v.
     public var attentionInMultiplier: Double
+    /// Multiplies the output of attention.
     public var attentionOutMultiplier: Double
+    /// Multiplies the keys before rotation.
     public var keyMultiplier: Double
+    /// Multiplies the input of in_proj.
     public var ssmInMultiplier: Double
+    /// Multiplies the output of the state-space mixer.
     public var ssmOutMultiplier: Double
     /// Multipliers of in_proj's outputs z, x, B, C, dt, in this order.
     public var ssmMultipliers: [Double]
     /// Multipliers of gate (inside SiLU) and down.
     public var mlpMultipliers: [Double]
+    /// How fresh weights are drawn.
     public var initialization: InitializationScheme
     /// Standard deviation of fresh matrices.
     public var initializerRange: Double
+    /// Which mixers blocks have.
     public var mixers: Mixers
 
     /// The key of each field in recipes and `config.json`.

@@ -6,6 +6,7 @@ public enum OptimizerError: FalconError, Equatable {
     case unmatchedParameters([String])
     case emptyGroup(place: Int, rule: String)
 
+    /// The message for a person.
     public var description: String {
         switch self {
         case .unmatchedParameters(let names):
@@ -19,6 +20,7 @@ public enum OptimizerError: FalconError, Equatable {
         }
     }
 
+    /// The code that the program exits with.
     public var exitStatus: ExitStatus { .badRecipe }
 }
 

@@ -8,6 +8,7 @@ public enum OptimizerKind: String, Codable, CaseIterable, Sendable {
 
 /// The `optimizer` part of a recipe.
 public struct OptimizerSection: RecipeSection, Codable, Equatable {
+    /// The update rule.
     public var kind: OptimizerKind
     /// The peak of the schedule.
     public var learningRate: Double
@@ -62,7 +63,9 @@ public struct OptimizerSection: RecipeSection, Codable, Equatable {
 public struct OptimizerGroup: RecipeSection, Codable, Equatable {
     /// Roles that belong here; nil for any.
     public var roles: [ParameterRole]?
-    /// Patterns with `*` of names that belong here; nil for any. With `roles`, both must match.
+    /// Names that belong here, with `*` for any text; nil for any name.
+    ///
+    /// With `roles`, both must match.
     public var names: [String]?
     /// Multiplies the learning rate; nil for 1.
     public var learningRateScale: Double?

@@ -23,6 +23,7 @@ public enum ScheduleKind: String, Codable, CaseIterable, Sendable {
 ///
 /// - SeeAlso: Hu et al., arXiv 2404.06395 (WSD).
 public struct ScheduleSection: RecipeSection, Codable, Equatable {
+    /// The shape after the warm-up.
     public var kind: ScheduleKind
     /// Tokens over which the rate rises linearly from 0; 0 for none.
     public var warmupTokens: Int

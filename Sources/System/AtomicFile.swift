@@ -41,7 +41,8 @@ public struct AtomicFile: ~Copyable {
         while offset < bytes.byteCount {
             let written = unsafe bytes.withUnsafeBytes { buffer in
                 unsafe Glibc.write(
-                    descriptor, buffer.baseAddress! + offset, min(bytes.byteCount - offset, 1 << 30)
+                    descriptor, buffer.baseAddress.map { unsafe $0 + offset },
+                    min(bytes.byteCount - offset, 1 << 30)
                 )
             }
             if written < 0 {

@@ -26,6 +26,7 @@ public enum FileError: FalconError, Equatable {
             : .failed(action: action, path: path, code: code)
     }
 
+    /// The message for a person.
     public var description: String {
         switch self {
         case .missing(let path):
@@ -44,6 +45,7 @@ public enum FileError: FalconError, Equatable {
         }
     }
 
+    /// The code that the program exits with.
     public var exitStatus: ExitStatus {
         switch self {
         case .missing: .missingInput

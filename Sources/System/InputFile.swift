@@ -71,9 +71,10 @@ public final class InputFile: Sendable {
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             filled = 0
             while filled < count {
+                let rest = unsafe UnsafeMutableRawBufferPointer(
+                    rebasing: UnsafeMutableRawBufferPointer(buffer)[filled...])
                 let got = unsafe pread(
-                    descriptor, buffer.baseAddress! + filled, count - filled, off_t(offset + filled)
-                )
+                    descriptor, rest.baseAddress, count - filled, off_t(offset + filled))
                 if got < 0 && errno == EINTR { continue }
                 if got < 0 { code = errno }
                 if got <= 0 { return }

@@ -23,8 +23,9 @@ public final class WorkerThread: @unchecked Sendable {
         let code = unsafe pthread_create(
             &started, nil,
             { argument in
-                let body = unsafe Unmanaged<Body>.fromOpaque(argument!).takeRetainedValue()
-                body.run()
+                if let argument = unsafe argument {
+                    unsafe Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
+                }
                 return nil
             }, box.toOpaque())
         guard code == 0 else {

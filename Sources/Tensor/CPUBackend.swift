@@ -62,7 +62,7 @@ package final class CPUBackend: Backend {
         var partial = [Double](
             repeating: 0, count: (x.count + Self.flatGrain - 1) / Self.flatGrain)
         partial.withUnsafeMutableBufferPointer { partial in
-            let partial = UnsafeMutablePointer(partial.baseAddress!)
+            guard let partial = partial.baseAddress else { return }
             pool.ranges(x.count, grain: Self.flatGrain) { piece, range in
                 partial[piece] = fk_sum_of_squares(pointer + range.lowerBound, range.count)
             }
@@ -171,7 +171,8 @@ package final class CPUBackend: Backend {
             scratch = UnsafeMutableBufferPointer(
                 start: bytes.assumingMemoryBound(to: Float.self), count: floatCount)
         }
-        body(scratch.baseAddress!)
+        guard let base = scratch.baseAddress else { preconditionFailure("withScratch: no memory") }
+        body(base)
     }
     private var scratch = UnsafeMutableBufferPointer<Float>.allocate(capacity: 16)
 

@@ -38,7 +38,9 @@ public final class Parameter {
     public let name: String
     /// The sizes, outermost first.
     public let shape: [Int]
+    /// What it is for.
     public let role: ParameterRole
+    /// How it starts.
     public let initialization: Initialization
     private var slices: (value: Tensor, gradient: Tensor?)?
 

@@ -32,7 +32,8 @@ package final class ThreadPool {
                 fk_pool_run(
                     handle, pieceCount,
                     { context, piece, worker in
-                        let body = context!.assumingMemoryBound(to: ((Int, Int) -> Void).self)
+                        guard let context else { return }
+                        let body = context.assumingMemoryBound(to: ((Int, Int) -> Void).self)
                         body.pointee(piece, worker)
                     }, UnsafeMutableRawPointer(mutating: context))
             }

@@ -12,7 +12,9 @@ public struct StepMetrics: Codable, Equatable, Sendable {
     public var loss: Double?
     /// Before clipping; absent when not finite.
     public var gradientNorm: Double?
+    /// Before the groups' scales.
     public var learningRate: Double
+    /// Tokens of the step over its time, waiting for data included.
     public var tokensPerSecond: Double
     /// Since this process began to train.
     public var elapsedSeconds: Double
@@ -24,6 +26,7 @@ public struct StepMetrics: Codable, Equatable, Sendable {
     public var applied: Bool?
     /// On the validation split, after steps that validate.
     public var validationLoss: Double?
+    /// Bits for each UTF-8 byte of the validation text.
     public var validationBitsPerByte: Double?
 
     /// The key of each field.

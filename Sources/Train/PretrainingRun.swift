@@ -26,9 +26,11 @@ public enum RunEvent: Sendable {
 public struct RunStart: Sendable {
     /// Steps done before.
     public let step: Int
+    /// What follows from the recipe.
     public let plan: RunPlan
     /// Tokens of the training split.
     public let datasetTokens: Int
+    /// Threads that compute.
     public let threadCount: Int
 }
 

@@ -19,6 +19,7 @@ public struct RunFolder: Sendable {
     static let recipeName = "recipe.resolved.yaml"
     static let metricsName = "metrics.jsonl"
 
+    /// The folder.
     public let path: String
 
     /// A run at a path, there or not.

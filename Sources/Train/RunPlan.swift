@@ -5,6 +5,7 @@ import FalconTensor
 
 /// The numbers that follow from a recipe before anything is allocated.
 public struct RunPlan: Codable, Equatable, Sendable {
+    /// All weights.
     public let parameterCount: Int
     /// Weights that take part in products, the embedding look-up left out.
     public let productParameterCount: Int
@@ -14,8 +15,11 @@ public struct RunPlan: Codable, Equatable, Sendable {
     public let stepTokens: Int
     /// Rounds through the model in one step.
     public let microBatches: Int
+    /// Optimizer steps of the run.
     public let steps: Int
+    /// Tokens of the run.
     public let totalTokens: Int
+    /// Floating-point operations of the run.
     public let totalFLOPs: Double
     /// Weights, gradients and both moments in float32.
     public let stateBytes: Int

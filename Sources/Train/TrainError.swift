@@ -12,6 +12,7 @@ public enum TrainError: FalconError, Equatable {
     case badState(path: String, reason: String)
     case doesNotFit(needed: Int, available: Int)
 
+    /// The message for a person.
     public var description: String {
         switch self {
         case .runExists(let path):
@@ -46,6 +47,7 @@ public enum TrainError: FalconError, Equatable {
         }
     }
 
+    /// The code that the program exits with.
     public var exitStatus: ExitStatus {
         switch self {
         case .runExists, .notARun: .cannotCreate

@@ -25,10 +25,15 @@ public struct StepResult: Equatable, Sendable {
 /// - Invariant: the state after a step is a function of the state before and of the batches alone, the
 ///   same bits for any number of threads.
 public final class Trainer {
+    /// What is trained and how.
     public let recipe: TrainingRecipe
+    /// What follows from the recipe.
     public let plan: RunPlan
+    /// Where it runs.
     public let device: Device
+    /// The model, allocated with gradients.
     public let model: FalconH1
+    /// The update rule with its state.
     public let optimizer: AdamW
     /// Steps done, applied or not.
     public private(set) var step = 0

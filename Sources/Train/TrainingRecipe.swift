@@ -5,15 +5,23 @@ import FalconSystem
 
 /// A whole recipe for pretraining, as decoded from YAML.
 public struct TrainingRecipe: RecipeSection, Equatable {
+    /// Names the run folder.
     public var name: String
     /// Decides initial weights and the order of the data.
     public var seed: UInt64
+    /// Where the tokens are.
     public var data: DataSection
+    /// Sizes and multipliers.
     public var model: FalconH1Configuration
+    /// The update rule.
     public var optimizer: OptimizerSection
+    /// The learning rate over the run.
     public var schedule: ScheduleSection
+    /// How long, in what batches.
     public var train: TrainSection
+    /// When the state is saved.
     public var checkpoint: CheckpointSection
+    /// When validation runs.
     public var evaluation: EvaluationSection
 
     /// The key of each part.
@@ -77,6 +85,7 @@ public struct TrainSection: RecipeSection, Codable, Equatable {
     public var clipNorm: Double?
     /// Weight of the squared log of the softmax's sum in the loss; 0 is off.
     public var zLoss: Double
+    /// What backward keeps of a block.
     public var recompute: Recompute
     /// Steps in a row with a loss or gradient that is not finite, after which the run stops.
     public var maxSkippedSteps: Int

@@ -2,7 +2,7 @@ import ArgumentParser
 import FalconData
 import FalconSystem
 
-/// `falcon tokenize …`
+/// Turns text into token shards.
 struct TokenizeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tokenize", abstract: "Turn text into token shards.",

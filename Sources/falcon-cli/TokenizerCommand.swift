@@ -2,7 +2,7 @@ import ArgumentParser
 import FalconData
 import FalconSystem
 
-/// `falcon tokenizer …`
+/// Groups the commands that make tokenizers.
 struct TokenizerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tokenizer", abstract: "Make tokenizers.", subcommands: [Train.self])
@@ -10,8 +10,7 @@ struct TokenizerCommand: ParsableCommand {
 
 /// What text is read, and how.
 struct InputOptions: ParsableArguments {
-    @Option(
-        help: "How documents lie in the files: auto, text (a file is one), jsonl (a line is one).")
+    @Option(help: "How documents lie in files: auto, text (a file is one), jsonl (a line is one).")
     var format = DocumentFormat.auto
 
     @Option(help: "The field of a jsonl object that holds the text.")
@@ -29,7 +28,7 @@ extension DocumentFormat: ExpressibleByArgument {}
 extension TokenizerTrainer.ModelType: ExpressibleByArgument {}
 
 extension TokenizerCommand {
-    /// `falcon tokenizer train …`
+    /// Learns a tokenizer from text.
     struct Train: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Learn a SentencePiece tokenizer from text.",
@@ -76,6 +75,9 @@ extension TokenizerCommand {
             trainer.skipsBadDocuments = source.skipBadDocuments
             let documents = try source.reader(of: input)
             // Opened now: a folder that cannot be written to should not cost the training.
+            if let slash = output.lastIndex(of: "/"), slash != output.startIndex {
+                try createFolder(String(output[..<slash]))
+            }
             var file = try AtomicFile(path: output)
             let progress = ProgressLine(common)
             let trained = try trainer.train(on: documents) { count, _ in
