@@ -24,6 +24,7 @@ public struct CheckpointError: FalconError, Equatable {
         self.advice = advice
     }
 
+    /// The message for a person.
     public var description: String {
         if problems.count == 1 { return "\(path): \(problems[0]); \(advice)" }
         let shown = problems.prefix(Self.shownProblemLimit).map { "\n  - \($0)" }.joined()
@@ -35,10 +36,11 @@ public struct CheckpointError: FalconError, Equatable {
     /// How many problems a message spells out: enough to see the pattern, few enough to read.
     private static let shownProblemLimit = 40
 
+    /// The code that the program exits with.
     public var exitStatus: ExitStatus { .badData }
 }
 
-/// One thing wrong with files of weights.
+/// One thing wrong with files of weights; the payloads are what the message prints.
 public enum CheckpointProblem: Equatable, Sendable, CustomStringConvertible {
     // The container (safetensors).
     case fileTooShort(byteCount: Int)
@@ -74,6 +76,7 @@ public enum CheckpointProblem: Equatable, Sendable, CustomStringConvertible {
     case unsupportedSchema(got: Int, want: Int)
     case stepDisagrees(folder: String, step: Int)
 
+    /// The message for a person.
     public var description: String {
         switch self {
         case .fileTooShort(let byteCount):

@@ -131,7 +131,8 @@ public struct CheckpointManifest: Equatable, Sendable {
         guard let step = object["step"]?.integer, let tokens = object["tokens"]?.integer,
             let recipeDigest = object["recipe_sha256"]?.string,
             let dataDigest = object["data_sha256"]?.string,
-            let parameters = object["parameters"]?.array?.map(Self.parameter) as? [CheckpointParameter],
+            let parameters = object["parameters"]?.array?.map(Self.parameter)
+                as? [CheckpointParameter],
             let files = object["files"]?.array?.map(Self.file) as? [WrittenFile]
         else { throw malformed("a field is missing or has the wrong type") }
         (self.step, self.tokens) = (step, tokens)

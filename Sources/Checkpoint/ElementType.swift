@@ -53,6 +53,12 @@ public enum ElementType: String, CaseIterable, Comparable, Sendable {
         }
     }
 
+    /// Whether the first comes before the second in the list above.
+    ///
+    /// - Parameters:
+    ///   - left: a type.
+    ///   - right: a type.
+    /// - Returns: true if `left` stands before `right`.
     public static func < (left: ElementType, right: ElementType) -> Bool {
         left.rank < right.rank
     }

@@ -15,6 +15,7 @@ public struct JSONError: Error, Equatable, CustomStringConvertible, Sendable {
         self.offset = offset
     }
 
+    /// The message for a person.
     public var description: String { "not valid JSON at byte \(offset): \(message)" }
 }
 

@@ -46,7 +46,8 @@ struct SafetensorsHeader: Equatable {
         guard headerEnd <= bytes.byteCount else {
             throw failure(.headerOutsideFile(headerBytes: claimed, fileBytes: bytes.byteCount))
         }
-        let text = unsafe bytes.extracting(Self.prefixByteCount..<headerEnd).withUnsafeBytes { buffer in
+        let text = unsafe bytes.extracting(Self.prefixByteCount..<headerEnd).withUnsafeBytes {
+            buffer in
             unsafe [UInt8](buffer)
         }
         guard text.first == UInt8(ascii: "{") else {

@@ -244,7 +244,8 @@ func closest(to name: String, among candidates: some Sequence<String>) -> String
         var head = 0
         while head < limit, wanted[head] == given[head] { head += 1 }
         var tail = 0
-        while tail < limit - head, wanted[wanted.count - 1 - tail] == given[given.count - 1 - tail] {
+        while tail < limit - head, wanted[wanted.count - 1 - tail] == given[given.count - 1 - tail]
+        {
             tail += 1
         }
         if head + tail > best?.shared ?? 0 { best = (candidate, head + tail) }

@@ -138,7 +138,8 @@ public struct SafetensorsWriter: ~Copyable {
         for tensor in tensors {
             precondition(
                 tensor.type.isWritable,
-                "SafetensorsWriter: \(tensor.name) is \(tensor.type.rawValue), want F32, BF16 or F16")
+                "SafetensorsWriter: \(tensor.name) is \(tensor.type.rawValue), want F32, BF16 or F16"
+            )
             precondition(
                 header[tensor.name] == nil && tensor.name != SafetensorsHeader.metadataKey,
                 "SafetensorsWriter: tensor \(tensor.name) is announced twice")

@@ -175,7 +175,8 @@ private struct ConfigurationFields {
             if bounds != [0, .infinity] {
                 report(
                     "time_step_limit",
-                    "got \(limit.serialized()), want [0, Infinity]: time steps are not clamped here")
+                    "got \(limit.serialized()), want [0, Infinity]: time steps are not clamped here"
+                )
             }
         }
     }
@@ -185,7 +186,8 @@ private struct ConfigurationFields {
         if let scaling = value("rope_scaling") {
             let type = scaling.object?["rope_type"] ?? scaling.object?["type"]
             if type != .string("default") {
-                report("rope_scaling", "got \(scaling.serialized()), want null: it is not supported")
+                report(
+                    "rope_scaling", "got \(scaling.serialized()), want null: it is not supported")
             }
         }
         var found: [Double] = []
@@ -226,7 +228,8 @@ private struct ConfigurationFields {
         let heads = integer("num_attention_heads")
         let expand = integer("mamba_expand", default: 2)
         let innerSize =
-            object["mamba_d_ssm"] == .null ? expand * hiddenSize : integer("mamba_d_ssm", default: 1024)
+            object["mamba_d_ssm"] == .null
+            ? expand * hiddenSize : integer("mamba_d_ssm", default: 1024)
         let mambaHeads = integer("mamba_n_heads", default: 128)
         let headSize =
             value("mamba_d_head") == .string("auto") || value("mamba_d_head") == nil

@@ -27,7 +27,8 @@ public enum HuggingFaceTokenizer {
         if tokenizer.addsDummyPrefix {
             normalizers.insert(typed("Prepend", ["prepend": .string(blank)]), at: 0)
             decoders.append(
-                typed("Strip", ["content": .string(" "), "start": .integer(1), "stop": .integer(0)]))
+                typed(
+                    "Strip", ["content": .string(" "), "start": .integer(1), "stop": .integer(0)]))
         }
         let object: JSONObject = [
             "version": .string("1.0"),
@@ -81,7 +82,8 @@ public enum HuggingFaceTokenizer {
                     + "tokenizer.json: its ids would differ, for Unigram in runs of repeated characters",
                 advice: advice)
         }
-        guard tokenizer.normalizationName == "identity" || tokenizer.normalizationName.isEmpty else {
+        guard tokenizer.normalizationName == "identity" || tokenizer.normalizationName.isEmpty
+        else {
             throw .tokenizer(
                 reason: "the tokenizer normalizes text (\(tokenizer.normalizationName)), "
                     + "which tokenizer.json is not written for",
@@ -89,7 +91,8 @@ public enum HuggingFaceTokenizer {
         }
         guard !tokenizer.removesExtraWhitespaces else {
             throw .tokenizer(
-                reason: "the tokenizer drops repeated spaces, which tokenizer.json is not written for",
+                reason:
+                    "the tokenizer drops repeated spaces, which tokenizer.json is not written for",
                 advice: advice)
         }
     }

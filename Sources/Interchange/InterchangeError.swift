@@ -13,6 +13,7 @@ public enum InterchangeError: FalconError, Equatable {
     /// A run that has no whole checkpoint, with what is wrong with each.
     case noCheckpoint(path: String, reasons: [String])
 
+    /// The message for a person.
     public var description: String {
         switch self {
         case .configuration(let path, let problems):
@@ -32,6 +33,7 @@ public enum InterchangeError: FalconError, Equatable {
         }
     }
 
+    /// The code that the program exits with.
     public var exitStatus: ExitStatus {
         switch self {
         case .notAModel: .missingInput
@@ -58,5 +60,6 @@ public struct ConfigurationProblem: Equatable, Sendable, CustomStringConvertible
         self.message = message
     }
 
+    /// The message for a person.
     public var description: String { "\(key): \(message)" }
 }

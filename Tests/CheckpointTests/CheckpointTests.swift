@@ -219,10 +219,11 @@ private func flipBit(of path: String, at offset: Int) throws {
         }
     }
 
-    @Test(arguments: [
-        (1, nil, [10, 20, 30, 40]), (2, nil, [10, 20, 30]), (5, nil, []), (1, 20, [10, 30]),
-        (2, 30, [10, 20]),
-    ] as [(Int, Int?, [Int])])
+    @Test(
+        arguments: [
+            (1, nil, [10, 20, 30, 40]), (2, nil, [10, 20, 30]), (5, nil, []), (1, 20, [10, 30]),
+            (2, 30, [10, 20]),
+        ] as [(Int, Int?, [Int])])
     func retentionKeepsTheLastAndEveryNth(last: Int, every: Int?, removed: [Int]) throws {
         try withTemporaryFolder { run in
             let folder = CheckpointFolder(run: run)

@@ -6,7 +6,8 @@ import Testing
 /// The values behind the fixtures; see `scripts/fixtures/safetensors_samples.py`.
 let sampleValues: [Float] = [
     0.0, -0.0, 1.0, -1.5, 1.00390625, 1.01171875, 1.00048828125, 1.00146484375, 3.14159274,
-    65504.0, 65519.0, 65520.0, 1e-7, 6e-8, 0x1p-25, 3.3895314e38, 3.4028235e38, Float(bitPattern: 71362),
+    65504.0, 65519.0, 65520.0, 1e-7, 6e-8, 0x1p-25, 3.3895314e38, 3.4028235e38,
+    Float(bitPattern: 71362),
     .infinity, -.infinity,
 ]
 
@@ -48,71 +49,73 @@ let sampleValues: [Float] = [
 
     static let entry = #""x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}"#
 
-    @Test(arguments: [
-        ("", 0, .fileTooShort(byteCount: 8)),
-        ("[1,2]", 0, .headerNotJSON("not a JSON object: it does not begin with '{'")),
-        (" {}", 0, .headerNotJSON("not a JSON object: it does not begin with '{'")),
-        (
-            "{\(entry)", 8,
-            .headerNotJSON("not valid JSON at byte \(entry.utf8.count + 1): expected ',' or '}'")
-        ),
-        (
-            "{\(entry),\(entry)}", 8,
-            .headerNotJSON(
-                "not valid JSON at byte \(entry.utf8.count + 5): the key \"x\" occurs twice")
-        ),
-        (#"{"__metadata__":{"a":1}}"#, 0, .metadataNotText(key: "a")),
-        (#"{"__metadata__":[]}"#, 0, .metadataNotText(key: "__metadata__")),
-        (
-            #"{"x":7}"#, 0,
-            .malformedEntry(tensor: "x", reason: "its entry is a number, not an object")
-        ),
-        (
-            #"{"x":{"shape":[2],"data_offsets":[0,8]}}"#, 8,
-            .malformedEntry(tensor: "x", reason: "it has no dtype")
-        ),
-        (
-            #"{"x":{"dtype":"F31","shape":[2],"data_offsets":[0,8]}}"#, 8,
-            .unknownType(tensor: "x", type: "F31")
-        ),
-        (
-            #"{"x":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}"#, 8,
-            .malformedEntry(
-                tensor: "x", reason: "its shape is not a list of whole numbers >= 0")
-        ),
-        (
-            #"{"x":{"dtype":"F32","shape":[2.0],"data_offsets":[0,8]}}"#, 8,
-            .malformedEntry(
-                tensor: "x", reason: "its shape is not a list of whole numbers >= 0")
-        ),
-        (
-            #"{"x":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}"#, 8,
-            .malformedEntry(
-                tensor: "x",
-                reason: "its data_offsets are not [begin, end] with 0 <= begin <= end")
-        ),
-        (
-            #"{"x":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}}"#, 8,
-            .malformedEntry(
-                tensor: "x",
-                reason: "its shape [4294967296, 4294967296] is larger than any file")
-        ),
-        (
-            #"{"x":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}"#, 8,
-            .sizeMismatch(tensor: "x", got: 8, want: 12)
-        ),
-        ("{\(entry)}", 7, .outsideBuffer(tensor: "x", end: 8, bufferBytes: 7)),
-        ("{\(entry)}", 9, .bytesAfterLastTensor(got: 9, want: 8)),
-        ("{}", 1, .bytesAfterLastTensor(got: 1, want: 0)),
-        (
-            #"{\#(entry),"y":{"dtype":"U8","shape":[1],"data_offsets":[9,10]}}"#, 10,
-            .hole(tensor: "y", begin: 9, want: 8)
-        ),
-        (
-            #"{\#(entry),"y":{"dtype":"U8","shape":[3],"data_offsets":[7,10]}}"#, 10,
-            .overlap(tensor: "y", begin: 7, previousEnd: 8)
-        ),
-    ] as [(String, Int, CheckpointProblem)])
+    @Test(
+        arguments: [
+            ("", 0, .fileTooShort(byteCount: 8)),
+            ("[1,2]", 0, .headerNotJSON("not a JSON object: it does not begin with '{'")),
+            (" {}", 0, .headerNotJSON("not a JSON object: it does not begin with '{'")),
+            (
+                "{\(entry)", 8,
+                .headerNotJSON(
+                    "not valid JSON at byte \(entry.utf8.count + 1): expected ',' or '}'")
+            ),
+            (
+                "{\(entry),\(entry)}", 8,
+                .headerNotJSON(
+                    "not valid JSON at byte \(entry.utf8.count + 5): the key \"x\" occurs twice")
+            ),
+            (#"{"__metadata__":{"a":1}}"#, 0, .metadataNotText(key: "a")),
+            (#"{"__metadata__":[]}"#, 0, .metadataNotText(key: "__metadata__")),
+            (
+                #"{"x":7}"#, 0,
+                .malformedEntry(tensor: "x", reason: "its entry is a number, not an object")
+            ),
+            (
+                #"{"x":{"shape":[2],"data_offsets":[0,8]}}"#, 8,
+                .malformedEntry(tensor: "x", reason: "it has no dtype")
+            ),
+            (
+                #"{"x":{"dtype":"F31","shape":[2],"data_offsets":[0,8]}}"#, 8,
+                .unknownType(tensor: "x", type: "F31")
+            ),
+            (
+                #"{"x":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}"#, 8,
+                .malformedEntry(
+                    tensor: "x", reason: "its shape is not a list of whole numbers >= 0")
+            ),
+            (
+                #"{"x":{"dtype":"F32","shape":[2.0],"data_offsets":[0,8]}}"#, 8,
+                .malformedEntry(
+                    tensor: "x", reason: "its shape is not a list of whole numbers >= 0")
+            ),
+            (
+                #"{"x":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}"#, 8,
+                .malformedEntry(
+                    tensor: "x",
+                    reason: "its data_offsets are not [begin, end] with 0 <= begin <= end")
+            ),
+            (
+                #"{"x":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}}"#, 8,
+                .malformedEntry(
+                    tensor: "x",
+                    reason: "its shape [4294967296, 4294967296] is larger than any file")
+            ),
+            (
+                #"{"x":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}"#, 8,
+                .sizeMismatch(tensor: "x", got: 8, want: 12)
+            ),
+            ("{\(entry)}", 7, .outsideBuffer(tensor: "x", end: 8, bufferBytes: 7)),
+            ("{\(entry)}", 9, .bytesAfterLastTensor(got: 9, want: 8)),
+            ("{}", 1, .bytesAfterLastTensor(got: 1, want: 0)),
+            (
+                #"{\#(entry),"y":{"dtype":"U8","shape":[1],"data_offsets":[9,10]}}"#, 10,
+                .hole(tensor: "y", begin: 9, want: 8)
+            ),
+            (
+                #"{\#(entry),"y":{"dtype":"U8","shape":[3],"data_offsets":[7,10]}}"#, 10,
+                .overlap(tensor: "y", begin: 7, previousEnd: 8)
+            ),
+        ] as [(String, Int, CheckpointProblem)])
     func namesTheRuleThatIsBroken(
         header: String, dataBytes: Int, problem: CheckpointProblem
     ) throws {
@@ -186,7 +189,8 @@ let sampleValues: [Float] = [
                 "tensor float32: its shape is [4, 5], want [5, 4]",
                 "tensor float is missing; did you mean float64?",
                 "tensor uint8: its dtype is U8, want F32, BF16, F16 or F64",
-                "tensor bfloat16 is not part of the model", "tensor float64 is not part of the model",
+                "tensor bfloat16 is not part of the model",
+                "tensor float64 is not part of the model",
                 "tensor int64 is not part of the model", "tensor scalar is not part of the model",
                 "tensor empty is not part of the model",
             ])

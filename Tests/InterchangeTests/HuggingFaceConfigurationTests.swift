@@ -39,15 +39,19 @@ private func configuration(
         #expect(!tied.model.mambaRmsNorm)
     }
 
-    @Test(arguments: [
-        [("rope_parameters", nil), ("rope_theta", .number(1e11)), ("rope_scaling", .null)],
-        [("rope_theta", .integer(100_000_000_000))],
-        [("dtype", nil), ("torch_dtype", .string("float32")), ("time_step_limit", nil)],
-        [("time_step_limit", .array([.number(0), .number(.infinity)]))],
-        [("mamba_d_head", .string("auto"))], [("head_dim", .null)], [("head_dim", nil)],
-        [("sliding_window", .null), ("attn_layer_indices", .null), ("mamba_use_mlp", .bool(true))],
-        [("attention_bias", nil), ("hidden_act", nil), ("mamba_expand", nil)],
-    ] as [[(String, JSONValue?)]])
+    @Test(
+        arguments: [
+            [("rope_parameters", nil), ("rope_theta", .number(1e11)), ("rope_scaling", .null)],
+            [("rope_theta", .integer(100_000_000_000))],
+            [("dtype", nil), ("torch_dtype", .string("float32")), ("time_step_limit", nil)],
+            [("time_step_limit", .array([.number(0), .number(.infinity)]))],
+            [("mamba_d_head", .string("auto"))], [("head_dim", .null)], [("head_dim", nil)],
+            [
+                ("sliding_window", .null), ("attn_layer_indices", .null),
+                ("mamba_use_mlp", .bool(true)),
+            ],
+            [("attention_bias", nil), ("hidden_act", nil), ("mamba_expand", nil)],
+        ] as [[(String, JSONValue?)]])
     func otherSpellingsMeanTheSame(changes: [(String, JSONValue?)]) throws {
         #expect(try configuration(changes) == configuration())
     }
@@ -73,36 +77,47 @@ private func configuration(
         #expect(try configuration([("eos_token_id", .null)]).eosTokenIDs == [])
     }
 
-    @Test(arguments: [
-        ("model_type", .string("llama"), "got \"llama\", want \"falcon_h1\""),
-        ("model_type", nil, "got none, want \"falcon_h1\""),
-        ("architectures", .array([.string("FalconMambaForCausalLM")]), "FalconMambaForCausalLM"),
-        ("attention_bias", .bool(true), "no bias"), ("mlp_bias", .bool(true), "no bias"),
-        ("projectors_bias", .bool(true), "no bias"), ("mamba_proj_bias", .bool(true), "no bias"),
-        ("mamba_conv_bias", .bool(false), "has a bias"),
-        ("mamba_norm_before_gate", .bool(true), "norms after gating"),
-        ("mamba_norm_before_gate", nil, "norms after gating"),
-        ("mamba_use_mlp", .bool(false), "has an MLP"), ("hidden_act", .string("gelu"), "\"silu\""),
-        ("attention_dropout", .number(0.1), "no dropout"),
-        ("sliding_window", .integer(4096), "want null"),
-        ("attn_layer_indices", .array([.integer(1)]), "want null"),
-        ("time_step_limit", .array([.number(0.001), .number(0.1)]), "not clamped"),
-        ("rope_scaling", .object(["type": .string("linear"), "factor": .number(2)]), "want null"),
-        (
-            "rope_parameters", .object(["rope_type": .string("yarn"), "rope_theta": .number(1e11)]),
-            "want \"default\""
-        ),
-        ("rope_parameters", nil, "is missing"), ("rope_theta", .number(1e5), "rope_parameters has"),
-        ("hidden_size", nil, "is missing, want a whole number"),
-        ("hidden_size", .number(24.5), "got 24.5, want a whole number"),
-        ("hidden_size", .integer(1 << 40), "got 1099511627776, want a whole number"),
-        ("hidden_size", .integer(0), "got 0"), ("mamba_n_heads", .integer(5), "mamba_d_ssm"),
-        ("ssm_multipliers", .array([.number(1)]), "want 5"),
-        ("mlp_multipliers", .string("x"), "want a list of 2 numbers"),
-        ("key_multiplier", .string("1"), "want a finite number"),
-        ("tie_word_embeddings", .integer(1), "want true or false"),
-        ("eos_token_id", .string("</s>"), "want a whole number or a list"),
-    ] as [(String, JSONValue?, String)])
+    @Test(
+        arguments: [
+            ("model_type", .string("llama"), "got \"llama\", want \"falcon_h1\""),
+            ("model_type", nil, "got none, want \"falcon_h1\""),
+            (
+                "architectures", .array([.string("FalconMambaForCausalLM")]),
+                "FalconMambaForCausalLM"
+            ),
+            ("attention_bias", .bool(true), "no bias"), ("mlp_bias", .bool(true), "no bias"),
+            ("projectors_bias", .bool(true), "no bias"),
+            ("mamba_proj_bias", .bool(true), "no bias"),
+            ("mamba_conv_bias", .bool(false), "has a bias"),
+            ("mamba_norm_before_gate", .bool(true), "norms after gating"),
+            ("mamba_norm_before_gate", nil, "norms after gating"),
+            ("mamba_use_mlp", .bool(false), "has an MLP"),
+            ("hidden_act", .string("gelu"), "\"silu\""),
+            ("attention_dropout", .number(0.1), "no dropout"),
+            ("sliding_window", .integer(4096), "want null"),
+            ("attn_layer_indices", .array([.integer(1)]), "want null"),
+            ("time_step_limit", .array([.number(0.001), .number(0.1)]), "not clamped"),
+            (
+                "rope_scaling", .object(["type": .string("linear"), "factor": .number(2)]),
+                "want null"
+            ),
+            (
+                "rope_parameters",
+                .object(["rope_type": .string("yarn"), "rope_theta": .number(1e11)]),
+                "want \"default\""
+            ),
+            ("rope_parameters", nil, "is missing"),
+            ("rope_theta", .number(1e5), "rope_parameters has"),
+            ("hidden_size", nil, "is missing, want a whole number"),
+            ("hidden_size", .number(24.5), "got 24.5, want a whole number"),
+            ("hidden_size", .integer(1 << 40), "got 1099511627776, want a whole number"),
+            ("hidden_size", .integer(0), "got 0"), ("mamba_n_heads", .integer(5), "mamba_d_ssm"),
+            ("ssm_multipliers", .array([.number(1)]), "want 5"),
+            ("mlp_multipliers", .string("x"), "want a list of 2 numbers"),
+            ("key_multiplier", .string("1"), "want a finite number"),
+            ("tie_word_embeddings", .integer(1), "want true or false"),
+            ("eos_token_id", .string("</s>"), "want a whole number or a list"),
+        ] as [(String, JSONValue?, String)])
     func refusesByNameWhatTheModelCannotRepresent(
         key: String, value: JSONValue?, message: String
     ) throws {

@@ -28,7 +28,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("unigram", "a tokenizer of type unigram"), ("normalizing", "normalizes text (user_defined)"),
+        ("unigram", "a tokenizer of type unigram"),
+        ("normalizing", "normalizes text (user_defined)"),
         ("squeezing", "drops repeated spaces"),
     ])
     func refusesModelsWhoseIdsWouldDiffer(name: String, reason: String) throws {
