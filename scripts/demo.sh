@@ -56,8 +56,9 @@ extract_validation() {
         [[ ${sum:0:16} < 0ccccccccccccccd ]] || continue
         cat "$file" >>"$demo/validation.txt"
     done < <(find "$demo/text" -name '*.txt' -exec sha256sum {} + | sort -k 2)
-    [[ $(wc -c <"$demo/validation.txt") == $(from_json "$demo/eval.json" texts validation bytes) ]] || {
-        echo "demo: the held-out texts are not the ones that falcon evaluated" >&2
+    [[ $(wc -c <"$demo/validation.txt") == \
+        $(from_json "$demo/shards/index.json" validation text_bytes) ]] || {
+        echo "demo: the held-out texts are not the ones that falcon held out" >&2
         exit 70
     }
 }

@@ -123,7 +123,7 @@ public final class PretrainingRun {
                 tokensPerSecond: Double(trainer.plan.stepTokens) / (monotonicSeconds() - stepStart),
                 elapsedSeconds: 0, dataWaitSeconds: dataWait,
                 peakMemoryBytes: peakMemoryByteCount(), applied: result.isApplied ? nil : false)
-            if isDue(recipe.evaluation.everySteps), let score = try validate() {
+            if isDue(recipe.evaluation.everySteps), let score = try validate(), score.loss.isFinite {
                 line.validationLoss = score.loss
                 line.validationBitsPerByte = score.bitsPerByte
             }

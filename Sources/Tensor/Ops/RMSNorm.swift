@@ -58,10 +58,10 @@ public func gatedRMSNorm(
         gateScale: gateScale, epsilon: epsilon)
     tape.record { gradients in
         guard let dy = gradients.take(y) else { return }
+        let d = gradients.accumulators(of: [x, z])
         backend.gatedNormBackward(
-            dx: gradients.accumulator(of: x), dz: gradients.accumulator(of: z),
-            dGain: gain?.gradient, dy: dy, inverseRMS: inverseRMS, x: x, z: z, gain: gain?.value,
-            groups: groups, gateScale: gateScale)
+            dx: d[0], dz: d[1], dGain: gain?.gradient, dy: dy, inverseRMS: inverseRMS, x: x, z: z,
+            gain: gain?.value, groups: groups, gateScale: gateScale)
     }
     return y
 }

@@ -13,9 +13,8 @@ public func swiGLU(gate: Tensor, up: Tensor, on tape: inout Tape) -> Tensor {
     backend.swiGLUForward(y, gate: gate, up: up)
     tape.record { gradients in
         guard let dy = gradients.take(y) else { return }
-        backend.swiGLUBackward(
-            dGate: gradients.accumulator(of: gate), dUp: gradients.accumulator(of: up), dy: dy,
-            gate: gate, up: up)
+        let d = gradients.accumulators(of: [gate, up])
+        backend.swiGLUBackward(dGate: d[0], dUp: d[1], dy: dy, gate: gate, up: up)
     }
     return y
 }

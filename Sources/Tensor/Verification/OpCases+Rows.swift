@@ -154,7 +154,28 @@ extension OpCase {
                     swiGLU(gate: arguments.tensor(0), up: arguments.tensor(1), on: &tape)
                 },
                 reference: { Reference.swiGLU(gate: $0[0], up: $0[1]) })
-        }
+        } + [fusedGateCase]
+    }
+
+    /// Gate and up as columns of one tensor, whose gradients share storage.
+    private static var fusedGateCase: OpCase {
+        let (rows, width) = (5, 7)
+        return OpCase(
+            "swiGLU", "columns of one tensor",
+            inputs: [
+                .activation([rows, 2 * width], normal(2 * rows * width, "gate and up"))
+            ],
+            run: { arguments, tape in
+                let both = arguments.tensor(0)
+                return swiGLU(
+                    gate: both.columns(0..<width), up: both.columns(width..<2 * width), on: &tape)
+            },
+            reference: { values in
+                let rowValues = (0..<rows).map { values[0][$0 * 2 * width..<($0 + 1) * 2 * width] }
+                return Reference.swiGLU(
+                    gate: rowValues.flatMap { $0.prefix(width) },
+                    up: rowValues.flatMap { $0.suffix(width) })
+            })
     }
 
     private static var sumCases: [OpCase] {

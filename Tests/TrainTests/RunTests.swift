@@ -1,0 +1,164 @@
+import FalconCheckpoint
+import FalconData
+import FalconRecipe
+import FalconSystem
+import FalconTrain
+import Foundation
+import Testing
+
+/// Whole runs on a tiny corpus: the same bits whatever the threads and however often they stop.
+@Suite final class RunTests {
+    private let folder: String
+
+    init() throws {
+        folder = FileManager.default.temporaryDirectory.path + "/falcon-run-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(
+            atPath: folder + "/text", withIntermediateDirectories: true)
+        let words = "the of a union state law people and in to war peace year tax bank land".split(
+            separator: " ")
+        for document in 0..<40 {
+            let text = (0..<90).map { words[($0 * $0 + 3 * document + $0 / 7) % words.count] }
+            try text.joined(separator: " ").write(
+                toFile: folder + "/text/\(document).txt", atomically: true, encoding: .utf8)
+        }
+        let trained = try TokenizerTrainer(vocabularyCount: 300).train(
+            on: DocumentReader(paths: [folder + "/text"]))
+        var writer = CorpusTokenizer(
+            tokenizer: try SentencePieceTokenizer(modelBytes: trained.modelBytes))
+        writer.validationFraction = 0.1
+        _ = try writer.write(DocumentReader(paths: [folder + "/text"]), to: folder + "/shards")
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+    private func document(_ settings: [String] = []) throws -> RecipeDocument {
+        let yaml = """
+            name: tiny
+            data: {path: "\(folder)/shards", sequence_length: 24}
+            schedule: {warmup_tokens: 192, decay_tokens: 192}
+            train: {steps: 8, batch_tokens: 96, micro_batch_sequences: 2}
+            checkpoint: {every_steps: 3, keep_last: 2}
+            evaluation: {every_steps: 4, tokens: 200}
+            model:
+              vocab_size: 300
+              hidden_size: 16
+              num_hidden_layers: 2
+              intermediate_size: 24
+              num_attention_heads: 2
+              num_key_value_heads: 1
+              head_dim: 10
+              mamba_d_ssm: 24
+              mamba_n_heads: 3
+              mamba_d_head: 8
+              mamba_d_state: 5
+              mamba_chunk_size: 7
+              max_position_embeddings: 64
+              tie_word_embeddings: true
+            """
+        return try RecipeDocument(yaml: yaml, name: "tiny.yaml", settings: settings)
+    }
+
+    private func run(
+        _ name: String, threads: Int = 2, existing: ExistingRun = .refuse, settings: [String] = []
+    ) throws -> Trainer {
+        let document = try document(settings)
+        let run = try PretrainingRun(
+            try document.decode(TrainingRecipe.self), resolvedRecipe: document.resolvedYAML(),
+            recipeDigest: document.digest, runPath: folder + "/" + name, existing: existing,
+            threadCount: threads, onEvent: { _ in })
+        #expect(try run.run() == .finished)
+        return run.trainer
+    }
+
+    private func manifest(_ name: String, step: Int = 8) throws -> [UInt8] {
+        try readBytes(ofFile: folder + "/\(name)/checkpoints/step-0000000\(step)/manifest.json")
+    }
+
+    @Test func threadsChangeNoBitOfACheckpoint() throws {
+        for threads in 1...3 { _ = try run("threads\(threads)", threads: threads) }
+        #expect(try manifest("threads1") == manifest("threads2"))
+        #expect(try manifest("threads1") == manifest("threads3"))
+    }
+
+    @Test(arguments: [3, 6]) func aResumedRunEndsWithTheSameBits(step: Int) throws {
+        _ = try run("whole", settings: ["checkpoint.keep_last=9"])
+        _ = try run("stopped", settings: ["checkpoint.keep_last=9"])
+        for later in [6, 8] where later > step {
+            try FileManager.default.removeItem(
+                atPath: folder + "/stopped/checkpoints/step-0000000\(later)")
+        }
+        _ = try run("stopped", existing: .resume, settings: ["checkpoint.keep_last=9"])
+        #expect(try manifest("whole") == manifest("stopped"))
+        let lines = try readBytes(ofFile: folder + "/stopped/metrics.jsonl").split(separator: 0x0A)
+        let steps = try lines.map {
+            try JSONDecoder().decode(StepMetrics.self, from: Data($0)).step
+        }
+        #expect(steps == Array(1...8))
+    }
+
+    @Test func aDamagedNewestCheckpointIsLeftOut() throws {
+        _ = try run("damaged")
+        let weights = folder + "/damaged/checkpoints/step-00000008/model.safetensors"
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: weights))
+        bytes[bytes.count / 2] ^= 1
+        try bytes.write(to: URL(fileURLWithPath: weights))
+        _ = try run("good")
+        _ = try run("damaged", existing: .resume)
+        #expect(try manifest("damaged") == manifest("good"))
+    }
+
+    @Test func anExistingRunIsNeitherOverwrittenNorResumedByItself() throws {
+        _ = try run("run")
+        let before = try manifest("run")
+        #expect(throws: TrainError.runExists(path: folder + "/run")) { try run("run") }
+        #expect(throws: TrainError.nothingToResume(path: folder + "/none")) {
+            try run("none", existing: .resume)
+        }
+        #expect(throws: TrainError.notARun(path: folder + "/text")) {
+            try run("text", existing: .overwrite)
+        }
+        #expect(FileManager.default.fileExists(atPath: folder + "/text/0.txt"))
+        _ = try run("run", existing: .overwrite)
+        #expect(try manifest("run") == before)
+    }
+
+    @Test func anotherRecipeIsNotResumed() throws {
+        _ = try run("run")
+        let error = #expect(throws: TrainError.self) {
+            try run("run", existing: .resume, settings: ["optimizer.learning_rate=0.5"])
+        }
+        #expect(error?.description.contains("now learning_rate: 0.5") == true)
+    }
+
+    @Test func trainingLearnsAndIsMeasured() throws {
+        let trainer = try run("run", settings: ["train.steps=60", "optimizer.learning_rate=0.01"])
+        #expect(trainer.step == 60)
+        let lines = try readBytes(ofFile: folder + "/run/metrics.jsonl").split(separator: 0x0A)
+        let metrics = try lines.map { try JSONDecoder().decode(StepMetrics.self, from: Data($0)) }
+        let (first, last) = (try #require(metrics.first), try #require(metrics.last))
+        #expect(abs(try #require(first.loss) - 5.7) < 0.1)
+        #expect(try #require(last.loss) < 4)
+        #expect(try #require(last.validationLoss) < 4)
+        #expect(last.tokens == 60 * 96 && last.peakMemoryBytes > 0 && last.tokensPerSecond > 0)
+    }
+
+    @Test func aStepThatIsNotFiniteIsNotApplied() throws {
+        // A learning rate that blows the weights up: the loss turns NaN, and the run stops.
+        let error = #expect(throws: TrainError.self) {
+            try run(
+                "run",
+                settings: [
+                    "optimizer.learning_rate=1e30", "train.max_skipped_steps=3", "train.steps=40",
+                ])
+        }
+        guard case .diverged(_, let skipped, _, let lastSave) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(skipped == 3)
+        // Whatever was saved can be read.
+        if let lastSave {
+            _ = try Checkpoint.open(folder + "/run/checkpoints/step-0000000\(lastSave)")
+        }
+    }
+}
