@@ -77,7 +77,8 @@ public struct RawDocument: Sendable {
         // A whole file has no line number yet: count the newlines before the bad byte.
         let line = self.line ?? bytes[..<offset].count { $0 == 0x0A } + 1
         return .invalidDocument(
-            path: path, line: line, reason: "not UTF-8: byte 0x\(hex) at offset \(offset) of the "
+            path: path, line: line,
+            reason: "not UTF-8: byte 0x\(hex) at offset \(offset) of the "
                 + (self.line == nil ? "text" : "line"))
     }
 

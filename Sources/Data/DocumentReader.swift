@@ -64,7 +64,8 @@ public final class DocumentReader {
         ignoredFileCount = ignored
         var total: Int? = 0
         for input in found {
-            guard let sum = total, input.path != "-", let size = fileByteCount(of: input.path) else {
+            guard let sum = total, input.path != "-", let size = fileByteCount(of: input.path)
+            else {
                 total = nil
                 continue
             }
@@ -196,7 +197,8 @@ private final class LineSource {
         while buffer.count < 3 && !isAtEnd { try fill() }
         if buffer.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
         if format == .auto {
-            format = position < buffer.count && buffer[position] == UInt8(ascii: "{") ? .jsonl : .text
+            format =
+                position < buffer.count && buffer[position] == UInt8(ascii: "{") ? .jsonl : .text
         }
         isLineBased = format == .jsonl
     }

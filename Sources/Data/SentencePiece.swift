@@ -106,7 +106,8 @@ import FalconSystem
     /// - Parameter tokenizer: the tokenizer whose ids are wanted.
     public init(_ tokenizer: SentencePieceTokenizer) {
         self.tokenizer = tokenizer
-        unsafe encoder = tokenizer.model.isCutBeforeSpaces
+        unsafe encoder =
+            tokenizer.model.isCutBeforeSpaces
             ? csp_word_encoder_open(tokenizer.processor) : nil
     }
 

@@ -61,7 +61,9 @@ final class ShardFile: Sendable {
     var frameCount: Int { seekTable.entries.count }
 
     /// Where a frame lies in the file.
-    func byteRange(ofFrame frame: Int) -> Range<Int> { frameOffsets[frame]..<frameOffsets[frame + 1] }
+    func byteRange(ofFrame frame: Int) -> Range<Int> {
+        frameOffsets[frame]..<frameOffsets[frame + 1]
+    }
 
     /// Reads and checks one frame.
     ///

@@ -68,7 +68,8 @@ public struct TokenizerTrainer: Sendable {
         var skipped = 0
         var textByteCount = 0
         var sentences = TrainingText()
-        let modelBytes = try trainSentencePiece(options: options, threadCount: max(1, threadCount)) {
+        let modelBytes = try trainSentencePiece(options: options, threadCount: max(1, threadCount))
+        {
             while true {
                 if let sentence = sentences.next() { return sentence }
                 guard let raw = try documents.nextRaw() else { return nil }

@@ -157,7 +157,8 @@ public final class Evaluator {
     }
 
     /// Tokens of context and continuation; an empty context is the token that ends documents.
-    private func encodePair(_ context: String, _ continuation: String) throws -> ([Int32], [Int32]) {
+    private func encodePair(_ context: String, _ continuation: String) throws -> ([Int32], [Int32])
+    {
         var trimmed = context[...]
         while let last = trimmed.unicodeScalars.last, last.properties.isWhitespace {
             trimmed.unicodeScalars.removeLast()

@@ -29,7 +29,8 @@ public struct HellaSwag: MultipleChoiceTask {
         let record = try JSONDecoder().decode(Record.self, from: Data(line))
         guard let gold = Int(record.label), record.endings.indices.contains(gold) else {
             throw BadLabel(
-                description: "label \"\(record.label)\", want a number below \(record.endings.count)")
+                description:
+                    "label \"\(record.label)\", want a number below \(record.endings.count)")
         }
         let context = Self.cleaned(
             record.activity_label + ": " + record.ctx_a + " " + Self.capitalized(record.ctx_b))

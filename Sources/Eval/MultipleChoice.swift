@@ -121,7 +121,8 @@ extension Evaluator {
             answers.append(answer)
             try onAnswer(answer, count)
         }
-        return TaskScore(task: task.name, answers: answers, dataDigest: try SHA256.hex(ofFile: path))
+        return TaskScore(
+            task: task.name, answers: answers, dataDigest: try SHA256.hex(ofFile: path))
     }
 
     private func answer(_ item: MultipleChoiceItem, document: Int) throws -> MultipleChoiceAnswer {

@@ -44,7 +44,8 @@ public final class FalconH1 {
             configuration.tieWordEmbeddings
             ? embeddingTable
             : builder.scope("lm_head").parameter(
-                "weight", [v, d], role: .outputMatrix, initialization: .normal(deviation: deviation))
+                "weight", [v, d], role: .outputMatrix, initialization: .normal(deviation: deviation)
+            )
         table = ParameterTable(builder.parameters)
     }
 
@@ -139,7 +140,9 @@ struct FalconH1Constants {
     private(set) var rotary: RotaryTable?
 
     init(_ configuration: FalconH1Configuration, on device: Device) {
-        let (x, bc) = (configuration.mambaDSsm, configuration.mambaNGroups * configuration.mambaDState)
+        let (x, bc) = (
+            configuration.mambaDSsm, configuration.mambaNGroups * configuration.mambaDState
+        )
         let m = configuration.ssmMultipliers.map(Float.init)
         convScale = device.tensor(
             Array(repeating: m[1], count: x) + Array(repeating: m[2], count: bc)
@@ -295,7 +298,8 @@ struct FalconH1Mamba {
         state?.extendConvolution(xBC, on: tape.device)
         let y = ssdScan(
             x: mixed.columns(0..<width), b: mixed.columns(width..<width + stateWidth),
-            c: mixed.columns(width + stateWidth..<channels), dt: dt, dtBias: dtBias, aLog: aLog, d: d,
+            c: mixed.columns(width + stateWidth..<channels), dt: dt, dtBias: dtBias, aLog: aLog,
+            d: d,
             stepScale: Float(configuration.ssmMultipliers[4]), shape: configuration.ssdShape,
             segments: context.segments, initialState: state?.ssmState, finalState: state?.ssmState,
             on: &tape)

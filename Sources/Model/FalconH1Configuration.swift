@@ -138,11 +138,14 @@ public struct FalconH1Configuration: RecipeSection, Codable, Equatable {
             mambaDConv <= 16, .mambaDConv, "got \(mambaDConv), want at most 16 taps")
         require(
             numAttentionHeads % numKeyValueHeads == 0, .numKeyValueHeads,
-            "got \(numKeyValueHeads), which does not divide num_attention_heads = \(numAttentionHeads)")
-        require(headDim % 2 == 0, .headDim, "got \(headDim), want an even number for rotary positions")
+            "got \(numKeyValueHeads), which does not divide num_attention_heads = \(numAttentionHeads)"
+        )
+        require(
+            headDim % 2 == 0, .headDim, "got \(headDim), want an even number for rotary positions")
         require(rmsNormEps > 0, .rmsNormEps, "got \(rmsNormEps), want a positive number")
         require(ropeTheta > 0, .ropeTheta, "got \(ropeTheta), want a positive number")
-        require(initializerRange > 0, .initializerRange, "got \(initializerRange), want more than 0")
+        require(
+            initializerRange > 0, .initializerRange, "got \(initializerRange), want more than 0")
         require(
             ssmMultipliers.count == 5, .ssmMultipliers,
             "got \(ssmMultipliers.count) numbers, want 5: z, x, B, C, dt")
@@ -157,7 +160,9 @@ extension FalconH1Configuration {
     /// Weights that take part in matrix products, the head included, the embedding look-up not.
     public var productParameterCount: Int {
         var layer = 3 * hiddenSize * intermediateSize
-        if hasAttention { layer += 2 * hiddenSize * headDim * (numAttentionHeads + numKeyValueHeads) }
+        if hasAttention {
+            layer += 2 * hiddenSize * headDim * (numAttentionHeads + numKeyValueHeads)
+        }
         if hasSSM { layer += hiddenSize * (inProjRows + mambaDSsm) }
         return numHiddenLayers * layer + vocabSize * hiddenSize
     }

@@ -38,7 +38,9 @@ public final class GenerationState {
             return (keys.rows(0..<count), values.rows(0..<count))
         }
 
-        private func grown(_ old: Tensor?, to capacity: Int, width: Int, on device: Device) -> Tensor {
+        private func grown(_ old: Tensor?, to capacity: Int, width: Int, on device: Device)
+            -> Tensor
+        {
             let new = device.zeros([capacity, width])
             if let old, keyCount > 0 {
                 device.backend.copy(

@@ -39,7 +39,9 @@ public struct TokenSampler: Sendable {
         }
         var total = candidates.reduce(0) { $0 + $1.weight }
         if topP < 1 {
-            candidates.sort { $0.weight > $1.weight || ($0.weight == $1.weight && $0.token < $1.token) }
+            candidates.sort {
+                $0.weight > $1.weight || ($0.weight == $1.weight && $0.token < $1.token)
+            }
             var (kept, reached) = (0, 0.0)
             while kept < candidates.count && reached < topP * total {
                 reached += candidates[kept].weight

@@ -13,7 +13,8 @@ public enum OptimizerError: FalconError, Equatable {
             return "optimizer.groups: no rule matches \(names.count) parameters (\(shown)"
                 + (names.count > 5 ? ", …" : "") + "); add a group for their role"
         case .emptyGroup(let place, let rule):
-            return "optimizer.groups[\(place)] (\(rule)) matches no parameter that an earlier group "
+            return
+                "optimizer.groups[\(place)] (\(rule)) matches no parameter that an earlier group "
                 + "has not taken; remove it or correct its roles and names"
         }
     }
@@ -95,7 +96,8 @@ public final class AdamW {
         if !unmatched.isEmpty { throw .unmatchedParameters(unmatched) }
         for (place, group) in section.groups.enumerated() where !places.contains(place) {
             let roles = group.roles.map { "roles \($0.map(\.rawValue))" } ?? "any role"
-            throw .emptyGroup(place: place, rule: roles + (group.names.map { ", names \($0)" } ?? ""))
+            throw .emptyGroup(
+                place: place, rule: roles + (group.names.map { ", names \($0)" } ?? ""))
         }
         return places
     }

@@ -39,7 +39,9 @@ public struct OptimizerSection: RecipeSection, Codable, Equatable {
             found.append(RecipeProblem(key: "weight_decay", "got \(weightDecay), want 0 or more"))
         }
         found += Self.problems(betas: betas, epsilon: epsilon)
-        if groups.isEmpty { found.append(RecipeProblem(key: "groups", "got none, want at least one")) }
+        if groups.isEmpty {
+            found.append(RecipeProblem(key: "groups", "got none, want at least one"))
+        }
         return found
     }
 
@@ -99,7 +101,9 @@ public struct OptimizerGroup: RecipeSection, Codable, Equatable {
     /// - Returns: whether both conditions, where given, hold.
     public func matches(name: String, role: ParameterRole) -> Bool {
         (roles?.contains(role) ?? true)
-            && (names?.contains { Self.matches(Array(name.utf8)[...], pattern: Array($0.utf8)[...]) } ?? true)
+            && (names?.contains {
+                Self.matches(Array(name.utf8)[...], pattern: Array($0.utf8)[...])
+            } ?? true)
     }
 
     /// Whether a name equals a pattern in which `*` stands for any text.
@@ -107,7 +111,9 @@ public struct OptimizerGroup: RecipeSection, Codable, Equatable {
         guard let first = pattern.first else { return name.isEmpty }
         let rest = pattern.dropFirst()
         if first == UInt8(ascii: "*") {
-            return (name.startIndex...name.endIndex).contains { matches(name[$0...], pattern: rest) }
+            return (name.startIndex...name.endIndex).contains {
+                matches(name[$0...], pattern: rest)
+            }
         }
         return name.first == first && matches(name.dropFirst(), pattern: rest)
     }

@@ -50,7 +50,8 @@ public struct ScheduleSection: RecipeSection, Codable, Equatable {
         }
         if !(finalRatio > 0 && finalRatio <= 1) {
             found.append(
-                RecipeProblem(key: "final_ratio", "got \(finalRatio), want more than 0 and at most 1"))
+                RecipeProblem(
+                    key: "final_ratio", "got \(finalRatio), want more than 0 and at most 1"))
         }
         return found
     }

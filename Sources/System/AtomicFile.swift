@@ -41,7 +41,8 @@ public struct AtomicFile: ~Copyable {
         while offset < bytes.byteCount {
             let written = unsafe bytes.withUnsafeBytes { buffer in
                 unsafe Glibc.write(
-                    descriptor, buffer.baseAddress! + offset, min(bytes.byteCount - offset, 1 << 30))
+                    descriptor, buffer.baseAddress! + offset, min(bytes.byteCount - offset, 1 << 30)
+                )
             }
             if written < 0 {
                 if errno == EINTR { continue }
@@ -67,7 +68,9 @@ public struct AtomicFile: ~Copyable {
     /// - Throws: `FileError` if syncing or renaming fails; the partial file is then removed.
     @discardableResult
     public consuming func commit() throws(FileError) -> String {
-        guard fsync(descriptor) == 0 else { throw FileError(action: "write", path: path, code: errno) }
+        guard fsync(descriptor) == 0 else {
+            throw FileError(action: "write", path: path, code: errno)
+        }
         guard unsafe rename(partialPath, path) == 0 else {
             throw FileError(action: "create", path: path, code: errno)
         }

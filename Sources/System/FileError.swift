@@ -20,7 +20,9 @@ public enum FileError: FalconError, Equatable {
     ///   - path: the file or folder concerned.
     ///   - code: the value of `errno`.
     public init(action: String, path: String, code: Int32) {
-        self = code == ENOENT && action != "create" ? .missing(path: path)
+        self =
+            code == ENOENT && action != "create"
+            ? .missing(path: path)
             : .failed(action: action, path: path, code: code)
     }
 

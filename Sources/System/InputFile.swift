@@ -72,7 +72,8 @@ public final class InputFile: Sendable {
             filled = 0
             while filled < count {
                 let got = unsafe pread(
-                    descriptor, buffer.baseAddress! + filled, count - filled, off_t(offset + filled))
+                    descriptor, buffer.baseAddress! + filled, count - filled, off_t(offset + filled)
+                )
                 if got < 0 && errno == EINTR { continue }
                 if got < 0 { code = errno }
                 if got <= 0 { return }

@@ -19,7 +19,8 @@ public func availableMemoryByteCount() -> Int {
     defer { fclose(file) }
     var line = [CChar](repeating: 0, count: 128)
     while fgets(&line, Int32(line.count), file) != nil {
-        let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let text = String(
+            decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         guard text.hasPrefix("MemAvailable:") else { continue }
         let digits = text.filter(\.isNumber)
         return (Int(digits) ?? 0) * 1024

@@ -55,7 +55,8 @@ package protocol Backend: AnyObject {
         _ y: Tensor, inverseRMS: Tensor?, x: Tensor, z: Tensor, gain: Tensor?, groups: Int,
         gateScale: Float, epsilon: Float)
     func gatedNormBackward(
-        dx: Tensor, dz: Tensor, dGain: Tensor?, dy: Tensor, inverseRMS: Tensor?, x: Tensor, z: Tensor,
+        dx: Tensor, dz: Tensor, dGain: Tensor?, dy: Tensor, inverseRMS: Tensor?, x: Tensor,
+        z: Tensor,
         gain: Tensor?, groups: Int, gateScale: Float)
     /// y = up ⊙ silu(gate).
     func swiGLUForward(_ y: Tensor, gate: Tensor, up: Tensor)
@@ -87,7 +88,8 @@ package protocol Backend: AnyObject {
 
     /// One AdamW step on flat, contiguous buffers.
     func adamW(
-        weights: Tensor, firstMoment: Tensor, secondMoment: Tensor, gradient: Tensor, step: AdamWStep)
+        weights: Tensor, firstMoment: Tensor, secondMoment: Tensor, gradient: Tensor,
+        step: AdamWStep)
 }
 
 /// The numbers of one AdamW step.

@@ -5,7 +5,8 @@ extension CPUBackend {
     package func embeddingForward(_ y: Tensor, table: Tensor, tokens: IndexTensor, scale: Float) {
         pool.ranges(tokens.count, grain: Self.rowGrain) { _, range in
             fk_embedding_forward(
-                y.rows(range).pointer, table.pointer, tokens.pointer + range.lowerBound, range.count,
+                y.rows(range).pointer, table.pointer, tokens.pointer + range.lowerBound,
+                range.count,
                 y.columnCount, y.rowStride, scale)
         }
     }
@@ -81,7 +82,8 @@ extension CPUBackend {
     }
 
     package func gatedNormBackward(
-        dx: Tensor, dz: Tensor, dGain: Tensor?, dy: Tensor, inverseRMS: Tensor?, x: Tensor, z: Tensor,
+        dx: Tensor, dz: Tensor, dGain: Tensor?, dy: Tensor, inverseRMS: Tensor?, x: Tensor,
+        z: Tensor,
         gain: Tensor?, groups: Int, gateScale: Float
     ) {
         let width = x.columnCount
@@ -89,9 +91,11 @@ extension CPUBackend {
             withUnsafeTemporaryAllocation(of: Float.self, capacity: width) { row in
                 fk_gated_norm_backward(
                     dx.rows(range).pointer, dz.rows(range).pointer, partial, dy.rows(range).pointer,
-                    inverseRMS.map { $0.pointer + range.lowerBound * groups }, x.rows(range).pointer,
+                    inverseRMS.map { $0.pointer + range.lowerBound * groups },
+                    x.rows(range).pointer,
                     z.rows(range).pointer, gain?.pointer, range.count, width, groups, dx.rowStride,
-                    dz.rowStride, dy.rowStride, x.rowStride, z.rowStride, gateScale, row.baseAddress)
+                    dz.rowStride, dy.rowStride, x.rowStride, z.rowStride, gateScale, row.baseAddress
+                )
             }
         }
     }
@@ -99,7 +103,8 @@ extension CPUBackend {
     package func swiGLUForward(_ y: Tensor, gate: Tensor, up: Tensor) {
         pool.ranges(y.rowCount, grain: Self.rowGrain) { _, range in
             fk_swiglu_forward(
-                y.rows(range).pointer, gate.rows(range).pointer, up.rows(range).pointer, range.count,
+                y.rows(range).pointer, gate.rows(range).pointer, up.rows(range).pointer,
+                range.count,
                 y.columnCount, y.rowStride, gate.rowStride, up.rowStride)
         }
     }

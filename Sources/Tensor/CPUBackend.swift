@@ -80,7 +80,8 @@ package final class CPUBackend: Backend {
             (transposeA ? a.columnCount : a.rowCount) == m
                 && (transposeB ? b.rowCount : b.columnCount) == n
                 && (transposeB ? b.columnCount : b.rowCount) == k,
-            "matmul: \(c.shape) from \(a.shape)\(transposeA ? "ᵀ" : "") and \(b.shape)\(transposeB ? "ᵀ" : "")")
+            "matmul: \(c.shape) from \(a.shape)\(transposeA ? "ᵀ" : "") and \(b.shape)\(transposeB ? "ᵀ" : "")"
+        )
         let (cp, ap, bp) = (c.pointer, a.pointer, b.pointer)
         let (cs, ast, bs) = (c.rowStride, a.rowStride, b.rowStride)
         // Split the longer side of the result; every piece packs the other operand again, so pieces
@@ -92,7 +93,8 @@ package final class CPUBackend: Backend {
             let i = range.lowerBound
             if alongRows {
                 fk_matmul(
-                    cp + i * cs, ap + (transposeA ? i : i * ast), bp, range.count, n, k, cs, ast, bs,
+                    cp + i * cs, ap + (transposeA ? i : i * ast), bp, range.count, n, k, cs, ast,
+                    bs,
                     transposeA ? 1 : 0, transposeB ? 1 : 0, alpha, beta)
             } else {
                 fk_matmul(
@@ -110,7 +112,8 @@ package final class CPUBackend: Backend {
     }
 
     package func adamW(
-        weights: Tensor, firstMoment: Tensor, secondMoment: Tensor, gradient: Tensor, step: AdamWStep
+        weights: Tensor, firstMoment: Tensor, secondMoment: Tensor, gradient: Tensor,
+        step: AdamWStep
     ) {
         let (w, m, v, g) = (
             weights.pointer, firstMoment.pointer, secondMoment.pointer, gradient.pointer
@@ -146,7 +149,8 @@ package final class CPUBackend: Backend {
     /// Runs a backward kernel over row blocks, each adding to its own partial `[columns]`, and then adds
     /// the partials to `total` in order.
     func withPartials(
-        rows: Int, total: Tensor?, _ body: (_ range: Range<Int>, _ partial: UnsafeMutablePointer<Float>) -> Void
+        rows: Int, total: Tensor?,
+        _ body: (_ range: Range<Int>, _ partial: UnsafeMutablePointer<Float>) -> Void
     ) {
         let width = total?.count ?? 1
         let pieces = (rows + Self.rowGrain - 1) / Self.rowGrain

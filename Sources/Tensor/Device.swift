@@ -54,7 +54,9 @@ public final class Device {
             values.count == shape.reduce(1, *), "tensor: \(values.count) values for \(shape)")
         let tensor = empty(shape)
         values.withUnsafeBufferPointer { source in
-            if let base = source.baseAddress { tensor.pointer.update(from: base, count: source.count) }
+            if let base = source.baseAddress {
+                tensor.pointer.update(from: base, count: source.count)
+            }
         }
         return tensor
     }
@@ -67,7 +69,9 @@ public final class Device {
         let storage = arena.take(byteCount: values.count * MemoryLayout<Int32>.stride)
         let result = IndexTensor(storage: storage, count: values.count)
         values.withUnsafeBufferPointer { source in
-            if let base = source.baseAddress { result.pointer.update(from: base, count: source.count) }
+            if let base = source.baseAddress {
+                result.pointer.update(from: base, count: source.count)
+            }
         }
         return result
     }

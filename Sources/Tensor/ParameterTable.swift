@@ -99,7 +99,9 @@ public final class ParameterTable {
         case .normal(let deviation, let zeroRow):
             fk_random_normal(pointer, count, key, 0)
             fk_scale(pointer, count, deviation)
-            if let zeroRow { fk_fill(parameter.value.rows(zeroRow..<zeroRow + 1).pointer, parameter.shape[1], 0) }
+            if let zeroRow {
+                fk_fill(parameter.value.rows(zeroRow..<zeroRow + 1).pointer, parameter.shape[1], 0)
+            }
         case .uniform(let low, let high):
             fk_random_uniform(pointer, count, key, 0)
             map { Double(low) + $0 * Double(high - low) }

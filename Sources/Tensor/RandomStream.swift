@@ -18,7 +18,9 @@ public struct RandomStream: Sendable, Equatable {
         // FNV-1a over the seed's bytes and the name, then one multiply-xorshift round.
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         func mix(_ byte: UInt8) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-        for shift in stride(from: 0, to: 64, by: 8) { mix(UInt8(truncatingIfNeeded: seed >> shift)) }
+        for shift in stride(from: 0, to: 64, by: 8) {
+            mix(UInt8(truncatingIfNeeded: seed >> shift))
+        }
         for byte in name.utf8 { mix(byte) }
         hash = (hash ^ (hash >> 32)) &* 0xD6E8_FEB8_6659_FD93
         key = hash ^ (hash >> 32)

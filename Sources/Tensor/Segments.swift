@@ -11,7 +11,8 @@ public struct Segments: Equatable, Sendable {
     /// - Parameter offsets: strictly increasing, first 0, last the number of rows.
     public init(offsets: [Int]) {
         precondition(
-            offsets.count >= 2 && offsets[0] == 0 && zip(offsets, offsets.dropFirst()).allSatisfy(<),
+            offsets.count >= 2 && offsets[0] == 0
+                && zip(offsets, offsets.dropFirst()).allSatisfy(<),
             "Segments: offsets \(offsets) do not increase from 0")
         self.offsets = offsets
     }

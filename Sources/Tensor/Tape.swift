@@ -144,13 +144,16 @@ public struct Gradients {
     /// - Parameter output: a whole tensor.
     /// - Returns: its gradient, or nil when nothing depends on it.
     public mutating func take(_ output: Tensor) -> Tensor? {
-        guard let storage = byIdentity.removeValue(forKey: output.storage.identity) else { return nil }
+        guard let storage = byIdentity.removeValue(forKey: output.storage.identity) else {
+            return nil
+        }
         return view(of: output, on: storage)
     }
 
     private func view(of tensor: Tensor, on storage: Storage) -> Tensor {
         Tensor(
-            storage: storage, offset: tensor.offset, shape: tensor.shape, rowStride: tensor.rowStride)
+            storage: storage, offset: tensor.offset, shape: tensor.shape,
+            rowStride: tensor.rowStride)
     }
 
     private func wholeOf(_ storage: Storage) -> Tensor {

@@ -106,7 +106,8 @@ public struct Tensor {
     public func withMutableSpan<Result, Failure: Error>(
         _ body: (inout MutableSpan<Float>) throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        precondition(isContiguous, "withMutableSpan: \(shape) with row stride \(rowStride) has gaps")
+        precondition(
+            isContiguous, "withMutableSpan: \(shape) with row stride \(rowStride) has gaps")
         var span = MutableSpan(
             _unsafeElements: UnsafeMutableBufferPointer(start: pointer, count: count))
         return try body(&span)

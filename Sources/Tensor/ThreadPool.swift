@@ -45,7 +45,9 @@ package final class ThreadPool {
     ///   - count: items in all.
     ///   - grain: items a piece, fixed by the kind of work, never by the number of threads.
     ///   - body: takes the piece's number and its range of items.
-    package func ranges(_ count: Int, grain: Int, _ body: (_ piece: Int, _ range: Range<Int>) -> Void) {
+    package func ranges(
+        _ count: Int, grain: Int, _ body: (_ piece: Int, _ range: Range<Int>) -> Void
+    ) {
         run((count + grain - 1) / grain) { piece, _ in
             body(piece, piece * grain..<min(count, (piece + 1) * grain))
         }

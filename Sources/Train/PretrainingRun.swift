@@ -123,7 +123,8 @@ public final class PretrainingRun {
                 tokensPerSecond: Double(trainer.plan.stepTokens) / (monotonicSeconds() - stepStart),
                 elapsedSeconds: 0, dataWaitSeconds: dataWait,
                 peakMemoryBytes: peakMemoryByteCount(), applied: result.isApplied ? nil : false)
-            if isDue(recipe.evaluation.everySteps), let score = try validate(), score.loss.isFinite {
+            if isDue(recipe.evaluation.everySteps), let score = try validate(), score.loss.isFinite
+            {
                 line.validationLoss = score.loss
                 line.validationBitsPerByte = score.bitsPerByte
             }
@@ -215,7 +216,8 @@ extension PretrainingRun {
         try requireSameRecipe(checkpoint)
         if checkpoint.manifest.dataDigest != dataset.index.datasetDigest {
             throw TrainError.dataChanged(
-                path: recipe.data.path, got: dataset.index.datasetDigest, want: checkpoint.manifest.dataDigest)
+                path: recipe.data.path, got: dataset.index.datasetDigest,
+                want: checkpoint.manifest.dataDigest)
         }
         let state = try TrainingState(decoding: stateBytes, path: checkpoint.path)
         let table = trainer.model.table
@@ -228,7 +230,9 @@ extension PretrainingRun {
             }
         }
         for slot in trainer.optimizerSlots {
-            try slot.tensor.withMutableSpan { try optimizer.readFloats(slot.description.name, into: &$0) }
+            try slot.tensor.withMutableSpan {
+                try optimizer.readFloats(slot.description.name, into: &$0)
+            }
         }
         trainer.restoreCounters(step: state.step, appliedSteps: state.appliedSteps)
         dataPosition = state.dataPosition

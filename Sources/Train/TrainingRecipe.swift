@@ -139,9 +139,12 @@ public struct CheckpointSection: RecipeSection, Codable, Equatable {
 
     /// What is impossible about the values; empty when all is well.
     public func problems() -> [RecipeProblem] {
-        [(CodingKeys.everySteps, everySteps), (.keepLast, keepLast), (.keepEverySteps, keepEverySteps ?? 1)]
-            .filter { $0.1 < 1 }
-            .map { RecipeProblem(key: $0.0.rawValue, "got \($0.1), want at least 1") }
+        [
+            (CodingKeys.everySteps, everySteps), (.keepLast, keepLast),
+            (.keepEverySteps, keepEverySteps ?? 1),
+        ]
+        .filter { $0.1 < 1 }
+        .map { RecipeProblem(key: $0.0.rawValue, "got \($0.1), want at least 1") }
     }
 }
 

@@ -33,7 +33,8 @@ extension TrainingState {
         do {
             self = try JSONDecoder().decode(Self.self, from: Data(bytes))
         } catch {
-            throw TrainError.badState(path: path + "/" + CheckpointFileName.state, reason: "\(error)")
+            throw TrainError.badState(
+                path: path + "/" + CheckpointFileName.state, reason: "\(error)")
         }
     }
 }

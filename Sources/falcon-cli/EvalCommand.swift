@@ -78,7 +78,8 @@ struct EvalCommand: ParsableCommand {
         let evaluator = Evaluator(
             model: loaded.model, tokenizer: loaded.tokenizer, device: loaded.device)
         var output = Output(model: loaded.path)
-        if let folder = try shards ?? (text.isEmpty && wanted.isEmpty ? trainingData(loaded) : nil) {
+        if let folder = try shards ?? (text.isEmpty && wanted.isEmpty ? trainingData(loaded) : nil)
+        {
             output.texts["validation"] = try score(folder, evaluator, loaded)
         }
         for path in text {
@@ -118,7 +119,9 @@ struct EvalCommand: ParsableCommand {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
         let score = try evaluator.run(task, dataIn: data ?? ".", limit: limit) { answer, total in
-            if samples != nil { lines += String(decoding: try encoder.encode(answer), as: UTF8.self) + "\n" }
+            if samples != nil {
+                lines += String(decoding: try encoder.encode(answer), as: UTF8.self) + "\n"
+            }
             if !common.quiet && isTerminal(2) {
                 writeToStandardError("\r\(task.name) \(answer.document + 1)/\(total)")
             }
@@ -149,7 +152,8 @@ struct EvalCommand: ParsableCommand {
 
     /// Fails when a score of an earlier result is missing or differs.
     private func compare(_ output: Output, with path: String) throws {
-        let golden = try JSONDecoder().decode(Output.self, from: Data(contentsOf: URL(filePath: path)))
+        let golden = try JSONDecoder().decode(
+            Output.self, from: Data(contentsOf: URL(filePath: path)))
         var failures: [String] = []
         func check(_ name: String, _ got: Double?, _ want: Double) {
             guard let got else { return failures.append("\(name): missing, want \(want)") }

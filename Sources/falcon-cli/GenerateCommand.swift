@@ -44,7 +44,9 @@ struct GenerateCommand: ParsableCommand {
             throw ValidationError("give one of --prompt and --prompt-ids")
         }
         if maxTokens < 1 { throw ValidationError("--max-tokens is \(maxTokens); want at least 1") }
-        if temperature < 0 { throw ValidationError("--temperature is \(temperature); want 0 or more") }
+        if temperature < 0 {
+            throw ValidationError("--temperature is \(temperature); want 0 or more")
+        }
         if !(topP > 0 && topP <= 1) {
             throw ValidationError("--top-p is \(topP); want more than 0 and at most 1")
         }

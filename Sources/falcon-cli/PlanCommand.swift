@@ -1,6 +1,6 @@
 import ArgumentParser
-import FalconOptim
 import FalconModel
+import FalconOptim
 import FalconRecipe
 import FalconSystem
 import FalconTrain

@@ -24,7 +24,9 @@ struct PretrainCommand: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        if resume && overwrite { throw ValidationError("--resume and --overwrite exclude each other") }
+        if resume && overwrite {
+            throw ValidationError("--resume and --overwrite exclude each other")
+        }
     }
 
     func run() throws {
@@ -96,7 +98,8 @@ final class TrainingProgress {
             writeLine(
                 "step \(step): loss or gradient is not finite"
                     + (parameter.map { " (first in \($0))" } ?? "") + "; the step is not applied")
-        case .saved(let path, let seconds): writeLine("saved \(path) in \(decimal(seconds, places: 1)) s")
+        case .saved(let path, let seconds):
+            writeLine("saved \(path) in \(decimal(seconds, places: 1)) s")
         }
     }
 
@@ -126,12 +129,14 @@ final class TrainingProgress {
         let isNotable = metrics.validationLoss != nil || metrics.step == plan.steps
         guard isLive || isNotable || metrics.elapsedSeconds - lastShown >= 10 else { return }
         lastShown = metrics.elapsedSeconds
-        var text = "step \(metrics.step)/\(plan.steps)  loss \(metrics.loss.map { decimal($0, places: 4) } ?? "-")"
+        var text =
+            "step \(metrics.step)/\(plan.steps)  loss \(metrics.loss.map { decimal($0, places: 4) } ?? "-")"
         text += "  \(grouped(Int(Double(plan.stepTokens) / (pace ?? 1)))) tokens/s"
         text += "  left \(duration(Double(plan.steps - metrics.step) * (pace ?? 0)))"
         text += "  memory \(memory(metrics.peakMemoryBytes))"
         if let loss = metrics.validationLoss, let bits = metrics.validationBitsPerByte {
-            text += "  validation \(decimal(loss, places: 4)), \(decimal(bits, places: 4)) bits/byte"
+            text +=
+                "  validation \(decimal(loss, places: 4)), \(decimal(bits, places: 4)) bits/byte"
         }
         if isLive && !isNotable {
             writeToStandardError("\r\u{1B}[K" + text)

@@ -11,7 +11,8 @@ struct TokenizeCommand: ParsableCommand {
             always falls in the same part. `zstd -d` turns a shard into raw little-endian tokens.
             """)
 
-    @Argument(help: "Files, folders or patterns (*.txt, *.jsonl, with .gz or .zst), or - for stdin.")
+    @Argument(
+        help: "Files, folders or patterns (*.txt, *.jsonl, with .gz or .zst), or - for stdin.")
     var paths: [String] = []
 
     @Option(help: "The tokenizer's model file.")

@@ -10,7 +10,8 @@ struct TokenizerCommand: ParsableCommand {
 
 /// What text is read, and how.
 struct InputOptions: ParsableArguments {
-    @Option(help: "How documents lie in the files: auto, text (a file is one), jsonl (a line is one).")
+    @Option(
+        help: "How documents lie in the files: auto, text (a file is one), jsonl (a line is one).")
     var format = DocumentFormat.auto
 
     @Option(help: "The field of a jsonl object that holds the text.")

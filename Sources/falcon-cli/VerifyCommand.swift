@@ -78,7 +78,8 @@ struct VerifyOps: ParsableCommand {
 
 struct VerifyData: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "data", abstract: "Read every byte of a folder of shards and check its digests.")
+        commandName: "data",
+        abstract: "Read every byte of a folder of shards and check its digests.")
 
     @Argument(help: "A folder written by falcon tokenize.")
     var path: String

@@ -26,7 +26,8 @@ import Testing
         // U+2028 and U+0085 end lines for some readers; CRLF and blank lines are common.
         let path = try folder.write(
             "a.jsonl",
-            "{\"text\": \"one\u{2028}\u{85}two\"}\r\n\n  \n{\"id\": 3, \"text\": \"\\u00e9\\n\\ud83d\\ude00\"}")
+            "{\"text\": \"one\u{2028}\u{85}two\"}\r\n\n  \n{\"id\": 3, \"text\": \"\\u00e9\\n\\ud83d\\ude00\"}"
+        )
         #expect(try texts(DocumentReader(paths: [path])) == ["one\u{2028}\u{85}two", "é\n😀"])
     }
 

@@ -62,14 +62,17 @@ struct Golden {
     let segments = Segments(offsets: [0, 19, 38])
 
     init(_ name: String, threadCount: Int = 2) throws {
-        let folder = #filePath.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }
+        let folder =
+            #filePath.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }
             + "/Fixtures/" + name
         device = Device(threadCount: threadCount)
         model = FalconH1(try HuggingFaceConfiguration(folder: folder).model)
         model.allocate(on: device, withGradients: true)
         let weights = try SafetensorsReader(path: folder + "/model.safetensors")
         for parameter in model.table.parameters {
-            try parameter.value.withMutableSpan { try weights.readFloats(parameter.name, into: &$0) }
+            try parameter.value.withMutableSpan {
+                try weights.readFloats(parameter.name, into: &$0)
+            }
         }
         reference = try SafetensorsReader(path: folder + "/reference.safetensors")
     }

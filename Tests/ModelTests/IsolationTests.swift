@@ -20,14 +20,16 @@ import Testing
         }
         var tape = Tape(on: device)
         let hidden = model.hidden(
-            device.indices(documents.flatMap { $0 }), segments: Segments(offsets: offsets), on: &tape)
+            device.indices(documents.flatMap { $0 }), segments: Segments(offsets: offsets),
+            on: &tape)
         let losses = model.losses(
             hidden, targets: device.indices(targets), gradientScale: 0.25, on: &tape)
         var gradients = Gradients(on: device)
         tape.backward(&gradients)
         let rows = offsets[place]..<offsets[place + 1]
         return (
-            Array(losses.losses.toArray()[rows]), model.table.parameters.map { $0.gradient.toArray() }
+            Array(losses.losses.toArray()[rows]),
+            model.table.parameters.map { $0.gradient.toArray() }
         )
     }
 

@@ -10,7 +10,8 @@ import Testing
 
 /// Twenty AdamW steps against transformers and torch.optim.AdamW (Fixtures/adamw/README.md).
 @Suite struct TrajectoryTests {
-    static let folder = #filePath.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }
+    static let folder =
+        #filePath.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }
         + "/Fixtures/adamw"
 
     @Test func twentyStepsFollowPyTorch() throws {
@@ -18,7 +19,9 @@ import Testing
         let initial = try SafetensorsReader(path: Self.folder + "/initial.safetensors")
         let table = trainer.model.table
         for parameter in table.parameters {
-            try parameter.value.withMutableSpan { try initial.readFloats(parameter.name, into: &$0) }
+            try parameter.value.withMutableSpan {
+                try initial.readFloats(parameter.name, into: &$0)
+            }
         }
         let reference = try SafetensorsReader(path: Self.folder + "/reference.safetensors")
         let ids = try reference.integers("batches").map(Int32.init)
@@ -72,7 +75,8 @@ import Testing
               mamba_d_state: 6
               max_position_embeddings: 64
             """
-        var recipe = try RecipeDocument(yaml: yaml, name: "trajectory.yaml").decode(TrainingRecipe.self)
+        var recipe = try RecipeDocument(yaml: yaml, name: "trajectory.yaml").decode(
+            TrainingRecipe.self)
         recipe.model = model
         return recipe
     }
