@@ -40,7 +40,7 @@ public struct CheckpointError: FalconError, Equatable {
     public var exitStatus: ExitStatus { .badData }
 }
 
-/// One thing wrong with files of weights.
+/// One thing wrong with files of weights; the payloads are what the message prints.
 public enum CheckpointProblem: Equatable, Sendable, CustomStringConvertible {
     // The container (safetensors).
     case fileTooShort(byteCount: Int)

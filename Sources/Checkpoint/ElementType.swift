@@ -53,7 +53,12 @@ public enum ElementType: String, CaseIterable, Comparable, Sendable {
         }
     }
 
-    /// Larger alignment first, as the format's own writers order tensors.
+    /// Whether the first comes before the second in the list above.
+    ///
+    /// - Parameters:
+    ///   - left: a type.
+    ///   - right: a type.
+    /// - Returns: true if `left` stands before `right`.
     public static func < (left: ElementType, right: ElementType) -> Bool {
         left.rank < right.rank
     }

@@ -6,11 +6,11 @@ import FalconTensor
 
 /// A model with weights and tokenizer, opened from whatever a MODEL argument names.
 public final class LoadedModel {
-    /// The model with its weights.
+    /// The model, its weights in memory.
     public let model: FalconH1
-    /// The tokenizer it was trained with.
+    /// The tokenizer that it was trained with.
     public let tokenizer: SentencePieceTokenizer
-    /// Where it lives.
+    /// Where it runs.
     public let device: Device
     /// The folder that was opened in the end.
     public let path: String

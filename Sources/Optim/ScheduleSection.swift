@@ -18,7 +18,8 @@ public enum ScheduleKind: String, Codable, CaseIterable, Sendable {
 /// The `schedule` part of a recipe: the learning rate as a pure function of tokens.
 ///
 /// With p = the peak, F = final_ratio, T = tokens of the run, W = warmup_tokens, D = decay_tokens:
-/// p·t/W during warm-up; then `wsd`: p until T − D and p·F^((t − T + D)/D) from there; `cosine`:
+/// p·t/W during warm-up; then `wsd`: p until T − D and p·F^((t − T + D)/D) from there (a run too short
+/// for both warms up first and decays with what is left of the curve); `cosine`:
 /// p·(F + (1 − F)(1 + cos(π u))/2) and `exponential`: p·F^u with u = (t − W)/(T − W).
 ///
 /// - SeeAlso: Hu et al., arXiv 2404.06395 (WSD).

@@ -10,6 +10,7 @@ struct Falcon: ParsableCommand {
         subcommands: [
             TokenizerCommand.self, TokenizeCommand.self, PretrainCommand.self, PlanCommand.self,
             EvalCommand.self, GenerateCommand.self,
+            ExportCommand.self, ImportCommand.self,
             LogitsCommand.self, VerifyCommand.self,
         ])
 

@@ -5,7 +5,8 @@ import FalconSystem
 /// Groups the commands that make tokenizers.
 struct TokenizerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "tokenizer", abstract: "Make tokenizers.", subcommands: [Train.self])
+        commandName: "tokenizer", abstract: "Make and use tokenizers.",
+        subcommands: [Train.self, Encode.self])
 }
 
 /// What text is read, and how.

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """HellaSwag in lm-evaluation-harness and in falcon: the same decision on every document."""
 
+import contextlib
+import io
 import json
 import os
 import shutil
@@ -24,13 +26,15 @@ def harness_samples(options, data):
             text = file.read()
         with open(path, "w", encoding="utf-8") as file:
             file.write(text.replace("@DATA@", data).replace("@CACHE@", os.path.join(folder, "cache")))
-        results = lm_eval.simple_evaluate(
-            model="hf",
-            model_args={
-                "pretrained": options.hf, "dtype": "float32", "attn_implementation": "eager"},
-            tasks=["hellaswag_local"], batch_size=1, device="cpu", limit=options.limit,
-            log_samples=True, bootstrap_iters=0,
-            task_manager=TaskManager(include_path=folder, include_defaults=False))
+        # Its progress bars cannot be switched off; errors still come as exceptions.
+        with contextlib.redirect_stderr(io.StringIO()):
+            results = lm_eval.simple_evaluate(
+                model="hf",
+                model_args={
+                    "pretrained": options.hf, "dtype": "float32", "attn_implementation": "eager"},
+                tasks=["hellaswag_local"], batch_size=1, device="cpu", limit=options.limit,
+                log_samples=True, bootstrap_iters=0,
+                task_manager=TaskManager(include_path=folder, include_defaults=False))
     samples = sorted(results["samples"]["hellaswag_local"], key=lambda sample: sample["doc_id"])
     return results["results"]["hellaswag_local"], samples
 

@@ -1,0 +1,28 @@
+import ArgumentParser
+import FalconData
+import FalconSystem
+import FoundationEssentials
+
+extension TokenizerCommand {
+    /// Turns lines into token ids.
+    struct Encode: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Encode texts from standard input: one JSON string a line gives one list of ids.")
+
+        @Option(help: "The tokenizer model.")
+        var tokenizer: String
+
+        func run() throws {
+            let tokenizer = try SentencePieceTokenizer(path: tokenizer)
+            var number = 0
+            while let line = readLine() {
+                number += 1
+                guard let text = try? JSONDecoder().decode(String.self, from: Data(line.utf8)) else {
+                    throw ValidationError("standard input, line \(number): want a JSON string")
+                }
+                let ids = try tokenizer.encode(text)
+                print("[" + ids.map { "\($0)" }.joined(separator: ",") + "]")
+            }
+        }
+    }
+}
