@@ -82,7 +82,7 @@ evaluate() {
 }
 
 stage "install what is missing" scripts/setup.sh demo
-stage "build" swift build --configuration release
+stage "build" swift build --configuration release --static-swift-stdlib
 stage "download the texts" download
 rm -rf "$demo/tok.model" "$demo/shards" "$demo/hf"
 stage "train a tokenizer" "$falcon" tokenizer train --input "$demo/text" --vocab-size 4096 \

@@ -2,6 +2,7 @@ import ArgumentParser
 import FalconData
 import FalconEval
 import FalconInterchange
+import FalconModel
 import FalconRecipe
 import FalconSystem
 import FalconTensor
@@ -38,8 +39,8 @@ struct EvalCommand: ParsableCommand {
     @Option(help: "Write one JSON object per task document to this file.")
     var samples: String?
 
-    @Option(help: "Tokens that see each other when text is scored.")
-    var sequenceLength = 2048
+    @Option(help: "Tokens that see each other when text is scored; without it, as in training.")
+    var sequenceLength: Int?
 
     @Option(help: "Compare with an earlier --json result; exit status 1 if a number differs.")
     var against: String?
@@ -62,7 +63,7 @@ struct EvalCommand: ParsableCommand {
             throw ValidationError("--tasks needs --data, the folder with the tasks' files")
         }
         if let limit, limit < 1 { throw ValidationError("--limit is \(limit); want at least 1") }
-        if sequenceLength < 1 {
+        if let sequenceLength, sequenceLength < 1 {
             throw ValidationError("--sequence-length is \(sequenceLength); want at least 1")
         }
     }
@@ -78,35 +79,38 @@ struct EvalCommand: ParsableCommand {
         let evaluator = Evaluator(
             model: loaded.model, tokenizer: loaded.tokenizer, device: loaded.device)
         var output = Output(model: loaded.path)
-        if let folder = try shards ?? (text.isEmpty && wanted.isEmpty ? trainingData(loaded) : nil)
-        {
-            output.texts["validation"] = try score(folder, evaluator, loaded)
+        let trained = try trainingData(loaded)
+        let length =
+            sequenceLength ?? trained?.sequenceLength ?? loaded.model.configuration.maxPositionEmbeddings
+        if shards != nil || (text.isEmpty && wanted.isEmpty) {
+            guard let folder = shards ?? trained?.path else {
+                throw ValidationError("\(model) names no data; give --shards, --text or --tasks")
+            }
+            output.texts["validation"] = try score(folder, evaluator, loaded, length)
         }
         for path in text {
-            output.texts[path] = try evaluator.score(
-                textFile: path, sequenceLength: sequenceLength)
+            output.texts[path] = try evaluator.score(textFile: path, sequenceLength: length)
         }
         for task in wanted { output.tasks[task.name] = try run(task, evaluator) }
         if common.json { try printJSON(output) } else { printTable(output) }
         if let against { try compare(output, with: against) }
     }
 
-    /// The shards that the model was trained on, as its recipe says.
-    private func trainingData(_ loaded: LoadedModel) throws -> String {
-        guard let recipe = loaded.resolvedRecipe else {
-            throw ValidationError("\(model) names no data; give --shards, --text or --tasks")
+    /// What the model was trained on, if its recipe is there.
+    private func trainingData(_ loaded: LoadedModel) throws -> DataSection? {
+        try loaded.resolvedRecipe.map {
+            try RecipeDocument(yaml: $0, name: "recipe.resolved.yaml")
+                .decode(DataSection.self, at: "data")
         }
-        return try RecipeDocument(yaml: recipe, name: "recipe.resolved.yaml")
-            .decode(DataSection.self, at: "data").path
     }
 
     private func score(
-        _ folder: String, _ evaluator: Evaluator, _ loaded: LoadedModel
+        _ folder: String, _ evaluator: Evaluator, _ loaded: LoadedModel, _ length: Int
     ) throws -> TextScore {
         let dataset = try TokenDataset(path: folder)
         try dataset.requireTokenizer(digest: loaded.tokenizer.digest)
         let batches = try ValidationBatches(
-            dataset: dataset, sequenceLength: sequenceLength, sequencesPerBatch: 1)
+            dataset: dataset, sequenceLength: length, sequencesPerBatch: 1)
         let iterator = batches.makeIterator()
         guard let score = try evaluator.score({ try iterator.next() }) else {
             throw EvaluationError.noRecords(path: folder)
