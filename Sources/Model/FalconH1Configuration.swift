@@ -224,7 +224,9 @@ extension FalconH1Configuration {
     /// - Returns: FLOPs per token.
     public func trainingFLOPsPerToken(sequenceLength: Int) -> Double {
         var mixing = 0.0
-        if hasAttention { mixing += 2 * Double(sequenceLength) * Double(numAttentionHeads * headDim) }
+        if hasAttention {
+            mixing += 2 * Double(sequenceLength) * Double(numAttentionHeads * headDim)
+        }
         if hasSSM {
             let chunk = min(mambaChunkSize, sequenceLength)
             mixing += 2 * Double(chunk) * Double(mambaDState * mambaNGroups + mambaDSsm)

@@ -85,7 +85,8 @@ struct EvalCommand: ParsableCommand {
         var output = Output(model: loaded.path)
         let trained = try trainingData(loaded)
         let length =
-            sequenceLength ?? trained?.sequenceLength ?? loaded.model.configuration.maxPositionEmbeddings
+            sequenceLength ?? trained?.sequenceLength
+            ?? loaded.model.configuration.maxPositionEmbeddings
         if shards != nil || (text.isEmpty && wanted.isEmpty) {
             guard let folder = shards ?? trained?.path else {
                 throw ValidationError("\(model) names no data; give --shards, --text or --tasks")
