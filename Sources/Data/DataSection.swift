@@ -15,7 +15,12 @@ public struct DataSection: RecipeSection, Codable, Equatable {
 
     /// What is impossible about the values; empty when all is well.
     public func problems() -> [RecipeProblem] {
-        sequenceLength >= 1
-            ? [] : [RecipeProblem(key: "sequence_length", "got \(sequenceLength), want at least 1")]
+        let limit = Int(Int32.max)
+        return (1...limit).contains(sequenceLength)
+            ? []
+            : [
+                RecipeProblem(
+                    key: "sequence_length", "got \(sequenceLength), want 1 to \(limit)")
+            ]
     }
 }

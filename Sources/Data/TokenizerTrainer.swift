@@ -64,6 +64,14 @@ public struct TokenizerTrainer: Sendable {
             throw DataError.invalidOption(
                 name: "--vocab-size", got: "\(vocabularyCount)", wanted: "261 to 16777216")
         }
+        guard (0.98...1).contains(characterCoverage) else {
+            throw DataError.invalidOption(
+                name: "--character-coverage", got: "\(characterCoverage)", wanted: "0.98 to 1")
+        }
+        if let sentenceLimit, sentenceLimit < 1 {
+            throw DataError.invalidOption(
+                name: "--sentence-limit", got: "\(sentenceLimit)", wanted: "at least 1")
+        }
         var documentCount = 0
         var skipped = 0
         var textByteCount = 0

@@ -6,6 +6,7 @@ public enum EvaluationError: FalconError, Equatable {
     case badRecord(path: String, line: Int, reason: String)
     case noRecords(path: String)
     case notText(path: String)
+    case notAResult(path: String)
 
     /// The message for a person.
     public var description: String {
@@ -18,6 +19,8 @@ public enum EvaluationError: FalconError, Equatable {
             "\(path): holds no records; want one JSON object a line"
         case .notText(let path):
             "\(path): empty or not UTF-8; want a text"
+        case .notAResult(let path):
+            "\(path): not a result of falcon eval --json; write one with it"
         }
     }
 
@@ -25,7 +28,7 @@ public enum EvaluationError: FalconError, Equatable {
     public var exitStatus: ExitStatus {
         switch self {
         case .unknownTask: .usage
-        case .badRecord, .noRecords, .notText: .badData
+        case .badRecord, .noRecords, .notText, .notAResult: .badData
         }
     }
 }

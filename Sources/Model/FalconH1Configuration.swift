@@ -136,6 +136,21 @@ public struct FalconH1Configuration: RecipeSection, Codable, Equatable {
     /// Whether blocks have the state-space mixer.
     public var hasSSM: Bool { mixers != .attention }
 
+    // Limits far above any model, so that products of sizes and counts of bytes cannot overflow.
+    private static let sizeLimit = Int(Int32.max)
+    private static let layerLimit = 10_000
+    private static let parameterLimit = 1e15
+
+    /// The number of weights, in floating point: the sizes have not been judged yet.
+    private var roughParameterCount: Double {
+        let width = Double(hiddenSize)
+        let heads = Double(numAttentionHeads) + Double(numKeyValueHeads)
+        let groups = Double(mambaNGroups) * Double(mambaDState)
+        let inProjection = 3 * Double(mambaDSsm) + 2 * groups + Double(mambaNHeads)
+        let rows = 3 * Double(intermediateSize) + 2 * Double(headDim) * heads + inProjection
+        return width * (Double(numHiddenLayers) * rows + 2 * Double(vocabSize))
+    }
+
     /// What is impossible about the sizes; empty when all is well.
     public func problems() -> [RecipeProblem] {
         var found: [RecipeProblem] = []
@@ -150,7 +165,16 @@ public struct FalconH1Configuration: RecipeSection, Codable, Equatable {
             (.mambaDState, mambaDState), (.mambaDConv, mambaDConv),
             (.mambaChunkSize, mambaChunkSize), (.maxPositionEmbeddings, maxPositionEmbeddings),
         ]
-        for (key, value) in sizes { require(value >= 1, key, "got \(value), want at least 1") }
+        for (key, value) in sizes {
+            require(value >= 1, key, "got \(value), want at least 1")
+            let limit = key == .numHiddenLayers ? Self.layerLimit : Self.sizeLimit
+            require(value <= limit, key, "got \(value), want at most \(limit)")
+        }
+        guard found.isEmpty else { return found }
+        require(
+            roughParameterCount <= Self.parameterLimit, .hiddenSize,
+            "the sizes make about \(roughParameterCount) parameters, want at most "
+                + "\(Self.parameterLimit)")
         guard found.isEmpty else { return found }
         require(
             mambaNHeads * mambaDHead == mambaDSsm, .mambaDSsm,
@@ -199,13 +223,16 @@ extension FalconH1Configuration {
     /// - Parameter sequenceLength: T, tokens that see each other.
     /// - Returns: FLOPs per token.
     public func trainingFLOPsPerToken(sequenceLength: Int) -> Double {
-        var mixing = 0
-        if hasAttention { mixing += 2 * sequenceLength * numAttentionHeads * headDim }
+        var mixing = 0.0
+        if hasAttention {
+            mixing += 2 * Double(sequenceLength) * Double(numAttentionHeads * headDim)
+        }
         if hasSSM {
             let chunk = min(mambaChunkSize, sequenceLength)
-            mixing += 2 * chunk * mambaDState * mambaNGroups + 2 * chunk * mambaDSsm
-            mixing += 4 * mambaDState * mambaDSsm + 2 * mambaDConv * convChannels
+            mixing += 2 * Double(chunk) * Double(mambaDState * mambaNGroups + mambaDSsm)
+            mixing += 4 * Double(mambaDState) * Double(mambaDSsm)
+            mixing += 2 * Double(mambaDConv * convChannels)
         }
-        return 6 * Double(productParameterCount) + 3 * Double(numHiddenLayers) * Double(mixing)
+        return 6 * Double(productParameterCount) + 3 * Double(numHiddenLayers) * mixing
     }
 }

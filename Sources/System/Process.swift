@@ -68,4 +68,10 @@ public func appendToFile(path: String, _ bytes: [UInt8]) throws(FileError) {
 }
 
 /// Hands over what has been printed so far to whoever reads standard output.
-public func flushStandardOutput() { fflush(nil) }
+///
+/// - Throws: `FileError` if it could not be written, for instance to a full disk.
+public func flushStandardOutput() throws(FileError) {
+    guard fflush(nil) == 0 else {
+        throw FileError(action: "write", path: "standard output", code: errno)
+    }
+}

@@ -17,6 +17,9 @@ public enum Signals {
     /// Starts to listen.
     public static func install() {
         _ = flags
+        // A parent's blocked signals are inherited; these must arrive.
+        var wanted = sigset_t()
+        sigemptyset(&wanted)
         for number in [SIGINT, SIGTERM, SIGUSR1] {
             var action = sigaction()
             action.__sigaction_handler.sa_handler = { number in
@@ -29,7 +32,9 @@ public enum Signals {
             }
             // Without SA_RESTART a blocking read ends, so that the program sees the request.
             sigaction(number, &action, nil)
+            sigaddset(&wanted, number)
         }
+        pthread_sigmask(SIG_UNBLOCK, &wanted, nil)
     }
 
     /// Whether the program should save and stop.

@@ -109,7 +109,7 @@ public final class PretrainingRun {
         let start = monotonicSeconds()
         while trainer.step < trainer.plan.steps {
             if Signals.stopRequested {
-                try save()
+                if lastSavedStep != trainer.step { try save() }
                 return .stopped
             }
             let stepStart = monotonicSeconds()

@@ -63,6 +63,8 @@ public struct RunPlan: Codable, Equatable, Sendable {
         checkpointBytes = 12 * parameterCount
         let kept = recipe.checkpoint.keepEverySteps.map { [steps] in steps / $0 } ?? 0
         let saves = (steps + recipe.checkpoint.everySteps - 1) / recipe.checkpoint.everySteps
-        diskBytes = (min(saves, kept + recipe.checkpoint.keepLast) + 1) * checkpointBytes
+        let (bytes, isTooMany) = (min(saves, kept + recipe.checkpoint.keepLast) + 1)
+            .multipliedReportingOverflow(by: checkpointBytes)
+        diskBytes = isTooMany ? .max : bytes
     }
 }

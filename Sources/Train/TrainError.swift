@@ -22,7 +22,8 @@ public enum TrainError: FalconError, Equatable {
             "\(path) exists but holds no run of falcon, so --overwrite leaves it alone; choose another "
                 + "folder with --run or empty it yourself"
         case .nothingToResume(let path):
-            "\(path) holds no checkpoint to resume from; start the run without --resume"
+            "\(path) holds no checkpoint to resume from; start the run without --resume, "
+                + "with --overwrite if it was stopped before its first save"
         case .recipeChanged(let path, let differences):
             "the recipe is not the one that \(path) was trained with; resuming would mix two runs:\n"
                 + differences.map { "  \($0)" }.joined(separator: "\n")

@@ -31,8 +31,9 @@ public struct TrainingRecipe: RecipeSection, Equatable {
 
     /// What is impossible about the parts together; empty when all is well.
     public func problems() -> [RecipeProblem] {
+        // Parts with problems of their own are not compared.
+        guard data.problems().isEmpty, train.problems().isEmpty else { return [] }
         let sequenceBatch = data.sequenceLength * train.microBatchSequences
-        guard sequenceBatch > 0 else { return [] }
         var found: [RecipeProblem] = []
         if train.batchTokens % sequenceBatch != 0 {
             found.append(
@@ -93,16 +94,13 @@ public struct TrainSection: RecipeSection, Codable, Equatable {
     /// What is impossible about the values; empty when all is well.
     public func problems() -> [RecipeProblem] {
         var found: [RecipeProblem] = []
-        func atLeastOne(_ key: CodingKeys, _ value: Int?) {
-            if let value, value < 1 {
-                found.append(RecipeProblem(key: key.rawValue, "got \(value), want at least 1"))
-            }
+        let counts: [(CodingKeys, Int?)] = [
+            (.tokens, tokens), (.steps, steps), (.batchTokens, batchTokens),
+            (.microBatchSequences, microBatchSequences), (.maxSkippedSteps, maxSkippedSteps),
+        ]
+        for (key, value) in counts {
+            if let problem = countProblem(key, value) { found.append(problem) }
         }
-        atLeastOne(.tokens, tokens)
-        atLeastOne(.steps, steps)
-        atLeastOne(.batchTokens, batchTokens)
-        atLeastOne(.microBatchSequences, microBatchSequences)
-        atLeastOne(.maxSkippedSteps, maxSkippedSteps)
         if (tokens == nil) == (steps == nil) {
             found.append(
                 RecipeProblem(
@@ -137,12 +135,10 @@ public struct CheckpointSection: RecipeSection, Codable, Equatable {
 
     /// What is impossible about the values; empty when all is well.
     public func problems() -> [RecipeProblem] {
-        [
-            (CodingKeys.everySteps, everySteps), (.keepLast, keepLast),
-            (.keepEverySteps, keepEverySteps ?? 1),
+        let counts: [(CodingKeys, Int?)] = [
+            (.everySteps, everySteps), (.keepLast, keepLast), (.keepEverySteps, keepEverySteps),
         ]
-        .filter { $0.1 < 1 }
-        .map { RecipeProblem(key: $0.0.rawValue, "got \($0.1), want at least 1") }
+        return counts.compactMap(countProblem)
     }
 }
 
@@ -161,8 +157,19 @@ public struct EvaluationSection: RecipeSection, Codable, Equatable {
 
     /// What is impossible about the values; empty when all is well.
     public func problems() -> [RecipeProblem] {
-        [(CodingKeys.everySteps, everySteps ?? 1), (.tokens, tokens ?? 1)]
-            .filter { $0.1 < 1 }
-            .map { RecipeProblem(key: $0.0.rawValue, "got \($0.1), want at least 1") }
+        let counts: [(CodingKeys, Int?)] = [(.everySteps, everySteps), (.tokens, tokens)]
+        return counts.compactMap(countProblem)
     }
+}
+
+/// What is wrong with a count of a recipe; nil is no count.
+private func countProblem(_ key: some CodingKey, _ value: Int?) -> RecipeProblem? {
+    guard let value else { return nil }
+    if value < 1 { return RecipeProblem(key: key.stringValue, "got \(value), want at least 1") }
+    // Far above any run, so that products of counts cannot overflow.
+    let limit = key.stringValue == "tokens" ? 1_000_000_000_000_000 : Int(Int32.max)
+    if value > limit {
+        return RecipeProblem(key: key.stringValue, "got \(value), want at most \(limit)")
+    }
+    return nil
 }

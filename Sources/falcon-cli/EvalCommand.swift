@@ -63,6 +63,9 @@ struct EvalCommand: ParsableCommand {
             throw ValidationError("--tasks needs --data, the folder with the tasks' files")
         }
         if let limit, limit < 1 { throw ValidationError("--limit is \(limit); want at least 1") }
+        if !(tolerance >= 0) {
+            throw ValidationError("--tolerance is \(tolerance); want 0 or more")
+        }
         if let sequenceLength, sequenceLength < 1 {
             throw ValidationError("--sequence-length is \(sequenceLength); want at least 1")
         }
@@ -75,6 +78,7 @@ struct EvalCommand: ParsableCommand {
             }
             return task
         }
+        let golden = try against.map(earlierResult)
         let loaded = try LoadedModel(path: model, on: Device(threadCount: common.threadCount))
         let evaluator = Evaluator(
             model: loaded.model, tokenizer: loaded.tokenizer, device: loaded.device)
@@ -94,7 +98,7 @@ struct EvalCommand: ParsableCommand {
         }
         for task in wanted { output.tasks[task.name] = try run(task, evaluator) }
         if common.json { try printJSON(output) } else { printTable(output) }
-        if let against { try compare(output, with: against) }
+        if let golden, let against { try compare(output, with: golden, from: against) }
     }
 
     /// What the model was trained on, if its recipe is there.
@@ -155,14 +159,23 @@ struct EvalCommand: ParsableCommand {
         }
     }
 
+    /// Reads what `--json` printed earlier.
+    private func earlierResult(_ path: String) throws -> Output {
+        let bytes = try readBytes(ofFile: path)
+        do {
+            return try JSONDecoder().decode(Output.self, from: Data(bytes))
+        } catch {
+            throw EvaluationError.notAResult(path: path)
+        }
+    }
+
     /// Fails when a score of an earlier result is missing or differs.
-    private func compare(_ output: Output, with path: String) throws {
-        let golden = try JSONDecoder().decode(
-            Output.self, from: Data(contentsOf: URL(filePath: path)))
+    private func compare(_ output: Output, with golden: Output, from path: String) throws {
         var failures: [String] = []
         func check(_ name: String, _ got: Double?, _ want: Double) {
             guard let got else { return failures.append("\(name): missing, want \(want)") }
-            if abs(got - want) > tolerance * max(1, abs(want)) {
+            // Written so that NaN is a failure.
+            if !(abs(got - want) <= tolerance * max(1, abs(want))) {
                 failures.append("\(name): got \(got), want \(want) within \(tolerance)")
             }
         }

@@ -18,6 +18,7 @@ struct Falcon: ParsableCommand {
         do {
             var command = try parseAsRoot()
             try command.run()
+            try flushStandardOutput()
         } catch let error as any FalconError {
             writeToStandardError("falcon: \(error.description)\n")
             Falcon.exit(withError: ExitCode(error.exitStatus.rawValue))

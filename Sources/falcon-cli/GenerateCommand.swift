@@ -44,7 +44,7 @@ struct GenerateCommand: ParsableCommand {
             throw ValidationError("give one of --prompt and --prompt-ids")
         }
         if maxTokens < 1 { throw ValidationError("--max-tokens is \(maxTokens); want at least 1") }
-        if temperature < 0 {
+        if !(temperature >= 0 && temperature.isFinite) {
             throw ValidationError("--temperature is \(temperature); want 0 or more")
         }
         if !(topP > 0 && topP <= 1) {
@@ -79,7 +79,7 @@ struct GenerateCommand: ParsableCommand {
             if common.json {
                 text += piece
             } else {
-                write(outputIds ? (written.count > 1 ? " \(token)" : "\(token)") : piece)
+                try write(outputIds ? (written.count > 1 ? " \(token)" : "\(token)") : piece)
             }
             return !Signals.stopRequested
         }
@@ -91,7 +91,7 @@ struct GenerateCommand: ParsableCommand {
                     prompt_tokens: ids.count, ids: written, text: text + rest,
                     tokens_per_second: Double(written.count) / seconds))
         } else {
-            write((outputIds ? "" : rest) + "\n")
+            try write((outputIds ? "" : rest) + "\n")
         }
         common.talk(
             "\(ids.count) prompt tokens, \(written.count) written, "
@@ -102,13 +102,15 @@ struct GenerateCommand: ParsableCommand {
         _ tokenizer: SentencePieceTokenizer, vocabularyCount: Int
     ) throws -> [Int32] {
         if let promptIds {
-            return try promptIds.split(whereSeparator: { $0 == " " || $0 == "," }).map { word in
+            let ids = try promptIds.split(whereSeparator: { $0 == " " || $0 == "," }).map { word in
                 guard let id = Int32(word), id >= 0, id < vocabularyCount else {
                     throw ValidationError(
                         "--prompt-ids: \"\(word)\" is not a number below \(vocabularyCount)")
                 }
                 return id
             }
+            if ids.isEmpty { throw ValidationError("--prompt-ids holds no token") }
+            return ids
         }
         var text = prompt ?? ""
         if text == "-" {
@@ -123,9 +125,9 @@ struct GenerateCommand: ParsableCommand {
     }
 
     /// Writes at once, so that a reader sees each token as it comes.
-    private func write(_ text: String) {
+    private func write(_ text: String) throws {
         guard !text.isEmpty else { return }
         print(text, terminator: "")
-        flushStandardOutput()
+        try flushStandardOutput()
     }
 }

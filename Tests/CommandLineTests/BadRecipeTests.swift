@@ -1,0 +1,88 @@
+import Foundation
+import Testing
+
+/// Recipes that cannot be: exit status 78, with the place and what was wanted.
+@Suite struct BadRecipeTests {
+    let place = try! Workplace()
+
+    @Test func anUnknownKeyIsNamedWithItsPlaceAndTheLikeliestName() throws {
+        try place.write(
+            "bad.yaml",
+            Workplace.recipe.replacingOccurrences(of: "hidden_size: 16", with: "hiden_size: 16"))
+        for command in ["pretrain --recipe bad.yaml", "plan --recipe bad.yaml"] {
+            try place.failure(
+                command, status: 78,
+                says: "bad.yaml:9:3: model.hiden_size: unknown key; did you mean hidden_size?",
+                "model.hidden_size: missing")
+        }
+    }
+
+    @Test(arguments: [
+        ("hidden_size: 16", "hidden_size: wide", "bad.yaml:9:16", "got text \"wide\""),
+        ("hidden_size: 16", "hidden_size: 0", "bad.yaml:9:16", "got 0, want at least 1"),
+        ("head_dim: 10", "head_dim: 7", "bad.yaml:14:13", "even number"),
+        ("mamba_d_ssm: 24", "mamba_d_ssm: 25", "bad.yaml:15:16", "want mamba_n_heads"),
+        ("steps: 8,", "steps: 8, tokens: 99,", "bad.yaml:4", "both tokens and steps"),
+        ("batch_tokens: 96", "batch_tokens: 97", "bad.yaml:4", "want a multiple"),
+        ("sequence_length: 24", "sequence_length: 96", "bad.yaml:2", "max_position_embeddings"),
+        ("name: tiny", "name: [tiny", "bad.yaml:", "expected"),
+    ]) func impossibleValuesAreNamedWithTheirPlace(
+        _ old: String, _ new: String, _ location: String, _ reason: String
+    ) throws {
+        try place.write("bad.yaml", Workplace.recipe.replacingOccurrences(of: old, with: new))
+        try place.failure(
+            "pretrain --recipe bad.yaml", status: 78, says: "falcon: \(location)", reason)
+    }
+
+    @Test(arguments: [
+        ("model.hiden_size=4", "no such key", "did you mean model.hidden_size?"),
+        ("model.hidden_size=wide", "model.hidden_size", "wanted a whole number"),
+        ("model.hidden_size=9223372036854775807", "model.hidden_size", "want at most"),
+        ("model.num_hidden_layers=9223372036854775807", "num_hidden_layers", "want at most"),
+        ("model.hidden_size=1000000000", "MiB", "choose a smaller model"),
+        ("train.steps=9000000000000000000", "train.steps", "want at most"),
+        ("train.batch_tokens=9223372036854775807", "train.batch_tokens", "want at most"),
+        ("train.micro_batch_sequences=9223372036854775807", "micro_batch", "want at most"),
+        ("data.sequence_length=9223372036854775807", "sequence_length", "want 1 to"),
+        ("checkpoint.every_steps=0", "checkpoint.every_steps", "want at least 1"),
+        ("optimizer.learning_rate=.nan", "optimizer.learning_rate", "finite"),
+        ("optimizer.betas=[0.9, 1.5]", "optimizer.betas", "below 1"),
+        ("model.mixers=fast", "model.mixers", "parallel, attention, ssm"),
+        ("optimizer.kind=sgd", "optimizer.kind", "adamw"),
+        ("seed=-1", "seed", "0 or more"),
+        ("steps", "steps", "wanted key.path=value"),
+    ]) func settingsAreCheckedLikeTheRecipe(
+        _ setting: String, _ key: String, _ reason: String
+    ) throws {
+        try place.failure(
+            ["pretrain", "--recipe", "tiny.yaml", "--run", "r", "--set", setting], status: 78,
+            says: ["falcon: ", key, reason])
+        #expect(!place.exists("r"))
+    }
+
+    @Test func moreParametersThanCanBeCountedAreRefused() throws {
+        try place.failure(
+            "plan --recipe tiny.yaml --set model.hidden_size=2000000000 "
+                + "--set model.intermediate_size=2000000000", status: 78,
+            says: "model.hidden_size: the sizes make about", "parameters")
+    }
+
+    @Test func anUnknownRecipeNameListsTheShippedOnes() throws {
+        try place.failure(
+            "pretrain --recipe h1-0.5", status: 78, says: "h1-0.5: there is no such file",
+            "did you mean h1-0.5b?", "h1-34b")
+    }
+
+    @Test func aVocabularySmallerThanTheTokenizersIsRefused() throws {
+        try place.failure(
+            "pretrain --recipe tiny.yaml --run r --set model.vocab_size=299", status: 78,
+            says: "model.vocab_size is 299", "at least 300")
+        #expect(!place.exists("r"))
+    }
+
+    @Test func anotherRecipeIsNotResumed() throws {
+        try place.failure(
+            "pretrain --recipe tiny.yaml --run run --resume --set optimizer.learning_rate=0.5",
+            status: 78, says: "was learning_rate: 1.0e-3", "now learning_rate: 0.5")
+    }
+}

@@ -1,0 +1,104 @@
+import Foundation
+
+/// The built program, run as a shell would run it.
+enum Program {
+    /// The `falcon` beside the test bundle that runs now, so of the same configuration.
+    static let path: String = {
+        let tests = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        var folder = URL(fileURLWithPath: tests ?? CommandLine.arguments[0])
+        while folder.path != "/" {
+            folder.deleteLastPathComponent()
+            let program = folder.appendingPathComponent("falcon").path
+            var isFolder: ObjCBool = false
+            if FileManager.default.fileExists(atPath: program, isDirectory: &isFolder),
+                !isFolder.boolValue
+            {
+                return program
+            }
+        }
+        preconditionFailure("no program falcon above \(tests ?? "the test bundle"); build it first")
+    }()
+
+    /// Starts a program in a folder, its output going to files, standard input a file or nothing.
+    static func start(
+        _ arguments: [String], of program: String = path, in folder: String, input: Data? = nil,
+        outputTo outputPath: String? = nil
+    ) throws -> RunningProgram {
+        let scratch = FileManager.default.temporaryDirectory.path
+        let name = scratch + "/falcon-io-\(UUID().uuidString)"
+        let files = try ["in", "out", "err"].map { kind in
+            let file = "\(name).\(kind)"
+            try (kind == "in" ? input ?? Data() : Data()).write(to: URL(fileURLWithPath: file))
+            return file
+        }
+        func handle(_ path: String, writing: Bool = true) throws -> FileHandle {
+            let url = URL(fileURLWithPath: path)
+            return writing
+                ? try FileHandle(forWritingTo: url) : try FileHandle(forReadingFrom: url)
+        }
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: program)
+        process.arguments = arguments
+        process.currentDirectoryURL = URL(fileURLWithPath: folder)
+        process.standardInput = try handle(files[0], writing: false)
+        process.standardOutput = try handle(outputPath ?? files[1])
+        process.standardError = try handle(files[2])
+        let ended = DispatchSemaphore(value: 0)
+        process.terminationHandler = { _ in ended.signal() }
+        try process.runWithSignals()
+        return RunningProgram(process: process, ended: ended, files: files)
+    }
+}
+
+/// A program that was started.
+struct RunningProgram {
+    let process: Process
+    fileprivate let ended: DispatchSemaphore
+    fileprivate let files: [String]
+
+    var isRunning: Bool { process.isRunning }
+
+    func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
+
+    /// Waits for the end, and ends what hangs.
+    func outcome() throws -> Outcome {
+        if ended.wait(timeout: .now() + .seconds(120)) == .timedOut {
+            send(SIGKILL)
+            ended.wait()
+        }
+        defer { for file in files { try? FileManager.default.removeItem(atPath: file) } }
+        func text(_ path: String) throws -> String {
+            String(decoding: try Data(contentsOf: URL(fileURLWithPath: path)), as: UTF8.self)
+        }
+        return Outcome(
+            status: process.terminationStatus,
+            endedBySignal: process.terminationReason == .uncaughtSignal,
+            output: try text(files[1]), errors: try text(files[2]))
+    }
+}
+
+/// How a program ended and what it said.
+struct Outcome {
+    let status: Int32
+    let endedBySignal: Bool
+    let output: String
+    let errors: String
+
+    /// Standard output as one JSON object.
+    func json() throws -> [String: Any] {
+        try JSONSerialization.jsonObject(with: Data(output.utf8)) as? [String: Any] ?? [:]
+    }
+}
+
+extension Process {
+    /// Starts the process as a shell does: the threads that tests run on block signals, and a child
+    /// would inherit that.
+    func runWithSignals() throws {
+        var none = sigset_t()
+        var old = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &old)
+        defer { pthread_sigmask(SIG_SETMASK, &old, nil) }
+        try run()
+    }
+}

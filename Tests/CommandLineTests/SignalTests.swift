@@ -1,0 +1,89 @@
+import Foundation
+import Testing
+
+/// Signals stop a run without losing anything.
+@Suite struct SignalTests {
+    let place = try! Workplace()
+
+    /// Starts a run and returns when it has done some steps.
+    private func start(_ run: String, _ settings: [String]) throws -> RunningProgram {
+        let program = try Program.start(arguments(run, settings), in: place.folder)
+        while program.isRunning && lineCount("\(run)/metrics.jsonl") < 3 { usleep(2000) }
+        return program
+    }
+
+    private func arguments(_ run: String, _ settings: [String]) -> [String] {
+        ["pretrain", "--recipe", "tiny.yaml", "--run", run] + settings.flatMap { ["--set", $0] }
+    }
+
+    private func lineCount(_ name: String) -> Int {
+        ((try? place.read(name)) ?? Data()).count { $0 == 0x0A }
+    }
+
+    private func checkpoints(_ run: String) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: place.path("\(run)/checkpoints"))
+            .sorted()
+    }
+
+    /// While it trains, while it validates, while it saves.
+    @Test(arguments: [
+        (SIGTERM, ["train.steps=300", "checkpoint.every_steps=1000"]),
+        (SIGINT, ["train.steps=300", "checkpoint.every_steps=1000"]),
+        (SIGTERM, ["train.steps=60", "evaluation.every_steps=1", "evaluation.tokens=700"]),
+        (SIGTERM, ["train.steps=40", "checkpoint.every_steps=1"]),
+    ]) func aStoppedRunIsResumedToTheSameBits(_ signal: Int32, settings: [String]) throws {
+        let program = try start("stopped", settings)
+        program.send(signal)
+        let outcome = try program.outcome()
+        #expect(outcome.status == 75 && !outcome.endedBySignal, "\(outcome.errors)")
+        #expect(outcome.errors.contains("everything is saved: go on with --resume"))
+        // What it prints is a checkpoint.
+        try place.success("verify checkpoint \(outcome.output.trimmingCharacters(in: .newlines))")
+        let resumed = try place.falcon(arguments("stopped", settings) + ["--resume"])
+        #expect(resumed.status == 0 && resumed.errors.contains("going on after step"))
+        let whole = try place.falcon(arguments("whole", settings))
+        #expect(whole.status == 0, "\(whole.errors)")
+        let last = try #require(try checkpoints("whole").last)
+        #expect(try checkpoints("stopped").last == last)
+        #expect(
+            try place.read("stopped/checkpoints/\(last)/manifest.json")
+                == place.read("whole/checkpoints/\(last)/manifest.json"))
+        #expect(lineCount("stopped/metrics.jsonl") == lineCount("whole/metrics.jsonl"))
+    }
+
+    @Test func savingOnRequestGoesOn() throws {
+        let settings = ["train.steps=400", "checkpoint.every_steps=1000"]
+        let program = try start("asked", settings)
+        program.send(SIGUSR1)
+        let outcome = try program.outcome()
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let saved = try checkpoints("asked")
+        #expect(saved.count == 2 && saved.last == "step-00000400")
+        for name in saved { try place.success("verify checkpoint asked/checkpoints/\(name)") }
+    }
+
+    @Test func aKilledTokenizationLeavesNoDataSet() throws {
+        // It waits for standard input, which never ends.
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: Program.path)
+        process.arguments = ["tokenize", "--tokenizer", "tok.model", "--output", "x", "-"]
+        process.currentDirectoryURL = URL(fileURLWithPath: place.folder)
+        let input = Pipe()
+        process.standardInput = input
+        process.standardError = FileHandle.nullDevice
+        process.standardOutput = FileHandle.nullDevice
+        let ended = DispatchSemaphore(value: 0)
+        process.terminationHandler = { _ in ended.signal() }
+        try process.runWithSignals()
+        let corpus = try place.read("corpus.jsonl")
+        for _ in 0..<20 { try input.fileHandleForWriting.write(contentsOf: corpus) }
+        process.terminate()
+        ended.wait()
+        #expect(process.terminationReason == .uncaughtSignal)
+        #expect(!place.exists("x/index.json"))
+        try place.failure(
+            "pretrain --recipe tiny.yaml --set data.path=x", status: 66, says: "x/index.json")
+        try place.success("tokenize --tokenizer tok.model --output x corpus.jsonl")
+        #expect(try place.files().allSatisfy { !$0.hasSuffix(".partial") })
+    }
+}

@@ -1,0 +1,134 @@
+import Foundation
+import Testing
+
+/// A command line that fails, and how.
+struct BadCommand: CustomTestStringConvertible, Sendable {
+    let arguments: [String]
+    let words: [String]
+    var testDescription: String { arguments.joined(separator: " ") }
+
+    /// - Parameters:
+    ///   - line: the arguments, separated by spaces.
+    ///   - words: what the message must contain.
+    init(_ line: String, _ words: String...) {
+        arguments = line.split(separator: " ").map(String.init)
+        self.words = words
+    }
+
+    init(_ arguments: [String], _ words: String...) {
+        self.arguments = arguments
+        self.words = words
+    }
+}
+
+/// Wrong arguments are told from wrong files: exit status 64 against 65 and 66.
+@Suite struct UsageTests {
+    @Test(arguments: [
+        BadCommand("frobnicate", "frobnicate"),
+        BadCommand("eval run --frobnicate", "Unknown option '--frobnicate'"),
+        BadCommand("eval", "Missing expected argument '<model>'"),
+        BadCommand("eval run --threads 0", "--threads is 0, want at least 1"),
+        BadCommand("pretrain --recipe tiny.yaml --threads -1", "--threads"),
+        BadCommand("eval run --tasks nope --data .", "unknown task \"nope\"", "hellaswag"),
+        BadCommand("eval run --tasks hellaswag", "--tasks needs --data"),
+        BadCommand("eval run --limit 0", "--limit is 0"),
+        BadCommand("eval run --sequence-length 0", "--sequence-length is 0"),
+        BadCommand("eval run --tolerance nan", "--tolerance is nan"),
+        BadCommand("generate run", "one of --prompt and --prompt-ids"),
+        BadCommand("generate run --prompt a --prompt-ids 5", "one of --prompt and --prompt-ids"),
+        BadCommand(["generate", "run", "--prompt-ids", "5 300"], "\"300\"", "below 300"),
+        BadCommand(["generate", "run", "--prompt-ids", "5 x"], "\"x\"", "below 300"),
+        BadCommand(["generate", "run", "--prompt-ids", "-5"], "--prompt-ids"),
+        BadCommand(["generate", "run", "--prompt-ids", " "], "--prompt-ids holds no token"),
+        BadCommand("generate run --prompt a --max-tokens 0", "--max-tokens is 0"),
+        BadCommand("generate run --prompt a --temperature nan", "--temperature is nan"),
+        BadCommand("generate run --prompt a --temperature inf", "--temperature is inf"),
+        BadCommand("generate run --prompt a --top-p 0", "--top-p is 0"),
+        BadCommand("generate run --prompt a --top-p nan", "--top-p is nan"),
+        BadCommand("pretrain", "--recipe"),
+        BadCommand("pretrain --recipe tiny.yaml --resume --overwrite", "exclude each other"),
+        BadCommand("export run --format pdf --output x", "'pdf'", "hf"),
+        BadCommand(
+            "tokenize --tokenizer tok.model --output x --validation-fraction 2 corpus.jsonl",
+            "--validation-fraction is 2"),
+        BadCommand(
+            "tokenizer train --input corpus.jsonl --vocab-size 10 --output x", "--vocab-size is 10",
+            "261"),
+        BadCommand(
+            "tokenizer train --input corpus.jsonl --vocab-size 300 --output x "
+                + "--character-coverage nan", "--character-coverage is nan"),
+        BadCommand(
+            "tokenizer train --input corpus.jsonl --vocab-size 300 --output x --sentence-limit 0",
+            "--sentence-limit is 0"),
+    ]) func wrongArgumentsAreUsageErrors(_ command: BadCommand) throws {
+        try Workplace().failure(command.arguments, status: 64, says: command.words)
+    }
+
+    @Test(arguments: [
+        BadCommand("tokenizer train --input nofile --vocab-size 300 --output x", "nofile: no such"),
+        BadCommand("tokenize --tokenizer tok.model --output x nofile", "nofile: no such"),
+        BadCommand("tokenize --tokenizer tok.model --output x no*thing.txt", "no*thing.txt"),
+        BadCommand("tokenize --tokenizer no.model --output x corpus.jsonl", "no.model: no such"),
+        BadCommand("pretrain --recipe tiny.yaml --set data.path=gone", "gone/index.json: no such"),
+        BadCommand("pretrain --recipe tiny.yaml --run gone --resume", "gone", "without --resume"),
+        BadCommand("eval gone", "gone: no such file or folder"),
+        BadCommand("eval shards", "shards is no model", "config.json"),
+        BadCommand("eval tok.model", "tok.model is no model"),
+        BadCommand("eval run --shards gone", "gone/index.json: no such"),
+        BadCommand("eval run --text gone", "gone: no such"),
+        BadCommand("eval run --against gone", "gone: no such"),
+        BadCommand(
+            "eval run --tasks hellaswag --data .", "./hellaswag/validation.jsonl: no such file"),
+        BadCommand("generate gone --prompt a", "gone: no such"),
+        BadCommand("export gone --format hf --output x", "gone: no such"),
+        BadCommand("verify data gone", "gone/index.json: no such"),
+        BadCommand("verify checkpoint gone", "gone/manifest.json: no such"),
+    ]) func missingInputIsNamed(_ command: BadCommand) throws {
+        try Workplace().failure(command.arguments, status: 66, says: command.words)
+    }
+
+    @Test(arguments: [
+        BadCommand(
+            "tokenizer train --input corpus.jsonl --vocab-size 300 --output tok.model",
+            "tok.model exists already", "--overwrite"),
+        BadCommand(
+            "tokenize --tokenizer tok.model --output shards corpus.jsonl",
+            "shards holds a data set already", "--overwrite"),
+        BadCommand(
+            "tokenize --tokenizer tok.model --output tok.model corpus.jsonl", "cannot create"),
+        BadCommand(
+            "pretrain --recipe tiny.yaml --run run", "run holds a run already", "--resume",
+            "--overwrite"),
+        BadCommand(
+            "pretrain --recipe tiny.yaml --run shards --overwrite", "holds no run of falcon",
+            "leaves it alone"),
+        BadCommand("pretrain --recipe tiny.yaml --run tok.model", "cannot create tok.model"),
+        BadCommand("export run --format hf --output shards", "shards exists already"),
+    ]) func whatExistsIsNotReplacedUnasked(_ command: BadCommand) throws {
+        let place = try Workplace()
+        let before = try Dictionary(
+            uniqueKeysWithValues: place.files().map { ($0, try place.read($0)) })
+        try place.failure(command.arguments, status: 73, says: command.words)
+        for (name, bytes) in before { #expect(try place.read(name) == bytes, "\(name)") }
+    }
+
+    @Test func aResultThatCannotBePrintedIsAnError() throws {
+        let place = try Workplace()
+        for arguments in ["eval run --json", "plan --recipe tiny.yaml", "generate run --prompt a"] {
+            let outcome = try Program.start(
+                arguments.split(separator: " ").map(String.init), in: place.folder,
+                outputTo: "/dev/full"
+            ).outcome()
+            #expect(outcome.status == 74, "\(arguments)")
+            #expect(outcome.errors.contains("standard output: No space left"), "\(arguments)")
+        }
+    }
+
+    @Test func helpAndVersionSucceed() throws {
+        let place = try Workplace()
+        for arguments in ["--help", "help pretrain", "tokenizer train --help", "--version"] {
+            let outcome = try place.success(arguments)
+            #expect(!outcome.output.isEmpty && outcome.errors.isEmpty, "\(arguments)")
+        }
+    }
+}
