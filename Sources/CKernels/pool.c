@@ -15,6 +15,8 @@
 // A job is one generation. `ticket` holds the generation in its upper half and the next unclaimed
 // piece in its lower half, so a claim (compare and swap) succeeds only for the current job: a worker
 // that wakes late finds another generation or no piece left, and the caller never waits for it.
+// The ticket of a finished job is withdrawn before `count`, `body` and `context` change: whoever
+// reads a new value of these has read an old ticket, and its claim fails.
 struct fk_pool {
   _Alignas(64) _Atomic uint64_t ticket;
   _Alignas(64) _Atomic uint32_t completed;
@@ -36,6 +38,8 @@ struct worker_start {
 
 enum { spins_before_sleep = 4000 };
 
+static const uint64_t no_piece = UINT32_MAX;
+
 static void futex_wait(_Atomic uint32_t *word, uint32_t expected) {
   syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, NULL, NULL, 0);
 }
@@ -55,15 +59,15 @@ static void work(fk_pool *pool, uint32_t generation, size_t worker) {
   for (;;) {
     uint64_t ticket = atomic_load_explicit(&pool->ticket, memory_order_acquire);
     uint32_t piece = (uint32_t)ticket;
-    uint32_t count = atomic_load_explicit(&pool->count, memory_order_relaxed);
+    uint32_t count = atomic_load_explicit(&pool->count, memory_order_acquire);
     if ((uint32_t)(ticket >> 32) != generation || piece >= count) return;
-    fk_piece body = atomic_load_explicit(&pool->body, memory_order_relaxed);
-    void *context = atomic_load_explicit(&pool->context, memory_order_relaxed);
+    fk_piece body = atomic_load_explicit(&pool->body, memory_order_acquire);
+    void *context = atomic_load_explicit(&pool->context, memory_order_acquire);
     if (!atomic_compare_exchange_weak_explicit(&pool->ticket, &ticket, ticket + 1,
                                                memory_order_acq_rel, memory_order_relaxed))
       continue;
     body(context, piece, worker);
-    uint32_t done = atomic_fetch_add_explicit(&pool->completed, 1, memory_order_acq_rel) + 1;
+    uint32_t done = atomic_fetch_add(&pool->completed, 1) + 1;
     if (done == count && atomic_load(&pool->callerSleeps)) futex_wake(&pool->completed, 1);
   }
 }
@@ -141,6 +145,7 @@ void fk_pool_run(fk_pool *pool, size_t count, fk_piece body, void *context) {
   }
   uint32_t generation = next_generation(pool);
   // No worker holds a piece here: the previous run returned only after all were completed.
+  atomic_store(&pool->ticket, (uint64_t)generation << 32 | no_piece);
   atomic_store(&pool->completed, 0);
   atomic_store(&pool->count, (uint32_t)count);
   atomic_store(&pool->body, body);
