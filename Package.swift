@@ -133,7 +133,7 @@ let package = Package(
             dependencies: ["FalconModel", "FalconTensor", "FalconCheckpoint", "FalconInterchange"],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "OptimTests", dependencies: ["FalconOptim", "FalconTensor"],
+            name: "OptimTests", dependencies: ["FalconOptim", "FalconSystem", "FalconTensor"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "CheckpointTests", dependencies: ["FalconCheckpoint", "FalconSystem"],

@@ -15,8 +15,8 @@
 // A job is one generation. `ticket` holds the generation in its upper half and the next unclaimed
 // piece in its lower half, so a claim (compare and swap) succeeds only for the current job: a worker
 // that wakes late finds another generation or no piece left, and the caller never waits for it.
-// The ticket of a finished job is withdrawn before `count`, `body` and `context` change: whoever
-// reads a new value of these has read an old ticket, and its claim fails.
+// While the caller describes the next job, `ticket` holds no_piece: a worker that read the last
+// ticket of the old job together with the count of the new one must not be able to claim.
 struct fk_pool {
   _Alignas(64) _Atomic uint64_t ticket;
   _Alignas(64) _Atomic uint32_t completed;
@@ -38,7 +38,7 @@ struct worker_start {
 
 enum { spins_before_sleep = 4000 };
 
-static const uint64_t no_piece = UINT32_MAX;
+static const uint32_t no_piece = UINT32_MAX;
 
 static void futex_wait(_Atomic uint32_t *word, uint32_t expected) {
   syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, NULL, NULL, 0);

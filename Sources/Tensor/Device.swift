@@ -20,6 +20,9 @@ public final class Device {
     /// The most bytes of tensors ever alive at one time.
     public var peakByteCount: Int { arena.peakByteCount }
 
+    /// Bytes obtained from the system, in use or kept for the next request.
+    public var reservedByteCount: Int { arena.reservedByteCount }
+
     /// Gives memory that no tensor uses back to the system.
     public func trim() { arena.trim() }
 

@@ -7,7 +7,8 @@ extension TokenizerCommand {
     /// Turns lines into token ids.
     struct Encode: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Encode texts from standard input: one JSON string a line gives one list of ids.")
+            abstract:
+                "Encode texts from standard input: one JSON string a line gives one list of ids.")
 
         @Option(help: "The tokenizer model.")
         var tokenizer: String
@@ -17,7 +18,8 @@ extension TokenizerCommand {
             var number = 0
             while let line = readLine() {
                 number += 1
-                guard let text = try? JSONDecoder().decode(String.self, from: Data(line.utf8)) else {
+                guard let text = try? JSONDecoder().decode(String.self, from: Data(line.utf8))
+                else {
                     throw ValidationError("standard input, line \(number): want a JSON string")
                 }
                 let ids = try tokenizer.encode(text)
