@@ -67,7 +67,7 @@ static void work(fk_pool *pool, uint32_t generation, size_t worker) {
                                                memory_order_acq_rel, memory_order_relaxed))
       continue;
     body(context, piece, worker);
-    uint32_t done = atomic_fetch_add_explicit(&pool->completed, 1, memory_order_acq_rel) + 1;
+    uint32_t done = atomic_fetch_add(&pool->completed, 1) + 1;
     if (done == count && atomic_load(&pool->callerSleeps)) futex_wake(&pool->completed, 1);
   }
 }
