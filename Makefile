@@ -8,7 +8,7 @@ SOURCES := Sources Tests recipes Package.swift
 MAX_LINES := 450
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint format parity clean
+.PHONY: help setup build demo test lint format resume parity clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -38,6 +38,9 @@ lint: ## check formatting, documentation comments and the length of files
 
 format: ## rewrite the sources in the house style
 	$(SWIFT) format --in-place --parallel --recursive $(SOURCES)
+
+resume: build ## kill a run three times and compare it with one left alone
+	@scripts/check-resume.sh
 
 parity: build ## compare with Hugging Face transformers and llama.cpp
 	@scripts/parity/run.sh

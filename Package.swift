@@ -146,7 +146,10 @@ let package = Package(
             ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "EvalTests", dependencies: ["FalconEval", "FalconModel", "FalconData"],
+            name: "EvalTests",
+            dependencies: [
+                "FalconEval", "FalconModel", "FalconData", "FalconSystem", "FalconTensor",
+            ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "InterchangeTests",

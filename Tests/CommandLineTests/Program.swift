@@ -22,7 +22,7 @@ enum Program {
     /// Starts a program in a folder, its output going to files, standard input a file or nothing.
     static func start(
         _ arguments: [String], of program: String = path, in folder: String, input: Data? = nil,
-        outputTo outputPath: String? = nil
+        outputTo outputPath: String? = nil, blockingSignals: Bool = false
     ) throws -> RunningProgram {
         let scratch = FileManager.default.temporaryDirectory.path
         let name = scratch + "/falcon-io-\(UUID().uuidString)"
@@ -45,7 +45,7 @@ enum Program {
         process.standardError = try handle(files[2])
         let ended = DispatchSemaphore(value: 0)
         process.terminationHandler = { _ in ended.signal() }
-        try process.runWithSignals()
+        if blockingSignals { try process.runWithoutSignals() } else { try process.runWithSignals() }
         return RunningProgram(process: process, ended: ended, files: files)
     }
 }
@@ -95,9 +95,21 @@ extension Process {
     /// would inherit that.
     func runWithSignals() throws {
         var none = sigset_t()
-        var old = sigset_t()
         sigemptyset(&none)
-        pthread_sigmask(SIG_SETMASK, &none, &old)
+        try run(withMask: none)
+    }
+
+    /// Starts the process as some parents do: with all signals blocked.
+    func runWithoutSignals() throws {
+        var all = sigset_t()
+        sigfillset(&all)
+        try run(withMask: all)
+    }
+
+    private func run(withMask mask: sigset_t) throws {
+        var mask = mask
+        var old = sigset_t()
+        pthread_sigmask(SIG_SETMASK, &mask, &old)
         defer { pthread_sigmask(SIG_SETMASK, &old, nil) }
         try run()
     }

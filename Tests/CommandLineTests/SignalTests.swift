@@ -8,8 +8,11 @@ import Testing
     init() throws { place = try Workplace() }
 
     /// Starts a run and returns when it has done some steps.
-    private func start(_ run: String, _ settings: [String]) throws -> RunningProgram {
-        let program = try Program.start(arguments(run, settings), in: place.folder)
+    private func start(
+        _ run: String, _ settings: [String], blockingSignals: Bool = false
+    ) throws -> RunningProgram {
+        let program = try Program.start(
+            arguments(run, settings), in: place.folder, blockingSignals: blockingSignals)
         while program.isRunning && lineCount("\(run)/metrics.jsonl") < 3 { usleep(2000) }
         return program
     }
@@ -51,6 +54,13 @@ import Testing
             try place.read("stopped/checkpoints/\(last)/manifest.json")
                 == place.read("whole/checkpoints/\(last)/manifest.json"))
         #expect(lineCount("stopped/metrics.jsonl") == lineCount("whole/metrics.jsonl"))
+    }
+
+    @Test func signalsThatAParentBlockedArrive() throws {
+        let program = try start("blocked", ["train.steps=400"], blockingSignals: true)
+        program.send(SIGTERM)
+        let outcome = try program.outcome()
+        #expect(outcome.status == 75, "\(outcome.errors)")
     }
 
     @Test func savingOnRequestGoesOn() throws {

@@ -1,0 +1,104 @@
+import FalconSystem
+import Foundation
+import Testing
+
+@testable import FalconEval
+
+/// The prompts are those of lm-evaluation-harness 0.4, byte for byte.
+@Suite struct HellaSwagTests {
+    static let fixture =
+        String(#filePath.dropLast("HellaSwagTests.swift".count)) + "Fixtures/hellaswag-200.jsonl"
+
+    /// The folder with hellaswag/validation.jsonl, if it is here.
+    static let dataFolder = ProcessInfo.processInfo.environment["FALCON_EVAL_DATA"]
+
+    private func items(_ path: String, limit: Int = .max) throws -> [MultipleChoiceItem] {
+        try readBytes(ofFile: path).split(separator: 0x0A).prefix(limit).map {
+            try HellaSwag().item(from: Array($0))
+        }
+    }
+
+    /// SHA-256 over context, 0x1F, continuation, 0x1E of every request in order.
+    private func digest(_ items: [MultipleChoiceItem]) -> String {
+        var digest = SHA256()
+        for item in items {
+            for continuation in item.continuations {
+                digest.update("\(item.context)\u{1F}\(continuation)\u{1E}")
+            }
+        }
+        return digest.finalizeHex()
+    }
+
+    @Test func theFirstHundredDocumentsGiveTheHarnessesRequests() throws {
+        let items = try items(Self.fixture, limit: 100)
+        #expect(items.reduce(0) { $0 + $1.continuations.count } == 400)
+        #expect(
+            digest(items) == "c30ef03e0d8842d119c007b5a08e7ee1660f00215a60c02cf625e66093ee9f6a")
+    }
+
+    @Test(.enabled(if: dataFolder != nil, "FALCON_EVAL_DATA names no folder with the data"))
+    func theWholeFileGivesTheHarnessesRequests() throws {
+        let items = try items(try #require(Self.dataFolder) + "/hellaswag/validation.jsonl")
+        #expect(items.reduce(0) { $0 + $1.continuations.count } == 40_168)
+        #expect(
+            digest(items) == "02eaa389180251d1668bdef7a920cbb353cfc9b9dd7d56b8a3eed76777a801c3")
+    }
+
+    @Test func theFirstDocumentReadsAsItShould() throws {
+        let item = try #require(try items(Self.fixture, limit: 1).first)
+        #expect(item.context == "Roof shingle removal: A man is sitting on a roof. He")
+        #expect(
+            item.continuations == [
+                " is using wrap to wrap a pair of skis.", " is ripping level tiles off.",
+                " is holding a rubik's cube.", " starts pulling up roofing on a roof.",
+            ])
+        #expect(item.lengths == [37, 27, 26, 36])
+        #expect(item.gold == 3)
+    }
+
+    /// Python's `str.capitalize`, computed with Python 3.11.
+    @Test(arguments: [
+        ("", ""), ("he", "He"), ("the Lady's BAR", "The lady's bar"), ("élan", "Élan"),
+        ("ßa", "Ssa"), ("1A", "1a"), (" He", " he"), ("ǆABC", "ǅabc"),
+    ]) func capitalizingIsPythons(_ text: String, _ wanted: String) {
+        #expect(HellaSwag.capitalized(text) == wanted)
+    }
+
+    /// `text.strip().replace(" [title]", ". ")`, then `re.sub("\\[.*?\\]", "", text)`, then
+    /// `text.replace("  ", " ")`, computed with Python 3.11.
+    @Test(arguments: [
+        ("  a b \n", "a b"), ("a  b", "a b"), ("a   b", "a  b"), ("a    b", "a  b"),
+        ("How to [title] do it", "How to. do it"),
+        ("a [title] b [step] c", "a. b c"), ("a [x] b", "a b"), ("[x]a", "a"),
+        ("a [x\ny] b", "a [x\ny] b"),
+        ("a [x [y] z] b", "a z] b"),
+        ("a [b", "a [b"), ("a ] b", "a ] b"), ("naïve [é] café", "naïve café"),
+        ("\u{A0}a\u{3000}", "a"),
+    ]) func cleaningIsTheHarnesses(_ text: String, _ wanted: String) {
+        #expect(HellaSwag.cleaned(text) == wanted)
+    }
+
+    @Test(arguments: ["4", "-1", "x", ""]) func aLabelOutsideTheEndingsIsAnError(_ label: String) {
+        let record =
+            "{\"activity_label\":\"a\",\"ctx_a\":\"b\",\"ctx_b\":\"c\",\"endings\":[\"d\",\"e\"],"
+            + "\"label\":\"\(label)\"}"
+        #expect(throws: (any Error).self) { try HellaSwag().item(from: Array(record.utf8)) }
+    }
+
+    @Test func standardErrorsAreThoseOfASample() {
+        func score(_ hits: [Bool]) -> TaskScore {
+            TaskScore(
+                task: "t",
+                answers: hits.enumerated().map {
+                    MultipleChoiceAnswer(
+                        document: $0, loglikelihoods: [0], acc: $1, accNorm: !$1)
+                }, dataDigest: "")
+        }
+        // Mean 3/4; squared deviations 3 · 1/16 + 9/16 = 3/4; over 3, over 4, root: 1/4.
+        let four = score([true, true, false, true])
+        #expect(four.acc == 0.75 && four.accStandardError == 0.25)
+        #expect(four.accNorm == 0.25 && four.accNormStandardError == 0.25)
+        let one = score([true])
+        #expect(one.acc == 1 && one.accStandardError == 0)
+    }
+}
