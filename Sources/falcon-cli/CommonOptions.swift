@@ -130,3 +130,12 @@ func duration(_ seconds: Double) -> String {
     if whole >= 60 { return "\(whole / 60)m\(two(whole % 60))s" }
     return "\(whole)s"
 }
+
+/// A number with one digit before the point and a power of ten: "6.62e13".
+func scientific(_ value: Double, places: Int) -> String {
+    guard value.isFinite, value > 0 else { return "\(value)" }
+    var (mantissa, exponent) = (value, 0)
+    while mantissa < 1 { (mantissa, exponent) = (mantissa * 10, exponent - 1) }
+    while mantissa >= 10 { (mantissa, exponent) = (mantissa / 10, exponent + 1) }
+    return decimal(mantissa, places: places) + "e\(exponent)"
+}

@@ -39,11 +39,11 @@ struct PlanCommand: ParsableCommand {
         let rows: [(String, String)] = [
             ("parameters", grouped(plan.parameterCount)),
             ("in products", grouped(plan.productParameterCount)),
-            ("FLOPs per token", "\(decimal(plan.flopsPerToken / 1e6, places: 1)) M"),
+            ("FLOPs per token", scientific(plan.flopsPerToken, places: 2)),
             ("tokens", grouped(plan.totalTokens)),
             ("steps", "\(grouped(plan.steps)) of \(grouped(plan.stepTokens)) tokens"),
             ("micro-batches a step", "\(plan.microBatches)"),
-            ("FLOPs in all", "\(plan.totalFLOPs)"),
+            ("FLOPs in all", scientific(plan.totalFLOPs, places: 2)),
             ("weights, gradients, moments", memory(plan.stateBytes)),
             ("one checkpoint", memory(plan.checkpointBytes)),
             ("checkpoints on disk", memory(plan.diskBytes)),

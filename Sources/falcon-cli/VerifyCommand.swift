@@ -58,21 +58,12 @@ struct VerifyOps: ParsableCommand {
             for summary in summaries {
                 print(
                     row([
-                        summary.op, "\(summary.caseCount)", scientific(summary.forward),
-                        scientific(summary.backward),
+                        summary.op, "\(summary.caseCount)", scientific(summary.forward, places: 1),
+                        scientific(summary.backward, places: 1),
                     ]) + (isWithinLimits(summary) ? "" : "FAILED, worst at \(summary.worstLabel)"))
             }
         }
         if !passed { throw ExitCode(ExitStatus.checkFailed.rawValue) }
-    }
-
-    /// Two digits and a power of ten.
-    private func scientific(_ value: Double) -> String {
-        guard value.isFinite, value > 0 else { return "\(value)" }
-        var (mantissa, exponent) = (value, 0)
-        while mantissa < 1 { (mantissa, exponent) = (mantissa * 10, exponent - 1) }
-        while mantissa >= 10 { (mantissa, exponent) = (mantissa / 10, exponent + 1) }
-        return decimal(mantissa, places: 1) + "e\(exponent)"
     }
 }
 
