@@ -3,7 +3,9 @@ import Testing
 
 /// Text, tokenizers and shards that are not what they should be: exit status 65.
 @Suite struct BadDataTests {
-    let place = try! Workplace()
+    let place: Workplace
+
+    init() throws { place = try Workplace() }
 
     @Test func emptyInputIsNoText() throws {
         try place.failure(

@@ -3,7 +3,9 @@ import Testing
 
 /// Recipes that cannot be: exit status 78, with the place and what was wanted.
 @Suite struct BadRecipeTests {
-    let place = try! Workplace()
+    let place: Workplace
+
+    init() throws { place = try Workplace() }
 
     @Test func anUnknownKeyIsNamedWithItsPlaceAndTheLikeliestName() throws {
         try place.write(

@@ -30,7 +30,9 @@ enum SmallDisk {
 /// A disk that fills up: exit status 74, nothing half-written, and what was saved before is good.
 @Suite(.enabled(if: SmallDisk.canBeMounted, "a small tmpfs cannot be mounted here"))
 final class FullDiskTests {
-    private let place = try! Workplace()
+    private let place: Workplace
+
+    init() throws { place = try Workplace() }
 
     deinit { _ = try? SmallDisk.unmount(in: place) }
 

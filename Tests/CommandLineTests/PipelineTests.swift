@@ -3,7 +3,9 @@ import Testing
 
 /// From text to an exported model with nothing but the program.
 @Suite struct PipelineTests {
-    let place = try! Workplace()
+    let place: Workplace
+
+    init() throws { place = try Workplace() }
 
     @Test func textFilesStandardInputAndCompressedFilesGiveTheSameShards() throws {
         let flags = "--tokenizer tok.model --validation-fraction 0.1 --quiet"

@@ -4,7 +4,9 @@ import Testing
 /// Runs that were stopped, damaged or are there already.
 @Suite struct RunTests {
     static let last = "checkpoints/step-00000008"
-    let place = try! Workplace()
+    let place: Workplace
+
+    init() throws { place = try Workplace() }
 
     @Test func overwritingStartsAnew() throws {
         let manifest = try place.read("run/\(Self.last)/manifest.json")

@@ -3,7 +3,9 @@ import Testing
 
 /// Signals stop a run without losing anything.
 @Suite struct SignalTests {
-    let place = try! Workplace()
+    let place: Workplace
+
+    init() throws { place = try Workplace() }
 
     /// Starts a run and returns when it has done some steps.
     private func start(

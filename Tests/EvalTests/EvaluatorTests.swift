@@ -8,7 +8,9 @@ import Testing
 
 /// Scores of a small model with random weights.
 @Suite struct EvaluatorTests {
-    private let evaluator = try! EvaluatorTests.makeEvaluator()
+    private let evaluator: Evaluator
+
+    init() throws { evaluator = try Self.makeEvaluator() }
 
     private static func makeEvaluator(threadCount: Int = 2) throws -> Evaluator {
         let tokenizer = try SentencePieceTokenizer(
