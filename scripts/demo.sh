@@ -93,7 +93,7 @@ stage "pretrain" "$falcon" pretrain --recipe demo.yaml --set "data.path=$demo/sh
     --run "$demo/run" --overwrite
 stage "evaluate" evaluate
 stage "write a few sentences" "$falcon" generate "$demo/run" --prompt "$prompt" \
-    --max-tokens 120 --temperature 0.8 --seed 1
+    --max-tokens 120 --temperature 0.7 --top-p 0.9 --seed 1
 stage "export for Hugging Face" "$falcon" export "$demo/run" --format hf --output "$demo/hf"
 
 model=$(from_json "$demo/eval.json" texts validation bits_per_byte)
