@@ -10,7 +10,7 @@ import Testing
 @Suite struct EvaluatorTests {
     private let evaluator: Evaluator
 
-    init() throws { evaluator = try EvaluatorTests.makeEvaluator() }
+    init() throws { evaluator = try Self.makeEvaluator() }
 
     private static func makeEvaluator(threadCount: Int = 2) throws -> Evaluator {
         let tokenizer = try SentencePieceTokenizer(
