@@ -23,8 +23,9 @@ FK_KERNEL void fk_embedding_backward(float *restrict dTable, const float *restri
 void fk_rotary_table(float *cosine, float *sine, size_t start, size_t positions, size_t half,
                      double theta) {
   for (size_t i = 0; i < half; i++) {
-    // transformers rounds the frequency and the angle to float32.
-    float frequency = (float)(1.0 / pow(theta, (double)i / (double)half));
+    // transformers computes power, frequency and angle in float32. The frequency of a better rounding
+    // would turn far positions by a different angle: 1e-7 of 200 is 2e-5.
+    float frequency = 1.0f / powf((float)theta, (float)i / (float)half);
     for (size_t p = 0; p < positions; p++) {
       float angle = (float)(start + p) * frequency;
       cosine[p * half + i] = cosf(angle);
