@@ -4,8 +4,6 @@
 
 void fk_matmul_initialize(void) { openblas_set_num_threads(1); }
 
-const char *fk_matmul_core_name(void) { return openblas_get_corename(); }
-
 // Terms that the BLAS may add up in one chain when rows meet rows (every forward product): the error
 // of a float32 sum grows with its length, and chains of 256 tripled the error of trained logits.
 enum { longest_chain = 64 };

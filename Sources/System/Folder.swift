@@ -100,10 +100,3 @@ public func removeFile(_ path: String) throws(FileError) {
         throw FileError(action: "remove", path: path, code: errno)
     }
 }
-
-/// The number of processors that are online.
-///
-/// - Returns: at least 1.
-public func processorCount() -> Int {
-    max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
-}

@@ -1,7 +1,4 @@
 import ArgumentParser
-import FalconRecipe
-import FalconRecipes
-import FalconTrain
 
 /// How a recipe is named on the command line.
 struct RecipeOptions: ParsableArguments {

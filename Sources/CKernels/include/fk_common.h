@@ -66,7 +66,4 @@ FK_INLINE float fk_silu_derivative(float x) {
   return s * (1.0f + x * (1.0f - s));
 }
 
-// log(1 + e^x), and x itself above 20, where the two agree in float32.
-FK_INLINE float fk_softplus(float x) { return x > 20.0f ? x : log1pf(expf(x)); }
-
 #endif

@@ -7,9 +7,6 @@
 // Tells the BLAS to use one thread per call: the pool splits the work.
 void fk_matmul_initialize(void);
 
-// The name of the BLAS kernel set chosen for this CPU.
-const char *fk_matmul_core_name(void);
-
 // c [m, n] = alpha op(a) op(b) + beta c, row-major with row strides; op(a) is [m, k], op(b) is [k, n].
 // When beta is 0, c is only written.
 void fk_matmul(float *c, const float *a, const float *b, size_t m, size_t n, size_t k, size_t strideC,
