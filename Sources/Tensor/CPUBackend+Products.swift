@@ -1,7 +1,8 @@
 import CKernels
 
-/// How one product is cut: first into blocks whose packed factors fit the shared cache, then into pieces
-/// for the pool. No cut but that of the depth changes a bit of the result.
+/// How one product is cut: in blocks whose packed factors fit the shared cache, those in pieces.
+///
+/// No cut but that of the depth changes a bit of the result.
 private struct ProductBlocks {
     /// Elements of a packed factor at a time: 8 MB in float32.
     private static let packedElements = 1 << 21
