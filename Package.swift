@@ -11,11 +11,19 @@ let swiftSettings: [SwiftSetting] = [
 /// Settings of the targets above the engine: raw pointers are visible (`unsafe`) or rejected.
 let safeSwiftSettings: [SwiftSetting] = swiftSettings + [.strictMemorySafety()]
 
+/// Kernels built for AVX-512 use whole vectors; the compiler's default is half of one.
+#if arch(x86_64)
+    let vectorFlags = ["-mprefer-vector-width=512"]
+#else
+    let vectorFlags: [String] = []
+#endif
+
 /// Kernels are compiled at full speed in debug builds too, so that `swift test` is fast.
 ///
 /// Not `-ffast-math`: NaN and infinity must survive.
 let kernelSettings: [CSetting] = [
-    .unsafeFlags(["-O3", "-fno-math-errno", "-Wall", "-Wextra", "-Werror", "-std=gnu17"])
+    .unsafeFlags(
+        ["-O3", "-fno-math-errno", "-Wall", "-Wextra", "-Werror", "-std=gnu17"] + vectorFlags)
 ]
 
 let package = Package(

@@ -8,13 +8,14 @@
 #include <immintrin.h>
 #endif
 
-typedef uint32_t fk_units __attribute__((vector_size(64), aligned(4)));
+typedef uint32_t fk_units __attribute__((vector_size(64), aligned(4), may_alias));
 
 enum { square = 16 };
 
 // Turns 16 rows of 16 units into 16 columns: within quarters by 32 and 64 bits, then quarter by quarter.
 FK_INLINE void transpose_square(fk_units rows[square]) {
   fk_units quads[square];
+#pragma clang loop unroll(full)
   for (int g = 0; g < square; g += 4) {
     fk_units a = rows[g], b = rows[g + 1], c = rows[g + 2], d = rows[g + 3];
     fk_units ab0 = __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
@@ -31,6 +32,7 @@ FK_INLINE void transpose_square(fk_units rows[square]) {
   // quads[4 g + c] holds, quarter by quarter, columns c, c + 4, c + 8, c + 12 of rows 4 g to 4 g + 3.
 #define FK_EVEN128 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27
 #define FK_ODD128 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31
+#pragma clang loop unroll(full)
   for (int c = 0; c < 4; ++c) {
     fk_units even01 = __builtin_shufflevector(quads[c], quads[4 + c], FK_EVEN128);
     fk_units odd01 = __builtin_shufflevector(quads[c], quads[4 + c], FK_ODD128);
@@ -47,25 +49,23 @@ FK_INLINE void transpose_square(fk_units rows[square]) {
 #undef FK_ODD128
 }
 
-// Writes the first `width` units of each of `steps` columns; width is a constant wherever it is inlined.
-FK_INLINE void store_columns(fk_unit *restrict panel, const fk_units columns[square], size_t steps,
-                             size_t stride, const size_t width) {
-  for (size_t k = 0; k < steps; ++k) memcpy(panel + k * stride, &columns[k], width * sizeof(fk_unit));
+// Writes the first `width` units of each column; width is a constant wherever it is inlined.
+FK_INLINE void store_columns(fk_unit *restrict panel, size_t stride, const fk_units columns[square],
+                             const size_t width) {
+#pragma clang loop unroll(full)
+  for (size_t k = 0; k < square; ++k) memcpy(panel + k * stride, &columns[k], width * sizeof(fk_unit));
 }
 
-// The units of 16 lanes, 16 steps, from lanes that run along depth; a lane beyond `lanes` is zero.
-FK_INLINE void pack_square(fk_unit *restrict panel, size_t stride, const fk_units *lanes16, size_t steps,
-                           size_t width) {
+// A whole square of `lanes` lanes that run along depth; lanes is a constant wherever it is inlined.
+FK_INLINE void pack_square_f32(fk_unit *restrict panel, size_t stride, const float *restrict lane,
+                               size_t laneStride, const size_t lanes) {
   fk_units rows[square];
-  for (int i = 0; i < square; ++i) rows[i] = lanes16[i];
-  transpose_square(rows);
-  if (steps == square && width == square) {
-    store_columns(panel, rows, square, stride, square);
-  } else if (steps == square && width == FK_LEFT_PANEL) {
-    store_columns(panel, rows, square, stride, FK_LEFT_PANEL);
-  } else {
-    for (size_t k = 0; k < steps; ++k) memcpy(panel + k * stride, &rows[k], width * sizeof(fk_unit));
+#pragma clang loop unroll(full)
+  for (size_t i = 0; i < square; ++i) {
+    rows[i] = i < lanes ? *(const fk_units *)(lane + i * laneStride) : (fk_units){0};
   }
+  transpose_square(rows);
+  store_columns(panel, stride, rows, lanes);
 }
 
 // Float32, lanes along depth: packed panel [depth, width] of up to `count` lanes.
@@ -73,23 +73,20 @@ FK_INLINE void pack_lanes_f32(fk_unit *restrict panel, const float *restrict sou
                               size_t count, size_t depth, size_t width) {
   for (size_t first = 0; first < width; first += square) {
     size_t slots = width - first < square ? width - first : square;
-    for (size_t k = 0; k < depth; k += square) {
-      size_t steps = depth - k < square ? depth - k : square;
-      fk_units rows[square];
-      const float *lane = source + first * laneStride + k;
-      if (steps == square && first + slots <= count && slots == square) {
-#pragma clang loop unroll(full)
-        for (size_t i = 0; i < square; ++i) memcpy(&rows[i], lane + i * laneStride, sizeof rows[i]);
-      } else if (steps == square && first + slots <= count && slots == FK_LEFT_PANEL) {
-#pragma clang loop unroll(full)
-        for (size_t i = 0; i < FK_LEFT_PANEL; ++i) memcpy(&rows[i], lane + i * laneStride, sizeof rows[i]);
-      } else {
-        memset(rows, 0, sizeof rows);
-        for (size_t i = 0; i < slots && first + i < count; ++i) {
-          memcpy(&rows[i], lane + i * laneStride, steps * sizeof(float));
-        }
+    size_t have = count <= first ? 0 : count - first < slots ? count - first : slots, k = 0;
+    const float *lane = source + first * laneStride;
+    if (have == square) {
+      for (; k + square <= depth; k += square) {
+        pack_square_f32(panel + k * width + first, width, lane + k, laneStride, square);
       }
-      pack_square(panel + k * width + first, width, rows, steps, slots);
+    } else if (have == FK_LEFT_PANEL) {
+      for (; k + square <= depth; k += square) {
+        pack_square_f32(panel + k * width + first, width, lane + k, laneStride, FK_LEFT_PANEL);
+      }
+    }
+    for (; k < depth; ++k) {
+      float *row = (float *)panel + k * width + first;
+      for (size_t i = 0; i < slots; ++i) row[i] = i < have ? lane[i * laneStride + k] : 0.0f;
     }
   }
 }
@@ -151,21 +148,44 @@ FK_BF16_INLINE fk_units pairs_across(const float *even, const float *odd, __mmas
   return (fk_units)_mm512_or_si512(lowBits, _mm512_slli_epi32(highBits, 16));
 }
 
+// 16 steps, or fewer, of up to 16 lanes of which `have` exist.
+FK_BF16_INLINE void pack_square_bf16(fk_unit *restrict panel, size_t stride, const float *restrict lane,
+                                     size_t laneStride, size_t have, size_t slots, size_t depth) {
+  fk_units rows[square];
+#pragma clang loop unroll(full)
+  for (size_t i = 0; i < square; ++i) {
+    rows[i] = i < have ? pairs_along(lane + i * laneStride, depth) : (fk_units){0};
+  }
+  transpose_square(rows);
+  size_t steps = (depth + 1) / 2;
+  __mmask16 mask = (__mmask16)((1u << slots) - 1);
+#pragma clang loop unroll(full)
+  for (size_t k = 0; k < square; ++k) {
+    if (k < steps) _mm512_mask_storeu_epi32(panel + k * stride, mask, (__m512i)rows[k]);
+  }
+}
+
 FK_BF16 static void pack_lanes_bf16(fk_unit *restrict panel, const float *restrict source,
                                     size_t laneStride, size_t count, size_t depth, size_t width) {
-  size_t pairs = (depth + 1) / 2;
   for (size_t first = 0; first < width; first += square) {
     size_t slots = width - first < square ? width - first : square;
-    for (size_t pair = 0; pair < pairs; pair += square) {
-      size_t steps = pairs - pair < square ? pairs - pair : square;
-      fk_units rows[square];
-#pragma clang loop unroll(full)
-      for (size_t i = 0; i < square; ++i) {
-        rows[i] = (fk_units){0};
-        if (first + i >= count || i >= slots) continue;
-        rows[i] = pairs_along(source + (first + i) * laneStride + 2 * pair, depth - 2 * pair);
+    size_t have = count <= first ? 0 : count - first < slots ? count - first : slots, k = 0;
+    const float *lane = source + first * laneStride;
+    fk_unit *target = panel + first;
+    // Constants where it pays: whole squares of both kinds of panel.
+    if (have == square) {
+      for (; k + 2 * square <= depth; k += 2 * square) {
+        pack_square_bf16(target + k / 2 * width, width, lane + k, laneStride, square, square, 2 * square);
       }
-      pack_square(panel + pair * width + first, width, rows, steps, slots);
+    } else if (have == FK_LEFT_PANEL && slots == FK_LEFT_PANEL) {
+      for (; k + 2 * square <= depth; k += 2 * square) {
+        pack_square_bf16(target + k / 2 * width, width, lane + k, laneStride, FK_LEFT_PANEL, FK_LEFT_PANEL,
+                         2 * square);
+      }
+    }
+    for (; k < depth; k += 2 * square) {
+      size_t rest = depth - k < 2 * square ? depth - k : 2 * square;
+      pack_square_bf16(target + k / 2 * width, width, lane + k, laneStride, have, slots, rest);
     }
   }
 }
@@ -242,17 +262,25 @@ void fk_pack_panel(fk_unit *panel, const float *source, size_t laneStride, size_
   (bf16 ? pack_panel_bf16 : pack_panel_f32)(panel, source, laneStride, depthStride, count, depth, width);
 }
 
+// Steps packed of all panels before the next ones, when the lanes of a step lie next to each other: what
+// is read then runs through whole rows.
+enum { stepsAtATime = 16 };
+
 void fk_pack(void *packed, const float *source, size_t laneStride, size_t depthStride, size_t lanes,
              size_t depth, size_t width, size_t panelBegin, size_t panelEnd, int bf16) {
   size_t panels = fk_panel_count(lanes, width), block = fk_block_depth(bf16);
   for (size_t k = 0; k < depth; k += block) {
     size_t blockDepth = depth - k < block ? depth - k : block;
     fk_unit *base = (fk_unit *)packed + fk_steps(k, bf16) * panels * width;
-    for (size_t panel = panelBegin; panel < panelEnd; ++panel) {
-      size_t lane = panel * width, count = lanes - lane < width ? lanes - lane : width;
-      fk_pack_panel(base + lane * fk_steps(blockDepth, bf16),
-                    source + lane * laneStride + k * depthStride, laneStride, depthStride, count, blockDepth,
-                    width, bf16);
+    size_t stretch = laneStride == 1 ? stepsAtATime : blockDepth;
+    for (size_t first = 0; first < blockDepth; first += stretch) {
+      size_t steps = blockDepth - first < stretch ? blockDepth - first : stretch;
+      for (size_t panel = panelBegin; panel < panelEnd; ++panel) {
+        size_t lane = panel * width, count = lanes - lane < width ? lanes - lane : width;
+        fk_pack_panel(base + lane * fk_steps(blockDepth, bf16) + fk_steps(first, bf16) * width,
+                      source + lane * laneStride + (k + first) * depthStride, laneStride, depthStride, count,
+                      steps, width, bf16);
+      }
     }
   }
 }
