@@ -91,6 +91,14 @@ let package = Package(
             path: "Sources/Interchange", swiftSettings: safeSwiftSettings),
 
         .target(
+            name: "FalconBench",
+            dependencies: [
+                "FalconSystem", "FalconTensor", "FalconData", "FalconRecipe", "FalconModel",
+                "FalconTrain",
+            ],
+            path: "Sources/Bench", swiftSettings: safeSwiftSettings),
+
+        .target(
             name: "FalconRecipes", path: "recipes",
             resources: [
                 .embedInCode("defaults.yaml"), .embedInCode("demo.yaml"),
@@ -106,7 +114,7 @@ let package = Package(
             dependencies: [
                 "FalconSystem", "FalconTensor", "FalconData", "FalconRecipe", "FalconRecipes",
                 "FalconModel", "FalconOptim", "FalconCheckpoint", "FalconTrain", "FalconEval",
-                "FalconInterchange",
+                "FalconInterchange", "FalconBench",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: safeSwiftSettings),

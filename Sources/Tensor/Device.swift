@@ -14,6 +14,12 @@ public final class Device {
         arena = Arena(backend: backend)
     }
 
+    /// A device on a given backend.
+    init(backend: any Backend) {
+        self.backend = backend
+        arena = Arena(backend: backend)
+    }
+
     /// Cores that this process may use: the affinity mask and the cgroup limit, not the host's count.
     public static var usableCoreCount: Int { fk_usable_cores() }
 

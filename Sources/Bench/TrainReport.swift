@@ -1,0 +1,171 @@
+import FalconData
+import FalconModel
+import FalconTensor
+import FalconTrain
+
+/// One line of a training benchmark, as `--json` prints it; units in the names.
+public struct TrainReport: Encodable, Sendable {
+    /// The size's or recipe's name.
+    public let model: String
+    /// "falcon-h1" or "attention".
+    public let architecture: String
+    /// All weights.
+    public let parameters: Int
+    /// Width of the residual stream.
+    public let hiddenSize: Int
+    /// Blocks.
+    public let layers: Int
+    /// Sequences that go through the model at once.
+    public let sequences: Int
+    /// Tokens of a sequence.
+    public let sequenceLength: Int
+    /// Tokens of a step.
+    public let stepTokens: Int
+    /// The label of the format that products run in.
+    public let precision: String
+    /// What backward keeps: "none" is everything, "block" recomputes.
+    public let recompute: String
+    /// Timed steps.
+    public let steps: Int
+    /// The middle step.
+    public let medianSeconds: Double
+    /// The fastest step.
+    public let bestSeconds: Double
+    /// Of the middle step.
+    public let tokensPerSecond: Double
+    /// What the mathematics needs; what is computed twice does not count.
+    public let flopsPerStep: Double
+    /// Of the middle step.
+    public let flopsPerSecond: Double
+    /// Of the product peak measured in the same run.
+    public let shareOfPeak: Double
+    /// The most memory that the process held.
+    public let peakMemoryBytes: Int
+    /// The most bytes of tensors alive at one time.
+    public let peakTensorBytes: Int
+    /// Of the last step, in nats; nil when not finite.
+    public let loss: Double?
+    /// The kernels of one step; nil when not profiled.
+    public let profile: [KernelReport]?
+
+    /// The key of each field.
+    public enum CodingKeys: String, CodingKey {
+        case model, architecture, parameters, layers, sequences, precision, recompute, steps, loss
+        case profile
+        case hiddenSize = "hidden_size"
+        case sequenceLength = "sequence_length"
+        case stepTokens = "step_tokens"
+        case medianSeconds = "median_step_seconds"
+        case bestSeconds = "best_step_seconds"
+        case tokensPerSecond = "tokens_per_second"
+        case flopsPerStep = "flops_per_step"
+        case flopsPerSecond = "flops_per_second"
+        case shareOfPeak = "share_of_peak"
+        case peakMemoryBytes = "peak_memory_bytes"
+        case peakTensorBytes = "peak_tensor_bytes"
+    }
+
+    /// The line of a measurement.
+    ///
+    /// - Parameters:
+    ///   - measurement: timed steps.
+    ///   - peak: of the machine, measured in the same run.
+    public init(_ measurement: TrainMeasurement, _ peak: MachinePeak) {
+        let recipe = measurement.recipe
+        model = measurement.subject.label
+        architecture = measurement.subject.architecture.rawValue
+        parameters = measurement.plan.parameterCount
+        hiddenSize = recipe.model.hiddenSize
+        layers = recipe.model.numHiddenLayers
+        sequences = recipe.train.microBatchSequences
+        sequenceLength = recipe.data.sequenceLength
+        stepTokens = measurement.plan.stepTokens
+        precision = measurement.precision
+        recompute = recipe.train.recompute.rawValue
+        steps = measurement.stepSeconds.count
+        medianSeconds = measurement.medianSeconds
+        bestSeconds = measurement.bestSeconds
+        tokensPerSecond = measurement.tokensPerSecond
+        flopsPerStep = measurement.flopsPerStep
+        flopsPerSecond = measurement.flopsPerSecond
+        shareOfPeak = measurement.shareOfPeak(peak)
+        peakMemoryBytes = measurement.peakMemoryBytes
+        peakTensorBytes = measurement.peakTensorBytes
+        loss = measurement.losses.last.flatMap { $0.isFinite ? $0 : nil }
+        let count = measurement.stepSeconds.count
+        let meanSeconds = measurement.stepSeconds.reduce(0, +) / Double(count)
+        profile =
+            measurement.profile.isEmpty
+            ? nil
+            : measurement.profile.map {
+                KernelReport($0, dividedBy: count, whole: meanSeconds, peak)
+            }
+    }
+
+    /// Seconds of a step outside kernels: tape, batches, everything in Swift; nil when not profiled.
+    public var otherSeconds: Double? {
+        guard let profile else { return nil }
+        let inKernels = profile.reduce(0) { $0 + $1.seconds }
+        let share = profile.reduce(0) { $0 + ($1.shareOfStep ?? 0) }
+        return share > 0 ? inKernels / share - inKernels : nil
+    }
+}
+
+/// One op: what its calls took and what they must take at least; units in the names.
+public struct KernelReport: Encodable, Sendable {
+    /// The op and its direction, for products the purpose.
+    public let name: String
+    /// The label of the format that its products run in.
+    public let precision: String
+    /// Calls a step.
+    public let calls: Double
+    /// Wall time a step.
+    public let seconds: Double
+    /// The part of a step; nil where there is no step.
+    public let shareOfStep: Double?
+    /// Floating-point operations of products, of all calls.
+    public let flops: Double
+    /// Bytes that must be moved, of all calls.
+    public let bytes: Double
+    /// The least time by the machine's peaks.
+    public let floorSeconds: Double
+    /// Floor over time: 1 is perfect; more means that data came from a cache.
+    public let shareOfFloor: Double
+    /// Jobs that woke the threads.
+    public let forks: Double
+    /// Pieces of those jobs.
+    public let pieces: Double
+
+    /// The key of each field.
+    public enum CodingKeys: String, CodingKey {
+        case precision, calls, seconds, flops, bytes, forks, pieces
+        case name = "op"
+        case shareOfStep = "share_of_step"
+        case floorSeconds = "floor_seconds"
+        case shareOfFloor = "share_of_floor"
+    }
+
+    /// The report of a row.
+    ///
+    /// - Parameters:
+    ///   - row: calls added up.
+    ///   - count: steps that the row is the sum of.
+    ///   - whole: the time of one step, or nil.
+    ///   - peak: of the machine.
+    public init(
+        _ row: ProfileRow, dividedBy count: Int, whole: Double? = nil, _ peak: MachinePeak
+    ) {
+        let count = Double(count)
+        name = row.name
+        precision = row.precision
+        calls = Double(row.calls) / count
+        seconds = row.seconds / count
+        shareOfStep = whole.map { [seconds] in seconds / $0 }
+        flops = row.cost.flops / count
+        bytes = Double(row.cost.bytes) / count
+        floorSeconds = row.floorSeconds(peak) / count
+        shareOfFloor = seconds > 0 ? floorSeconds / seconds : 0
+        forks = Double(row.work.forks) / count
+        pieces = Double(row.work.pieces) / count
+    }
+}
