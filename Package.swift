@@ -154,6 +154,12 @@ let package = Package(
             ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
+            name: "BenchTests",
+            dependencies: [
+                "FalconBench", "FalconModel", "FalconData", "FalconTrain", "FalconTensor",
+            ],
+            swiftSettings: swiftSettings),
+        .testTarget(
             name: "EvalTests",
             dependencies: [
                 "FalconEval", "FalconModel", "FalconData", "FalconSystem", "FalconTensor",

@@ -26,20 +26,20 @@ public struct MachineReport: Encodable, Sendable {
 /// A measurement under way: the peak is measured before and after.
 public struct MachineWatch {
     private let watch = ProcessorWatch()
-    private var peak: MachinePeak
+    private let peak: MachinePeak
 
-    /// Measures the product peak and starts to watch other processes.
+    /// Measures the machine, for which it takes up to 3 GiB for a moment, and starts to watch other
+    /// processes.
     ///
     /// - Parameter threadCount: threads of the measurement.
     public init(threadCount: Int) { peak = MachinePeak(threadCount: threadCount) }
 
-    /// Measures the product peak again, and the memory, for which it takes up to 3 GiB.
+    /// Measures the machine again and keeps the better numbers.
     ///
     /// - Returns: the machine during the measurement.
-    public mutating func finish() -> MachineReport {
+    public func finish() -> MachineReport {
         let share = watch.othersShare()
-        peak.measureAgain()
-        peak.measureMemory()
+        let peak = peak.better(MachinePeak(threadCount: peak.threads))
         return MachineReport(processor: processorName(), peak: peak, othersShare: share)
     }
 }

@@ -41,7 +41,7 @@ public struct TrainBenchmark: Sendable {
         if available > 0 && needed > available {
             throw TrainError.doesNotFit(needed: needed, available: available)
         }
-        resetResidentPeak()
+        let knowsPeak = resetResidentPeak()
         let profile = Profile()
         let plain = Device(threadCount: threadCount)
         let device =
@@ -62,7 +62,7 @@ public struct TrainBenchmark: Sendable {
         }
         return TrainMeasurement(
             subject: subject, recipe: recipe, plan: trainer.plan, stepSeconds: times,
-            losses: losses, peakMemoryBytes: residentPeakByteCount(),
+            losses: losses, peakMemoryBytes: knowsPeak ? residentPeakByteCount() : nil,
             peakTensorBytes: device.peakByteCount, profile: profile.rows)
     }
 
@@ -98,13 +98,15 @@ public struct TrainMeasurement: Sendable {
     public let stepSeconds: [Double]
     /// The loss of each step, in nats.
     public let losses: [Double]
-    /// The most memory that the process held meanwhile.
-    public let peakMemoryBytes: Int
+    /// The most memory that the process held meanwhile; nil where the system does not tell.
+    public let peakMemoryBytes: Int?
     /// The most bytes of tensors alive at one time.
     public let peakTensorBytes: Int
     /// The calls of all steps; empty when not profiled.
     public let profile: [ProfileRow]
 
+    /// All steps together over their number.
+    public var meanSeconds: Double { stepSeconds.reduce(0, +) / Double(stepSeconds.count) }
     /// The middle step.
     public var medianSeconds: Double { median(stepSeconds) }
     /// The fastest step.

@@ -31,6 +31,8 @@ public struct TrainReport: Encodable, Sendable {
     public let medianSeconds: Double
     /// The fastest step.
     public let bestSeconds: Double
+    /// All steps together over their number; the profile's times are parts of it.
+    public let meanSeconds: Double
     /// Of the middle step.
     public let tokensPerSecond: Double
     /// What the mathematics needs; what is computed twice does not count.
@@ -39,8 +41,8 @@ public struct TrainReport: Encodable, Sendable {
     public let flopsPerSecond: Double
     /// Of the product peak measured in the same run.
     public let shareOfPeak: Double
-    /// The most memory that the process held.
-    public let peakMemoryBytes: Int
+    /// The most memory that the process held; nil where the system does not tell.
+    public let peakMemoryBytes: Int?
     /// The most bytes of tensors alive at one time.
     public let peakTensorBytes: Int
     /// Of the last step, in nats; nil when not finite.
@@ -57,6 +59,7 @@ public struct TrainReport: Encodable, Sendable {
         case stepTokens = "step_tokens"
         case medianSeconds = "median_step_seconds"
         case bestSeconds = "best_step_seconds"
+        case meanSeconds = "mean_step_seconds"
         case tokensPerSecond = "tokens_per_second"
         case flopsPerStep = "flops_per_step"
         case flopsPerSecond = "flops_per_second"
@@ -85,6 +88,7 @@ public struct TrainReport: Encodable, Sendable {
         steps = measurement.stepSeconds.count
         medianSeconds = measurement.medianSeconds
         bestSeconds = measurement.bestSeconds
+        meanSeconds = measurement.meanSeconds
         tokensPerSecond = measurement.tokensPerSecond
         flopsPerStep = measurement.flopsPerStep
         flopsPerSecond = measurement.flopsPerSecond
@@ -92,22 +96,10 @@ public struct TrainReport: Encodable, Sendable {
         peakMemoryBytes = measurement.peakMemoryBytes
         peakTensorBytes = measurement.peakTensorBytes
         loss = measurement.losses.last.flatMap { $0.isFinite ? $0 : nil }
-        let count = measurement.stepSeconds.count
-        let meanSeconds = measurement.stepSeconds.reduce(0, +) / Double(count)
         profile =
             measurement.profile.isEmpty
             ? nil
-            : measurement.profile.map {
-                KernelReport($0, dividedBy: count, whole: meanSeconds, peak)
-            }
-    }
-
-    /// Seconds of a step outside kernels: tape, batches, everything in Swift; nil when not profiled.
-    public var otherSeconds: Double? {
-        guard let profile else { return nil }
-        let inKernels = profile.reduce(0) { $0 + $1.seconds }
-        let share = profile.reduce(0) { $0 + ($1.shareOfStep ?? 0) }
-        return share > 0 ? inKernels / share - inKernels : nil
+            : measurement.profile.map { KernelReport($0, measurement, peak) }
     }
 }
 
@@ -121,8 +113,8 @@ public struct KernelReport: Encodable, Sendable {
     public let calls: Double
     /// Wall time a step.
     public let seconds: Double
-    /// The part of a step; nil where there is no step.
-    public let shareOfStep: Double?
+    /// The part of a step.
+    public let shareOfStep: Double
     /// Floating-point operations of products, of all calls.
     public let flops: Double
     /// Bytes that must be moved, of all calls.
@@ -148,24 +140,21 @@ public struct KernelReport: Encodable, Sendable {
     /// The report of a row.
     ///
     /// - Parameters:
-    ///   - row: calls added up.
-    ///   - count: steps that the row is the sum of.
-    ///   - whole: the time of one step, or nil.
+    ///   - row: the calls of all steps.
+    ///   - measurement: of the steps.
     ///   - peak: of the machine.
-    public init(
-        _ row: ProfileRow, dividedBy count: Int, whole: Double? = nil, _ peak: MachinePeak
-    ) {
-        let count = Double(count)
+    init(_ row: ProfileRow, _ measurement: TrainMeasurement, _ peak: MachinePeak) {
+        let steps = Double(measurement.stepSeconds.count)
         name = row.name
         precision = row.precision
-        calls = Double(row.calls) / count
-        seconds = row.seconds / count
-        shareOfStep = whole.map { [seconds] in seconds / $0 }
-        flops = row.cost.flops / count
-        bytes = Double(row.cost.bytes) / count
-        floorSeconds = row.floorSeconds(peak) / count
-        shareOfFloor = seconds > 0 ? floorSeconds / seconds : 0
-        forks = Double(row.work.forks) / count
-        pieces = Double(row.work.pieces) / count
+        calls = Double(row.calls) / steps
+        seconds = row.seconds / steps
+        shareOfStep = seconds / measurement.meanSeconds
+        flops = row.cost.flops / steps
+        bytes = Double(row.cost.bytes) / steps
+        floorSeconds = row.floorSeconds(peak) / steps
+        shareOfFloor = floorSeconds / seconds
+        forks = Double(row.work.forks) / steps
+        pieces = Double(row.work.pieces) / steps
     }
 }

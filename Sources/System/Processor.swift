@@ -69,10 +69,16 @@ public func residentPeakByteCount() -> Int {
     return 0
 }
 
-/// Lets `residentPeakByteCount` begin again at what the process holds now; without the right to do so
-/// the peak stays.
-public func resetResidentPeak() {
-    try? appendToFile(path: "/proc/self/clear_refs", Array("5".utf8))
+/// Lets `residentPeakByteCount` begin again at what the process holds now.
+///
+/// - Returns: false where the system does not allow it; then the peak stays.
+public func resetResidentPeak() -> Bool {
+    do {
+        try appendToFile(path: "/proc/self/clear_refs", Array("5".utf8))
+        return true
+    } catch {
+        return false
+    }
 }
 
 /// Asks the system to forget what it keeps of a file in memory, so that the next reading is from disk.

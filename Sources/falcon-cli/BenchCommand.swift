@@ -5,7 +5,7 @@ struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
         abstract: "Measure speed against what this machine does at best.",
-        subcommands: [BenchTrain.self])
+        subcommands: [BenchKernels.self, BenchTrain.self, BenchData.self])
 }
 
 extension BenchSize: ExpressibleByArgument {}

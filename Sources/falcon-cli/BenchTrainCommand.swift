@@ -113,7 +113,7 @@ struct BenchTrain: ParsableCommand {
         let subjects = subjects
         // What cannot be measured is told before the first measurement.
         for subject in subjects { _ = try subject.resolved() }
-        var watch = MachineWatch(threadCount: common.threadCount)
+        let watch = MachineWatch(threadCount: common.threadCount)
         let benchmark = TrainBenchmark(
             warmupSteps: warmup, steps: steps, threadCount: common.threadCount,
             isProfiled: profile)
@@ -132,10 +132,7 @@ struct BenchTrain: ParsableCommand {
         printMachine(machine)
         print("")
         printPoints(points)
-        for point in points {
-            print("")
-            printProfile(point)
-        }
+        for point in points { printProfile(point) }
     }
 
     private func printPoints(_ points: [TrainReport]) {
@@ -150,7 +147,7 @@ struct BenchTrain: ParsableCommand {
                 shortTime(point.medianSeconds), shortTime(point.bestSeconds),
                 grouped(Int(point.tokensPerSecond.rounded())), giga(point.flopsPerStep),
                 giga(point.flopsPerSecond), percent(point.shareOfPeak),
-                memory(point.peakMemoryBytes), memory(point.peakTensorBytes),
+                point.peakMemoryBytes.map(memory) ?? "unknown", memory(point.peakTensorBytes),
             ])
         }
         table.printed()
@@ -158,6 +155,7 @@ struct BenchTrain: ParsableCommand {
 
     private func printProfile(_ point: TrainReport) {
         guard let rows = point.profile else { return }
+        print("")
         print("one step of \(point.model), \(point.sequences) x \(point.sequenceLength) tokens:")
         var table = Table(
             "op", "calls", "time", "of step", "GFLOP", "GB", "GFLOP/s", "GB/s", "floor",
@@ -165,7 +163,7 @@ struct BenchTrain: ParsableCommand {
         for row in rows {
             table.add([
                 row.name, decimal(row.calls, places: 0), shortTime(row.seconds),
-                percent(row.shareOfStep ?? 0), row.flops > 0 ? giga(row.flops) : "-",
+                percent(row.shareOfStep), row.flops > 0 ? giga(row.flops) : "-",
                 decimal(row.bytes / 1e9, places: 3), giga(row.flops / row.seconds),
                 giga(row.bytes / row.seconds), shortTime(row.floorSeconds),
                 percent(row.shareOfFloor), decimal(row.forks, places: 0),
@@ -176,7 +174,7 @@ struct BenchTrain: ParsableCommand {
             rows.reduce(0) { $0 + $1[keyPath: field] }
         }
         let (seconds, floor) = (total(\.seconds), total(\.floorSeconds))
-        let step = seconds + (point.otherSeconds ?? 0)
+        let step = point.meanSeconds
         table.add([
             "outside kernels", "", shortTime(step - seconds), percent((step - seconds) / step),
         ])

@@ -25,13 +25,13 @@ public struct MachinePeak: Sendable, Equatable, Codable {
     /// Threads of the second numbers.
     public let threads: Int
     /// Float32 fused multiply-adds in registers, FLOP/s.
-    public private(set) var float32: Rate
+    public let float32: Rate
     /// bf16 dot products added to float32, FLOP/s; nil where the CPU has no such instruction.
-    public private(set) var bfloat16: Rate?
+    public let bfloat16: Rate?
     /// y = x on arrays much larger than the caches, bytes/s: 8 an element.
-    public private(set) var copy: Rate?
+    public let copy: Rate
     /// y = a + s·b likewise, bytes/s: 12 an element.
-    public private(set) var triad: Rate?
+    public let triad: Rate
 
     /// The key of each field in JSON; rates are FLOP/s or bytes/s.
     public enum CodingKeys: String, CodingKey {
@@ -42,34 +42,22 @@ public struct MachinePeak: Sendable, Equatable, Codable {
         case triad = "triad_bytes"
     }
 
-    /// Measures the products; memory is left for later.
+    /// Measures the machine.
     ///
-    /// - Parameter threadCount: at least 1.
-    public init(threadCount: Int) {
+    /// - Parameters:
+    ///   - threadCount: at least 1.
+    ///   - arrayByteCount: the size of each of three arrays; nil for four times the last cache, within
+    ///     64 MiB and 1 GiB.
+    public init(threadCount: Int, arrayByteCount: Int? = nil) {
         threads = threadCount
         let (one, all) = (ThreadPool(threadCount: 1), ThreadPool(threadCount: threadCount))
         float32 = Self.productRate(one, all, fk_peak_float32)
         var sink: Float = 0
         bfloat16 = fk_peak_bf16(&sink, 1) == 0 ? nil : Self.productRate(one, all, fk_peak_bf16)
-    }
-
-    /// Measures the products again and keeps what was better: other processes only ever slow it down.
-    public mutating func measureAgain() {
-        let again = Self(threadCount: threads)
-        float32 = float32.better(again.float32)
-        if let old = bfloat16, let new = again.bfloat16 { bfloat16 = old.better(new) }
-    }
-
-    /// Measures the memory; takes three arrays.
-    ///
-    /// - Parameter arrayByteCount: the size of an array; nil for four times the last cache, within
-    ///   64 MiB and 1 GiB.
-    public mutating func measureMemory(arrayByteCount: Int? = nil) {
         let wanted = arrayByteCount ?? min(max(4 * fk_last_cache_bytes(), 64 << 20), 1 << 30)
         let count = max(1, wanted / 64) * 16
-        let device = Device(threadCount: threads)
+        let device = Device(threadCount: threadCount)
         let (y, a, b) = (device.zeros([count]), device.zeros([count]), device.zeros([count]))
-        let (one, all) = (ThreadPool(threadCount: 1), ThreadPool(threadCount: threads))
         copy = Self.memoryRate(one, all, count, bytesPerFloat: 8) { range in
             fk_peak_copy(y.pointer + range.lowerBound, a.pointer + range.lowerBound, range.count)
         }
@@ -80,6 +68,25 @@ public struct MachinePeak: Sendable, Equatable, Codable {
         }
     }
 
+    private init(threads: Int, float32: Rate, bfloat16: Rate?, copy: Rate, triad: Rate) {
+        self.threads = threads
+        self.float32 = float32
+        self.bfloat16 = bfloat16
+        self.copy = copy
+        self.triad = triad
+    }
+
+    /// The better of two measurements in each number: other processes only ever slow one down.
+    ///
+    /// - Parameter other: of the same machine with as many threads.
+    /// - Returns: the best seen.
+    public func better(_ other: Self) -> Self {
+        Self(
+            threads: threads, float32: float32.better(other.float32),
+            bfloat16: bfloat16.flatMap { other.bfloat16?.better($0) },
+            copy: copy.better(other.copy), triad: triad.better(other.triad))
+    }
+
     /// The product peak of all threads for a precision label, FLOP/s.
     ///
     /// - Parameter precision: "bf16", or anything else for float32.
@@ -88,9 +95,8 @@ public struct MachinePeak: Sendable, Equatable, Codable {
         (precision == "bf16" ? bfloat16 : nil)?.allThreads ?? float32.allThreads
     }
 
-    /// The memory bandwidth of all threads, bytes/s: the better of copy and triad; 0 before
-    /// `measureMemory`.
-    public var memoryRate: Double { max(copy?.allThreads ?? 0, triad?.allThreads ?? 0) }
+    /// The memory bandwidth of all threads, bytes/s: the better of copy and triad.
+    public var memoryRate: Double { max(copy.allThreads, triad.allThreads) }
 
     /// The least time that a call can take.
     ///
@@ -99,9 +105,7 @@ public struct MachinePeak: Sendable, Equatable, Codable {
     ///   - precision: the label of the products' format.
     /// - Returns: seconds: the longer of computing at the product peak and moving at the bandwidth.
     public func floorSeconds(_ cost: KernelCost, precision: String) -> Double {
-        max(
-            cost.flops / productRate(precision: precision),
-            memoryRate > 0 ? Double(cost.bytes) / memoryRate : 0)
+        max(cost.flops / productRate(precision: precision), Double(cost.bytes) / memoryRate)
     }
 
     private static let repeats = 10
