@@ -32,6 +32,7 @@ struct KernelCase {
     ///   - parameterCount: all weights.
     ///   - rows: tokens of a step.
     ///   - length: tokens of a sequence.
+    /// - Returns: in the order of the model.
     static func all(
         of model: FalconH1Configuration, parameterCount: Int, rows: Int, length: Int
     ) -> [KernelCase] {

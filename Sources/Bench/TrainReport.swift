@@ -49,6 +49,8 @@ public struct TrainReport: Encodable, Sendable {
     public let loss: Double?
     /// The kernels of one step; nil when not profiled.
     public let profile: [KernelReport]?
+    /// How far more threads can help; nil when not profiled.
+    public let threadLimits: [ThreadLimit]?
 
     /// The key of each field.
     public enum CodingKeys: String, CodingKey {
@@ -66,6 +68,7 @@ public struct TrainReport: Encodable, Sendable {
         case shareOfPeak = "share_of_peak"
         case peakMemoryBytes = "peak_memory_bytes"
         case peakTensorBytes = "peak_tensor_bytes"
+        case threadLimits = "thread_limits"
     }
 
     /// The line of a measurement.
@@ -100,6 +103,41 @@ public struct TrainReport: Encodable, Sendable {
             measurement.profile.isEmpty
             ? nil
             : measurement.profile.map { KernelReport($0, measurement, peak) }
+        threadLimits =
+            measurement.profile.isEmpty
+            ? nil
+            : [4, 16, 64].map { ThreadLimit($0, measurement, measuredOn: peak.threads) }
+    }
+}
+
+/// How much faster than one thread some threads can be at most, by the number of pieces alone.
+///
+/// A job of p equal pieces takes as long as ceil(p / n) of them on n threads. Forking, joining, memory
+/// and caches cost more; what runs outside kernels stays.
+public struct ThreadLimit: Encodable, Sendable, Equatable {
+    /// Threads.
+    public let threads: Int
+    /// The time on one thread over the time on `threads`.
+    public let speedUp: Double
+
+    /// The key of each field.
+    public enum CodingKeys: String, CodingKey {
+        case threads
+        case speedUp = "speed_up"
+    }
+
+    /// The limit that a measurement shows.
+    init(_ threads: Int, _ measurement: TrainMeasurement, measuredOn measured: Int) {
+        self.threads = threads
+        let steps = Double(measurement.stepSeconds.count)
+        func total(_ seconds: (ProfileRow) -> Double) -> Double {
+            measurement.profile.reduce(0) { $0 + seconds($1) } / steps
+        }
+        let outside = measurement.meanSeconds - total(\.seconds)
+        func step(_ threads: Int) -> Double {
+            outside + total { $0.seconds(onThreads: threads, measuredOn: measured) }
+        }
+        speedUp = step(1) / step(threads)
     }
 }
 

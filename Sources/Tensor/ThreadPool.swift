@@ -1,7 +1,7 @@
 import CKernels
 
 /// How work was split over threads.
-public struct ParallelWork: Sendable, Equatable {
+public struct ParallelWork: Sendable, Hashable {
     /// Jobs of more than one piece: each wakes the threads and waits for the last one.
     public internal(set) var forks = 0
     /// Pieces of those jobs.

@@ -186,6 +186,11 @@ struct BenchTrain: ParsableCommand {
             decimal(total(\.pieces), places: 0),
         ])
         table.printed()
+        for limit in point.threadLimits ?? [] {
+            print(
+                "\(limit.threads) threads: at most \(decimal(limit.speedUp, places: 1)) times as "
+                    + "fast as one, by the number of pieces")
+        }
     }
 }
 

@@ -183,6 +183,9 @@ struct BaselineSize: Sendable {
         #expect(rows.reduce(0) { $0 + $1.seconds } <= report.meanSeconds)
         #expect(abs(report.shareOfPeak - report.flopsPerSecond / peak.float32.allThreads) < 1e-12)
         #expect(TrainReport(plain, peak).profile == nil)
+        let limits = try #require(report.threadLimits)
+        #expect(limits.map(\.threads) == [4, 16, 64])
+        #expect(limits.allSatisfy { (1...Double($0.threads)).contains($0.speedUp) })
     }
 
     @Test func everyKernelOfATrainingStepCanBeTimedAlone() throws {

@@ -23,6 +23,8 @@ public struct ProfileRow: Sendable, Equatable {
     public internal(set) var cost = KernelCost(bytes: 0)
     /// How many calls had each cost.
     var callsByCost: [KernelCost: Int] = [:]
+    /// The wall time of calls that were split alike.
+    var secondsByWork: [ParallelWork: Double] = [:]
     /// How the calls were split over threads.
     public internal(set) var work = ParallelWork()
 
@@ -33,6 +35,24 @@ public struct ProfileRow: Sendable, Equatable {
     public func floorSeconds(_ peak: MachinePeak) -> Double {
         callsByCost.reduce(0) { sum, entry in
             sum + Double(entry.value) * peak.floorSeconds(entry.key, precision: precision)
+        }
+    }
+
+    /// The time that the calls would take on another number of threads, by their pieces alone.
+    ///
+    /// A job of p equal pieces takes as long as ceil(p / n) of them on n threads.
+    ///
+    /// - Parameters:
+    ///   - threads: at least 1.
+    ///   - measured: threads that the times were measured on.
+    /// - Returns: seconds; forking, joining, memory and caches cost more.
+    public func seconds(onThreads threads: Int, measuredOn measured: Int) -> Double {
+        secondsByWork.reduce(0) { sum, entry in
+            let pieces = Double(entry.key.pieces) / Double(max(1, entry.key.forks))
+            func rounds(_ threads: Int) -> Double {
+                max(1, (pieces / Double(threads)).rounded(.up))
+            }
+            return sum + entry.value * rounds(threads) / rounds(measured)
         }
     }
 }
@@ -63,6 +83,7 @@ public final class Profile {
         row.cost.flops += cost.flops
         row.cost.bytes += cost.bytes
         row.callsByCost[cost, default: 0] += 1
+        row.secondsByWork[work, default: 0] += seconds
         row.work.forks += work.forks
         row.work.pieces += work.pieces
         byName[name] = row
