@@ -1,6 +1,7 @@
 import FalconData
 import FalconModel
 import FalconRecipe
+import FalconTensor
 import FalconTrain
 
 /// The model sizes that speed is quoted for, each with the batch it is quoted at.
@@ -53,6 +54,8 @@ public struct BenchSubject: Sendable, Equatable {
     public var architecture: BenchArchitecture
     /// What backward keeps; nil for the recipe's.
     public var recompute: Recompute?
+    /// What products multiply; nil for the recipe's.
+    public var precision: Precision?
     /// More settings, `key.path=value` each, over all of these.
     public var settings: [String] = []
 
@@ -100,6 +103,7 @@ public struct BenchSubject: Sendable, Equatable {
             changes.append("model.max_position_embeddings=\(length)")
         }
         if let layers { changes.append("model.num_hidden_layers=\(layers)") }
+        if let precision { changes.append("train.precision=\(precision.rawValue)") }
         if let recompute { changes.append("train.recompute=\(recompute.rawValue)") }
         if let width { changes += try written.model.settings(scaledToWidth: width) }
         let scaled = try RecipeDocument(recipe: recipe, settings: changes + settings)

@@ -9,6 +9,8 @@ public struct KernelBenchmark: Sendable {
     public var repeats: Int
     /// Threads of the device.
     public var threadCount: Int
+    /// What products multiply; float32 where bfloat16 is not available.
+    public var precision: Precision
     /// Part of the title of what is wanted, any case; nil for all.
     public var filter: String?
 
@@ -17,10 +19,14 @@ public struct KernelBenchmark: Sendable {
     /// - Parameters:
     ///   - repeats: at least 1.
     ///   - threadCount: at least 1.
+    ///   - precision: what products multiply.
     ///   - filter: part of a title such as "0.5b head: cross-entropy"; nil for all.
-    public init(repeats: Int, threadCount: Int, filter: String? = nil) {
+    public init(
+        repeats: Int, threadCount: Int, precision: Precision = .f32, filter: String? = nil
+    ) {
         self.repeats = repeats
         self.threadCount = threadCount
+        self.precision = precision
         self.filter = filter
     }
 
@@ -65,7 +71,7 @@ public struct KernelBenchmark: Sendable {
         for (size, cases) in try cases() {
             let profile = Profile()
             let device = Device(
-                profiling: Device(threadCount: threadCount), in: profile, precision: "f32")
+                profiling: Device(threadCount: threadCount, precision: precision), in: profile)
             let bodies = cases.map { $0.prepare(device) }
             var samples: [[[ProfileRow]]] = cases.map { _ in [] }
             for round in 0...repeats {

@@ -19,7 +19,8 @@ struct KernelCase {
         kernels.map { kernels.count == 1 && $0 == name ? $0 : "\(name): \($0)" }
     }
 
-    private static let products = [
+    private static let products = ["product forward NT", "product gradients NN, TN"]
+    private static let headProducts = [
         "product forward NT", "product input gradient NN", "product weight gradient TN",
     ]
     /// AdamW and the gradient norm are timed on at most so many weights: 64 MiB an array.
@@ -207,7 +208,7 @@ struct KernelCase {
     private static func head(_ model: FalconH1Configuration, _ rows: Int) -> KernelCase {
         KernelCase(
             name: "head", shape: "\(rows) x \(model.vocabSize) x \(model.hiddenSize)",
-            elementCount: rows * model.vocabSize, kernels: products + ["cross-entropy"]
+            elementCount: rows * model.vocabSize, kernels: headProducts + ["cross-entropy"]
         ) { device in
             let x = random([rows, model.hiddenSize], on: device)
             let weight = parameter([model.vocabSize, model.hiddenSize], on: device)

@@ -43,10 +43,8 @@ public struct TrainBenchmark: Sendable {
         }
         let knowsPeak = resetResidentPeak()
         let profile = Profile()
-        let plain = Device(threadCount: threadCount)
-        let device =
-            isProfiled
-            ? Device(profiling: plain, in: profile, precision: recipe.productPrecision) : plain
+        let plain = Device(threadCount: threadCount, precision: recipe.train.precision)
+        let device = isProfiled ? Device(profiling: plain, in: profile) : plain
         let trainer = try Trainer(recipe, on: device)
         let batches = (0..<trainer.plan.microBatches).map {
             Self.randomBatch(recipe, number: $0)
@@ -62,7 +60,8 @@ public struct TrainBenchmark: Sendable {
         }
         return TrainMeasurement(
             subject: subject, recipe: recipe, plan: trainer.plan, stepSeconds: times,
-            losses: losses, peakMemoryBytes: knowsPeak ? residentPeakByteCount() : nil,
+            losses: losses, precision: device.precision.rawValue,
+            peakMemoryBytes: knowsPeak ? residentPeakByteCount() : nil,
             peakTensorBytes: device.peakByteCount, profile: profile.rows)
     }
 
@@ -81,11 +80,6 @@ public struct TrainBenchmark: Sendable {
     }
 }
 
-extension TrainingRecipe {
-    /// The label of the format that products run in.
-    var productPrecision: String { "f32" }
-}
-
 /// What timed steps gave.
 public struct TrainMeasurement: Sendable {
     /// What was measured.
@@ -98,6 +92,8 @@ public struct TrainMeasurement: Sendable {
     public let stepSeconds: [Double]
     /// The loss of each step, in nats.
     public let losses: [Double]
+    /// The label of the format that products ran in: "f32" or "bf16".
+    public let precision: String
     /// The most memory that the process held meanwhile; nil where the system does not tell.
     public let peakMemoryBytes: Int?
     /// The most bytes of tensors alive at one time.
@@ -117,8 +113,6 @@ public struct TrainMeasurement: Sendable {
     public var flopsPerStep: Double { plan.flopsPerToken * Double(plan.stepTokens) }
     /// The model's operations over the time of the middle step.
     public var flopsPerSecond: Double { flopsPerStep / medianSeconds }
-    /// The label of the format that products run in.
-    public var precision: String { recipe.productPrecision }
 
     /// The part of the product peak that the middle step reaches.
     ///

@@ -7,18 +7,25 @@ public final class Device {
 
     /// The CPU.
     ///
-    /// - Parameter threadCount: threads that share the work, at least 1; results are the same bits
-    ///   for any number.
-    public init(threadCount: Int) {
-        backend = CPUBackend(threadCount: threadCount)
+    /// - Parameters:
+    ///   - threadCount: threads that share the work, at least 1; results are the same bits for any
+    ///     number.
+    ///   - precision: what products multiply; where `Precision.bf16` is not available, float32.
+    public init(threadCount: Int, precision: Precision = .f32) {
+        self.precision = precision.isAvailable ? precision : .f32
+        backend = CPUBackend(threadCount: threadCount, precision: self.precision)
         arena = Arena(backend: backend)
     }
 
     /// A device on a given backend.
-    init(backend: any Backend) {
+    init(backend: any Backend, precision: Precision) {
         self.backend = backend
+        self.precision = precision
         arena = Arena(backend: backend)
     }
+
+    /// What products multiply.
+    public let precision: Precision
 
     /// Cores that this process may use: the affinity mask and the cgroup limit, not the host's count.
     public static var usableCoreCount: Int { fk_usable_cores() }

@@ -18,6 +18,9 @@ struct BenchKernels: ParsableCommand {
             valueName: "name"))
     var filter: String?
 
+    @Option(help: "What products multiply: f32 or bf16.")
+    var precision = Precision.f32
+
     @Option(help: "How often each kernel runs.")
     var repeats = 9
 
@@ -36,7 +39,7 @@ struct BenchKernels: ParsableCommand {
 
     func run() throws {
         let benchmark = KernelBenchmark(
-            repeats: repeats, threadCount: common.threadCount, filter: filter)
+            repeats: repeats, threadCount: common.threadCount, precision: precision, filter: filter)
         try benchmark.check()
         let watch = MachineWatch(threadCount: common.threadCount)
         let measurements = try benchmark.run()

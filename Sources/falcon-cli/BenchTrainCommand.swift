@@ -6,6 +6,8 @@ import FalconTrain
 
 extension Recompute: ExpressibleByArgument {}
 
+extension Precision: ExpressibleByArgument {}
+
 struct BenchTrain: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "train",
@@ -49,6 +51,9 @@ struct BenchTrain: ParsableCommand {
     @Option(help: "none or block. Default: none for a size, else the recipe's.")
     var recompute: Recompute?
 
+    @Option(help: "What products multiply: f32 or bf16. Default: the recipe's.")
+    var precision: Precision?
+
     @Option(help: "Timed steps.")
     var steps = 8
 
@@ -91,6 +96,7 @@ struct BenchTrain: ParsableCommand {
         first.sequences = batch ?? first.sequences
         first.sequenceLength = length ?? first.sequenceLength
         first.recompute = recompute ?? first.recompute
+        first.precision = precision
         first.settings = overrides
         func varied(
             _ subjects: [BenchSubject], _ list: CountList?,

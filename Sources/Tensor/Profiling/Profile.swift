@@ -96,11 +96,9 @@ extension Device {
     /// - Parameters:
     ///   - device: does the work; tensors of both may be mixed.
     ///   - profile: where calls are filed.
-    ///   - precision: the label of the format that products run in on `device`.
-    public convenience init(
-        profiling device: Device, in profile: Profile, precision: String = "f32"
-    ) {
-        self.init(
-            backend: ProfilingBackend(device.backend, profile: profile, precision: precision))
+    public convenience init(profiling device: Device, in profile: Profile) {
+        let backend = ProfilingBackend(
+            device.backend, profile: profile, precision: device.precision.rawValue)
+        self.init(backend: backend, precision: device.precision)
     }
 }

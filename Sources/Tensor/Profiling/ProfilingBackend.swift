@@ -67,6 +67,36 @@ package final class ProfilingBackend: Backend {
         }
     }
 
+    package func linearForward(
+        _ outputs: [Tensor], input: Tensor, weights: [Tensor], scales: [Float]
+    ) {
+        let cost = KernelCost(
+            flops: Self.productFLOPs(outputs, input), reads: [input] + weights, writes: outputs)
+        timed("product forward NT", cost, precision: precision) {
+            $0.linearForward(outputs, input: input, weights: weights, scales: scales)
+        }
+    }
+
+    package func linearBackward(
+        dInput: Tensor, accumulates: Bool, dWeights: [Tensor], dOutputs: [Tensor], input: Tensor,
+        weights: [Tensor], scales: [Float]
+    ) {
+        let cost = KernelCost(
+            flops: 2 * Self.productFLOPs(dOutputs, input), reads: dOutputs + [input] + weights,
+            writes: [accumulates ? nil : dInput],
+            updates: dWeights + [accumulates ? dInput : nil])
+        timed("product gradients NN, TN", cost, precision: precision) {
+            $0.linearBackward(
+                dInput: dInput, accumulates: accumulates, dWeights: dWeights, dOutputs: dOutputs,
+                input: input, weights: weights, scales: scales)
+        }
+    }
+
+    /// Of one input with matrices that give these outputs.
+    private static func productFLOPs(_ outputs: [Tensor], _ input: Tensor) -> Double {
+        2 * Double(outputs.reduce(0) { $0 + $1.count }) * Double(input.columnCount)
+    }
+
     package func sum(_ y: Tensor, _ a: Tensor, _ b: Tensor, _ c: Tensor?) {
         timed("residual sum", KernelCost(reads: [a, b, c], writes: [y])) { $0.sum(y, a, b, c) }
     }
