@@ -3,6 +3,9 @@
 /// Ops check shapes and call these; nothing above knows which device runs. Arguments come outputs
 /// first; tensors may be row-strided views; gradients are added into unless said otherwise.
 package protocol Backend: AnyObject {
+    /// How the calls so far were split over threads.
+    var parallelWork: ParallelWork { get }
+
     // Memory.
 
     /// A block of device memory, 64-byte aligned.

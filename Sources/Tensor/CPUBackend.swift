@@ -21,6 +21,8 @@ package final class CPUBackend: Backend {
         pool = ThreadPool(threadCount: threadCount)
     }
 
+    package var parallelWork: ParallelWork { pool.work }
+
     package func allocate(byteCount: Int) -> UnsafeMutableRawPointer {
         var pointer: UnsafeMutableRawPointer?
         guard posix_memalign(&pointer, 64, byteCount) == 0, let pointer else {
