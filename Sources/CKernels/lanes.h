@@ -27,6 +27,14 @@ FK_INLINE void fk_lanes_exp(fk_lanes *x) {
   memcpy(x, values, sizeof values);
 }
 
+// x = fk_sigmoid(x)
+FK_INLINE void fk_lanes_sigmoid(fk_lanes *x) {
+  float values[laneCount];
+  memcpy(values, x, sizeof values);
+  for (size_t l = 0; l < laneCount; ++l) values[l] = fk_sigmoid(values[l]);
+  memcpy(x, values, sizeof values);
+}
+
 // x = y where y > x
 FK_INLINE void fk_lanes_keep_larger(fk_lanes *x, const fk_lanes *y) {
   float kept[laneCount], offered[laneCount];
