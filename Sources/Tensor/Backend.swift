@@ -93,7 +93,7 @@ package protocol Backend: AnyObject {
 
     // Updates.
 
-    /// One AdamW step on flat, contiguous buffers.
+    /// One AdamW step on flat, contiguous buffers; the gradient is zero afterwards.
     func adamW(
         weights: Tensor, firstMoment: Tensor, secondMoment: Tensor, gradient: Tensor,
         step: AdamWStep)
