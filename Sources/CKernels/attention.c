@@ -148,7 +148,7 @@ FK_KERNEL void fk_attention_backward(float *restrict dq, size_t dqRow, float *re
                                      size_t qRow, const float *restrict k, size_t kRow,
                                      const float *restrict v, size_t vRow, size_t queries,
                                      size_t keysBefore, size_t headSize, float scale,
-                                     float *restrict scratch) {
+                                     int accumulate, float *restrict scratch) {
   float *probabilities = scratch, *differences = scratch + (size_t)queryTile * keyTile;
   float deltas[queryTile];
   for (size_t i0 = 0; i0 < queries; i0 += queryTile) {
@@ -170,8 +170,10 @@ FK_KERNEL void fk_attention_backward(float *restrict dq, size_t dqRow, float *re
         softmax_row_backward(probabilities + r * keyTile, differences + r * keyTile,
                              onDiagonal ? r + 1 : width, width, scale, logSumExp[i0 + r], deltas[r]);
       }
-      unsigned upperA = FK_TILE_ADD | (onDiagonal ? FK_TILE_A_UPPER : 0);
-      unsigned lowerA = FK_TILE_ADD | (onDiagonal ? FK_TILE_A_LOWER : 0);
+      // The first queries meet all keys before them for the first time, others those on their diagonal.
+      unsigned addKeys = i0 > 0 && !onDiagonal ? FK_TILE_ADD : 0;
+      unsigned upperA = addKeys | (onDiagonal ? FK_TILE_A_UPPER : 0);
+      unsigned lowerA = (k0 > 0 || accumulate ? FK_TILE_ADD : 0) | (onDiagonal ? FK_TILE_A_LOWER : 0);
       fk_tile_product(dv + k0 * dvRow, dvRow, probabilities, 1, keyTile, doutTile, doutRow, 1,
                       width, headSize, rows, upperA);
       fk_tile_product(dk + k0 * dkRow, dkRow, differences, 1, keyTile, qTile, qRow, 1, width,

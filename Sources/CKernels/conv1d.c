@@ -89,7 +89,7 @@ FK_INLINE void four_taps_backward(float *restrict dx, size_t dxRow, float *restr
                                   float *restrict dbias, const float *restrict dy, size_t dyRow,
                                   const float *restrict x, size_t xRow, const float *restrict taps,
                                   const float *restrict bias, size_t rowBegin, size_t rowEnd,
-                                  size_t rows, size_t channels) {
+                                  size_t rows, size_t channels, const int accumulate) {
   struct tap_lanes w, dw = {FK_LANES(dtaps), FK_LANES(dtaps + channels), FK_LANES(dtaps + 2 * channels),
                             FK_LANES(dtaps + 3 * channels), FK_LANES(dbias)};
   fk_lanes x0, x1, x2, du0 = {0}, du1 = {0}, du2 = {0};
@@ -115,7 +115,9 @@ FK_INLINE void four_taps_backward(float *restrict dx, size_t dxRow, float *restr
       x0 = x1, x1 = x2, x2 = x3;
     }
     if (t + 1 >= rowBegin + fourTaps) {
-      FK_LANES(dx + (t + 1 - fourTaps) * dxRow) += w.w0 * du3 + w.w1 * du2 + w.w2 * du1 + w.w3 * du0;
+      fk_lanes own = w.w0 * du3 + w.w1 * du2 + w.w2 * du1 + w.w3 * du0;
+      fk_lanes *target = &FK_LANES(dx + (t + 1 - fourTaps) * dxRow);
+      *target = accumulate ? *target + own : own;
     }
     du0 = du1, du1 = du2, du2 = du3;
   }
@@ -157,14 +159,19 @@ FK_KERNEL void fk_conv1d_silu_backward(float *restrict dx, size_t dxRow,
                                        const float *restrict x, size_t xRow,
                                        const float *restrict taps, const float *restrict bias,
                                        size_t rowBegin, size_t rowEnd, size_t rows, size_t channels,
-                                       size_t tapCount, float *restrict scratch) {
+                                       size_t tapCount, int accumulate, float *restrict scratch) {
   float *ring = scratch;  // du of the latest rows, one for each tap
   // Rows after this piece still reach back into it through their taps.
   size_t last = rowEnd + tapCount - 1;
   size_t begin = 0;
   for (; tapCount == fourTaps && begin + laneCount <= channels; begin += laneCount) {
-    four_taps_backward(dx + begin, dxRow, dtaps + begin, dbias + begin, dy + begin, dyRow, x + begin, xRow,
-                       taps + begin, bias + begin, rowBegin, rowEnd, rows, channels);
+    if (accumulate) {
+      four_taps_backward(dx + begin, dxRow, dtaps + begin, dbias + begin, dy + begin, dyRow, x + begin, xRow,
+                         taps + begin, bias + begin, rowBegin, rowEnd, rows, channels, 1);
+    } else {
+      four_taps_backward(dx + begin, dxRow, dtaps + begin, dbias + begin, dy + begin, dyRow, x + begin, xRow,
+                         taps + begin, bias + begin, rowBegin, rowEnd, rows, channels, 0);
+    }
   }
   for (; begin < channels; begin += channelBlock) {
     size_t count = channels - begin < channelBlock ? channels - begin : channelBlock;
@@ -189,6 +196,7 @@ FK_KERNEL void fk_conv1d_silu_backward(float *restrict dx, size_t dxRow,
       if (t + 1 < rowBegin + tapCount) continue;
       size_t source = t + 1 - tapCount;  // the row whose reach ends here
       float *restrict target = dx + source * dxRow + begin;
+      if (!accumulate) memset(target, 0, count * sizeof(float));
       for (size_t k = 0; k < tapCount; ++k) {
         const float *restrict wk = w + k * channels, *reach = ring + (t - k) % tapCount * channelBlock;
         for (size_t c = 0; c < count; ++c) target[c] += wk[c] * reach[c];

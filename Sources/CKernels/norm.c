@@ -54,11 +54,12 @@ FK_INLINE void gate_row(float *restrict y, const float *restrict x, const float 
 // Its gradient.
 FK_INLINE void gate_row_backward(float *restrict dx, float *restrict dz, const float *restrict dy,
                                  const float *restrict x, const float *restrict z, size_t columns,
-                                 float gateScale) {
+                                 float gateScale, const int accumulate) {
   for (size_t i = 0; i < columns; i++) {
-    float g = gateScale * z[i], s = fk_sigmoid(g);
-    dx[i] += dy[i] * (g * s);
-    dz[i] += dy[i] * x[i] * (s * (1.0f + g * (1.0f - s))) * gateScale;
+    float g = gateScale * z[i], s = fk_sigmoid(g), toX = dy[i] * (g * s);
+    float toZ = dy[i] * x[i] * (s * (1.0f + g * (1.0f - s))) * gateScale;
+    dx[i] = accumulate ? dx[i] + toX : toX;
+    dz[i] = accumulate ? dz[i] + toZ : toZ;
   }
 }
 
@@ -80,14 +81,15 @@ FK_INLINE void gated_norm_group_backward(float *restrict dx, float *restrict dz,
                                          const float *restrict dy, const float *restrict sigmoid,
                                          const float *restrict x, const float *restrict z,
                                          const float *restrict gain, size_t n, float inverse,
-                                         float mean, float gateScale) {
+                                         float mean, float gateScale, const int accumulate) {
   for (size_t i = 0; i < n; i++) {
     float g = gateScale * z[i], s = sigmoid[i];
     float normed = x[i] * (g * s) * inverse;
     dGain[i] += dy[i] * normed;
     float dv = inverse * (dy[i] * gain[i] - normed * mean);
-    dx[i] += dv * (g * s);
-    dz[i] += dv * x[i] * (s * (1.0f + g * (1.0f - s))) * gateScale;
+    float toX = dv * (g * s), toZ = dv * x[i] * (s * (1.0f + g * (1.0f - s))) * gateScale;
+    dx[i] = accumulate ? dx[i] + toX : toX;
+    dz[i] = accumulate ? dz[i] + toZ : toZ;
   }
 }
 
@@ -110,20 +112,20 @@ FK_KERNEL void fk_gated_norm_forward(float *restrict y, float *restrict inverseR
   }
 }
 
-FK_KERNEL void fk_gated_norm_backward(float *restrict dx, float *restrict dz, float *restrict dGain,
-                                      const float *restrict dy, const float *restrict inverseRMS,
-                                      const float *restrict x, const float *restrict z,
-                                      const float *restrict gain, size_t rows, size_t columns,
-                                      size_t groups, size_t strideDX, size_t strideDZ, size_t strideDY,
-                                      size_t strideX, size_t strideZ, float gateScale,
-                                      float *restrict scratch) {
+FK_INLINE void gated_norm_backward(float *restrict dx, float *restrict dz, float *restrict dGain,
+                                   const float *restrict dy, const float *restrict inverseRMS,
+                                   const float *restrict x, const float *restrict z,
+                                   const float *restrict gain, size_t rows, size_t columns,
+                                   size_t groups, size_t strideDX, size_t strideDZ, size_t strideDY,
+                                   size_t strideX, size_t strideZ, float gateScale,
+                                   float *restrict scratch, const int accumulate) {
   size_t width = columns / groups;
   for (size_t r = 0; r < rows; r++) {
     const float *xr = x + r * strideX, *zr = z + r * strideZ, *dyr = dy + r * strideDY;
     float *dxr = dx + r * strideDX, *dzr = dz + r * strideDZ;
     // A loop for both cases would read gain under a mask, which costs 100 cycles a vector at NULL.
     if (!gain) {
-      gate_row_backward(dxr, dzr, dyr, xr, zr, columns, gateScale);
+      gate_row_backward(dxr, dzr, dyr, xr, zr, columns, gateScale, accumulate);
       continue;
     }
     for (size_t first = 0; first < columns; first += width) {
@@ -131,7 +133,23 @@ FK_KERNEL void fk_gated_norm_backward(float *restrict dx, float *restrict dz, fl
       float dot = gated_dot(scratch, dyr + first, gain + first, xr + first, zr + first, width, gateScale);
       gated_norm_group_backward(dxr + first, dzr + first, dGain + first, dyr + first, scratch, xr + first,
                                 zr + first, gain + first, width, inverse,
-                                dot * inverse / (float)width, gateScale);
+                                dot * inverse / (float)width, gateScale, accumulate);
     }
+  }
+}
+
+FK_KERNEL void fk_gated_norm_backward(float *restrict dx, float *restrict dz, float *restrict dGain,
+                                      const float *restrict dy, const float *restrict inverseRMS,
+                                      const float *restrict x, const float *restrict z,
+                                      const float *restrict gain, size_t rows, size_t columns,
+                                      size_t groups, size_t strideDX, size_t strideDZ, size_t strideDY,
+                                      size_t strideX, size_t strideZ, float gateScale,
+                                      float *restrict scratch, int accumulate) {
+  if (accumulate) {
+    gated_norm_backward(dx, dz, dGain, dy, inverseRMS, x, z, gain, rows, columns, groups, strideDX, strideDZ,
+                        strideDY, strideX, strideZ, gateScale, scratch, 1);
+  } else {
+    gated_norm_backward(dx, dz, dGain, dy, inverseRMS, x, z, gain, rows, columns, groups, strideDX, strideDZ,
+                        strideDY, strideX, strideZ, gateScale, scratch, 0);
   }
 }

@@ -107,7 +107,7 @@ struct row_sums {
 FK_INLINE struct row_sums row_backward(float *restrict dx, const float *restrict x,
                                        const float *restrict dy, const float *restrict inner,
                                        const float *restrict ch, const float *restrict eb, float keep,
-                                       float step, float skip, size_t width) {
+                                       float step, float skip, size_t width, int accumulate) {
   fk_lanes fromState = {0}, toState = {0}, direct = {0};
   size_t p = 0;
   for (; p + laneCount <= width; p += laneCount) {
@@ -120,7 +120,8 @@ FK_INLINE struct row_sums row_backward(float *restrict dx, const float *restrict
       w += keep * state;
     }
     direct += own * w;
-    FK_LANES(dx + p) += step * w + skip * upstream;
+    fk_lanes gradient = step * w + skip * upstream;
+    FK_LANES(dx + p) = accumulate ? FK_LANES(dx + p) + gradient : gradient;
   }
   struct row_sums sums = {fk_lanes_sum(&fromState), fk_lanes_sum(&toState), fk_lanes_sum(&direct)};
   for (; p < width; ++p) {
@@ -128,7 +129,7 @@ FK_INLINE struct row_sums row_backward(float *restrict dx, const float *restrict
     sums.fromState += ch ? dy[p] * ch[p] : 0.0f;
     sums.toState += x[p] * state;
     sums.direct += x[p] * w;
-    dx[p] += step * w + skip * dy[p];
+    dx[p] = (accumulate ? dx[p] : 0.0f) + (step * w + skip * dy[p]);
   }
   return sums;
 }
@@ -179,7 +180,7 @@ FK_KERNEL void fk_ssd_backward(
     const float *restrict b, size_t bRow, const float *restrict c, size_t cRow,
     const float *restrict dtRaw, size_t dtRow, const float *restrict dtBias,
     const float *restrict aLog, const float *restrict d, size_t rows, size_t heads, size_t headSize,
-    size_t stateSize, float dtScale, float *restrict scratch) {
+    size_t stateSize, float dtScale, int accumulate, float *restrict scratch) {
   size_t stride = ssd_row_stride(rows), width = fk_ssd_block_width(headSize);
   size_t blockHeads = width / headSize;
   float *products = scratch, *dProducts = products + rows * stride;
@@ -196,6 +197,11 @@ FK_KERNEL void fk_ssd_backward(
   // Columns from `rows` on are never written again.
   memset(products, 0, 3 * rows * stride * sizeof(float));
   memset(s, 0, 3 * stride * sizeof(float));
+  for (size_t j = 0; j < rows && !accumulate; ++j) {
+    memset(db + j * dbRow, 0, stateSize * sizeof(float));
+    memset(dc + j * dcRow, 0, stateSize * sizeof(float));
+    memset(ddtRaw + j * ddtRow, 0, heads * sizeof(float));
+  }
   fk_tile_product(products, stride, b, bRow, 1, c, 1, cRow, rows, rows, stateSize, FK_TILE_C_UPPER);
   for (size_t h0 = 0; h0 < heads; h0 += blockHeads) {
     size_t count = heads - h0 < blockHeads ? heads - h0 : blockHeads, columns = count * headSize;
@@ -240,7 +246,7 @@ FK_KERNEL void fk_ssd_backward(
         struct row_sums sums = row_backward(
             dx + j * dxRow + h * headSize, xHead + j * xRow, dyHead + j * dyRow, inner + j * headSize,
             previous ? ch + j * columns + column : NULL, after ? eb + j * columns + column : NULL, keep[j],
-            step[j], d[h], headSize);
+            step[j], d[h], headSize, accumulate);
         fromState[j] = outWeight[j] * sums.fromState;
         toState[j] = keep[j] * step[j] * sums.toState;
         direct[j] = sums.direct;

@@ -63,8 +63,8 @@ extension CPUBackend {
     }
 
     package func attentionBackward(
-        dQuery: Tensor, dKey: Tensor, dValue: Tensor, dy: Tensor, y: Tensor, logSumExp: Tensor,
-        _ inputs: AttentionInputs
+        dQuery: GradientTarget, dKey: GradientTarget, dValue: GradientTarget, dy: Tensor, y: Tensor,
+        logSumExp: Tensor, _ inputs: AttentionInputs
     ) {
         let tile = Self.forwardQueries
         var batch: [[AttentionBlock]] = []
@@ -89,9 +89,11 @@ extension CPUBackend {
 
     /// Segments whose pieces' gradients of keys and values fit in memory at a time.
     private func attentionBackward(
-        _ segments: [[AttentionBlock]], partialFloats: Int, dQuery: Tensor, dKey: Tensor,
-        dValue: Tensor, dy: Tensor, y: Tensor, logSumExp: Tensor, _ inputs: AttentionInputs
+        _ segments: [[AttentionBlock]], partialFloats: Int, dQuery queryTarget: GradientTarget,
+        dKey: GradientTarget, dValue: GradientTarget, dy: Tensor, y: Tensor, logSumExp: Tensor,
+        _ inputs: AttentionInputs
     ) {
+        let dQuery = queryTarget.tensor
         let (heads, width, group) = (inputs.heads, inputs.headDimension, inputs.groupSize)
         let (query, key, value) = (inputs.query, inputs.key, inputs.value)
         let rowCount = query.rowCount
@@ -110,7 +112,6 @@ extension CPUBackend {
                 let (head, block) = (piece % heads, pieces[piece / heads].block)
                 let keyFloats = block.keyCount * width
                 let dk = partials + pieces[piece / heads].offset + head * 2 * keyFloats
-                fk_fill(dk, 2 * keyFloats, 0)
                 let (row, keyColumn) = (block.rows.lowerBound, head / group * width)
                 fk_attention_backward(
                     dQuery.pointer + row * dQuery.rowStride + head * width, dQuery.rowStride,
@@ -122,22 +123,24 @@ extension CPUBackend {
                     key.pointer + block.firstKey * key.rowStride + keyColumn, key.rowStride,
                     value.pointer + block.firstKey * value.rowStride + keyColumn, value.rowStride,
                     block.rows.count, block.keysBefore, width, inputs.scale,
-                    scratch + worker * scratchCount)
+                    queryTarget.accumulates ? 1 : 0, scratch + worker * scratchCount)
             }
             // Then every key head and segment adds up its pieces in the order of blocks and heads.
             pool.run(placed.count * inputs.keyValueHeads) { piece, _ in
                 let (keyHead, blocks) = (
                     piece % inputs.keyValueHeads, placed[piece / inputs.keyValueHeads]
                 )
-                for (block, offset) in blocks {
-                    let keyFloats = block.keyCount * width
-                    for head in keyHead * group..<(keyHead + 1) * group {
-                        let dk = partials + offset + head * 2 * keyFloats
-                        for (target, source) in [(dKey, dk), (dValue, dk + keyFloats)] {
-                            fk_add_rows(
-                                target.pointer + block.firstKey * target.rowStride + keyHead
-                                    * width,
-                                source, block.keyCount, width, target.rowStride, width, 1)
+                for (part, target) in [dKey, dValue].enumerated() {
+                    let row = target.tensor.rowStride
+                    // The last block sees all keys.
+                    guard let (last, _) = blocks.last else { continue }
+                    let total = target.tensor.pointer + last.firstKey * row + keyHead * width
+                    if !target.accumulates { fk_fill_rows(total, last.keyCount, width, row, 0) }
+                    for (block, offset) in blocks {
+                        let keyFloats = block.keyCount * width
+                        for head in keyHead * group..<(keyHead + 1) * group {
+                            let source = partials + offset + (head * 2 + part) * keyFloats
+                            fk_add_rows(total, source, block.keyCount, width, row, width, 1)
                         }
                     }
                 }

@@ -51,10 +51,12 @@ extension CPUBackend {
     }
 
     package func convolutionBackward(
-        dx: Tensor, dWeight: Tensor, dBias: Tensor, dy: Tensor, _ inputs: ConvolutionInputs
+        dx target: GradientTarget, dWeight: Tensor, dBias: Tensor, dy: Tensor,
+        _ inputs: ConvolutionInputs
     ) {
         let (x, channels, taps) = (inputs.x, inputs.x.columnCount, inputs.tapCount)
         let pieces = convolutionPieces(inputs.segments)
+        let dx = target.tensor
         let scratchCount = fk_conv1d_silu_backward_scratch_floats(taps)
         let partCount = (taps + 1) * channels
         let floatCount =
@@ -74,7 +76,7 @@ extension CPUBackend {
                         part + taps * channels, dy.pointer + first * dy.rowStride, dy.rowStride,
                         x.pointer + first * x.rowStride, x.rowStride, scaled, inputs.bias.pointer,
                         rows.lowerBound - first, rows.upperBound - first, segment.count, channels,
-                        taps, scratch + worker * scratchCount)
+                        taps, target.accumulates ? 1 : 0, scratch + worker * scratchCount)
                 }
             }
             pool.ranges(channels, grain: 128) { _, range in

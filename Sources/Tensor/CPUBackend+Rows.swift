@@ -82,11 +82,13 @@ extension CPUBackend {
     }
 
     package func gatedNormBackward(
-        dx: Tensor, dz: Tensor, dGain: Tensor?, dy: Tensor, inverseRMS: Tensor?, x: Tensor,
+        dx: GradientTarget, dz: GradientTarget, dGain: Tensor?, dy: Tensor, inverseRMS: Tensor?,
+        x: Tensor,
         z: Tensor,
         gain: Tensor?, groups: Int, gateScale: Float
     ) {
-        let width = x.columnCount
+        let (width, accumulate) = (x.columnCount, accumulates(dx, dz))
+        let (dx, dz) = (dx.tensor, dz.tensor)
         withPartials(rows: x.rowCount, total: dGain) { range, partial in
             withUnsafeTemporaryAllocation(of: Float.self, capacity: width) { row in
                 fk_gated_norm_backward(
@@ -94,8 +96,8 @@ extension CPUBackend {
                     inverseRMS.map { $0.pointer + range.lowerBound * groups },
                     x.rows(range).pointer,
                     z.rows(range).pointer, gain?.pointer, range.count, width, groups, dx.rowStride,
-                    dz.rowStride, dy.rowStride, x.rowStride, z.rowStride, gateScale, row.baseAddress
-                )
+                    dz.rowStride, dy.rowStride, x.rowStride, z.rowStride, gateScale,
+                    row.baseAddress, accumulate ? 1 : 0)
             }
         }
     }
@@ -109,12 +111,17 @@ extension CPUBackend {
         }
     }
 
-    package func swiGLUBackward(dGate: Tensor, dUp: Tensor, dy: Tensor, gate: Tensor, up: Tensor) {
+    package func swiGLUBackward(
+        dGate: GradientTarget, dUp: GradientTarget, dy: Tensor, gate: Tensor, up: Tensor
+    ) {
+        let accumulate = accumulates(dGate, dUp)
+        let (dGate, dUp) = (dGate.tensor, dUp.tensor)
         pool.ranges(dy.rowCount, grain: Self.rowGrain) { _, range in
             fk_swiglu_backward(
                 dGate.rows(range).pointer, dUp.rows(range).pointer, dy.rows(range).pointer,
                 gate.rows(range).pointer, up.rows(range).pointer, range.count, dy.columnCount,
-                dGate.rowStride, dUp.rowStride, dy.rowStride, gate.rowStride, up.rowStride)
+                dGate.rowStride, dUp.rowStride, dy.rowStride, gate.rowStride, up.rowStride,
+                accumulate ? 1 : 0)
         }
     }
 }

@@ -122,6 +122,9 @@ extension CPUBackend {
             fk_ssd_states_scratch_floats(longest, width),
             fk_ssd_backward_scratch_floats(longest, width))
         let partCount = chunks.all.count * shape.heads
+        let accumulate = accumulates(gradients.x, gradients.b, gradients.c, gradients.dt)
+        let (dx, db) = (gradients.x.tensor, gradients.b.tensor)
+        let (dc, ddt) = (gradients.c.tensor, gradients.dt.tensor)
         withScratch(floatCount: pool.threadCount * scratchCount + 3 * partCount) { scratch in
             let parts = scratch + pool.threadCount * scratchCount
             pool.run(chunks.all.count * shape.groups) { piece, worker in
@@ -142,10 +145,10 @@ extension CPUBackend {
                 let next = piece / shape.groups + 1
                 let after = next < chunks.all.count ? chunks.all[next].previous : nil
                 fk_ssd_backward(
-                    place.pointer(gradients.x, place.channel), gradients.x.rowStride,
-                    place.pointer(gradients.b, place.stateChannel), gradients.b.rowStride,
-                    place.pointer(gradients.c, place.stateChannel), gradients.c.rowStride,
-                    place.pointer(gradients.dt, place.head), gradients.dt.rowStride, part,
+                    place.pointer(dx, place.channel), dx.rowStride,
+                    place.pointer(db, place.stateChannel), db.rowStride,
+                    place.pointer(dc, place.stateChannel), dc.rowStride,
+                    place.pointer(ddt, place.head), ddt.rowStride, part,
                     part + partCount, part + 2 * partCount, place.pointer(dy, place.channel),
                     dy.rowStride,
                     after.map { dStates.pointer + $0 * stateCount + place.channel },
@@ -157,7 +160,7 @@ extension CPUBackend {
                     place.pointer(dt, place.head), dt.rowStride, inputs.dtBias.pointer + place.head,
                     inputs.aLog.pointer + place.head, inputs.d.pointer + place.head,
                     place.chunk.rows.count, place.heads, width, stateSize, inputs.stepScale,
-                    scratch + worker * scratchCount)
+                    accumulate ? 1 : 0, scratch + worker * scratchCount)
             }
             for (index, total) in [gradients.dtBias, gradients.aLog, gradients.d].enumerated() {
                 fk_reduce_partials(
