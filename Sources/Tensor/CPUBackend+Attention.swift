@@ -125,22 +125,26 @@ extension CPUBackend {
                     block.rows.count, block.keysBefore, width, inputs.scale,
                     queryTarget.accumulates ? 1 : 0, scratch + worker * scratchCount)
             }
-            // Then every key head and segment adds up its pieces in the order of blocks and heads.
+            // Then every key head and segment adds up its pieces, in this order: from the last block, which
+            // sees all keys, to the first, and by heads.
             pool.run(placed.count * inputs.keyValueHeads) { piece, _ in
                 let (keyHead, blocks) = (
                     piece % inputs.keyValueHeads, placed[piece / inputs.keyValueHeads]
                 )
                 for (part, target) in [dKey, dValue].enumerated() {
                     let row = target.tensor.rowStride
-                    // The last block sees all keys.
-                    guard let (last, _) = blocks.last else { continue }
-                    let total = target.tensor.pointer + last.firstKey * row + keyHead * width
-                    if !target.accumulates { fk_fill_rows(total, last.keyCount, width, row, 0) }
-                    for (block, offset) in blocks {
-                        let keyFloats = block.keyCount * width
+                    var accumulates = target.accumulates
+                    for (block, offset) in blocks.reversed() {
+                        let (keys, keyFloats) = (block.keyCount, block.keyCount * width)
+                        let total = target.tensor.pointer + block.firstKey * row + keyHead * width
                         for head in keyHead * group..<(keyHead + 1) * group {
                             let source = partials + offset + (head * 2 + part) * keyFloats
-                            fk_add_rows(total, source, block.keyCount, width, row, width, 1)
+                            if accumulates {
+                                fk_add_rows(total, source, keys, width, row, width, 1)
+                            } else {
+                                fk_copy_rows(total, source, keys, width, row, width, 1)
+                            }
+                            accumulates = true
                         }
                     }
                 }
