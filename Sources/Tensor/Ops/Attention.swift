@@ -40,7 +40,7 @@ public func causalAttention(
     backend.attentionForward(y, logSumExp: logSumExp, inputs)
     tape.record { gradients in
         guard let dy = gradients.take(y) else { return }
-        let d = gradients.accumulators(of: [query, key, value])
+        let d = gradients.targets(of: [query, key, value])
         backend.attentionBackward(
             dQuery: d[0], dKey: d[1], dValue: d[2], dy: dy, y: y, logSumExp: logSumExp, inputs)
     }

@@ -41,7 +41,7 @@ public func causalConv1d(
     tape.record { gradients in
         guard let dy = gradients.take(y) else { return }
         backend.convolutionBackward(
-            dx: gradients.accumulator(of: x), dWeight: weight.gradient, dBias: bias.gradient,
+            dx: gradients.targets(of: [x])[0], dWeight: weight.gradient, dBias: bias.gradient,
             dy: dy,
             inputs)
     }

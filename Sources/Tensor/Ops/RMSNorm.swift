@@ -58,7 +58,7 @@ public func gatedRMSNorm(
         gateScale: gateScale, epsilon: epsilon)
     tape.record { gradients in
         guard let dy = gradients.take(y) else { return }
-        let d = gradients.accumulators(of: [x, z])
+        let d = gradients.targets(of: [x, z])
         backend.gatedNormBackward(
             dx: d[0], dz: d[1], dGain: gain?.gradient, dy: dy, inverseRMS: inverseRMS, x: x, z: z,
             gain: gain?.value, groups: groups, gateScale: gateScale)

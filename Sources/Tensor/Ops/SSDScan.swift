@@ -92,7 +92,7 @@ public func ssdScan(
         y, saved: saved, chunks: chunks, initialState: initialState, finalState: finalState, inputs)
     tape.record { gradients in
         guard let dy = gradients.take(y) else { return }
-        let g = gradients.accumulators(of: [x, b, c, dt])
+        let g = gradients.targets(of: [x, b, c, dt])
         backend.ssdBackward(
             SSDGradients(
                 x: g[0], b: g[1], c: g[2], dt: g[3], dtBias: dtBias.gradient, aLog: aLog.gradient,

@@ -13,7 +13,7 @@ public func swiGLU(gate: Tensor, up: Tensor, on tape: inout Tape) -> Tensor {
     backend.swiGLUForward(y, gate: gate, up: up)
     tape.record { gradients in
         guard let dy = gradients.take(y) else { return }
-        let d = gradients.accumulators(of: [gate, up])
+        let d = gradients.targets(of: [gate, up])
         backend.swiGLUBackward(dGate: d[0], dUp: d[1], dy: dy, gate: gate, up: up)
     }
     return y

@@ -1,0 +1,149 @@
+/// Gradients of tensors during a backward pass, filed by storage: the gradient of a view is the same
+/// view of the gradient.
+public struct Gradients {
+    /// A gradient in the making.
+    private struct Entry {
+        var storage: Storage
+        /// What of it is defined, if not all; then the storage is not shared.
+        var written: WrittenColumns?
+    }
+
+    private let device: Device
+    private var entries: [UInt64: Entry] = [:]
+
+    /// No gradients yet.
+    ///
+    /// - Parameter device: where the tensors live.
+    public init(on device: Device) { self.device = device }
+
+    /// Where to leave the gradients of several inputs, which may be views of the same storage.
+    ///
+    /// First contributions are written, so nothing is zeroed before, unless the inputs overlap.
+    ///
+    /// - Parameter tensors: inputs of the op whose backward runs and contributes to every element.
+    /// - Returns: for each a target of the same shape and layout.
+    package mutating func targets(of tensors: [Tensor]) -> [GradientTarget] {
+        // A gradient shared with another tensor is replaced by a copy here, and only here: once a
+        // view is out, asking for another one of the same storage would leave the first behind.
+        for (place, tensor) in tensors.enumerated() {
+            if !prepareColumns(of: tensor) || tensors[..<place].contains(where: tensor.overlaps) {
+                _ = accumulator(of: tensor)
+            }
+        }
+        return tensors.map { tensor in
+            let isFresh = claimColumns(of: tensor)
+            guard let entry = entries[tensor.storage.identity] else {
+                preconditionFailure("targets: no storage")
+            }
+            return GradientTarget(
+                tensor: view(of: tensor, on: entry.storage), accumulates: !isFresh)
+        }
+    }
+
+    /// Makes room for a gradient that is written in parts; false if that is not possible or too late.
+    private mutating func prepareColumns(of tensor: Tensor) -> Bool {
+        guard tensor.columnsOfStorage != nil else { return false }
+        guard let entry = entries[tensor.storage.identity] else {
+            let fresh = device.arena.take(byteCount: tensor.storage.requestedByteCount)
+            entries[tensor.storage.identity] = Entry(
+                storage: fresh, written: WrittenColumns(rowStride: tensor.rowStride))
+            return true
+        }
+        return entry.written?.rowStride == tensor.rowStride
+    }
+
+    /// Whether a tensor's columns are undefined and now the caller's to write; otherwise they are defined.
+    private mutating func claimColumns(of tensor: Tensor) -> Bool {
+        let identity = tensor.storage.identity
+        guard var written = entries[identity]?.written, let columns = tensor.columnsOfStorage else {
+            return false
+        }
+        if written.overlaps(columns) {
+            complete(identity)
+            return false
+        }
+        written.insert(columns)
+        entries[identity]?.written = written.isComplete ? nil : written
+        return true
+    }
+
+    /// Zeroes what is undefined of a gradient.
+    private mutating func complete(_ identity: UInt64) {
+        guard let entry = entries[identity], let written = entry.written else { return }
+        let whole = wholeOf(entry.storage, rowStride: written.rowStride)
+        for columns in written.missing { device.backend.fill(whole.columns(columns), with: 0) }
+        entries[identity]?.written = nil
+    }
+
+    /// The gradient to add to, zeroed when this is the first contribution.
+    ///
+    /// - Parameter tensor: an input of the op whose backward runs.
+    /// - Returns: a tensor of the same shape and layout.
+    public mutating func accumulator(of tensor: Tensor) -> Tensor {
+        let identity = tensor.storage.identity
+        complete(identity)
+        guard var entry = entries.removeValue(forKey: identity) else {
+            let fresh = device.arena.take(byteCount: tensor.storage.requestedByteCount)
+            device.backend.fill(wholeOf(fresh), with: 0)
+            entries[identity] = Entry(storage: fresh)
+            return view(of: tensor, on: fresh)
+        }
+        if !isKnownUniquelyReferenced(&entry.storage) {
+            let copy = device.arena.take(byteCount: entry.storage.requestedByteCount)
+            device.backend.copy(from: wholeOf(entry.storage), to: wholeOf(copy), scale: 1)
+            entry.storage = copy
+        }
+        entries[identity] = entry
+        return view(of: tensor, on: entry.storage)
+    }
+
+    /// The gradient to write when it is the first contribution, or else to add to.
+    ///
+    /// - Parameter tensor: an input every element of whose gradient the op contributes to.
+    /// - Returns: a tensor of the same shape with undefined contents if `isFresh`.
+    public mutating func contribution(to tensor: Tensor) -> (gradient: Tensor, isFresh: Bool) {
+        let target = targets(of: [tensor])[0]
+        return (target.tensor, !target.accumulates)
+    }
+
+    /// Adds a whole gradient; a first contribution is shared, not copied.
+    ///
+    /// - Parameters:
+    ///   - gradient: contiguous, of the shape of `tensor`.
+    ///   - tensor: an input of the op whose backward runs.
+    public mutating func assign(_ gradient: Tensor, to tensor: Tensor) {
+        let identity = tensor.storage.identity
+        if entries[identity] == nil, tensor.coversStorage, gradient.coversStorage,
+            gradient.storage.byteCount == tensor.storage.byteCount
+        {
+            entries[identity] = Entry(storage: gradient.storage)
+        } else {
+            device.backend.add(gradient, to: accumulator(of: tensor), scale: 1)
+        }
+    }
+
+    /// Takes the gradient of an op's output.
+    ///
+    /// - Parameter output: a whole tensor.
+    /// - Returns: its gradient, or nil when nothing depends on it.
+    public mutating func take(_ output: Tensor) -> Tensor? {
+        complete(output.storage.identity)
+        return entries.removeValue(forKey: output.storage.identity).map {
+            view(of: output, on: $0.storage)
+        }
+    }
+
+    private func view(of tensor: Tensor, on storage: Storage) -> Tensor {
+        Tensor(
+            storage: storage, offset: tensor.offset, shape: tensor.shape,
+            rowStride: tensor.rowStride)
+    }
+
+    /// All of a storage, in one row or in rows of some length.
+    private func wholeOf(_ storage: Storage, rowStride: Int? = nil) -> Tensor {
+        let count = storage.requestedByteCount / MemoryLayout<Float>.stride
+        let stride = rowStride ?? count
+        return Tensor(
+            storage: storage, offset: 0, shape: [count / stride, stride], rowStride: stride)
+    }
+}
