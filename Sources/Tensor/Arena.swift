@@ -1,67 +1,98 @@
-/// Memory of one device, kept for reuse by size.
+/// Memory of one device: every tensor and all scratch of the kernels.
 ///
-/// The shapes of a training step repeat, so from the second step on every request is served from
-/// what the step before gave back and nothing is allocated.
+/// Memory comes from the device in slabs, usually a single one, and is handed out best fit. What a
+/// training step takes and gives back is the same at every step, so from the second step on nothing
+/// new is touched, and what is reserved stays close to the most that is alive at one time.
 ///
 /// - Invariant: used from one thread at a time, the one that runs the training loop.
-final class Arena {
+package final class Arena {
+    private struct Slab {
+        let pointer: UnsafeMutableRawPointer
+        let byteCount: Int
+        var free: FreeBlocks
+    }
+
+    /// Blocks start on cache lines.
+    private static let alignment = 64
+
     private let backend: any Backend
-    private var free: [Int: [UnsafeMutableRawPointer]] = [:]
+    private var slabs: [Slab] = []
     private var nextIdentity: UInt64 = 0
     /// Bytes handed out now.
     private(set) var liveByteCount = 0
     /// The most bytes ever handed out at one time.
     private(set) var peakByteCount = 0
-    /// Bytes obtained from the device, in use or kept.
-    private(set) var reservedByteCount = 0
 
-    init(backend: any Backend) { self.backend = backend }
+    init(backend: any Backend) {
+        self.backend = backend
+        backend.useScratch(of: self)
+    }
 
     deinit {
-        for (byteCount, blocks) in free {
-            for block in blocks { backend.deallocate(block, byteCount: byteCount) }
-        }
+        for slab in slabs { backend.deallocate(slab.pointer, byteCount: slab.byteCount) }
     }
+
+    /// Bytes of the device that were ever in use.
+    var reservedByteCount: Int { slabs.reduce(0) { $0 + $1.free.extent } }
 
     /// A block of at least `byteCount` bytes with undefined contents.
     func take(byteCount: Int) -> Storage {
-        let size = Arena.roundedSize(byteCount)
-        let block: UnsafeMutableRawPointer
-        if let kept = free[size]?.popLast() {
-            block = kept
-        } else {
-            block = backend.allocate(byteCount: size)
-            reservedByteCount += size
-        }
+        let size = max(1, (byteCount + Self.alignment - 1) / Self.alignment) * Self.alignment
+        let (slab, offset) = place(size)
         liveByteCount += size
         peakByteCount = max(peakByteCount, liveByteCount)
         nextIdentity += 1
         return Storage(
-            pointer: block, byteCount: size, requestedByteCount: byteCount, identity: nextIdentity,
-            arena: self)
+            pointer: slabs[slab].pointer + offset, byteCount: size, requestedByteCount: byteCount,
+            identity: nextIdentity, arena: self)
+    }
+
+    private func place(_ size: Int) -> (slab: Int, offset: Int) {
+        for slab in slabs.indices {
+            if let offset = slabs[slab].free.take(size) { return (slab, offset) }
+        }
+        let slab = newSlab(atLeast: size)
+        slabs.append(slab)
+        guard let offset = slabs[slabs.count - 1].free.take(size) else {
+            preconditionFailure("Arena: a new slab has no room")
+        }
+        return (slabs.count - 1, offset)
+    }
+
+    private func newSlab(atLeast size: Int) -> Slab {
+        var byteCount = max(size, backend.slabByteCount)
+        while true {
+            if let pointer = backend.allocate(byteCount: byteCount) {
+                return Slab(
+                    pointer: pointer, byteCount: byteCount, free: FreeBlocks(byteCount: byteCount))
+            }
+            guard byteCount > size else {
+                preconditionFailure(
+                    "out of memory: \(size) bytes asked for, \(liveByteCount) in use")
+            }
+            byteCount = max(size, byteCount / 2)
+        }
     }
 
     /// Takes a block back when the last tensor on it is gone.
     func recycle(_ pointer: UnsafeMutableRawPointer, byteCount: Int) {
         liveByteCount -= byteCount
-        free[byteCount, default: []].append(pointer)
-    }
-
-    /// Gives everything that is not in use back to the device.
-    func trim() {
-        for (byteCount, blocks) in free {
-            for block in blocks { backend.deallocate(block, byteCount: byteCount) }
-            reservedByteCount -= byteCount * blocks.count
+        for slab in slabs.indices {
+            let offset = pointer - slabs[slab].pointer
+            if offset >= 0 && offset < slabs[slab].byteCount {
+                return slabs[slab].free.give(offset..<offset + byteCount)
+            }
         }
-        free = [:]
+        preconditionFailure("Arena: a block of another arena")
     }
 
-    /// Sizes are rounded to whole cache lines, large ones to an eighth of their power of two, so that
-    /// nearly equal sizes share blocks.
-    private static func roundedSize(_ byteCount: Int) -> Int {
-        let least = max(byteCount, 64)
-        let step = max(64, (1 << (Int.bitWidth - 1 - least.leadingZeroBitCount)) / 64)
-        return (least + step - 1) / step * step
+    /// Gives the memory behind everything that is not in use back to the device.
+    func trim() {
+        for slab in slabs.indices {
+            for range in slabs[slab].free.trim() {
+                backend.discard(slabs[slab].pointer + range.lowerBound, byteCount: range.count)
+            }
+        }
     }
 }
 

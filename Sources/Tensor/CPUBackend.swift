@@ -1,38 +1,37 @@
 import CKernels
 
-#if canImport(Glibc)
-    import Glibc
-#endif
-
 /// The CPU: splits each kernel over the pool in pieces whose size never depends on the thread count.
 package final class CPUBackend: Backend {
     package let pool: ThreadPool
+    private weak var arena: Arena?
 
     /// Rows a piece for kernels that go row by row.
     static let rowGrain = 64
     /// Floats a piece for kernels on flat buffers.
     static let flatGrain = 1 << 16
+    /// Random numbers a piece.
+    static let randomGrain = 1 << 14
 
     init(threadCount: Int) {
         fk_matmul_initialize()
         pool = ThreadPool(threadCount: threadCount)
     }
 
-    package func allocate(byteCount: Int) -> UnsafeMutableRawPointer {
-        var pointer: UnsafeMutableRawPointer?
-        guard posix_memalign(&pointer, 64, byteCount) == 0, let pointer else {
-            preconditionFailure("out of memory: \(byteCount) bytes asked for")
-        }
-        return pointer
-    }
-
-    package func deallocate(_ pointer: UnsafeMutableRawPointer, byteCount: Int) { free(pointer) }
-
     package func fill(_ y: Tensor, with value: Float) {
         precondition(y.isContiguous, "fill: \(y.shape) has gaps")
         let pointer = y.pointer
         pool.ranges(y.count, grain: Self.flatGrain) { _, range in
             fk_fill(pointer + range.lowerBound, range.count, value)
+        }
+    }
+
+    package func fillNormal(_ y: Tensor, key: UInt64, deviation: Float) {
+        precondition(y.isContiguous, "fillNormal: \(y.shape) has gaps")
+        let pointer = y.pointer
+        pool.ranges(y.count, grain: Self.randomGrain) { _, range in
+            fk_random_normal(
+                pointer + range.lowerBound, range.count, key, UInt64(range.lowerBound))
+            fk_scale(pointer + range.lowerBound, range.count, deviation)
         }
     }
 
@@ -163,18 +162,14 @@ package final class CPUBackend: Backend {
         }
     }
 
-    /// Memory for the length of a call, kept between calls.
+    /// Memory for the length of a call, from the arena like everything else, so that it is counted.
     func withScratch(floatCount: Int, _ body: (UnsafeMutablePointer<Float>) -> Void) {
-        if floatCount > scratch.count {
-            scratch.deallocate()
-            let bytes = allocate(byteCount: floatCount * 4)
-            scratch = UnsafeMutableBufferPointer(
-                start: bytes.assumingMemoryBound(to: Float.self), count: floatCount)
+        guard let arena else { preconditionFailure("withScratch: the backend has no arena") }
+        let storage = arena.take(byteCount: floatCount * MemoryLayout<Float>.stride)
+        withExtendedLifetime(storage) {
+            body(storage.pointer.assumingMemoryBound(to: Float.self))
         }
-        guard let base = scratch.baseAddress else { preconditionFailure("withScratch: no memory") }
-        body(base)
     }
-    private var scratch = UnsafeMutableBufferPointer<Float>.allocate(capacity: 16)
 
-    deinit { scratch.deallocate() }
+    package func useScratch(of arena: Arena) { self.arena = arena }
 }
