@@ -38,13 +38,18 @@ package final class Arena {
     /// A block of at least `byteCount` bytes with undefined contents.
     func take(byteCount: Int) -> Storage {
         let size = max(1, (byteCount + Self.alignment - 1) / Self.alignment) * Self.alignment
+        nextIdentity += 1
+        return Storage(
+            block: block(size), byteCount: size, requestedByteCount: byteCount,
+            identity: nextIdentity, arena: self)
+    }
+
+    /// Memory of a size that `take` has rounded, for a storage that is new or comes back.
+    fileprivate func block(_ size: Int) -> UnsafeMutableRawPointer {
         let (slab, offset) = place(size)
         liveByteCount += size
         peakByteCount = max(peakByteCount, liveByteCount)
-        nextIdentity += 1
-        return Storage(
-            pointer: slabs[slab].pointer + offset, byteCount: size, requestedByteCount: byteCount,
-            identity: nextIdentity, arena: self)
+        return slabs[slab].pointer + offset
     }
 
     private func place(_ size: Int) -> (slab: Int, offset: Int) {
@@ -75,7 +80,7 @@ package final class Arena {
     }
 
     /// Takes a block back when the last tensor on it is gone.
-    func recycle(_ pointer: UnsafeMutableRawPointer, byteCount: Int) {
+    fileprivate func recycle(_ pointer: UnsafeMutableRawPointer, byteCount: Int) {
         liveByteCount -= byteCount
         for slab in slabs.indices {
             let offset = pointer - slabs[slab].pointer
@@ -97,8 +102,11 @@ package final class Arena {
 }
 
 /// A block of device memory; it returns to its arena when the last owner lets go.
+///
+/// What can be computed again may be discarded before: the storage then has an identity and a size, but
+/// no memory until it is reclaimed.
 final class Storage {
-    let pointer: UnsafeMutableRawPointer
+    private var block: UnsafeMutableRawPointer?
     let byteCount: Int
     /// What was asked for, before rounding.
     let requestedByteCount: Int
@@ -106,16 +114,39 @@ final class Storage {
     let identity: UInt64
     private let arena: Arena
 
-    init(
-        pointer: UnsafeMutableRawPointer, byteCount: Int, requestedByteCount: Int, identity: UInt64,
+    fileprivate init(
+        block: UnsafeMutableRawPointer, byteCount: Int, requestedByteCount: Int, identity: UInt64,
         arena: Arena
     ) {
-        self.pointer = pointer
+        self.block = block
         self.byteCount = byteCount
         self.requestedByteCount = requestedByteCount
         self.identity = identity
         self.arena = arena
     }
 
-    deinit { arena.recycle(pointer, byteCount: byteCount) }
+    deinit { discard() }
+
+    /// The first byte.
+    var pointer: UnsafeMutableRawPointer {
+        guard let block else {
+            preconditionFailure("a tensor was read whose contents were discarded and not remade")
+        }
+        return block
+    }
+
+    /// Whether the memory was given up.
+    var isDiscarded: Bool { block == nil }
+
+    /// Gives the memory up; contents are lost.
+    func discard() {
+        guard let block else { return }
+        arena.recycle(block, byteCount: byteCount)
+        self.block = nil
+    }
+
+    /// Takes memory again, with undefined contents.
+    func reclaim() {
+        if block == nil { block = arena.block(byteCount) }
+    }
 }

@@ -2,6 +2,7 @@ import FalconData
 import FalconModel
 import FalconOptim
 import FalconSystem
+import FalconTensor
 
 /// A whole recipe for pretraining, as decoded from YAML.
 public struct TrainingRecipe: RecipeSection, Equatable {
@@ -51,14 +52,6 @@ public struct TrainingRecipe: RecipeSection, Equatable {
         }
         return found
     }
-}
-
-/// What backward keeps of a block.
-public enum Recompute: String, Codable, CaseIterable, Sendable {
-    /// Everything.
-    case none
-    /// Its input only; the block runs a second time.
-    case block
 }
 
 /// The `train` part of a recipe: how long, in what batches.

@@ -37,13 +37,11 @@ public func causalConv1d(
         history: history)
     let y = tape.device.empty([x.rowCount, channels])
     let backend = tape.backend
-    backend.convolutionForward(y, inputs)
-    tape.record { gradients in
-        guard let dy = gradients.take(y) else { return }
+    tape.run(writing: [y], reading: [x]) { backend.convolutionForward(y, inputs) }
+    tape.record(y, reading: [x]) { dy, gradients in
         backend.convolutionBackward(
-            dx: gradients.accumulator(of: x), dWeight: weight.gradient, dBias: bias.gradient,
-            dy: dy,
-            inputs)
+            dx: gradients.accumulator(of: x.place), dWeight: weight.gradient,
+            dBias: bias.gradient, dy: dy, inputs)
     }
     return y
 }

@@ -55,7 +55,10 @@ public func headCrossEntropy(
             weight.gradient, part, x.rows(rows), transposeA: true, transposeB: false, alpha: scale,
             beta: 1)
     }
-    if let dx { tape.record { gradients in gradients.assign(dx, to: x) } }
+    if let dx {
+        let place = x.place
+        tape.recordRoot { gradients in gradients.assign(dx, to: place) }
+    }
     return TokenLosses(losses: losses, best: best)
 }
 

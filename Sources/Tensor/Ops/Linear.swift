@@ -18,11 +18,10 @@ public func linear(
     let backend = tape.backend
     backend.matmul(
         y, x, weight.value, transposeA: false, transposeB: true, alpha: scale, beta: 0)
-    tape.record { gradients in
-        guard let dy = gradients.take(y) else { return }
+    tape.record(y, reading: [x]) { dy, gradients in
         backend.matmul(
             weight.gradient, dy, x, transposeA: true, transposeB: false, alpha: scale, beta: 1)
-        let (dx, isFresh) = gradients.contribution(to: x)
+        let (dx, isFresh) = gradients.contribution(to: x.place)
         backend.matmul(
             dx, dy, weight.value, transposeA: false, transposeB: false, alpha: scale,
             beta: isFresh ? 0 : 1)

@@ -46,9 +46,9 @@ public func rotary(
     let y = tape.device.empty(x.shape)
     let backend = tape.backend
     backend.rotary(y, x: x, positions: positions, table: table, direction: 1, accumulate: false)
-    tape.record { gradients in
-        guard let dy = gradients.take(y) else { return }
-        let (dx, isFresh) = gradients.contribution(to: x)
+    let place = x.place
+    tape.record(y, reading: []) { dy, gradients in
+        let (dx, isFresh) = gradients.contribution(to: place)
         backend.rotary(
             dx, x: dy, positions: positions, table: table, direction: -1, accumulate: !isFresh)
     }
