@@ -15,13 +15,16 @@ package final class Arena {
     /// Blocks start on cache lines.
     private static let alignment = 64
 
-    private let backend: any Backend
+    fileprivate let backend: any Backend
     private var slabs: [Slab] = []
     private var nextIdentity: UInt64 = 0
     /// Bytes handed out now.
     private(set) var liveByteCount = 0
     /// The most bytes ever handed out at one time.
     private(set) var peakByteCount = 0
+    /// Of these, what kernels used for the length of a call.
+    private(set) var peakScratchByteCount = 0
+    private var scratchByteCount = 0
 
     init(backend: any Backend) {
         self.backend = backend
@@ -37,18 +40,34 @@ package final class Arena {
 
     /// A block of at least `byteCount` bytes with undefined contents.
     func take(byteCount: Int) -> Storage {
-        let size = max(1, (byteCount + Self.alignment - 1) / Self.alignment) * Self.alignment
+        let size = Self.rounded(byteCount)
         nextIdentity += 1
         return Storage(
             block: block(size), byteCount: size, requestedByteCount: byteCount,
             identity: nextIdentity, arena: self)
     }
 
+    /// Memory for the length of a call.
+    func withScratch(byteCount: Int, _ body: (UnsafeMutableRawPointer) -> Void) {
+        let size = Self.rounded(byteCount)
+        scratchByteCount += size
+        let scratch = block(size)
+        body(scratch)
+        recycle(scratch, byteCount: size)
+        scratchByteCount -= size
+    }
+
+    private static func rounded(_ byteCount: Int) -> Int {
+        max(1, (byteCount + alignment - 1) / alignment) * alignment
+    }
+
     /// Memory of a size that `take` has rounded, for a storage that is new or comes back.
     fileprivate func block(_ size: Int) -> UnsafeMutableRawPointer {
         let (slab, offset) = place(size)
         liveByteCount += size
-        peakByteCount = max(peakByteCount, liveByteCount)
+        if liveByteCount > peakByteCount {
+            (peakByteCount, peakScratchByteCount) = (liveByteCount, scratchByteCount)
+        }
         return slabs[slab].pointer + offset
     }
 
@@ -133,6 +152,11 @@ final class Storage {
             preconditionFailure("a tensor was read whose contents were discarded and not remade")
         }
         return block
+    }
+
+    /// Copies bytes to the host.
+    func read(from offset: Int, into destination: UnsafeMutableRawBufferPointer) {
+        arena.backend.read(pointer + offset, into: destination)
     }
 
     /// Whether the memory was given up.

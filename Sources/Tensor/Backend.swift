@@ -15,6 +15,10 @@ package protocol Backend: AnyObject {
     func discard(_ pointer: UnsafeMutableRawPointer, byteCount: Int)
     /// Kernels take their scratch from this arena, which outlives every call but not the backend.
     func useScratch(of arena: Arena)
+    /// Copies from the host to the device.
+    func write(_ source: UnsafeRawBufferPointer, to destination: UnsafeMutableRawPointer)
+    /// Copies from the device to the host.
+    func read(_ source: UnsafeRawPointer, into destination: UnsafeMutableRawBufferPointer)
     /// y = value.
     func fill(_ y: Tensor, with value: Float)
     /// y[i] = deviation · the i-th normal number of a stream; y is contiguous.

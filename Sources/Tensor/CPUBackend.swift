@@ -12,9 +12,18 @@ package final class CPUBackend: Backend {
     /// Random numbers a piece.
     static let randomGrain = 1 << 14
 
-    init(threadCount: Int) {
-        fk_matmul_initialize()
-        pool = ThreadPool(threadCount: threadCount)
+    /// Whether nothing is computed and no memory taken: addresses are counted, but never read.
+    ///
+    /// The same code then asks for the same memory and scratch as it would in earnest. It relies on all
+    /// kernels being called from pieces of the pool or with scratch.
+    let isDry: Bool
+
+    init(threadCount: Int, isDry: Bool = false) {
+        self.isDry = isDry
+        if !isDry { fk_matmul_initialize() }
+        pool =
+            isDry
+            ? ThreadPool(dryThreadCount: threadCount) : ThreadPool(threadCount: threadCount)
     }
 
     package func fill(_ y: Tensor, with value: Float) {
@@ -165,9 +174,8 @@ package final class CPUBackend: Backend {
     /// Memory for the length of a call, from the arena like everything else, so that it is counted.
     func withScratch(floatCount: Int, _ body: (UnsafeMutablePointer<Float>) -> Void) {
         guard let arena else { preconditionFailure("withScratch: the backend has no arena") }
-        let storage = arena.take(byteCount: floatCount * MemoryLayout<Float>.stride)
-        withExtendedLifetime(storage) {
-            body(storage.pointer.assumingMemoryBound(to: Float.self))
+        arena.withScratch(byteCount: floatCount * MemoryLayout<Float>.stride) { scratch in
+            if !isDry { body(scratch.assumingMemoryBound(to: Float.self)) }
         }
     }
 

@@ -14,13 +14,31 @@ public final class Device {
         arena = Arena(backend: backend)
     }
 
+    /// A device that computes nothing and takes no memory, but counts what the CPU would take.
+    ///
+    /// Tensors on it can be made, given to ops and dropped; their elements read as zeros.
+    ///
+    /// - Parameter threadCount: as many as the run to be planned will use.
+    /// - Returns: a device for planning.
+    public static func dry(threadCount: Int) -> Device {
+        Device(backend: CPUBackend(threadCount: threadCount, isDry: true))
+    }
+
+    private init(backend: any Backend) {
+        self.backend = backend
+        arena = Arena(backend: backend)
+    }
+
     /// Cores that this process may use: the affinity mask and the cgroup limit, not the host's count.
     public static var usableCoreCount: Int { fk_usable_cores() }
 
     /// The most bytes of tensors ever alive at one time.
     public var peakByteCount: Int { arena.peakByteCount }
 
-    /// Bytes obtained from the system, in use or kept for the next request.
+    /// Of `peakByteCount`, what kernels used for the length of a call.
+    public var peakScratchByteCount: Int { arena.peakScratchByteCount }
+
+    /// Bytes obtained from the system, in use or kept for the next request: `peakByteCount` and gaps.
     public var reservedByteCount: Int { arena.reservedByteCount }
 
     /// Gives memory that no tensor uses back to the system.
@@ -56,11 +74,7 @@ public final class Device {
         precondition(
             values.count == shape.reduce(1, *), "tensor: \(values.count) values for \(shape)")
         let tensor = empty(shape)
-        values.withUnsafeBufferPointer { source in
-            if let base = source.baseAddress {
-                tensor.pointer.update(from: base, count: source.count)
-            }
-        }
+        values.withUnsafeBytes { backend.write($0, to: tensor.pointer) }
         return tensor
     }
 
@@ -71,11 +85,7 @@ public final class Device {
     public func indices(_ values: [Int32]) -> IndexTensor {
         let storage = arena.take(byteCount: values.count * MemoryLayout<Int32>.stride)
         let result = IndexTensor(storage: storage, count: values.count)
-        values.withUnsafeBufferPointer { source in
-            if let base = source.baseAddress {
-                result.pointer.update(from: base, count: source.count)
-            }
-        }
+        values.withUnsafeBytes { backend.write($0, to: result.pointer) }
         return result
     }
 

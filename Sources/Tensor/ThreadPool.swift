@@ -4,7 +4,8 @@ import CKernels
 ///
 /// - Invariant: `run` is called from one thread at a time and never from inside a piece.
 package final class ThreadPool {
-    private let handle: OpaquePointer
+    /// nil for a pool that runs nothing.
+    private let handle: OpaquePointer?
     /// Threads that take pieces, the caller included.
     package let threadCount: Int
 
@@ -17,6 +18,12 @@ package final class ThreadPool {
         self.threadCount = threadCount
     }
 
+    /// A pool without threads that runs no piece, for planning.
+    package init(dryThreadCount: Int) {
+        handle = nil
+        threadCount = dryThreadCount
+    }
+
     deinit { fk_pool_destroy(handle) }
 
     /// Runs `body` for every piece and returns when all are done.
@@ -27,6 +34,7 @@ package final class ThreadPool {
     ///   - pieceCount: at least 0, independent of the number of threads.
     ///   - body: takes the piece and the worker (below `threadCount`, to pick its scratch).
     package func run(_ pieceCount: Int, _ body: (_ piece: Int, _ worker: Int) -> Void) {
+        guard let handle else { return }
         withoutActuallyEscaping(body) { body in
             withUnsafePointer(to: body) { context in
                 fk_pool_run(

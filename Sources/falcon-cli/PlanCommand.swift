@@ -19,6 +19,7 @@ struct PlanCommand: ParsableCommand {
         let version = 1
         let name: String
         let plan: RunPlan
+        let memory: MemoryPlan
         let recipe: String
         let recipe_sha256: String
     }
@@ -28,10 +29,11 @@ struct PlanCommand: ParsableCommand {
         let decoded = try document.decode(TrainingRecipe.self)
         try AdamW.groupPlaces(of: FalconH1(decoded.model).table, decoded.optimizer)
         let plan = RunPlan(decoded)
+        let memoryPlan = try MemoryPlan(decoded, threadCount: common.threadCount)
         if common.json {
             try printJSON(
                 Output(
-                    name: decoded.name, plan: plan, recipe: document.resolvedYAML(),
+                    name: decoded.name, plan: plan, memory: memoryPlan, recipe: document.resolvedYAML(),
                     recipe_sha256: document.digest))
             return
         }
@@ -44,7 +46,13 @@ struct PlanCommand: ParsableCommand {
             ("steps", "\(grouped(plan.steps)) of \(grouped(plan.stepTokens)) tokens"),
             ("micro-batches a step", "\(plan.microBatches)"),
             ("FLOPs in all", scientific(plan.totalFLOPs, places: 2)),
-            ("weights, gradients, moments", memory(plan.stateBytes)),
+            ("memory at most", memory(memoryPlan.totalBytes)),
+            ("  weights", memory(memoryPlan.parameterBytes)),
+            ("  gradients", memory(memoryPlan.gradientBytes)),
+            ("  moments", memory(memoryPlan.momentBytes)),
+            ("  activations", memory(memoryPlan.activationBytes)),
+            ("  scratch of kernels", memory(memoryPlan.scratchBytes)),
+            ("  other", memory(memoryPlan.otherBytes)),
             ("one checkpoint", memory(plan.checkpointBytes)),
             ("checkpoints on disk", memory(plan.diskBytes)),
         ]
