@@ -38,8 +38,8 @@ public struct MemoryPlan: Codable, Equatable, Sendable {
         case otherBytes = "other_bytes"
     }
 
-    /// Code, libraries, tokenizer, recipe and read-ahead data: 40 MiB measured, whatever the model.
-    private static let programBytes = 40 << 20
+    /// Code, libraries, tokenizer, recipe and read-ahead data: 30 MiB measured, whatever the model.
+    private static let programBytes = 30 << 20
 
     /// Plans a run.
     ///

@@ -62,7 +62,7 @@ public func headCrossEntropy(
     return TokenLosses(losses: losses, best: best)
 }
 
-/// Rows of logits in memory at a time: about 8 million logits, in whole tiles of the product.
+/// Rows of logits in memory at a time: about 4 million logits, in whole tiles of the product.
 private func headChunkRows(vocabularyCount: Int) -> Int {
-    max(128, (1 << 23) / vocabularyCount / 64 * 64)
+    max(128, (1 << 22) / vocabularyCount / 64 * 64)
 }
