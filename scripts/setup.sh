@@ -8,7 +8,7 @@
 set -euo pipefail
 
 # Headers and libraries that falcon is linked with.
-packages=(libopenblas-dev libsentencepiece-dev libzstd-dev zlib1g-dev libssl-dev)
+packages=(libsentencepiece-dev libzstd-dev zlib1g-dev libssl-dev)
 # What the Swift toolchain needs of a bare system: a C library, a linker's helpers, its own libraries.
 packages+=(binutils libc6-dev libstdc++-12-dev libcurl4 libncurses6 libsqlite3-0 libxml2 tzdata
     ca-certificates)
@@ -41,9 +41,9 @@ if command -v dpkg-query >/dev/null; then
     for package in "${packages[@]}"; do
         grep -qxF "$package" <<<"$installed" || missing+=("$package")
     done
-elif ! pkg-config --exists openblas sentencepiece libzstd zlib libcrypto 2>/dev/null; then
+elif ! pkg-config --exists sentencepiece libzstd zlib libcrypto 2>/dev/null; then
     echo "setup: this is not Debian, so nothing is installed; wanted for pkg-config:" \
-        "openblas, sentencepiece, libzstd, zlib, libcrypto" >&2
+        "sentencepiece, libzstd, zlib, libcrypto" >&2
     exit 69
 fi
 

@@ -185,8 +185,13 @@ struct FalconH1Block {
         on tape: inout Tape
     ) -> Tensor {
         let u = rmsNorm(h, gain: inputNorm, epsilon: epsilon, on: &tape)
-        let ssm = mamba.map { $0(u, context, state, on: &tape) }
-        let attended = attention.map { $0(u, context, state, on: &tape) }
+        // All that reads u is one op: u is prepared once, its gradient is formed once.
+        let projected = linear(
+            u, (mamba?.projections ?? []) + (attention?.projections ?? []), on: &tape)
+        let ssm = mamba.map { $0(projected[0], context, state, on: &tape) }
+        let attended = attention.map {
+            $0(Array(projected.suffix(3)), context, state, on: &tape)
+        }
         guard let first = ssm ?? attended else { preconditionFailure("a block without mixers") }
         let mixed = sum(h, first, ssm == nil ? nil : attended, on: &tape)
         let v = rmsNorm(mixed, gain: feedForwardNorm, epsilon: epsilon, on: &tape)
@@ -216,19 +221,24 @@ struct FalconH1Attention {
         output = matrix("o_proj", [d, queryWidth])
     }
 
+    /// What maps the block's input to queries, keys and values.
+    var projections: [(weight: Parameter, scale: Float)] {
+        let input = configuration.attentionInMultiplier
+        return [
+            (query, Float(input)), (key, Float(input * configuration.keyMultiplier)),
+            (value, Float(input)),
+        ]
+    }
+
+    /// - Parameter projected: queries, keys and values.
     func callAsFunction(
-        _ u: Tensor, _ context: FalconH1Context, _ state: GenerationState.Layer?,
+        _ projected: [Tensor], _ context: FalconH1Context, _ state: GenerationState.Layer?,
         on tape: inout Tape
     ) -> Tensor {
         guard let table = context.constants.rotary else { preconditionFailure("no rotary table") }
-        let input = configuration.attentionInMultiplier
-        let q = rotary(
-            linear(u, query, scale: Float(input), on: &tape), positions: context.positions,
-            table: table, on: &tape)
-        var k = rotary(
-            linear(u, key, scale: Float(input * configuration.keyMultiplier), on: &tape),
-            positions: context.positions, table: table, on: &tape)
-        var v = linear(u, value, scale: Float(input), on: &tape)
+        let q = rotary(projected[0], positions: context.positions, table: table, on: &tape)
+        var k = rotary(projected[1], positions: context.positions, table: table, on: &tape)
+        var v = projected[2]
         if let state { (k, v) = state.extendKeys(k, v, on: tape.device) }
         let mixed = causalAttention(
             query: q, key: k, value: v, heads: configuration.numAttentionHeads,
@@ -281,13 +291,18 @@ struct FalconH1Mamba {
             [configuration.hiddenSize, width], configuration)
     }
 
+    /// What maps the block's input to z, x, B, C and dt.
+    var projections: [(weight: Parameter, scale: Float)] {
+        [(inProjection, Float(configuration.ssmInMultiplier))]
+    }
+
+    /// - Parameter p: z, x, B, C and dt next to each other.
     func callAsFunction(
-        _ u: Tensor, _ context: FalconH1Context, _ state: GenerationState.Layer?,
+        _ p: Tensor, _ context: FalconH1Context, _ state: GenerationState.Layer?,
         on tape: inout Tape
     ) -> Tensor {
         let (width, channels) = (configuration.mambaDSsm, configuration.convChannels)
         let stateWidth = configuration.mambaNGroups * configuration.mambaDState
-        let p = linear(u, inProjection, scale: Float(configuration.ssmInMultiplier), on: &tape)
         let z = p.columns(0..<width)
         let xBC = p.columns(width..<width + channels)
         let dt = p.columns(width + channels..<configuration.inProjRows)
@@ -329,9 +344,8 @@ struct FalconH1MLP {
     }
 
     func callAsFunction(_ v: Tensor, on tape: inout Tape) -> Tensor {
-        let gated = swiGLU(
-            gate: linear(v, gate, scale: gateScale, on: &tape), up: linear(v, up, on: &tape),
-            on: &tape)
+        let wide = linear(v, [(gate, gateScale), (up, 1)], on: &tape)
+        let gated = swiGLU(gate: wide[0], up: wide[1], on: &tape)
         return linear(gated, down, scale: downScale, on: &tape)
     }
 }

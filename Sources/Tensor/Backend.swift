@@ -35,6 +35,13 @@ package protocol Backend: AnyObject {
     func matmul(
         _ c: Tensor, _ a: Tensor, _ b: Tensor, transposeA: Bool, transposeB: Bool, alpha: Float,
         beta: Float)
+    /// outputs[i] = scales[i] · input weights[i]ᵀ.
+    func linearForward(_ outputs: [Tensor], input: Tensor, weights: [Tensor], scales: [Float])
+    /// dWeights[i] += scales[i] · dOutputs[i]ᵀ input and
+    /// dInput = Σ scales[i] · dOutputs[i] weights[i], added to what is there if `accumulates`.
+    func linearBackward(
+        dInput: Tensor, accumulates: Bool, dWeights: [Tensor], dOutputs: [Tensor], input: Tensor,
+        weights: [Tensor], scales: [Float])
     /// y = a + (b + c).
     func sum(_ y: Tensor, _ a: Tensor, _ b: Tensor, _ c: Tensor?)
     /// Σ x², in double.

@@ -12,15 +12,17 @@ package final class CPUBackend: Backend {
     /// Random numbers a piece.
     static let randomGrain = 1 << 14
 
+    /// What products multiply; their sums are float32.
+    let precision: Precision
     /// Whether nothing is computed and no memory taken: addresses are counted, but never read.
     ///
     /// The same code then asks for the same memory and scratch as it would in earnest. It relies on all
     /// kernels being called from pieces of the pool or with scratch.
     let isDry: Bool
 
-    init(threadCount: Int, isDry: Bool = false) {
+    init(threadCount: Int, precision: Precision, isDry: Bool = false) {
+        self.precision = precision
         self.isDry = isDry
-        if !isDry { fk_matmul_initialize() }
         pool =
             isDry
             ? ThreadPool(dryThreadCount: threadCount) : ThreadPool(threadCount: threadCount)
@@ -76,47 +78,6 @@ package final class CPUBackend: Backend {
             }
         }
         return partial.reduce(0, +)
-    }
-
-    package func matmul(
-        _ c: Tensor, _ a: Tensor, _ b: Tensor, transposeA: Bool, transposeB: Bool, alpha: Float,
-        beta: Float
-    ) {
-        let (m, n) = (c.rowCount, c.columnCount)
-        let k = transposeA ? a.rowCount : a.columnCount
-        precondition(
-            (transposeA ? a.columnCount : a.rowCount) == m
-                && (transposeB ? b.rowCount : b.columnCount) == n
-                && (transposeB ? b.columnCount : b.rowCount) == k,
-            "matmul: \(c.shape) from \(a.shape)\(transposeA ? "ᵀ" : "") and \(b.shape)\(transposeB ? "ᵀ" : "")"
-        )
-        let (cp, ap, bp) = (c.pointer, a.pointer, b.pointer)
-        let (cs, ast, bs) = (c.rowStride, a.rowStride, b.rowStride)
-        // Split the longer side of the result; every piece packs the other operand again, so pieces
-        // are large, but at least four when the product is worth it.
-        let alongRows = m >= n
-        let side = alongRows ? m : n
-        let grain = productGrain(side: side, work: m * n * k)
-        pool.ranges(side, grain: grain) { _, range in
-            let i = range.lowerBound
-            if alongRows {
-                fk_matmul(
-                    cp + i * cs, ap + (transposeA ? i : i * ast), bp, range.count, n, k, cs, ast,
-                    bs,
-                    transposeA ? 1 : 0, transposeB ? 1 : 0, alpha, beta)
-            } else {
-                fk_matmul(
-                    cp + i, ap, bp + (transposeB ? i * bs : i), m, range.count, k, cs, ast, bs,
-                    transposeA ? 1 : 0, transposeB ? 1 : 0, alpha, beta)
-            }
-        }
-    }
-
-    /// Rows or columns of the result a piece: a multiple of 16, all when the product is small.
-    private func productGrain(side: Int, work: Int) -> Int {
-        if work < 1 << 19 { return side }
-        let pieces = max(4, (side + 511) / 512)
-        return max(32, ((side + pieces - 1) / pieces + 15) / 16 * 16)
     }
 
     package func adamW(

@@ -7,27 +7,35 @@ public final class Device {
 
     /// The CPU.
     ///
-    /// - Parameter threadCount: threads that share the work, at least 1; results are the same bits
-    ///   for any number.
-    public init(threadCount: Int) {
-        backend = CPUBackend(threadCount: threadCount)
-        arena = Arena(backend: backend)
+    /// - Parameters:
+    ///   - threadCount: threads that share the work, at least 1; results are the same bits for any
+    ///     number.
+    ///   - precision: what products multiply; where `Precision.bf16` is not available, float32.
+    public convenience init(threadCount: Int, precision: Precision = .f32) {
+        self.init(threadCount: threadCount, precision: precision, isDry: false)
     }
 
     /// A device that computes nothing and takes no memory, but counts what the CPU would take.
     ///
     /// Tensors on it can be made, given to ops and dropped; their elements read as zeros.
     ///
-    /// - Parameter threadCount: as many as the run to be planned will use.
+    /// - Parameters:
+    ///   - threadCount: as many as the run to be planned will use.
+    ///   - precision: as in the run to be planned.
     /// - Returns: a device for planning.
-    public static func dry(threadCount: Int) -> Device {
-        Device(backend: CPUBackend(threadCount: threadCount, isDry: true))
+    public static func dry(threadCount: Int, precision: Precision) -> Device {
+        Device(threadCount: threadCount, precision: precision, isDry: true)
     }
 
-    private init(backend: any Backend) {
-        self.backend = backend
+    private init(threadCount: Int, precision: Precision, isDry: Bool) {
+        self.precision = precision.isAvailable ? precision : .f32
+        backend = CPUBackend(
+            threadCount: threadCount, precision: self.precision, isDry: isDry)
         arena = Arena(backend: backend)
     }
+
+    /// What products multiply.
+    public let precision: Precision
 
     /// Cores that this process may use: the affinity mask and the cgroup limit, not the host's count.
     public static var usableCoreCount: Int { fk_usable_cores() }

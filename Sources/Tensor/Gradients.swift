@@ -50,7 +50,8 @@ public struct Gradients {
     ///
     /// - Parameter tensor: a whole tensor, every element of whose gradient the op contributes to.
     /// - Returns: a tensor of the same shape with undefined contents if `isFresh`.
-    package mutating func contribution(to tensor: TensorPlace) -> (gradient: Tensor, isFresh: Bool) {
+    package mutating func contribution(to tensor: TensorPlace) -> (gradient: Tensor, isFresh: Bool)
+    {
         if byIdentity[tensor.identity] == nil, tensor.coversStorage {
             let fresh = device.arena.take(byteCount: tensor.storageByteCount)
             byIdentity[tensor.identity] = fresh

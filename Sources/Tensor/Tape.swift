@@ -6,11 +6,11 @@
 public struct Tape: ~Copyable {
     /// The backward of one op.
     private struct Step {
-        /// Where the gradient of the output is; nil for the root of the backward pass.
-        let output: TensorPlace?
+        /// Where the gradients of the outputs are; none for the root of the backward pass.
+        let outputs: [TensorPlace]
         /// What the step reads, to be made again first if it was given up.
         let inputs: [Tensor]
-        let run: (Tensor?, inout Gradients) -> Void
+        let run: ([Tensor?], inout Gradients) -> Void
     }
 
     /// Where the ops run.
@@ -34,6 +34,21 @@ public struct Tape: ~Copyable {
 
     package var backend: any Backend { device.backend }
 
+    /// Appends the backward step of an op with several outputs; without recording the step is dropped.
+    ///
+    /// - Parameters:
+    ///   - outputs: what the op made; the step does not run when nothing depends on any of it.
+    ///   - inputs: every tensor whose elements the step reads, gradients and parameters aside.
+    ///   - step: takes the gradients of the outputs, nil where nothing depends on one, and adds to
+    ///     those of the op's inputs.
+    package mutating func record(
+        _ outputs: [Tensor], reading inputs: [Tensor],
+        _ step: @escaping (_ gradients: [Tensor?], inout Gradients) -> Void
+    ) {
+        guard isRecording else { return }
+        steps.append(Step(outputs: outputs.map(\.place), inputs: inputs, run: step))
+    }
+
     /// Appends the backward step of an op; without recording the step is dropped.
     ///
     /// - Parameters:
@@ -44,11 +59,9 @@ public struct Tape: ~Copyable {
         _ output: Tensor, reading inputs: [Tensor],
         _ step: @escaping (_ gradient: Tensor, inout Gradients) -> Void
     ) {
-        guard isRecording else { return }
-        steps.append(
-            Step(output: output.place, inputs: inputs) { gradient, gradients in
-                if let gradient { step(gradient, &gradients) }
-            })
+        record([output], reading: inputs) { gradient, gradients in
+            if let gradient = gradient[0] { step(gradient, &gradients) }
+        }
     }
 
     /// Appends the first step of the backward pass, which needs no gradient.
@@ -56,7 +69,7 @@ public struct Tape: ~Copyable {
     /// - Parameter step: adds to the gradients of the op's inputs.
     package mutating func recordRoot(_ step: @escaping (inout Gradients) -> Void) {
         guard isRecording else { return }
-        steps.append(Step(output: nil, inputs: []) { _, gradients in step(&gradients) })
+        steps.append(Step(outputs: [], inputs: []) { _, gradients in step(&gradients) })
     }
 
     /// Runs a kernel that is cheap enough to run again in backward.
@@ -79,12 +92,12 @@ public struct Tape: ~Copyable {
     public mutating func backward(_ gradients: inout Gradients) {
         precondition(isRecording, "backward: this tape did not record")
         while let step = steps.popLast() {
-            let gradient = step.output.flatMap { gradients.take($0) }
-            let isNeeded = gradient != nil || step.output == nil
+            let taken = step.outputs.map { gradients.take($0) }
+            let isNeeded = taken.contains { $0 != nil } || step.outputs.isEmpty
             if isNeeded { for input in step.inputs { remakes.restore(input) } }
-            // All others that read the output have run.
-            if let output = step.output { remakes.remove(output.identity) }
-            if isNeeded { step.run(gradient, &gradients) }
+            // All others that read the outputs have run.
+            for output in step.outputs { remakes.remove(output.identity) }
+            if isNeeded { step.run(taken, &gradients) }
         }
     }
 

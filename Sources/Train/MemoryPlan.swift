@@ -38,8 +38,8 @@ public struct MemoryPlan: Codable, Equatable, Sendable {
         case otherBytes = "other_bytes"
     }
 
-    /// Code, libraries, tokenizer, recipe and read-ahead data: 30 MiB measured, whatever the model.
-    private static let programBytes = 30 << 20
+    /// Code, libraries, tokenizer, recipe and read-ahead data: 26 MiB measured, whatever the model.
+    private static let programBytes = 26 << 20
 
     /// Plans a run.
     ///
@@ -48,7 +48,7 @@ public struct MemoryPlan: Codable, Equatable, Sendable {
     ///   - threadCount: threads that will compute; each has scratch of its own.
     /// - Throws: `OptimizerError` if the groups do not fit the model.
     public init(_ recipe: TrainingRecipe, threadCount: Int) throws {
-        let device = Device.dry(threadCount: threadCount)
+        let device = Device.dry(threadCount: threadCount, precision: recipe.train.precision)
         let table = try Self.rehearse(recipe, on: device)
         let bufferBytes = table.flatCount * MemoryLayout<Float>.stride
         (parameterBytes, gradientBytes, momentBytes) = (bufferBytes, bufferBytes, 2 * bufferBytes)

@@ -32,6 +32,10 @@ public struct RunStart: Sendable {
     public let datasetTokens: Int
     /// Threads that compute.
     public let threadCount: Int
+    /// What products multiply here; not what the recipe wants on a processor without bfloat16.
+    public let precision: Precision
+    /// What the recipe wants products to multiply.
+    public let wantedPrecision: Precision
 }
 
 /// A pretraining run: data through the trainer, with validation, metrics and checkpoints.
@@ -84,7 +88,7 @@ public final class PretrainingRun {
             throw TrainError.doesNotFit(needed: needed, available: available)
         }
         try folder.prepare(existing)
-        let device = Device(threadCount: threadCount)
+        let device = Device(threadCount: threadCount, precision: recipe.train.precision)
         trainer = try Trainer(recipe, on: device, initialize: existing != .resume)
         evaluator = Evaluator(model: trainer.model, tokenizer: tokenizer, device: device)
         if existing == .resume { try resume() }
@@ -93,7 +97,8 @@ public final class PretrainingRun {
             .started(
                 RunStart(
                     step: trainer.step, plan: plan, datasetTokens: dataset.index.train.tokens,
-                    threadCount: threadCount)))
+                    threadCount: threadCount, precision: device.precision,
+                    wantedPrecision: recipe.train.precision)))
     }
 
     /// Trains to the end of the recipe, or until a signal asks to stop.

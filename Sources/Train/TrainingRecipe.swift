@@ -68,6 +68,8 @@ public struct TrainSection: RecipeSection, Codable, Equatable {
     public var clipNorm: Double?
     /// Weight of the squared log of the softmax's sum in the loss; 0 is off.
     public var zLoss: Double
+    /// What products multiply; float32 on a processor without bfloat16.
+    public var precision: Precision
     /// What backward keeps of a block.
     public var recompute: Recompute
     /// Steps in a row with a loss or gradient that is not finite, after which the run stops.
@@ -80,7 +82,7 @@ public struct TrainSection: RecipeSection, Codable, Equatable {
         case microBatchSequences = "micro_batch_sequences"
         case clipNorm = "clip_norm"
         case zLoss = "z_loss"
-        case recompute
+        case precision, recompute
         case maxSkippedSteps = "max_skipped_steps"
     }
 

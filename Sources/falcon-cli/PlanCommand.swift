@@ -33,7 +33,8 @@ struct PlanCommand: ParsableCommand {
         if common.json {
             try printJSON(
                 Output(
-                    name: decoded.name, plan: plan, memory: memoryPlan, recipe: document.resolvedYAML(),
+                    name: decoded.name, plan: plan, memory: memoryPlan,
+                    recipe: document.resolvedYAML(),
                     recipe_sha256: document.digest))
             return
         }

@@ -2,6 +2,7 @@ import ArgumentParser
 import FalconCheckpoint
 import FalconRecipe
 import FalconSystem
+import FalconTensor
 import FalconTrain
 
 struct PretrainCommand: ParsableCommand {
@@ -116,7 +117,11 @@ final class TrainingProgress {
                 + "\(grouped(plan.steps)) steps of \(grouped(plan.stepTokens)), "
                 + "\(decimal(plan.flopsPerToken / 1e6, places: 1)) MFLOP a token, "
                 + "\(decimal(Double(plan.totalTokens) / Double(max(1, start.datasetTokens)), places: 2)) epochs, "
-                + "\(start.threadCount) threads")
+                + "\(start.threadCount) threads, \(start.precision.rawValue) products")
+        if start.precision != start.wantedPrecision {
+            common.talk(
+                "this processor has no bfloat16 products (AVX512-BF16); they are float32 instead")
+        }
         if start.step > 0 { common.talk("going on after step \(start.step)") }
     }
 

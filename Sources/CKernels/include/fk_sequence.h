@@ -18,6 +18,7 @@ enum {
   FK_TILE_A_UPPER = 4,   // a is zero below its diagonal: likewise
   FK_TILE_C_LOWER = 8,   // only c's lower triangle is wanted; some of the rest is written too
   FK_TILE_C_UPPER = 16,  // only c's upper triangle is wanted; likewise
+  FK_TILE_BF16 = 32,     // round both factors to bfloat16, where fk_has_bf16
 };
 
 // c[m, n] (+)= a[m, depth] b[depth, n], for matrices that fit the caches.

@@ -21,7 +21,8 @@ public func rmsNorm(
     }
     tape.record(y, reading: [x]) { dy, gradients in
         backend.rmsNormBackward(
-            dx: gradients.accumulator(of: x.place), dGain: gain.gradient, dy: dy, inverseRMS: inverseRMS,
+            dx: gradients.accumulator(of: x.place), dGain: gain.gradient, dy: dy,
+            inverseRMS: inverseRMS,
             x: x, gain: gain.value)
     }
     return y

@@ -1,0 +1,285 @@
+import CKernels
+
+/// A factor as the packing kernel sees it: lanes are rows of the left factor or columns of the right one.
+private struct ProductFactor {
+    let pointer: UnsafePointer<Float>
+    let lanes: Int
+    let depth: Int
+    let laneStride: Int
+    let depthStride: Int
+    /// Lanes a panel.
+    let width: Int
+
+    /// The left factor of a product: `tensor` or its transpose.
+    static func left(_ tensor: Tensor, transposed: Bool) -> ProductFactor {
+        ProductFactor(
+            pointer: tensor.pointer, lanes: transposed ? tensor.columnCount : tensor.rowCount,
+            depth: transposed ? tensor.rowCount : tensor.columnCount,
+            laneStride: transposed ? 1 : tensor.rowStride,
+            depthStride: transposed ? tensor.rowStride : 1, width: FK_LEFT_PANEL)
+    }
+
+    /// The right factor of a product: `tensor` or its transpose.
+    static func right(_ tensor: Tensor, transposed: Bool) -> ProductFactor {
+        ProductFactor(
+            pointer: tensor.pointer, lanes: transposed ? tensor.rowCount : tensor.columnCount,
+            depth: transposed ? tensor.columnCount : tensor.rowCount,
+            laneStride: transposed ? tensor.rowStride : 1,
+            depthStride: transposed ? 1 : tensor.rowStride, width: FK_RIGHT_PANEL)
+    }
+
+    /// The part of some lanes and some of the depth.
+    func part(lanes: Range<Int>, depth: Range<Int>) -> ProductFactor {
+        ProductFactor(
+            pointer: pointer + lanes.lowerBound * laneStride + depth.lowerBound * depthStride,
+            lanes: lanes.count, depth: depth.count, laneStride: laneStride,
+            depthStride: depthStride, width: width)
+    }
+
+    var panelCount: Int { (lanes + width - 1) / width }
+    var elementCount: Int { panelCount * width * depth }
+}
+
+/// A factor and where it is packed to.
+private struct Packing {
+    let factor: ProductFactor
+    let packed: UnsafeMutableRawPointer
+    /// Panels that one piece of work packs: about 32 thousand elements.
+    var grain: Int { max(1, (1 << 15) / (factor.width * factor.depth)) }
+    var pieceCount: Int { (factor.panelCount + grain - 1) / grain }
+}
+
+/// c = Σ alpha · left right + beta · c over one or more terms, cut in pieces of whole panels.
+///
+/// No cut changes a bit of the result.
+private struct ProductJob {
+    /// One product of packed factors.
+    struct Term {
+        let left: Packing
+        let right: Packing
+        let alpha: Float
+    }
+
+    let c: UnsafeMutablePointer<Float>
+    let strideC: Int
+    let beta: Float
+    let terms: [Term]
+
+    private var left: ProductFactor { terms[0].left.factor }
+    private var right: ProductFactor { terms[0].right.factor }
+    /// Panels of the left factor a piece: at most 252 rows, which stay in the second-level cache.
+    private var rowGrain: Int {
+        let pieces = (left.panelCount + 20) / 21
+        return (left.panelCount + pieces - 1) / pieces
+    }
+    /// Panels of the right factor a piece: 256 columns.
+    private var columnGrain: Int { min(8, right.panelCount) }
+    private var columnPieces: Int { (right.panelCount + columnGrain - 1) / columnGrain }
+    var pieceCount: Int { (left.panelCount + rowGrain - 1) / rowGrain * columnPieces }
+
+    func run(_ piece: Int, bf16: Int32) {
+        let row = piece / columnPieces * rowGrain
+        let column = piece % columnPieces * columnGrain
+        for (place, term) in terms.enumerated() {
+            fk_multiply_packed(
+                c, strideC, term.left.packed, term.right.packed, left.lanes, right.lanes,
+                term.left.factor.depth, row, min(left.panelCount, row + rowGrain), column,
+                min(right.panelCount, column + columnGrain), term.alpha, place == 0 ? beta : 1, bf16
+            )
+        }
+    }
+}
+
+/// Products of whole matrices.
+extension CPUBackend {
+    /// Rows up to which weights are read as they are: packing them would cost more than the product.
+    private static let fewRows = 8
+    /// Elements of a packed factor at a time: 8 MB in float32.
+    private static let packedElements = 1 << 21
+    /// Depth of a packed factor at a time, unless products share factors.
+    private static let longestDepth = 4096
+    /// Elements of all packed factors together, up to which products share them.
+    private static let sharedElements = 1 << 23
+
+    private var bf16: Int32 { precision == .bf16 ? 1 : 0 }
+
+    package func matmul(
+        _ c: Tensor, _ a: Tensor, _ b: Tensor, transposeA: Bool, transposeB: Bool, alpha: Float,
+        beta: Float
+    ) {
+        let left = ProductFactor.left(a, transposed: transposeA)
+        let right = ProductFactor.right(b, transposed: transposeB)
+        precondition(
+            left.lanes == c.rowCount && right.lanes == c.columnCount && left.depth == right.depth,
+            "matmul: \(c.shape) from \(a.shape)\(transposeA ? "ᵀ" : "") and \(b.shape)\(transposeB ? "ᵀ" : "")"
+        )
+        if left.lanes <= Self.fewRows && !transposeA && transposeB && precision == .f32 {
+            pool.ranges(right.lanes, grain: 64) { _, range in
+                fk_multiply_few_rows(
+                    c.pointer, c.rowStride, a.pointer, a.rowStride, b.pointer, b.rowStride,
+                    left.lanes, left.depth, range.lowerBound, range.upperBound, alpha, beta)
+            }
+            return
+        }
+        multiplyInBlocks(c, left, right, alpha: alpha, beta: beta)
+    }
+
+    package func linearForward(
+        _ outputs: [Tensor], input: Tensor, weights: [Tensor], scales: [Float]
+    ) {
+        let left = ProductFactor.left(input, transposed: false)
+        let rights = weights.map { ProductFactor.right($0, transposed: true) }
+        let isShared =
+            outputs.count > 1 && left.lanes > Self.fewRows
+            && ([left] + rights).reduce(0) { $0 + $1.elementCount } <= Self.sharedElements
+        guard isShared else {
+            for (place, output) in outputs.enumerated() {
+                matmul(
+                    output, input, weights[place], transposeA: false, transposeB: true,
+                    alpha: scales[place], beta: 0)
+            }
+            return
+        }
+        withPacked([left] + rights) { packed in
+            run(
+                outputs.enumerated().map { place, output in
+                    ProductJob(
+                        c: output.pointer, strideC: output.rowStride, beta: 0,
+                        terms: [
+                            .init(left: packed[0], right: packed[1 + place], alpha: scales[place])
+                        ])
+                })
+        }
+    }
+
+    package func linearBackward(
+        dInput: Tensor, accumulates: Bool, dWeights: [Tensor], dOutputs: [Tensor], input: Tensor,
+        weights: [Tensor], scales: [Float]
+    ) {
+        let count = dOutputs.count
+        let factors =
+            dOutputs.map { ProductFactor.left($0, transposed: false) }
+            + weights.map { ProductFactor.right($0, transposed: false) }
+            + dOutputs.map { ProductFactor.left($0, transposed: true) }
+            + [ProductFactor.right(input, transposed: false)]
+        guard factors.reduce(0, { $0 + $1.elementCount }) <= Self.sharedElements else {
+            for place in 0..<count {
+                matmul(
+                    dWeights[place], dOutputs[place], input, transposeA: true, transposeB: false,
+                    alpha: scales[place], beta: 1)
+                matmul(
+                    dInput, dOutputs[place], weights[place], transposeA: false, transposeB: false,
+                    alpha: scales[place], beta: accumulates || place > 0 ? 1 : 0)
+            }
+            return
+        }
+        withPacked(factors) { packed in
+            let input = ProductJob(
+                c: dInput.pointer, strideC: dInput.rowStride, beta: accumulates ? 1 : 0,
+                terms: (0..<count).map {
+                    .init(left: packed[$0], right: packed[count + $0], alpha: scales[$0])
+                })
+            run(
+                [input]
+                    + dWeights.enumerated().map { place, dWeight in
+                        ProductJob(
+                            c: dWeight.pointer, strideC: dWeight.rowStride, beta: 1,
+                            terms: [
+                                .init(
+                                    left: packed[2 * count + place], right: packed[3 * count],
+                                    alpha: scales[place])
+                            ])
+                    })
+        }
+    }
+
+    /// A product whose factors are packed block by block, so that they fit the shared cache.
+    private func multiplyInBlocks(
+        _ c: Tensor, _ left: ProductFactor, _ right: ProductFactor, alpha: Float, beta: Float
+    ) {
+        let depth = min(left.depth, Self.longestDepth)
+        let lanes = max(512, Self.packedElements / depth)
+        let rowCount = min(left.lanes, lanes / left.width * left.width)
+        let columnCount = min(right.lanes, lanes / right.width * right.width)
+        let leftFloats = packedFloats(left.part(lanes: 0..<rowCount, depth: 0..<depth))
+        let rightFloats = packedFloats(right.part(lanes: 0..<columnCount, depth: 0..<depth))
+        withScratch(floatCount: leftFloats + rightFloats) { scratch in
+            for start in stride(from: 0, to: left.depth, by: depth) {
+                let depths = start..<min(left.depth, start + depth)
+                for column in stride(from: 0, to: right.lanes, by: columnCount) {
+                    let columns = column..<min(right.lanes, column + columnCount)
+                    let rightPart = Packing(
+                        factor: right.part(lanes: columns, depth: depths),
+                        packed: UnsafeMutableRawPointer(scratch + leftFloats))
+                    for row in stride(from: 0, to: left.lanes, by: rowCount) {
+                        let rows = row..<min(left.lanes, row + rowCount)
+                        let leftPart = Packing(
+                            factor: left.part(lanes: rows, depth: depths),
+                            packed: UnsafeMutableRawPointer(scratch))
+                        // A factor that is there as a whole is packed once.
+                        let keepsLeft = rowCount >= left.lanes && column > 0
+                        pack((keepsLeft ? [] : [leftPart]) + (row > 0 ? [] : [rightPart]))
+                        run([
+                            ProductJob(
+                                c: c.pointer + row * c.rowStride + column, strideC: c.rowStride,
+                                beta: start == 0 ? beta : 1,
+                                terms: [.init(left: leftPart, right: rightPart, alpha: alpha)])
+                        ])
+                    }
+                }
+            }
+        }
+    }
+
+    /// Packs factors in scratch memory, all at once.
+    private func withPacked(_ factors: [ProductFactor], _ body: ([Packing]) -> Void) {
+        let sizes = factors.map(packedFloats)
+        withScratch(floatCount: sizes.reduce(0, +)) { scratch in
+            var next = scratch
+            let packings = zip(factors, sizes).map { factor, size in
+                defer { next += size }
+                return Packing(factor: factor, packed: UnsafeMutableRawPointer(next))
+            }
+            pack(packings)
+            body(packings)
+        }
+    }
+
+    /// Floats that a packed factor takes, in whole cache lines.
+    private func packedFloats(_ factor: ProductFactor) -> Int {
+        let bytes = fk_packed_bytes(factor.lanes, factor.depth, factor.width, bf16)
+        return (bytes / MemoryLayout<Float>.stride + 15) / 16 * 16
+    }
+
+    private func pack(_ packings: [Packing]) {
+        let bf16 = bf16
+        pool.run(pieceCounts: packings.map(\.pieceCount)) { place, piece in
+            let (factor, grain) = (packings[place].factor, packings[place].grain)
+            fk_pack(
+                packings[place].packed, factor.pointer, factor.laneStride, factor.depthStride,
+                factor.lanes, factor.depth, factor.width, piece * grain,
+                min(factor.panelCount, (piece + 1) * grain), bf16)
+        }
+    }
+
+    private func run(_ jobs: [ProductJob]) {
+        let bf16 = bf16
+        pool.run(pieceCounts: jobs.map(\.pieceCount)) { place, piece in
+            jobs[place].run(piece, bf16: bf16)
+        }
+    }
+}
+
+extension ThreadPool {
+    /// Runs the pieces of several jobs as one.
+    fileprivate func run(pieceCounts: [Int], _ body: (_ job: Int, _ piece: Int) -> Void) {
+        run(pieceCounts.reduce(0, +)) { piece, _ in
+            var (job, rest) = (0, piece)
+            while rest >= pieceCounts[job] {
+                rest -= pieceCounts[job]
+                job += 1
+            }
+            body(job, rest)
+        }
+    }
+}
