@@ -1,4 +1,4 @@
-import CKernels
+import FalconSystem
 
 /// Where tensors live and kernels run: a backend and its memory.
 public final class Device {
@@ -38,7 +38,7 @@ public final class Device {
     public let precision: Precision
 
     /// Cores that this process may use: the affinity mask and the cgroup limit, not the host's count.
-    public static var usableCoreCount: Int { fk_usable_cores() }
+    public static var usableCoreCount: Int { usableProcessorCount() }
 
     /// The most bytes of tensors ever alive at one time.
     public var peakByteCount: Int { arena.peakByteCount }

@@ -23,6 +23,9 @@ public struct MemoryPlan: Codable, Equatable, Sendable {
     /// Gaps between tensors, the program itself, its tokenizer and data.
     public let otherBytes: Int
 
+    /// Weights, gradients and moments.
+    public var stateBytes: Int { parameterBytes + gradientBytes + momentBytes }
+
     /// All of it: the peak of the resident memory.
     public var totalBytes: Int {
         parameterBytes + gradientBytes + momentBytes + activationBytes + scratchBytes + otherBytes

@@ -18,7 +18,7 @@ import Testing
         #expect(error <= 1e-5)
     }
 
-    @Test(arguments: folders, [false, true])
+    @Test(arguments: folders, Recompute.allCases)
     func lossAndEveryGradientMatchTransformers(_ name: String, recompute: Recompute) throws {
         let golden = try Golden(name)
         let loss = golden.backward(recompute: recompute)
