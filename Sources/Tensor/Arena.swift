@@ -47,14 +47,20 @@ package final class Arena {
             identity: nextIdentity, arena: self)
     }
 
-    /// Memory for the length of a call.
-    func withScratch(byteCount: Int, _ body: (UnsafeMutableRawPointer) -> Void) {
-        let size = Self.rounded(byteCount)
-        scratchByteCount += size
-        let scratch = block(size)
+    /// Memory for the length of a call, in as many blocks as there are sizes: several small ones find
+    /// room where one large block would not.
+    func withScratch(byteCounts: [Int], _ body: ([UnsafeMutableRawPointer]) -> Void) {
+        let sizes = byteCounts.map(Self.rounded)
+        scratchByteCount += sizes.reduce(0, +)
+        // The largest first: they have the fewest places.
+        var blocks = sizes.map { _ in UnsafeMutableRawPointer?.none }
+        for place in sizes.indices.sorted(by: { (-sizes[$0], $0) < (-sizes[$1], $1) }) {
+            blocks[place] = block(sizes[place])
+        }
+        let scratch = blocks.compactMap { $0 }
         body(scratch)
-        recycle(scratch, byteCount: size)
-        scratchByteCount -= size
+        for (block, size) in zip(scratch, sizes) { recycle(block, byteCount: size) }
+        scratchByteCount -= sizes.reduce(0, +)
     }
 
     private static func rounded(_ byteCount: Int) -> Int {

@@ -203,19 +203,19 @@ extension CPUBackend {
         let columnCount = min(right.lanes, lanes / right.width * right.width)
         let leftFloats = packedFloats(left.part(lanes: 0..<rowCount, depth: 0..<depth))
         let rightFloats = packedFloats(right.part(lanes: 0..<columnCount, depth: 0..<depth))
-        withScratch(floatCount: leftFloats + rightFloats) { scratch in
+        withScratch(floatCounts: [leftFloats, rightFloats]) { scratch in
             for start in stride(from: 0, to: left.depth, by: depth) {
                 let depths = start..<min(left.depth, start + depth)
                 for column in stride(from: 0, to: right.lanes, by: columnCount) {
                     let columns = column..<min(right.lanes, column + columnCount)
                     let rightPart = Packing(
                         factor: right.part(lanes: columns, depth: depths),
-                        packed: UnsafeMutableRawPointer(scratch + leftFloats))
+                        packed: UnsafeMutableRawPointer(scratch[1]))
                     for row in stride(from: 0, to: left.lanes, by: rowCount) {
                         let rows = row..<min(left.lanes, row + rowCount)
                         let leftPart = Packing(
                             factor: left.part(lanes: rows, depth: depths),
-                            packed: UnsafeMutableRawPointer(scratch))
+                            packed: UnsafeMutableRawPointer(scratch[0]))
                         // A factor that is there as a whole is packed once.
                         let keepsLeft = rowCount >= left.lanes && column > 0
                         pack((keepsLeft ? [] : [leftPart]) + (row > 0 ? [] : [rightPart]))
@@ -233,22 +233,18 @@ extension CPUBackend {
 
     /// Packs factors in scratch memory, all at once.
     private func withPacked(_ factors: [ProductFactor], _ body: ([Packing]) -> Void) {
-        let sizes = factors.map(packedFloats)
-        withScratch(floatCount: sizes.reduce(0, +)) { scratch in
-            var next = scratch
-            let packings = zip(factors, sizes).map { factor, size in
-                defer { next += size }
-                return Packing(factor: factor, packed: UnsafeMutableRawPointer(next))
+        withScratch(floatCounts: factors.map(packedFloats)) { scratch in
+            let packings = zip(factors, scratch).map { factor, block in
+                Packing(factor: factor, packed: UnsafeMutableRawPointer(block))
             }
             pack(packings)
             body(packings)
         }
     }
 
-    /// Floats that a packed factor takes, in whole cache lines.
+    /// Floats that a packed factor takes.
     private func packedFloats(_ factor: ProductFactor) -> Int {
-        let bytes = fk_packed_bytes(factor.lanes, factor.depth, factor.width, bf16)
-        return (bytes / MemoryLayout<Float>.stride + 15) / 16 * 16
+        fk_packed_bytes(factor.lanes, factor.depth, factor.width, bf16) / MemoryLayout<Float>.stride
     }
 
     private func pack(_ packings: [Packing]) {

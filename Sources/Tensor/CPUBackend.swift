@@ -134,9 +134,15 @@ package final class CPUBackend: Backend {
 
     /// Memory for the length of a call, from the arena like everything else, so that it is counted.
     func withScratch(floatCount: Int, _ body: (UnsafeMutablePointer<Float>) -> Void) {
+        withScratch(floatCounts: [floatCount]) { body($0[0]) }
+    }
+
+    /// Several blocks of memory for the length of a call.
+    func withScratch(floatCounts: [Int], _ body: ([UnsafeMutablePointer<Float>]) -> Void) {
         guard let arena else { preconditionFailure("withScratch: the backend has no arena") }
-        arena.withScratch(byteCount: floatCount * MemoryLayout<Float>.stride) { scratch in
-            if !isDry { body(scratch.assumingMemoryBound(to: Float.self)) }
+        let byteCounts = floatCounts.map { $0 * MemoryLayout<Float>.stride }
+        arena.withScratch(byteCounts: byteCounts) { blocks in
+            if !isDry { body(blocks.map { $0.assumingMemoryBound(to: Float.self) }) }
         }
     }
 
