@@ -51,7 +51,8 @@ let package = Package(
             name: "FalconSystem", dependencies: ["CCrypto"], path: "Sources/System",
             swiftSettings: swiftSettings),
         .target(
-            name: "FalconTensor", dependencies: ["CKernels"], path: "Sources/Tensor",
+            name: "FalconTensor", dependencies: ["CKernels", "FalconSystem"],
+            path: "Sources/Tensor",
             swiftSettings: swiftSettings),
         .target(
             name: "FalconData",

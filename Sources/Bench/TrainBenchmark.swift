@@ -36,11 +36,7 @@ public struct TrainBenchmark: Sendable {
     /// - Throws: what `BenchSubject.resolved` throws; `TrainError.doesNotFit` for too large a model.
     public func run(_ subject: BenchSubject) throws -> TrainMeasurement {
         let recipe = try subject.resolved()
-        let needed = RunPlan(recipe).stateBytes
-        let available = availableMemoryByteCount()
-        if available > 0 && needed > available {
-            throw TrainError.doesNotFit(needed: needed, available: available)
-        }
+        try MemoryPlan.requireRoom(for: recipe, threadCount: threadCount)
         let knowsPeak = resetResidentPeak()
         let profile = Profile()
         let plain = Device(threadCount: threadCount, precision: recipe.train.precision)

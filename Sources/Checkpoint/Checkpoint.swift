@@ -73,7 +73,7 @@ public struct Checkpoint: Sendable {
         guard mapped.byteCount == file.byteCount else {
             return .wrongFileSize(file: file.name, got: mapped.byteCount, want: file.byteCount)
         }
-        let digest = mapped.withBytes { SHA256.hex(of: $0) }
+        let digest = mapped.sha256Hex()
         return digest == file.sha256 ? nil : .wrongDigest(file: file.name)
     }
 

@@ -144,6 +144,7 @@ extension SafetensorsReader {
             default: destination.fill(from: bytes, as: Float.self) { $0 }
             }
         }
+        files[place.file].forget(place.entry.range)
     }
 
     /// A tensor of float type.

@@ -67,12 +67,12 @@ public final class FalconH1 {
     ///   - segments: documents among the rows.
     ///   - state: what came before the rows, for generation: one segment, and a tape that does not
     ///     record; it is moved past the rows.
-    ///   - recomputesBlocks: whether backward runs each block again instead of saving its insides.
+    ///   - recompute: what of each block backward computes a second time.
     ///   - tape: where the model runs.
     /// - Returns: `[R, D]`.
     public func hidden(
         _ tokens: IndexTensor, segments: Segments, state: GenerationState? = nil,
-        recomputesBlocks: Bool = false, on tape: inout Tape
+        recompute: Recompute = .none, on tape: inout Tape
     ) -> Tensor {
         guard var constants else { preconditionFailure("FalconH1: used before allocate") }
         let start = state?.position ?? 0
@@ -86,10 +86,8 @@ public final class FalconH1 {
             tokens, embeddingTable, scale: Float(configuration.embeddingMultiplier),
             padding: FalconH1Configuration.padTokenID, on: &tape)
         for (index, block) in blocks.enumerated() {
-            if recomputesBlocks && tape.isRecording {
-                h = tape.checkpoint(h) { h, tape in block(h, context, nil, on: &tape) }
-            } else {
-                h = block(h, context, state?.layers[index], on: &tape)
+            h = tape.block(h, recompute: recompute) { h, tape in
+                block(h, context, state?.layers[index], on: &tape)
             }
         }
         state?.position += tokens.count

@@ -54,6 +54,31 @@ public final class MappedFile: @unchecked Sendable {
         try body(
             unsafe RawSpan(_unsafeBytes: UnsafeRawBufferPointer(start: base, count: byteCount)))
     }
+
+    /// Gives up the memory behind bytes that have been read; they can still be read again.
+    ///
+    /// - Parameter range: within the file; a page that is only touched is kept.
+    public func forget(_ range: Range<Int>) {
+        guard let base = unsafe base else { return }
+        let page = sysconf(Int32(_SC_PAGESIZE))
+        let start = (range.lowerBound + page - 1) / page * page
+        let end = range.upperBound == byteCount ? byteCount : range.upperBound / page * page
+        if start < end { unsafe madvise(base + start, end - start, MADV_DONTNEED) }
+    }
+
+    /// The digest of the contents, read in pieces that are forgotten one by one.
+    ///
+    /// - Returns: 64 lower-case hexadecimal digits.
+    public func sha256Hex() -> String {
+        let pieceByteCount = 8 << 20
+        var digest = SHA256()
+        for start in stride(from: 0, to: byteCount, by: pieceByteCount) {
+            let range = start..<min(byteCount, start + pieceByteCount)
+            withBytes { digest.update($0.extracting(range)) }
+            forget(range)
+        }
+        return digest.finalizeHex()
+    }
 }
 
 /// The contents of a small file.

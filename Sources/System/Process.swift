@@ -11,21 +11,43 @@ public func peakMemoryByteCount() -> Int {
     return usage.ru_maxrss * 1024
 }
 
-/// Physical memory that can be had without swapping, in bytes; 0 where the system does not tell.
+/// Memory that can be had without swapping, in bytes; 0 where the system does not tell.
 ///
-/// - Returns: `MemAvailable` of /proc/meminfo.
-public func availableMemoryByteCount() -> Int {
-    guard let file = fopen("/proc/meminfo", "r") else { return 0 }
-    defer { fclose(file) }
-    var line = [CChar](repeating: 0, count: 128)
-    while fgets(&line, Int32(line.count), file) != nil {
-        let text = String(
-            decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        guard text.hasPrefix("MemAvailable:") else { continue }
-        let digits = text.filter(\.isNumber)
-        return (Int(digits) ?? 0) * 1024
+/// - Parameter root: what stands before `/proc` and `/sys`: nothing but in tests.
+/// - Returns: the least of what the system and the control groups have left, caches included.
+public func availableMemoryByteCount(root: String = "") -> Int {
+    let prefix = "MemAvailable:"
+    let line = lines(of: root + "/proc/meminfo").first { $0.hasPrefix(prefix) } ?? ""
+    let system = Int(line.filter(\.isNumber)).map { $0 * 1024 }
+    let group = ControlGroups(root: root).availableMemoryByteCount
+    return [system, group].compactMap { $0 }.min() ?? 0
+}
+
+/// Processors that this process may use: those it is bound to, or fewer if its control groups give it
+/// less time than that.
+///
+/// - Parameter root: what stands before `/proc` and `/sys`: nothing but in tests.
+/// - Returns: at least 1.
+public func usableProcessorCount(root: String = "") -> Int {
+    let prefix = "Cpus_allowed_list:"
+    let status = lines(of: root + "/proc/self/status").first { $0.hasPrefix(prefix) } ?? ""
+    let bound = processors(status.dropFirst(prefix.count))
+    // The list may name processors that this machine could have, but has not.
+    let online = processors(lines(of: root + "/sys/devices/system/cpu/online").first?[...] ?? "")
+    let common = online.isEmpty ? bound : bound.intersection(online)
+    return max(1, min(common.count, ControlGroups(root: root).processorLimit ?? common.count))
+}
+
+/// The numbers in a list like "0-3,8".
+private func processors(_ list: Substring) -> Set<Int> {
+    var numbers: Set<Int> = []
+    for part in list.filter({ !$0.isWhitespace }).split(separator: ",") {
+        let ends = part.split(separator: "-").compactMap { Int($0) }
+        if let first = ends.first, let last = ends.last, first <= last {
+            numbers.formUnion(first...last)
+        }
     }
-    return 0
+    return numbers
 }
 
 /// Seconds on a clock that only goes forward.

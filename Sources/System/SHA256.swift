@@ -64,8 +64,7 @@ public struct SHA256: ~Copyable {
     /// - Returns: 64 lower-case hexadecimal digits.
     /// - Throws: `FileError` if the file cannot be read.
     public static func hex(ofFile path: String) throws(FileError) -> String {
-        let file = try MappedFile(path: path)
-        return file.withBytes { hex(of: $0) }
+        try MappedFile(path: path).sha256Hex()
     }
 }
 

@@ -1,73 +1,137 @@
-/// Memory of one device, kept for reuse by size.
+/// Memory of one device: every tensor and all scratch of the kernels.
 ///
-/// The shapes of a training step repeat, so from the second step on every request is served from
-/// what the step before gave back and nothing is allocated.
+/// Memory comes from the device in slabs, usually a single one, and is handed out best fit. What a
+/// training step takes and gives back is the same at every step, so from the second step on nothing
+/// new is touched, and what is reserved stays close to the most that is alive at one time.
 ///
 /// - Invariant: used from one thread at a time, the one that runs the training loop.
-final class Arena {
-    private let backend: any Backend
-    private var free: [Int: [UnsafeMutableRawPointer]] = [:]
+package final class Arena {
+    private struct Slab {
+        let pointer: UnsafeMutableRawPointer
+        let byteCount: Int
+        var free: FreeBlocks
+    }
+
+    /// Blocks start on cache lines.
+    private static let alignment = 64
+
+    fileprivate let backend: any Backend
+    private var slabs: [Slab] = []
     private var nextIdentity: UInt64 = 0
     /// Bytes handed out now.
     private(set) var liveByteCount = 0
     /// The most bytes ever handed out at one time.
     private(set) var peakByteCount = 0
-    /// Bytes obtained from the device, in use or kept.
-    private(set) var reservedByteCount = 0
+    /// Of these, what kernels used for the length of a call.
+    private(set) var peakScratchByteCount = 0
+    private var scratchByteCount = 0
 
-    init(backend: any Backend) { self.backend = backend }
+    init(backend: any Backend) {
+        self.backend = backend
+        backend.useScratch(of: self)
+    }
 
     deinit {
-        for (byteCount, blocks) in free {
-            for block in blocks { backend.deallocate(block, byteCount: byteCount) }
-        }
+        for slab in slabs { backend.deallocate(slab.pointer, byteCount: slab.byteCount) }
     }
+
+    /// Bytes of the device that were ever in use.
+    var reservedByteCount: Int { slabs.reduce(0) { $0 + $1.free.extent } }
 
     /// A block of at least `byteCount` bytes with undefined contents.
     func take(byteCount: Int) -> Storage {
-        let size = Arena.roundedSize(byteCount)
-        let block: UnsafeMutableRawPointer
-        if let kept = free[size]?.popLast() {
-            block = kept
-        } else {
-            block = backend.allocate(byteCount: size)
-            reservedByteCount += size
-        }
-        liveByteCount += size
-        peakByteCount = max(peakByteCount, liveByteCount)
+        let size = Self.rounded(byteCount)
         nextIdentity += 1
         return Storage(
-            pointer: block, byteCount: size, requestedByteCount: byteCount, identity: nextIdentity,
-            arena: self)
+            block: block(size), byteCount: size, requestedByteCount: byteCount,
+            identity: nextIdentity, arena: self)
+    }
+
+    /// Memory for the length of a call, in as many blocks as there are sizes: several small ones find
+    /// room where one large block would not.
+    func withScratch(byteCounts: [Int], _ body: ([UnsafeMutableRawPointer]) -> Void) {
+        let sizes = byteCounts.map(Self.rounded)
+        scratchByteCount += sizes.reduce(0, +)
+        // The largest first: they have the fewest places.
+        var blocks = sizes.map { _ in UnsafeMutableRawPointer?.none }
+        for place in sizes.indices.sorted(by: { (-sizes[$0], $0) < (-sizes[$1], $1) }) {
+            blocks[place] = block(sizes[place])
+        }
+        let scratch = blocks.compactMap { $0 }
+        body(scratch)
+        for (block, size) in zip(scratch, sizes) { recycle(block, byteCount: size) }
+        scratchByteCount -= sizes.reduce(0, +)
+    }
+
+    private static func rounded(_ byteCount: Int) -> Int {
+        max(1, (byteCount + alignment - 1) / alignment) * alignment
+    }
+
+    /// Memory of a size that `take` has rounded, for a storage that is new or comes back.
+    fileprivate func block(_ size: Int) -> UnsafeMutableRawPointer {
+        let (slab, offset) = place(size)
+        liveByteCount += size
+        if liveByteCount > peakByteCount {
+            (peakByteCount, peakScratchByteCount) = (liveByteCount, scratchByteCount)
+        }
+        return slabs[slab].pointer + offset
+    }
+
+    private func place(_ size: Int) -> (slab: Int, offset: Int) {
+        for slab in slabs.indices {
+            if let offset = slabs[slab].free.take(size) { return (slab, offset) }
+        }
+        let slab = newSlab(atLeast: size)
+        slabs.append(slab)
+        guard let offset = slabs[slabs.count - 1].free.take(size) else {
+            preconditionFailure("Arena: a new slab has no room")
+        }
+        return (slabs.count - 1, offset)
+    }
+
+    private func newSlab(atLeast size: Int) -> Slab {
+        var byteCount = max(size, backend.slabByteCount)
+        while true {
+            if let pointer = backend.allocate(byteCount: byteCount) {
+                return Slab(
+                    pointer: pointer, byteCount: byteCount, free: FreeBlocks(byteCount: byteCount))
+            }
+            guard byteCount > size else {
+                preconditionFailure(
+                    "out of memory: \(size) bytes asked for, \(liveByteCount) in use")
+            }
+            byteCount = max(size, byteCount / 2)
+        }
     }
 
     /// Takes a block back when the last tensor on it is gone.
-    func recycle(_ pointer: UnsafeMutableRawPointer, byteCount: Int) {
+    fileprivate func recycle(_ pointer: UnsafeMutableRawPointer, byteCount: Int) {
         liveByteCount -= byteCount
-        free[byteCount, default: []].append(pointer)
-    }
-
-    /// Gives everything that is not in use back to the device.
-    func trim() {
-        for (byteCount, blocks) in free {
-            for block in blocks { backend.deallocate(block, byteCount: byteCount) }
-            reservedByteCount -= byteCount * blocks.count
+        for slab in slabs.indices {
+            let offset = pointer - slabs[slab].pointer
+            if offset >= 0 && offset < slabs[slab].byteCount {
+                return slabs[slab].free.give(offset..<offset + byteCount)
+            }
         }
-        free = [:]
+        preconditionFailure("Arena: a block of another arena")
     }
 
-    /// Sizes are rounded to whole cache lines, large ones to an eighth of their power of two, so that
-    /// nearly equal sizes share blocks.
-    private static func roundedSize(_ byteCount: Int) -> Int {
-        let least = max(byteCount, 64)
-        let step = max(64, (1 << (Int.bitWidth - 1 - least.leadingZeroBitCount)) / 64)
-        return (least + step - 1) / step * step
+    /// Gives the memory behind everything that is not in use back to the device.
+    func trim() {
+        for slab in slabs.indices {
+            for range in slabs[slab].free.trim() {
+                backend.discard(slabs[slab].pointer + range.lowerBound, byteCount: range.count)
+            }
+        }
     }
 }
 
 /// A block of device memory; it returns to its arena when the last owner lets go.
+///
+/// What can be computed again may be discarded before: the storage then has an identity and a size, but
+/// no memory until it is reclaimed.
 final class Storage {
-    let pointer: UnsafeMutableRawPointer
+    private var block: UnsafeMutableRawPointer?
     let byteCount: Int
     /// What was asked for, before rounding.
     let requestedByteCount: Int
@@ -75,16 +139,44 @@ final class Storage {
     let identity: UInt64
     private let arena: Arena
 
-    init(
-        pointer: UnsafeMutableRawPointer, byteCount: Int, requestedByteCount: Int, identity: UInt64,
+    fileprivate init(
+        block: UnsafeMutableRawPointer, byteCount: Int, requestedByteCount: Int, identity: UInt64,
         arena: Arena
     ) {
-        self.pointer = pointer
+        self.block = block
         self.byteCount = byteCount
         self.requestedByteCount = requestedByteCount
         self.identity = identity
         self.arena = arena
     }
 
-    deinit { arena.recycle(pointer, byteCount: byteCount) }
+    deinit { discard() }
+
+    /// The first byte.
+    var pointer: UnsafeMutableRawPointer {
+        guard let block else {
+            preconditionFailure("a tensor was read whose contents were discarded and not remade")
+        }
+        return block
+    }
+
+    /// Copies bytes to the host.
+    func read(from offset: Int, into destination: UnsafeMutableRawBufferPointer) {
+        arena.backend.read(pointer + offset, into: destination)
+    }
+
+    /// Whether the memory was given up.
+    var isDiscarded: Bool { block == nil }
+
+    /// Gives the memory up; contents are lost.
+    func discard() {
+        guard let block else { return }
+        arena.recycle(block, byteCount: byteCount)
+        self.block = nil
+    }
+
+    /// Takes memory again, with undefined contents.
+    func reclaim() {
+        if block == nil { block = arena.block(byteCount) }
+    }
 }

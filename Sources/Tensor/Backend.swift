@@ -9,12 +9,24 @@ package protocol Backend: AnyObject {
 
     // Memory.
 
-    /// A block of device memory, 64-byte aligned.
-    func allocate(byteCount: Int) -> UnsafeMutableRawPointer
+    /// What the arena asks for at a time, at least; it asks for less when it does not get it.
+    var slabByteCount: Int { get }
+    /// A block of device memory, 64-byte aligned; nil when there is none of that size.
+    func allocate(byteCount: Int) -> UnsafeMutableRawPointer?
     /// Gives a block back.
     func deallocate(_ pointer: UnsafeMutableRawPointer, byteCount: Int)
+    /// The contents of a part of a block are no longer needed; its memory may serve others.
+    func discard(_ pointer: UnsafeMutableRawPointer, byteCount: Int)
+    /// Kernels take their scratch from this arena, which outlives every call but not the backend.
+    func useScratch(of arena: Arena)
+    /// Copies from the host to the device.
+    func write(_ source: UnsafeRawBufferPointer, to destination: UnsafeMutableRawPointer)
+    /// Copies from the device to the host.
+    func read(_ source: UnsafeRawPointer, into destination: UnsafeMutableRawBufferPointer)
     /// y = value.
     func fill(_ y: Tensor, with value: Float)
+    /// y[i] = deviation · the i-th normal number of a stream; y is contiguous.
+    func fillNormal(_ y: Tensor, key: UInt64, deviation: Float)
     /// y = scale · x.
     func copy(from x: Tensor, to y: Tensor, scale: Float)
     /// y += scale · x.

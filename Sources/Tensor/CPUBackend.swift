@@ -1,37 +1,34 @@
 import CKernels
 
-#if canImport(Glibc)
-    import Glibc
-#endif
-
 /// The CPU: splits each kernel over the pool in pieces whose size never depends on the thread count.
 package final class CPUBackend: Backend {
     package let pool: ThreadPool
+    private weak var arena: Arena?
 
     /// Rows a piece for kernels that go row by row.
     static let rowGrain = 64
     /// Floats a piece for kernels on flat buffers.
     static let flatGrain = 1 << 16
+    /// Random numbers a piece.
+    static let randomGrain = 1 << 14
 
     /// What products multiply; their sums are float32.
     let precision: Precision
+    /// Whether nothing is computed and no memory taken: addresses are counted, but never read.
+    ///
+    /// The same code then asks for the same memory and scratch as it would in earnest. It relies on all
+    /// kernels being called from pieces of the pool or with scratch.
+    let isDry: Bool
 
-    init(threadCount: Int, precision: Precision) {
+    init(threadCount: Int, precision: Precision, isDry: Bool = false) {
         self.precision = precision
-        pool = ThreadPool(threadCount: threadCount)
+        self.isDry = isDry
+        pool =
+            isDry
+            ? ThreadPool(dryThreadCount: threadCount) : ThreadPool(threadCount: threadCount)
     }
 
     package var parallelWork: ParallelWork { pool.work }
-
-    package func allocate(byteCount: Int) -> UnsafeMutableRawPointer {
-        var pointer: UnsafeMutableRawPointer?
-        guard posix_memalign(&pointer, 64, byteCount) == 0, let pointer else {
-            preconditionFailure("out of memory: \(byteCount) bytes asked for")
-        }
-        return pointer
-    }
-
-    package func deallocate(_ pointer: UnsafeMutableRawPointer, byteCount: Int) { free(pointer) }
 
     package func fill(_ y: Tensor, with value: Float) {
         guard y.isContiguous else {
@@ -44,6 +41,16 @@ package final class CPUBackend: Backend {
         let pointer = y.pointer
         pool.ranges(y.count, grain: Self.flatGrain) { _, range in
             fk_fill(pointer + range.lowerBound, range.count, value)
+        }
+    }
+
+    package func fillNormal(_ y: Tensor, key: UInt64, deviation: Float) {
+        precondition(y.isContiguous, "fillNormal: \(y.shape) has gaps")
+        let pointer = y.pointer
+        pool.ranges(y.count, grain: Self.randomGrain) { _, range in
+            fk_random_normal(
+                pointer + range.lowerBound, range.count, key, UInt64(range.lowerBound))
+            fk_scale(pointer + range.lowerBound, range.count, deviation)
         }
     }
 
@@ -140,18 +147,19 @@ package final class CPUBackend: Backend {
         return true
     }
 
-    /// Memory for the length of a call, kept between calls.
+    /// Memory for the length of a call, from the arena like everything else, so that it is counted.
     func withScratch(floatCount: Int, _ body: (UnsafeMutablePointer<Float>) -> Void) {
-        if floatCount > scratch.count {
-            scratch.deallocate()
-            let bytes = allocate(byteCount: floatCount * 4)
-            scratch = UnsafeMutableBufferPointer(
-                start: bytes.assumingMemoryBound(to: Float.self), count: floatCount)
-        }
-        guard let base = scratch.baseAddress else { preconditionFailure("withScratch: no memory") }
-        body(base)
+        withScratch(floatCounts: [floatCount]) { body($0[0]) }
     }
-    private var scratch = UnsafeMutableBufferPointer<Float>.allocate(capacity: 16)
 
-    deinit { scratch.deallocate() }
+    /// Several blocks of memory for the length of a call.
+    func withScratch(floatCounts: [Int], _ body: ([UnsafeMutablePointer<Float>]) -> Void) {
+        guard let arena else { preconditionFailure("withScratch: the backend has no arena") }
+        let byteCounts = floatCounts.map { $0 * MemoryLayout<Float>.stride }
+        arena.withScratch(byteCounts: byteCounts) { blocks in
+            if !isDry { body(blocks.map { $0.assumingMemoryBound(to: Float.self) }) }
+        }
+    }
+
+    package func useScratch(of arena: Arena) { self.arena = arena }
 }

@@ -1,4 +1,4 @@
-import CKernels
+import FalconSystem
 
 /// Where tensors live and kernels run: a backend and its memory.
 public final class Device {
@@ -11,9 +11,26 @@ public final class Device {
     ///   - threadCount: threads that share the work, at least 1; results are the same bits for any
     ///     number.
     ///   - precision: what products multiply; where `Precision.bf16` is not available, float32.
-    public init(threadCount: Int, precision: Precision = .f32) {
+    public convenience init(threadCount: Int, precision: Precision = .f32) {
+        self.init(threadCount: threadCount, precision: precision, isDry: false)
+    }
+
+    /// A device that computes nothing and takes no memory, but counts what the CPU would take.
+    ///
+    /// Tensors on it can be made, given to ops and dropped; their elements read as zeros.
+    ///
+    /// - Parameters:
+    ///   - threadCount: as many as the run to be planned will use.
+    ///   - precision: as in the run to be planned.
+    /// - Returns: a device for planning.
+    public static func dry(threadCount: Int, precision: Precision) -> Device {
+        Device(threadCount: threadCount, precision: precision, isDry: true)
+    }
+
+    private init(threadCount: Int, precision: Precision, isDry: Bool) {
         self.precision = precision.isAvailable ? precision : .f32
-        backend = CPUBackend(threadCount: threadCount, precision: self.precision)
+        backend = CPUBackend(
+            threadCount: threadCount, precision: self.precision, isDry: isDry)
         arena = Arena(backend: backend)
     }
 
@@ -28,12 +45,15 @@ public final class Device {
     public let precision: Precision
 
     /// Cores that this process may use: the affinity mask and the cgroup limit, not the host's count.
-    public static var usableCoreCount: Int { fk_usable_cores() }
+    public static var usableCoreCount: Int { usableProcessorCount() }
 
     /// The most bytes of tensors ever alive at one time.
     public var peakByteCount: Int { arena.peakByteCount }
 
-    /// Bytes obtained from the system, in use or kept for the next request.
+    /// Of `peakByteCount`, what kernels used for the length of a call.
+    public var peakScratchByteCount: Int { arena.peakScratchByteCount }
+
+    /// Bytes obtained from the system, in use or kept for the next request: `peakByteCount` and gaps.
     public var reservedByteCount: Int { arena.reservedByteCount }
 
     /// Gives memory that no tensor uses back to the system.
@@ -69,11 +89,7 @@ public final class Device {
         precondition(
             values.count == shape.reduce(1, *), "tensor: \(values.count) values for \(shape)")
         let tensor = empty(shape)
-        values.withUnsafeBufferPointer { source in
-            if let base = source.baseAddress {
-                tensor.pointer.update(from: base, count: source.count)
-            }
-        }
+        values.withUnsafeBytes { backend.write($0, to: tensor.pointer) }
         return tensor
     }
 
@@ -84,11 +100,7 @@ public final class Device {
     public func indices(_ values: [Int32]) -> IndexTensor {
         let storage = arena.take(byteCount: values.count * MemoryLayout<Int32>.stride)
         let result = IndexTensor(storage: storage, count: values.count)
-        values.withUnsafeBufferPointer { source in
-            if let base = source.baseAddress {
-                result.pointer.update(from: base, count: source.count)
-            }
-        }
+        values.withUnsafeBytes { backend.write($0, to: result.pointer) }
         return result
     }
 

@@ -48,27 +48,49 @@ struct WrittenColumns {
     }
 }
 
-extension Tensor {
+/// Where the gradient of a tensor is filed: its storage's identity and its view, but no memory.
+package struct TensorPlace {
+    /// Of the storage.
+    let identity: UInt64
+    /// Bytes that were asked for.
+    let storageByteCount: Int
+    let offset: Int
+    let shape: [Int]
+    let rowStride: Int
+
+    private var columnCount: Int { shape.last ?? 1 }
+    private var rowCount: Int { shape.dropLast().reduce(1, *) }
+
+    /// Whether the tensor is all there is on its storage.
+    var coversStorage: Bool {
+        let count = shape.reduce(1, *)
+        return offset == 0 && (rowStride == columnCount || count == columnCount)
+            && count * MemoryLayout<Float>.stride == storageByteCount
+    }
+
     /// Its columns in the rows of its storage, if it has all rows; nil for any other view.
     var columnsOfStorage: Range<Int>? {
         if coversStorage { return 0..<rowStride }
-        let floats = storage.requestedByteCount / MemoryLayout<Float>.stride
+        let floats = storageByteCount / MemoryLayout<Float>.stride
         guard rowCount * rowStride == floats, offset + columnCount <= rowStride else { return nil }
         return offset..<offset + columnCount
     }
 
     /// Whether two tensors share elements, or may do so.
-    func overlaps(_ other: Tensor) -> Bool {
-        guard storage.identity == other.storage.identity else { return false }
+    func overlaps(_ other: TensorPlace) -> Bool {
+        guard identity == other.identity else { return false }
         guard rowStride == other.rowStride, let columns = columnsOfStorage,
             let otherColumns = other.columnsOfStorage
         else { return true }
         return columns.overlaps(otherColumns)
     }
+}
 
-    /// Whether the tensor is all there is on its storage.
-    var coversStorage: Bool {
-        offset == 0 && isContiguous
-            && count * MemoryLayout<Float>.stride == storage.requestedByteCount
+extension Tensor {
+    /// Where the gradient is filed, for closures that do not read the tensor itself.
+    package var place: TensorPlace {
+        TensorPlace(
+            identity: storage.identity, storageByteCount: storage.requestedByteCount,
+            offset: offset, shape: shape, rowStride: rowStride)
     }
 }

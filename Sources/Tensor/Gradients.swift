@@ -22,7 +22,7 @@ public struct Gradients {
     ///
     /// - Parameter tensors: inputs of the op whose backward runs and contributes to every element.
     /// - Returns: for each a target of the same shape and layout.
-    package mutating func targets(of tensors: [Tensor]) -> [GradientTarget] {
+    package mutating func targets(of tensors: [TensorPlace]) -> [GradientTarget] {
         // A gradient shared with another tensor is replaced by a copy here, and only here: once a
         // view is out, asking for another one of the same storage would leave the first behind.
         for (place, tensor) in tensors.enumerated() {
@@ -32,7 +32,7 @@ public struct Gradients {
         }
         return tensors.map { tensor in
             let isFresh = claimColumns(of: tensor)
-            guard let entry = entries[tensor.storage.identity] else {
+            guard let entry = entries[tensor.identity] else {
                 preconditionFailure("targets: no storage")
             }
             return GradientTarget(
@@ -41,20 +41,20 @@ public struct Gradients {
     }
 
     /// Makes room for a gradient that is written in parts; false if that is not possible or too late.
-    private mutating func prepareColumns(of tensor: Tensor) -> Bool {
+    private mutating func prepareColumns(of tensor: TensorPlace) -> Bool {
         guard tensor.columnsOfStorage != nil else { return false }
-        guard let entry = entries[tensor.storage.identity] else {
-            let fresh = device.arena.take(byteCount: tensor.storage.requestedByteCount)
-            entries[tensor.storage.identity] = Entry(
-                storage: fresh, written: WrittenColumns(rowStride: tensor.rowStride))
+        guard let entry = entries[tensor.identity] else {
+            entries[tensor.identity] = Entry(
+                storage: device.arena.take(byteCount: tensor.storageByteCount),
+                written: WrittenColumns(rowStride: tensor.rowStride))
             return true
         }
         return entry.written?.rowStride == tensor.rowStride
     }
 
     /// Whether a tensor's columns are undefined and now the caller's to write; otherwise they are defined.
-    private mutating func claimColumns(of tensor: Tensor) -> Bool {
-        let identity = tensor.storage.identity
+    private mutating func claimColumns(of tensor: TensorPlace) -> Bool {
+        let identity = tensor.identity
         guard var written = entries[identity]?.written, let columns = tensor.columnsOfStorage else {
             return false
         }
@@ -79,11 +79,11 @@ public struct Gradients {
     ///
     /// - Parameter tensor: an input of the op whose backward runs.
     /// - Returns: a tensor of the same shape and layout.
-    public mutating func accumulator(of tensor: Tensor) -> Tensor {
-        let identity = tensor.storage.identity
+    package mutating func accumulator(of tensor: TensorPlace) -> Tensor {
+        let identity = tensor.identity
         complete(identity)
         guard var entry = entries.removeValue(forKey: identity) else {
-            let fresh = device.arena.take(byteCount: tensor.storage.requestedByteCount)
+            let fresh = device.arena.take(byteCount: tensor.storageByteCount)
             device.backend.fill(wholeOf(fresh), with: 0)
             entries[identity] = Entry(storage: fresh)
             return view(of: tensor, on: fresh)
@@ -101,7 +101,8 @@ public struct Gradients {
     ///
     /// - Parameter tensor: an input every element of whose gradient the op contributes to.
     /// - Returns: a tensor of the same shape with undefined contents if `isFresh`.
-    public mutating func contribution(to tensor: Tensor) -> (gradient: Tensor, isFresh: Bool) {
+    package mutating func contribution(to tensor: TensorPlace) -> (gradient: Tensor, isFresh: Bool)
+    {
         let target = targets(of: [tensor])[0]
         return (target.tensor, !target.accumulates)
     }
@@ -112,9 +113,13 @@ public struct Gradients {
     ///   - gradient: contiguous, of the shape of `tensor`.
     ///   - tensor: an input of the op whose backward runs.
     public mutating func assign(_ gradient: Tensor, to tensor: Tensor) {
-        let identity = tensor.storage.identity
-        if entries[identity] == nil, tensor.coversStorage, gradient.coversStorage,
-            gradient.storage.byteCount == tensor.storage.byteCount
+        assign(gradient, to: tensor.place)
+    }
+
+    mutating func assign(_ gradient: Tensor, to tensor: TensorPlace) {
+        let identity = tensor.identity
+        if entries[identity] == nil, tensor.coversStorage, gradient.place.coversStorage,
+            gradient.storage.requestedByteCount == tensor.storageByteCount
         {
             entries[identity] = Entry(storage: gradient.storage)
         } else {
@@ -126,14 +131,16 @@ public struct Gradients {
     ///
     /// - Parameter output: a whole tensor.
     /// - Returns: its gradient, or nil when nothing depends on it.
-    public mutating func take(_ output: Tensor) -> Tensor? {
-        complete(output.storage.identity)
-        return entries.removeValue(forKey: output.storage.identity).map {
+    public mutating func take(_ output: Tensor) -> Tensor? { take(output.place) }
+
+    mutating func take(_ output: TensorPlace) -> Tensor? {
+        complete(output.identity)
+        return entries.removeValue(forKey: output.identity).map {
             view(of: output, on: $0.storage)
         }
     }
 
-    private func view(of tensor: Tensor, on storage: Storage) -> Tensor {
+    private func view(of tensor: TensorPlace, on storage: Storage) -> Tensor {
         Tensor(
             storage: storage, offset: tensor.offset, shape: tensor.shape,
             rowStride: tensor.rowStride)

@@ -14,6 +14,7 @@ public final class ParameterTable {
     /// The first element of each parameter in the flat buffers, and the total count last.
     public let offsets: [Int]
     private var flat: (values: Tensor, gradients: Tensor?)?
+    private var device: Device?
 
     /// A table of declared parameters, not yet in memory.
     ///
@@ -44,6 +45,7 @@ public final class ParameterTable {
         let values = device.zeros([flatCount])
         let gradients = withGradients ? device.zeros([flatCount]) : nil
         flat = (values, gradients)
+        self.device = device
         for (index, parameter) in parameters.enumerated() {
             parameter.bind(
                 value: slice(of: values, index), gradient: gradients.map { slice(of: $0, index) })
@@ -82,10 +84,11 @@ public final class ParameterTable {
     ///
     /// - Parameter seed: any number.
     public func initialize(seed: UInt64) {
-        for parameter in parameters { initialize(parameter, seed: seed) }
+        guard let device else { preconditionFailure("ParameterTable: not allocated") }
+        for parameter in parameters { initialize(parameter, seed: seed, on: device) }
     }
 
-    private func initialize(_ parameter: Parameter, seed: UInt64) {
+    private func initialize(_ parameter: Parameter, seed: UInt64, on device: Device) {
         let key = RandomStream(seed: seed, name: parameter.name).key
         let pointer = parameter.value.pointer
         let count = parameter.count
@@ -97,8 +100,7 @@ public final class ParameterTable {
         case .ones: fk_fill(pointer, count, 1)
         case .constant(let value): fk_fill(pointer, count, value)
         case .normal(let deviation, let zeroRow):
-            fk_random_normal(pointer, count, key, 0)
-            fk_scale(pointer, count, deviation)
+            device.backend.fillNormal(parameter.value, key: key, deviation: deviation)
             if let zeroRow {
                 fk_fill(parameter.value.rows(zeroRow..<zeroRow + 1).pointer, parameter.shape[1], 0)
             }

@@ -2,13 +2,25 @@
 ///
 /// An op appends one closure that adds to the gradients of its inputs, given the gradient of its
 /// output. What the closure captures is what is saved for backward; it is released as soon as the
-/// closure has run.
+/// closure has run. Where only the gradient of a tensor matters, a closure captures its `place`.
 public struct Tape: ~Copyable {
+    /// The backward of one op.
+    private struct Step {
+        /// Where the gradients of the outputs are; none for the root of the backward pass.
+        let outputs: [TensorPlace]
+        /// What the step reads, to be made again first if it was given up.
+        let inputs: [Tensor]
+        let run: ([Tensor?], inout Gradients) -> Void
+    }
+
     /// Where the ops run.
     public let device: Device
     /// Whether ops save what backward needs.
     public let isRecording: Bool
-    private var steps: [(inout Gradients) -> Void] = []
+    private var steps: [Step] = []
+    private var remakes = Remakes()
+    /// Whether outputs that are cheap to compute are given up at the end of the current block.
+    private var remembersCalls = false
 
     /// An empty tape.
     ///
@@ -22,12 +34,55 @@ public struct Tape: ~Copyable {
 
     package var backend: any Backend { device.backend }
 
+    /// Appends the backward step of an op with several outputs; without recording the step is dropped.
+    ///
+    /// - Parameters:
+    ///   - outputs: what the op made; the step does not run when nothing depends on any of it.
+    ///   - inputs: every tensor whose elements the step reads, gradients and parameters aside.
+    ///   - step: takes the gradients of the outputs, nil where nothing depends on one, and adds to
+    ///     those of the op's inputs.
+    package mutating func record(
+        _ outputs: [Tensor], reading inputs: [Tensor],
+        _ step: @escaping (_ gradients: [Tensor?], inout Gradients) -> Void
+    ) {
+        guard isRecording else { return }
+        steps.append(Step(outputs: outputs.map(\.place), inputs: inputs, run: step))
+    }
+
     /// Appends the backward step of an op; without recording the step is dropped.
     ///
-    /// - Parameter step: takes the gradient of the op's output from the gradients and adds to those
-    ///   of its inputs.
-    public mutating func record(_ step: @escaping (inout Gradients) -> Void) {
-        if isRecording { steps.append(step) }
+    /// - Parameters:
+    ///   - output: what the op made; the step does not run when nothing depends on it.
+    ///   - inputs: every tensor whose elements the step reads, gradients and parameters aside.
+    ///   - step: takes the gradient of the output and adds to those of the op's inputs.
+    package mutating func record(
+        _ output: Tensor, reading inputs: [Tensor],
+        _ step: @escaping (_ gradient: Tensor, inout Gradients) -> Void
+    ) {
+        record([output], reading: inputs) { gradient, gradients in
+            if let gradient = gradient[0] { step(gradient, &gradients) }
+        }
+    }
+
+    /// Appends the first step of the backward pass, which needs no gradient.
+    ///
+    /// - Parameter step: adds to the gradients of the op's inputs.
+    package mutating func recordRoot(_ step: @escaping (inout Gradients) -> Void) {
+        guard isRecording else { return }
+        steps.append(Step(outputs: [], inputs: []) { _, gradients in step(&gradients) })
+    }
+
+    /// Runs a kernel that is cheap enough to run again in backward.
+    ///
+    /// - Parameters:
+    ///   - outputs: whole tensors that the kernel writes.
+    ///   - inputs: every tensor that it reads, parameters aside.
+    ///   - kernel: writes the same bits whenever it runs.
+    mutating func run(
+        writing outputs: [Tensor], reading inputs: [Tensor], _ kernel: @escaping () -> Void
+    ) {
+        kernel()
+        if remembersCalls { remakes.append(writing: outputs, reading: inputs, kernel) }
     }
 
     /// Runs the recorded steps from last to first.
@@ -36,25 +91,49 @@ public struct Tape: ~Copyable {
     ///   that needs none.
     public mutating func backward(_ gradients: inout Gradients) {
         precondition(isRecording, "backward: this tape did not record")
-        while let step = steps.popLast() { step(&gradients) }
+        while let step = steps.popLast() {
+            let taken = step.outputs.map { gradients.take($0) }
+            let isNeeded = taken.contains { $0 != nil } || step.outputs.isEmpty
+            if isNeeded { for input in step.inputs { remakes.restore(input) } }
+            // All others that read the outputs have run.
+            for output in step.outputs { remakes.remove(output.identity) }
+            if isNeeded { step.run(taken, &gradients) }
+        }
     }
 
-    /// Runs `block` and saves only its input: backward runs it a second time.
+    /// Runs a part of the model of which backward keeps only so much.
     ///
     /// - Parameters:
-    ///   - input: the tensor whose gradient leaves the block.
-    ///   - block: a function of `input` alone (and of parameters), the same on both runs.
-    /// - Returns: what `block` returns. **Saved**: `input`.
-    public mutating func checkpoint(
-        _ input: Tensor, _ block: @escaping (Tensor, inout Tape) -> Tensor
+    ///   - input: the only tensor that enters the part.
+    ///   - recompute: what backward computes a second time; the gradients are the same bits.
+    ///   - body: a function of `input` alone (and of parameters), the same on every run.
+    /// - Returns: what `body` returns. **Saved**: what `recompute` says.
+    public mutating func block(
+        _ input: Tensor, recompute: Recompute, _ body: @escaping (Tensor, inout Tape) -> Tensor
+    ) -> Tensor {
+        guard isRecording else { return body(input, &self) }
+        switch recompute {
+        case .none: return body(input, &self)
+        case .cheap:
+            remembersCalls = true
+            let output = body(input, &self)
+            remembersCalls = false
+            remakes.discard(except: output)
+            return output
+        case .block: return checkpoint(input, body)
+        }
+    }
+
+    /// Runs `body` and saves only its input: backward runs it a second time.
+    private mutating func checkpoint(
+        _ input: Tensor, _ body: @escaping (Tensor, inout Tape) -> Tensor
     ) -> Tensor {
         let device = device
         var silent = Tape(on: device, isRecording: false)
-        let output = block(input, &silent)
-        record { gradients in
-            guard let gradient = gradients.take(output) else { return }
+        let output = body(input, &silent)
+        record(output, reading: [input]) { gradient, gradients in
             var inner = Tape(on: device)
-            let again = block(input, &inner)
+            let again = body(input, &inner).place
             gradients.assign(gradient, to: again)
             inner.backward(&gradients)
         }

@@ -75,11 +75,14 @@ public struct Tensor {
     /// - Returns: `count` numbers.
     public func toArray() -> [Float] {
         var values = [Float](repeating: 0, count: count)
-        values.withUnsafeMutableBufferPointer { destination in
-            for row in 0..<rowCount {
-                for column in 0..<columnCount {
-                    destination[row * columnCount + column] = pointer[row * rowStride + column]
-                }
+        let float = MemoryLayout<Float>.stride
+        values.withUnsafeMutableBytes { destination in
+            let rowBytes = (isContiguous ? count : columnCount) * float
+            for row in 0..<(isContiguous ? 1 : rowCount) {
+                storage.read(
+                    from: (offset + row * rowStride) * float,
+                    into: UnsafeMutableRawBufferPointer(
+                        rebasing: destination[row * rowBytes..<(row + 1) * rowBytes]))
             }
         }
         return values

@@ -22,7 +22,8 @@ public struct ParallelWork: Sendable, Hashable {
 ///
 /// - Invariant: `run` is called from one thread at a time and never from inside a piece.
 package final class ThreadPool {
-    private let handle: OpaquePointer
+    /// nil for a pool that runs nothing.
+    private let handle: OpaquePointer?
     /// Threads that take pieces, the caller included.
     package let threadCount: Int
     /// The jobs so far, those of a pool of one thread too.
@@ -35,6 +36,12 @@ package final class ThreadPool {
         }
         self.handle = handle
         self.threadCount = threadCount
+    }
+
+    /// A pool without threads that runs no piece, for planning.
+    package init(dryThreadCount: Int) {
+        handle = nil
+        threadCount = dryThreadCount
     }
 
     deinit { fk_pool_destroy(handle) }
@@ -51,6 +58,7 @@ package final class ThreadPool {
             work.forks += 1
             work.pieces += pieceCount
         }
+        guard let handle else { return }
         withoutActuallyEscaping(body) { body in
             withUnsafePointer(to: body) { context in
                 fk_pool_run(

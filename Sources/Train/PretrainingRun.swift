@@ -82,11 +82,7 @@ public final class PretrainingRun {
                 model: recipe.model.vocabSize, tokenizer: tokenizer.vocabularyCount)
         }
         let plan = RunPlan(recipe)
-        let needed = plan.stateBytes
-        let available = availableMemoryByteCount()
-        if available > 0 && needed > available {
-            throw TrainError.doesNotFit(needed: needed, available: available)
-        }
+        try MemoryPlan.requireFit(recipe, threadCount: threadCount)
         try folder.prepare(existing)
         let device = Device(threadCount: threadCount, precision: recipe.train.precision)
         trainer = try Trainer(recipe, on: device, initialize: existing != .resume)

@@ -10,7 +10,7 @@ public enum TrainError: FalconError, Equatable {
     case vocabularyTooSmall(model: Int, tokenizer: Int)
     case diverged(step: Int, skipped: Int, parameter: String?, lastSave: Int?)
     case badState(path: String, reason: String)
-    case doesNotFit(needed: Int, available: Int)
+    case doesNotFit(MemoryPlan, available: Int, remedies: [MemoryRemedy])
 
     /// The message for a person.
     public var description: String {
@@ -42,9 +42,12 @@ public enum TrainError: FalconError, Equatable {
                 + "; lower optimizer.learning_rate or lengthen schedule.warmup_tokens"
         case .badState(let path, let reason):
             "\(path): not the training state of a checkpoint: \(reason)"
-        case .doesNotFit(let needed, let available):
-            "weights, gradients and optimizer state need \(needed >> 20) MiB, and \(available >> 20) MiB "
-                + "of memory are available; choose a smaller model or a machine with more memory"
+        case .doesNotFit(let plan, let available, let remedies):
+            "the run needs \(mebibytes(plan.totalBytes)) of memory (weights, gradients and optimizer "
+                + "state \(mebibytes(plan.stateBytes)), activations and scratch "
+                + "\(mebibytes(plan.activationBytes + plan.scratchBytes)), other "
+                + "\(mebibytes(plan.otherBytes))), and \(mebibytes(available)) are available;\n"
+                + MemoryRemedy.text(remedies, available: available)
         }
     }
 

@@ -101,7 +101,7 @@ public final class Trainer {
         var tape = Tape(on: device)
         let hidden = model.hidden(
             device.indices(batch.tokens), segments: Segments(batch.documentOffsets),
-            recomputesBlocks: recipe.train.recompute == .block, on: &tape)
+            recompute: recipe.train.recompute, on: &tape)
         let losses = model.losses(
             hidden, targets: device.indices(batch.targets), zLoss: Float(recipe.train.zLoss),
             gradientScale: gradientScale, on: &tape)

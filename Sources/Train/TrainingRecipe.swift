@@ -43,6 +43,15 @@ public struct TrainingRecipe: RecipeSection, Equatable {
                     "batch_tokens is \(train.batchTokens), want a multiple of "
                         + "micro_batch_sequences · data.sequence_length = \(sequenceBatch)"))
         }
+        // Rows are counted in 32 bits, and a plan goes through all of them.
+        let rowLimit = 1 << 24
+        if sequenceBatch > rowLimit {
+            found.append(
+                RecipeProblem(
+                    key: "train",
+                    "micro_batch_sequences · data.sequence_length is \(sequenceBatch), want at most "
+                        + "\(rowLimit)"))
+        }
         if data.sequenceLength > model.maxPositionEmbeddings {
             found.append(
                 RecipeProblem(
@@ -52,14 +61,6 @@ public struct TrainingRecipe: RecipeSection, Equatable {
         }
         return found
     }
-}
-
-/// What backward keeps of a block.
-public enum Recompute: String, Codable, CaseIterable, Sendable {
-    /// Everything.
-    case none
-    /// Its input only; the block runs a second time.
-    case block
 }
 
 /// The `train` part of a recipe: how long, in what batches.

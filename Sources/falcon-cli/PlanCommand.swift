@@ -8,7 +8,8 @@ import FalconTrain
 struct PlanCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan",
-        abstract: "Print the resolved recipe and what it costs, without allocating the model.")
+        abstract:
+            "Print the resolved recipe and what it costs; exit status 1 if it cannot fit here.")
 
     @OptionGroup var recipe: RecipeOptions
 
@@ -19,6 +20,10 @@ struct PlanCommand: ParsableCommand {
         let version = 1
         let name: String
         let plan: RunPlan
+        let memory: MemoryPlan
+        let memory_total_bytes: Int
+        let available_memory_bytes: Int
+        let remedies: [MemoryRemedy]
         let recipe: String
         let recipe_sha256: String
     }
@@ -28,13 +33,32 @@ struct PlanCommand: ParsableCommand {
         let decoded = try document.decode(TrainingRecipe.self)
         try AdamW.groupPlaces(of: FalconH1(decoded.model).table, decoded.optimizer)
         let plan = RunPlan(decoded)
+        let memoryPlan = try MemoryPlan(decoded, threadCount: common.threadCount)
+        let available = availableMemoryByteCount()
+        let fits = available == 0 || memoryPlan.totalBytes <= available
+        let remedies =
+            fits ? [] : try MemoryRemedy.all(for: decoded, threadCount: common.threadCount)
         if common.json {
             try printJSON(
                 Output(
-                    name: decoded.name, plan: plan, recipe: document.resolvedYAML(),
+                    name: decoded.name, plan: plan, memory: memoryPlan,
+                    memory_total_bytes: memoryPlan.totalBytes, available_memory_bytes: available,
+                    remedies: remedies, recipe: document.resolvedYAML(),
                     recipe_sha256: document.digest))
-            return
+        } else {
+            show(document, plan, memoryPlan, available: available)
         }
+        if !fits {
+            common.talk(
+                "this machine has too little memory for the run;\n"
+                    + MemoryRemedy.text(remedies, available: available))
+            throw ExitCode(ExitStatus.checkFailed.rawValue)
+        }
+    }
+
+    private func show(
+        _ document: RecipeDocument, _ plan: RunPlan, _ memoryPlan: MemoryPlan, available: Int
+    ) {
         print(document.resolvedYAML())
         let rows: [(String, String)] = [
             ("parameters", grouped(plan.parameterCount)),
@@ -44,7 +68,14 @@ struct PlanCommand: ParsableCommand {
             ("steps", "\(grouped(plan.steps)) of \(grouped(plan.stepTokens)) tokens"),
             ("micro-batches a step", "\(plan.microBatches)"),
             ("FLOPs in all", scientific(plan.totalFLOPs, places: 2)),
-            ("weights, gradients, moments", memory(plan.stateBytes)),
+            ("memory at most", memory(memoryPlan.totalBytes)),
+            ("  weights", memory(memoryPlan.parameterBytes)),
+            ("  gradients", memory(memoryPlan.gradientBytes)),
+            ("  moments", memory(memoryPlan.momentBytes)),
+            ("  activations", memory(memoryPlan.activationBytes)),
+            ("  scratch of kernels", memory(memoryPlan.scratchBytes)),
+            ("  other", memory(memoryPlan.otherBytes)),
+            ("memory available here", available > 0 ? memory(available) : "unknown"),
             ("one checkpoint", memory(plan.checkpointBytes)),
             ("checkpoints on disk", memory(plan.diskBytes)),
         ]

@@ -41,7 +41,7 @@ import Testing
         ("model.hidden_size=wide", "model.hidden_size", "wanted a whole number"),
         ("model.hidden_size=9223372036854775807", "model.hidden_size", "want at most"),
         ("model.num_hidden_layers=9223372036854775807", "num_hidden_layers", "want at most"),
-        ("model.hidden_size=1000000000", "MiB", "choose a smaller model"),
+        ("model.hidden_size=1000000000", "MiB", "a smaller model"),
         ("train.steps=9000000000000000000", "train.steps", "want at most"),
         ("train.batch_tokens=9223372036854775807", "train.batch_tokens", "want at most"),
         ("train.micro_batch_sequences=9223372036854775807", "micro_batch", "want at most"),
@@ -67,6 +67,19 @@ import Testing
             "plan --recipe tiny.yaml --set model.hidden_size=2000000000 "
                 + "--set model.intermediate_size=2000000000", status: 78,
             says: "model.hidden_size: the sizes make about", "parameters")
+    }
+
+    @Test func aRunThatCannotFitIsRefusedBeforeAnythingIsTaken() throws {
+        let settings =
+            "--recipe tiny.yaml --set model.hidden_size=100000 --set model.intermediate_size=100000 "
+            + "--set model.num_hidden_layers=50"
+        try place.failure(
+            "pretrain --run r " + settings, status: 78, says: "the run needs", "of memory",
+            "are available", "--set train.recompute=block: ", "none is enough")
+        #expect(!place.exists("r"))
+        let plan = try place.falcon("plan --json " + settings)
+        #expect(plan.status == 1 && plan.errors.contains("too little memory"))
+        #expect(plan.output.contains("\"memory_total_bytes\":"))
     }
 
     @Test func anUnknownRecipeNameListsTheShippedOnes() throws {

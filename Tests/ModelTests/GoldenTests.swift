@@ -18,10 +18,10 @@ import Testing
         #expect(error <= 1e-5)
     }
 
-    @Test(arguments: folders, [false, true])
-    func lossAndEveryGradientMatchTransformers(_ name: String, recomputesBlocks: Bool) throws {
+    @Test(arguments: folders, Recompute.allCases)
+    func lossAndEveryGradientMatchTransformers(_ name: String, recompute: Recompute) throws {
         let golden = try Golden(name)
-        let loss = golden.backward(recomputesBlocks: recomputesBlocks)
+        let loss = golden.backward(recompute: recompute)
         let lossError = abs(loss - Double(try golden.reference.floats("loss")[0]))
         var worst = (error: 0.0, name: "")
         for parameter in golden.model.table.parameters {
@@ -84,12 +84,12 @@ struct Golden {
     var tokens: IndexTensor { device.indices(ids) }
 
     /// The mean loss of the 36 predicted tokens; gradients are left in the parameters.
-    func backward(recomputesBlocks: Bool = false) -> Double {
+    func backward(recompute: Recompute = .none) -> Double {
         var targets = Array(ids.dropFirst()) + [-1]
         targets[18] = -1
         var tape = Tape(on: device)
         let hidden = model.hidden(
-            tokens, segments: segments, recomputesBlocks: recomputesBlocks, on: &tape)
+            tokens, segments: segments, recompute: recompute, on: &tape)
         let losses = model.losses(
             hidden, targets: device.indices(targets), gradientScale: 1 / 36, on: &tape)
         var gradients = Gradients(on: device)

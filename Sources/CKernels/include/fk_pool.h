@@ -18,7 +18,4 @@ void fk_pool_destroy(fk_pool *pool);
 // Runs pieces 0..<count and returns when all are done. Never call it from inside a piece.
 void fk_pool_run(fk_pool *pool, size_t count, fk_piece body, void *context);
 
-// Cores this process may use: the affinity mask and the cgroup quota, at least 1.
-size_t fk_usable_cores(void);
-
 #endif

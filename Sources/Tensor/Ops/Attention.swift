@@ -38,9 +38,8 @@ public func causalAttention(
     let logSumExp = tape.device.empty([heads, query.rowCount])
     let backend = tape.backend
     backend.attentionForward(y, logSumExp: logSumExp, inputs)
-    tape.record { gradients in
-        guard let dy = gradients.take(y) else { return }
-        let d = gradients.targets(of: [query, key, value])
+    tape.record(y, reading: [query, key, value, y, logSumExp]) { dy, gradients in
+        let d = gradients.targets(of: [query.place, key.place, value.place])
         backend.attentionBackward(
             dQuery: d[0], dKey: d[1], dValue: d[2], dy: dy, y: y, logSumExp: logSumExp, inputs)
     }

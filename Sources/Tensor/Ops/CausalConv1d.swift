@@ -37,13 +37,11 @@ public func causalConv1d(
         history: history)
     let y = tape.device.empty([x.rowCount, channels])
     let backend = tape.backend
-    backend.convolutionForward(y, inputs)
-    tape.record { gradients in
-        guard let dy = gradients.take(y) else { return }
+    tape.run(writing: [y], reading: [x]) { backend.convolutionForward(y, inputs) }
+    tape.record(y, reading: [x]) { dy, gradients in
         backend.convolutionBackward(
-            dx: gradients.targets(of: [x])[0], dWeight: weight.gradient, dBias: bias.gradient,
-            dy: dy,
-            inputs)
+            dx: gradients.targets(of: [x.place])[0], dWeight: weight.gradient,
+            dBias: bias.gradient, dy: dy, inputs)
     }
     return y
 }

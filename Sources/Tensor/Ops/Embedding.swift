@@ -15,8 +15,7 @@ public func embedding(
     let y = tape.device.empty([tokens.count, table.shape[1]])
     let backend = tape.backend
     backend.embeddingForward(y, table: table.value, tokens: tokens, scale: scale)
-    tape.record { gradients in
-        guard let dy = gradients.take(y) else { return }
+    tape.record(y, reading: []) { dy, _ in
         backend.embeddingBackward(
             table.gradient, dy: dy, tokens: tokens, scale: scale, padding: padding)
     }

@@ -55,12 +55,15 @@ public func headCrossEntropy(
             weight.gradient, part, x.rows(rows), transposeA: true, transposeB: false, alpha: scale,
             beta: 1)
     }
-    if let dx { tape.record { gradients in gradients.assign(dx, to: x) } }
+    if let dx {
+        let place = x.place
+        tape.recordRoot { gradients in gradients.assign(dx, to: place) }
+    }
     return TokenLosses(losses: losses, best: best)
 }
 
-/// Rows of logits in memory at a time: at most 8 million logits, and few enough rows that those of a
+/// Rows of logits in memory at a time: at most 4 million logits, and few enough rows that those of a
 /// small vocabulary stay in the last cache while loss and products read them.
 private func headChunkRows(vocabularyCount: Int) -> Int {
-    max(128, min(512, (1 << 23) / vocabularyCount / 64 * 64))
+    max(128, min(512, (1 << 22) / vocabularyCount / 64 * 64))
 }

@@ -38,13 +38,12 @@ public func linear(
     let backend = tape.backend
     backend.linearForward(
         outputs, input: x, weights: weights.map(\.weight.value), scales: weights.map(\.scale))
-    tape.record { gradients in
+    tape.record(outputs, reading: [x]) { outputGradients, gradients in
         // An output that nothing depends on has no gradient.
-        let reached = zip(outputs, weights).compactMap { output, part in
-            gradients.take(output).map { (dy: $0, part: part) }
+        let reached = zip(outputGradients, weights).compactMap { dy, part in
+            dy.map { (dy: $0, part: part) }
         }
-        if reached.isEmpty { return }
-        let (dx, isFresh) = gradients.contribution(to: x)
+        let (dx, isFresh) = gradients.contribution(to: x.place)
         backend.linearBackward(
             dInput: dx, accumulates: !isFresh, dWeights: reached.map(\.part.weight.gradient),
             dOutputs: reached.map(\.dy), input: x, weights: reached.map(\.part.weight.value),

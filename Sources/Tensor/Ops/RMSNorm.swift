@@ -15,12 +15,14 @@ public func rmsNorm(
     let y = tape.device.empty(x.shape)
     let inverseRMS = tape.device.empty([x.rowCount])
     let backend = tape.backend
-    backend.rmsNormForward(
-        y, inverseRMS: inverseRMS, x: x, gain: gain.value, epsilon: epsilon)
-    tape.record { gradients in
-        guard let dy = gradients.take(y) else { return }
+    tape.run(writing: [y], reading: [x]) {
+        backend.rmsNormForward(
+            y, inverseRMS: inverseRMS, x: x, gain: gain.value, epsilon: epsilon)
+    }
+    tape.record(y, reading: [x]) { dy, gradients in
         backend.rmsNormBackward(
-            dx: gradients.accumulator(of: x), dGain: gain.gradient, dy: dy, inverseRMS: inverseRMS,
+            dx: gradients.accumulator(of: x.place), dGain: gain.gradient, dy: dy,
+            inverseRMS: inverseRMS,
             x: x, gain: gain.value)
     }
     return y
@@ -53,12 +55,13 @@ public func gatedRMSNorm(
     let y = tape.device.empty(x.shape)
     let inverseRMS = gain.map { _ in tape.device.empty([x.rowCount, groups]) }
     let backend = tape.backend
-    backend.gatedNormForward(
-        y, inverseRMS: inverseRMS, x: x, z: z, gain: gain?.value, groups: groups,
-        gateScale: gateScale, epsilon: epsilon)
-    tape.record { gradients in
-        guard let dy = gradients.take(y) else { return }
-        let d = gradients.targets(of: [x, z])
+    tape.run(writing: [y], reading: [x, z]) {
+        backend.gatedNormForward(
+            y, inverseRMS: inverseRMS, x: x, z: z, gain: gain?.value, groups: groups,
+            gateScale: gateScale, epsilon: epsilon)
+    }
+    tape.record(y, reading: [x, z]) { dy, gradients in
+        let d = gradients.targets(of: [x.place, z.place])
         backend.gatedNormBackward(
             dx: d[0], dz: d[1], dGain: gain?.gradient, dy: dy, inverseRMS: inverseRMS, x: x, z: z,
             gain: gain?.value, groups: groups, gateScale: gateScale)

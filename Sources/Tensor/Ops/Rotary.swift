@@ -19,9 +19,11 @@ public struct RotaryTable {
     public init(positionCount: Int, headDimension: Int, theta: Double, on device: Device) {
         precondition(headDimension % 2 == 0, "RotaryTable: head dimension \(headDimension) is odd")
         half = headDimension / 2
-        cosine = device.empty([positionCount, half])
-        sine = device.empty([positionCount, half])
-        fk_rotary_table(cosine.pointer, sine.pointer, 0, positionCount, half, theta)
+        var cosines = [Float](repeating: 0, count: positionCount * half)
+        var sines = cosines
+        fk_rotary_table(&cosines, &sines, 0, positionCount, half, theta)
+        cosine = device.tensor(cosines, shape: [positionCount, half])
+        sine = device.tensor(sines, shape: [positionCount, half])
     }
 
     /// The number of positions in the table.
@@ -46,9 +48,9 @@ public func rotary(
     let y = tape.device.empty(x.shape)
     let backend = tape.backend
     backend.rotary(y, x: x, positions: positions, table: table, direction: 1, accumulate: false)
-    tape.record { gradients in
-        guard let dy = gradients.take(y) else { return }
-        let (dx, isFresh) = gradients.contribution(to: x)
+    let place = x.place
+    tape.record(y, reading: []) { dy, gradients in
+        let (dx, isFresh) = gradients.contribution(to: place)
         backend.rotary(
             dx, x: dy, positions: positions, table: table, direction: -1, accumulate: !isFresh)
     }

@@ -88,11 +88,14 @@ public func ssdScan(
     let chunks = SSDChunks(
         segments: segments, chunkLength: shape.chunkLength, keepsLastState: finalState != nil)
     let saved = SSDSaved(chunks, shape, on: device)
-    backend.ssdForward(
-        y, saved: saved, chunks: chunks, initialState: initialState, finalState: finalState, inputs)
-    tape.record { gradients in
-        guard let dy = gradients.take(y) else { return }
-        let g = gradients.targets(of: [x, b, c, dt])
+    let savedTensors = [saved.steps, saved.decays, saved.totals, saved.states]
+    tape.run(writing: [y] + savedTensors, reading: [x, b, c, dt]) {
+        backend.ssdForward(
+            y, saved: saved, chunks: chunks, initialState: initialState, finalState: finalState,
+            inputs)
+    }
+    tape.record(y, reading: [x, b, c, dt] + savedTensors) { dy, gradients in
+        let g = gradients.targets(of: [x.place, b.place, c.place, dt.place])
         backend.ssdBackward(
             SSDGradients(
                 x: g[0], b: g[1], c: g[2], dt: g[3], dtBias: dtBias.gradient, aLog: aLog.gradient,

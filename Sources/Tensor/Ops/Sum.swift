@@ -14,11 +14,9 @@ public func sum(_ a: Tensor, _ b: Tensor, _ c: Tensor? = nil, on tape: inout Tap
         "sum: \(a.shape), \(b.shape), \(c?.shape ?? a.shape)")
     let y = tape.device.empty(a.shape)
     tape.backend.sum(y, a, b, c)
-    tape.record { gradients in
-        guard let dy = gradients.take(y) else { return }
-        gradients.assign(dy, to: a)
-        gradients.assign(dy, to: b)
-        if let c { gradients.assign(dy, to: c) }
+    let places = [a.place, b.place] + (c.map { [$0.place] } ?? [])
+    tape.record(y, reading: []) { dy, gradients in
+        for place in places { gradients.assign(dy, to: place) }
     }
     return y
 }

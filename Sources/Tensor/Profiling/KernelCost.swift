@@ -26,14 +26,15 @@ public struct KernelCost: Hashable, Sendable {
     /// The cost of moving tensors; those that are nil do not exist in this call.
     init(
         flops: Double = 0, reads: [Tensor?] = [], writes: [Tensor?] = [], updates: [Tensor?] = [],
-        otherBytes: Int = 0
+        targets: [GradientTarget] = [], otherBytes: Int = 0
     ) {
         func byteCount(_ tensors: [Tensor?]) -> Int {
             tensors.reduce(0) { $0 + ($1?.byteCount ?? 0) }
         }
         self.init(
             flops: flops,
-            bytes: byteCount(reads) + byteCount(writes) + 2 * byteCount(updates) + otherBytes)
+            bytes: byteCount(reads) + byteCount(writes) + 2 * byteCount(updates) + otherBytes
+                + targets.reduce(0) { $0 + ($1.accumulates ? 2 : 1) * $1.tensor.byteCount })
     }
 }
 

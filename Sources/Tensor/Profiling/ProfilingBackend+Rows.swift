@@ -82,10 +82,10 @@ extension ProfilingBackend {
     }
 
     package func gatedNormBackward(
-        dx: Tensor, dz: Tensor, dGain: Tensor?, dy: Tensor, inverseRMS: Tensor?, x: Tensor,
-        z: Tensor, gain: Tensor?, groups: Int, gateScale: Float
+        dx: GradientTarget, dz: GradientTarget, dGain: Tensor?, dy: Tensor, inverseRMS: Tensor?,
+        x: Tensor, z: Tensor, gain: Tensor?, groups: Int, gateScale: Float
     ) {
-        let cost = KernelCost(reads: [dy, inverseRMS, x, z, gain], updates: [dx, dz, dGain])
+        let cost = KernelCost(reads: [dy, inverseRMS, x, z, gain], updates: [dGain], targets: [dx, dz])
         timed("gated norm backward", cost) {
             $0.gatedNormBackward(
                 dx: dx, dz: dz, dGain: dGain, dy: dy, inverseRMS: inverseRMS, x: x, z: z,
@@ -99,8 +99,10 @@ extension ProfilingBackend {
         }
     }
 
-    package func swiGLUBackward(dGate: Tensor, dUp: Tensor, dy: Tensor, gate: Tensor, up: Tensor) {
-        timed("SwiGLU backward", KernelCost(reads: [dy, gate, up], updates: [dGate, dUp])) {
+    package func swiGLUBackward(
+        dGate: GradientTarget, dUp: GradientTarget, dy: Tensor, gate: Tensor, up: Tensor
+    ) {
+        timed("SwiGLU backward", KernelCost(reads: [dy, gate, up], targets: [dGate, dUp])) {
             $0.swiGLUBackward(dGate: dGate, dUp: dUp, dy: dy, gate: gate, up: up)
         }
     }

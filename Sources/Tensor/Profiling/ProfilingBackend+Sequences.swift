@@ -11,13 +11,13 @@ extension ProfilingBackend {
     }
 
     package func attentionBackward(
-        dQuery: Tensor, dKey: Tensor, dValue: Tensor, dy: Tensor, y: Tensor, logSumExp: Tensor,
-        _ inputs: AttentionInputs
+        dQuery: GradientTarget, dKey: GradientTarget, dValue: GradientTarget, dy: Tensor, y: Tensor,
+        logSumExp: Tensor, _ inputs: AttentionInputs
     ) {
         let cost = KernelCost(
             flops: 2 * inputs.forwardFLOPs,
             reads: [dy, y, logSumExp, inputs.query, inputs.key, inputs.value],
-            updates: [dQuery, dKey, dValue])
+            targets: [dQuery, dKey, dValue])
         timed("attention backward", cost) {
             $0.attentionBackward(
                 dQuery: dQuery, dKey: dKey, dValue: dValue, dy: dy, y: y, logSumExp: logSumExp,
@@ -34,12 +34,12 @@ extension ProfilingBackend {
     }
 
     package func convolutionBackward(
-        dx: Tensor, dWeight: Tensor, dBias: Tensor, dy: Tensor, _ inputs: ConvolutionInputs
+        dx: GradientTarget, dWeight: Tensor, dBias: Tensor, dy: Tensor, _ inputs: ConvolutionInputs
     ) {
         let cost = KernelCost(
             flops: 2 * inputs.forwardFLOPs,
             reads: [dy, inputs.x, inputs.weight, inputs.bias, inputs.scale],
-            updates: [dx, dWeight, dBias])
+            updates: [dWeight, dBias], targets: [dx])
         timed("convolution backward", cost) {
             $0.convolutionBackward(dx: dx, dWeight: dWeight, dBias: dBias, dy: dy, inputs)
         }
@@ -65,10 +65,8 @@ extension ProfilingBackend {
     ) {
         let cost = KernelCost(
             flops: 2 * inputs.forwardFLOPs(chunks), reads: inputs.tensors + saved.tensors + [dy],
-            updates: [
-                gradients.x, gradients.b, gradients.c, gradients.dt, gradients.dtBias,
-                gradients.aLog, gradients.d,
-            ])
+            updates: [gradients.dtBias, gradients.aLog, gradients.d],
+            targets: [gradients.x, gradients.b, gradients.c, gradients.dt])
         timed("scan backward", cost) {
             $0.ssdBackward(
                 gradients, dStates: dStates, dy: dy, saved: saved, chunks: chunks, inputs)

@@ -26,8 +26,32 @@ package final class ProfilingBackend: Backend {
         return result
     }
 
-    package func allocate(byteCount: Int) -> UnsafeMutableRawPointer {
+    package var slabByteCount: Int { base.slabByteCount }
+
+    package func allocate(byteCount: Int) -> UnsafeMutableRawPointer? {
         timed("allocate", KernelCost(bytes: 0)) { $0.allocate(byteCount: byteCount) }
+    }
+
+    package func discard(_ pointer: UnsafeMutableRawPointer, byteCount: Int) {
+        base.discard(pointer, byteCount: byteCount)
+    }
+
+    package func useScratch(of arena: Arena) { base.useScratch(of: arena) }
+
+    package func write(_ source: UnsafeRawBufferPointer, to destination: UnsafeMutableRawPointer) {
+        base.write(source, to: destination)
+    }
+
+    package func read(
+        _ source: UnsafeRawPointer, into destination: UnsafeMutableRawBufferPointer
+    ) {
+        base.read(source, into: destination)
+    }
+
+    package func fillNormal(_ y: Tensor, key: UInt64, deviation: Float) {
+        timed("fill with random numbers", KernelCost(writes: [y])) {
+            $0.fillNormal(y, key: key, deviation: deviation)
+        }
     }
 
     package func deallocate(_ pointer: UnsafeMutableRawPointer, byteCount: Int) {

@@ -1,0 +1,86 @@
+import FalconData
+import FalconEval
+import FalconModel
+import FalconOptim
+import FalconTensor
+
+/// The most memory that a run will hold at one time, found by running it without computing.
+///
+/// A training step of the real model goes through a device that counts memory and takes none, so the
+/// plan follows every change of model, ops and kernels. Documents are taken to fill their sequences,
+/// which needs the most.
+public struct MemoryPlan: Codable, Equatable, Sendable {
+    /// Weights in float32.
+    public let parameterBytes: Int
+    /// Their gradients.
+    public let gradientBytes: Int
+    /// The optimizer's moments.
+    public let momentBytes: Int
+    /// What forward keeps for backward, gradients of activations, logits and losses at the peak.
+    public let activationBytes: Int
+    /// What kernels use for the length of a call, at the peak.
+    public let scratchBytes: Int
+    /// Gaps between tensors, the program itself, its tokenizer and data.
+    public let otherBytes: Int
+
+    /// Weights, gradients and moments.
+    public var stateBytes: Int { parameterBytes + gradientBytes + momentBytes }
+
+    /// All of it: the peak of the resident memory.
+    public var totalBytes: Int {
+        parameterBytes + gradientBytes + momentBytes + activationBytes + scratchBytes + otherBytes
+    }
+
+    /// The key of each field in JSON.
+    public enum CodingKeys: String, CodingKey {
+        case parameterBytes = "parameter_bytes"
+        case gradientBytes = "gradient_bytes"
+        case momentBytes = "moment_bytes"
+        case activationBytes = "activation_bytes"
+        case scratchBytes = "scratch_bytes"
+        case otherBytes = "other_bytes"
+    }
+
+    /// Code, libraries, tokenizer, recipe and read-ahead data: 26 MiB measured, whatever the model.
+    private static let programBytes = 26 << 20
+
+    /// Plans a run.
+    ///
+    /// - Parameters:
+    ///   - recipe: a decoded recipe.
+    ///   - threadCount: threads that will compute; each has scratch of its own.
+    /// - Throws: `OptimizerError` if the groups do not fit the model.
+    public init(_ recipe: TrainingRecipe, threadCount: Int) throws {
+        let device = Device.dry(threadCount: threadCount, precision: recipe.train.precision)
+        let table = try Self.rehearse(recipe, on: device)
+        let bufferBytes = table.flatCount * MemoryLayout<Float>.stride
+        (parameterBytes, gradientBytes, momentBytes) = (bufferBytes, bufferBytes, 2 * bufferBytes)
+        scratchBytes = device.peakScratchByteCount
+        activationBytes = device.peakByteCount - 4 * bufferBytes - scratchBytes
+        otherBytes = device.reservedByteCount - device.peakByteCount + Self.programBytes
+    }
+
+    /// Goes through everything that a run does with tensors: two steps and a validation.
+    ///
+    /// - Parameters:
+    ///   - recipe: a decoded recipe.
+    ///   - device: a dry device, or a real one to compare it with.
+    /// - Returns: the model's parameters.
+    /// - Throws: `OptimizerError` if the groups do not fit the model.
+    @discardableResult
+    static func rehearse(_ recipe: TrainingRecipe, on device: Device) throws -> ParameterTable {
+        let trainer = try Trainer(recipe, on: device, initialize: false)
+        let sequence = [Int32](repeating: 0, count: recipe.data.sequenceLength + 1)
+        let batch = Batch(
+            sequences: Array(repeating: sequence, count: recipe.train.microBatchSequences),
+            endOfDocumentID: Batch.notScored, position: 0)
+        for _ in 0..<2 { _ = trainer.step([batch]) }
+        if recipe.evaluation.everySteps != nil {
+            var tape = Tape(on: device, isRecording: false)
+            let hidden = trainer.model.hidden(
+                device.indices(batch.tokens), segments: Segments(batch.documentOffsets), on: &tape)
+            _ = trainer.model.losses(hidden, targets: device.indices(batch.targets), on: &tape)
+        }
+        return trainer.model.table
+    }
+}

@@ -1,0 +1,85 @@
+import FalconData
+import FalconSystem
+import FalconTensor
+
+/// A change of a recipe that makes it need less memory.
+public struct MemoryRemedy: Codable, Equatable, Sendable {
+    /// Settings as `--set` takes them.
+    public let settings: [String]
+    /// What the run would then need.
+    public let bytes: Int
+
+    /// What saves memory, each with what it leaves, the smallest changes first.
+    ///
+    /// - Parameters:
+    ///   - recipe: a decoded recipe.
+    ///   - threadCount: threads that will compute.
+    /// - Returns: only changes that the recipe does not have yet.
+    /// - Throws: `OptimizerError` if the groups do not fit the model.
+    public static func all(for recipe: TrainingRecipe, threadCount: Int) throws -> [MemoryRemedy] {
+        typealias Change = (setting: String, apply: (inout TrainingRecipe) -> Void)
+        let recompute: [Change] = Recompute.allCases.drop { $0 != recipe.train.recompute }
+            .dropFirst().map { value in
+                ("train.recompute=\(value.rawValue)", { $0.train.recompute = value })
+            }
+        let batch: [Change] =
+            recipe.train.microBatchSequences > 1
+            ? [("train.micro_batch_sequences=1", { $0.train.microBatchSequences = 1 })] : []
+        let half = recipe.data.sequenceLength / 2
+        let length: [Change] =
+            recipe.data.sequenceLength.isMultiple(of: 2)
+            ? [("data.sequence_length=\(half)", { $0.data.sequenceLength = half })] : []
+        let together = batch + recompute.suffix(1)
+        let choices =
+            recompute.map { [$0] } + batch.map { [$0] } + length.map { [$0] }
+            + (together.count > 1 ? [together] : [])
+            + (together.isEmpty || length.isEmpty ? [] : [together + length])
+        return try choices.map { changes in
+            var changed = recipe
+            for change in changes { change.apply(&changed) }
+            return MemoryRemedy(
+                settings: changes.map(\.setting),
+                bytes: try MemoryPlan(changed, threadCount: threadCount).totalBytes)
+        }
+    }
+
+    /// A list for a person.
+    ///
+    /// - Parameters:
+    ///   - remedies: what could be changed.
+    ///   - available: bytes that there are.
+    /// - Returns: a line for each, and what to do when none is enough.
+    public static func text(_ remedies: [MemoryRemedy], available: Int) -> String {
+        let lines = remedies.map { remedy in
+            "  " + remedy.settings.map { "--set \($0)" }.joined(separator: " ")
+                + ": \(mebibytes(remedy.bytes))" + (remedy.bytes <= available ? ", fits" : "")
+        }
+        let isEnough = remedies.contains { $0.bytes <= available }
+        return lines.isEmpty
+            ? "choose a smaller model or a machine with more memory"
+            : "with these settings it would need\n" + lines.joined(separator: "\n")
+                + (isEnough ? "" : "\nnone is enough: it takes a smaller model or more memory")
+    }
+}
+
+extension MemoryPlan {
+    /// Checks that there is room for a run before any is taken.
+    ///
+    /// - Parameters:
+    ///   - recipe: a decoded recipe.
+    ///   - threadCount: threads that will compute.
+    ///   - available: bytes that there are; 0 is unknown and never too few.
+    /// - Throws: `TrainError.doesNotFit` with what would help; `OptimizerError`.
+    static func requireFit(
+        _ recipe: TrainingRecipe, threadCount: Int, available: Int = availableMemoryByteCount()
+    ) throws {
+        let plan = try MemoryPlan(recipe, threadCount: threadCount)
+        guard available > 0, plan.totalBytes > available else { return }
+        throw TrainError.doesNotFit(
+            plan, available: available,
+            remedies: try MemoryRemedy.all(for: recipe, threadCount: threadCount))
+    }
+}
+
+/// Bytes as "1234 MiB".
+func mebibytes(_ bytes: Int) -> String { "\(bytes >> 20) MiB" }
