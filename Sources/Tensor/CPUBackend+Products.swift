@@ -201,22 +201,30 @@ extension CPUBackend {
         let lanes = max(512, Self.packedElements / depth)
         let rowCount = min(left.lanes, lanes / left.width * left.width)
         let columnCount = min(right.lanes, lanes / right.width * right.width)
-        for start in stride(from: 0, to: left.depth, by: depth) {
-            let depths = start..<min(left.depth, start + depth)
-            for column in stride(from: 0, to: right.lanes, by: columnCount) {
-                let columns = column..<min(right.lanes, column + columnCount)
-                let rightPart = right.part(lanes: columns, depth: depths)
-                for row in stride(from: 0, to: left.lanes, by: rowCount) {
-                    let rows = row..<min(left.lanes, row + rowCount)
-                    let leftPart = left.part(lanes: rows, depth: depths)
-                    // A factor that is there as a whole is packed once.
-                    let keepsLeft = rowCount >= left.lanes && column > 0
-                    withPacked([leftPart, rightPart], isPacked: [keepsLeft, row > 0]) { packed in
+        // Both factors keep their places while blocks, the last ones shorter, come and go.
+        let leftFloats = packedFloats(left.part(lanes: 0..<rowCount, depth: 0..<depth))
+        let rightFloats = packedFloats(right.part(lanes: 0..<columnCount, depth: 0..<depth))
+        withScratch(floatCount: leftFloats + rightFloats) { scratch in
+            for start in stride(from: 0, to: left.depth, by: depth) {
+                let depths = start..<min(left.depth, start + depth)
+                for column in stride(from: 0, to: right.lanes, by: columnCount) {
+                    let columns = column..<min(right.lanes, column + columnCount)
+                    let rightPart = Packing(
+                        factor: right.part(lanes: columns, depth: depths),
+                        packed: UnsafeMutableRawPointer(scratch + leftFloats))
+                    for row in stride(from: 0, to: left.lanes, by: rowCount) {
+                        let rows = row..<min(left.lanes, row + rowCount)
+                        let leftPart = Packing(
+                            factor: left.part(lanes: rows, depth: depths),
+                            packed: UnsafeMutableRawPointer(scratch))
+                        // A factor that is there as a whole is packed once.
+                        let keepsLeft = rowCount >= left.lanes && column > 0
+                        pack((keepsLeft ? [] : [leftPart]) + (row > 0 ? [] : [rightPart]))
                         run([
                             ProductJob(
                                 c: c.pointer + row * c.rowStride + column, strideC: c.rowStride,
                                 beta: start == 0 ? beta : 1,
-                                terms: [.init(left: packed[0], right: packed[1], alpha: alpha)])
+                                terms: [.init(left: leftPart, right: rightPart, alpha: alpha)])
                         ])
                     }
                 }
@@ -224,32 +232,33 @@ extension CPUBackend {
         }
     }
 
-    /// Packs factors in scratch memory, all at once, but those that still are there.
-    private func withPacked(
-        _ factors: [ProductFactor], isPacked: [Bool] = [], _ body: ([Packing]) -> Void
-    ) {
-        let bf16 = bf16
-        // Whole cache lines each.
-        let sizes = factors.map {
-            (fk_packed_bytes($0.lanes, $0.depth, $0.width, bf16) / 4 + 15) / 16 * 16
-        }
+    /// Floats that a packed factor takes, in whole cache lines.
+    private func packedFloats(_ factor: ProductFactor) -> Int {
+        (fk_packed_bytes(factor.lanes, factor.depth, factor.width, bf16) / 4 + 15) / 16 * 16
+    }
+
+    /// Packs factors in scratch memory, all at once.
+    private func withPacked(_ factors: [ProductFactor], _ body: ([Packing]) -> Void) {
+        let sizes = factors.map { packedFloats($0) }
         withScratch(floatCount: sizes.reduce(0, +)) { scratch in
             var next = scratch
             let packings = zip(factors, sizes).map { factor, size in
                 defer { next += size }
                 return Packing(factor: factor, packed: UnsafeMutableRawPointer(next))
             }
-            let wanted = packings.enumerated().filter {
-                $0.offset >= isPacked.count || !isPacked[$0.offset]
-            }.map(\.element)
-            pool.run(pieceCounts: wanted.map(\.pieceCount)) { place, piece in
-                let (factor, grain) = (wanted[place].factor, wanted[place].grain)
-                fk_pack(
-                    wanted[place].packed, factor.pointer, factor.laneStride, factor.depthStride,
-                    factor.lanes, factor.depth, factor.width, piece * grain,
-                    min(factor.panelCount, (piece + 1) * grain), bf16)
-            }
+            pack(packings)
             body(packings)
+        }
+    }
+
+    private func pack(_ packings: [Packing]) {
+        let bf16 = bf16
+        pool.run(pieceCounts: packings.map(\.pieceCount)) { place, piece in
+            let (factor, grain) = (packings[place].factor, packings[place].grain)
+            fk_pack(
+                packings[place].packed, factor.pointer, factor.laneStride, factor.depthStride,
+                factor.lanes, factor.depth, factor.width, piece * grain,
+                min(factor.panelCount, (piece + 1) * grain), bf16)
         }
     }
 
