@@ -36,7 +36,7 @@ public struct TrainBenchmark: Sendable {
     /// - Throws: what `BenchSubject.resolved` throws; `TrainError.doesNotFit` for too large a model.
     public func run(_ subject: BenchSubject) throws -> TrainMeasurement {
         let recipe = try subject.resolved()
-        try MemoryPlan.requireRoom(for: recipe, threadCount: threadCount)
+        try MemoryPlan.requireFit(recipe, threadCount: threadCount)
         let knowsPeak = resetResidentPeak()
         let profile = Profile()
         let plain = Device(threadCount: threadCount, precision: recipe.train.precision)
