@@ -85,7 +85,7 @@ FK_KERNEL void fk_attention_forward(float *restrict out, size_t outRow, float *r
                                     const float *restrict q, size_t qRow, const float *restrict k,
                                     size_t kRow, const float *restrict v, size_t vRow,
                                     size_t queries, size_t keysBefore, size_t headSize, float scale,
-                                    float *restrict scratch) {
+                                    unsigned tiles, float *restrict scratch) {
   float *scores = scratch;
   float *maxima = scores + (size_t)queryTile * keyTile, *sums = maxima + queryTile;
   float *factors = sums + queryTile;
@@ -98,13 +98,13 @@ FK_KERNEL void fk_attention_forward(float *restrict out, size_t outRow, float *r
       int onDiagonal = k0 == diagonal;
       size_t width = onDiagonal ? rows : diagonal - k0 < keyTile ? diagonal - k0 : keyTile;
       fk_tile_product(scores, keyTile, q + i0 * qRow, qRow, 1, k + k0 * kRow, 1, kRow, rows, width,
-                      headSize, onDiagonal ? FK_TILE_C_LOWER : 0);
+                      headSize, tiles | (onDiagonal ? FK_TILE_C_LOWER : 0));
       softmax_tile(scores, maxima, sums, factors, rows, width, onDiagonal, scale);
       for (size_t r = 0; r < rows && k0 > 0; ++r) {
         if (factors[r] != 1.0f) scale_row(outTile + r * outRow, headSize, factors[r]);
       }
       fk_tile_product(outTile, outRow, scores, keyTile, 1, v + k0 * vRow, vRow, 1, rows, headSize,
-                      width, (k0 > 0 ? FK_TILE_ADD : 0) | (onDiagonal ? FK_TILE_A_LOWER : 0));
+                      width, tiles | (k0 > 0 ? FK_TILE_ADD : 0) | (onDiagonal ? FK_TILE_A_LOWER : 0));
       k0 += width;
     }
     for (size_t r = 0; r < rows; ++r) {
@@ -148,7 +148,7 @@ FK_KERNEL void fk_attention_backward(float *restrict dq, size_t dqRow, float *re
                                      size_t qRow, const float *restrict k, size_t kRow,
                                      const float *restrict v, size_t vRow, size_t queries,
                                      size_t keysBefore, size_t headSize, float scale,
-                                     int accumulate, float *restrict scratch) {
+                                     int accumulate, unsigned tiles, float *restrict scratch) {
   float *probabilities = scratch, *differences = scratch + (size_t)queryTile * keyTile;
   float deltas[queryTile];
   for (size_t i0 = 0; i0 < queries; i0 += queryTile) {
@@ -163,9 +163,9 @@ FK_KERNEL void fk_attention_backward(float *restrict dq, size_t dqRow, float *re
       size_t width = onDiagonal ? rows : diagonal - k0 < keyTile ? diagonal - k0 : keyTile;
       unsigned lower = onDiagonal ? FK_TILE_C_LOWER : 0;
       fk_tile_product(probabilities, keyTile, qTile, qRow, 1, k + k0 * kRow, 1, kRow, rows, width,
-                      headSize, lower);
+                      headSize, tiles | lower);
       fk_tile_product(differences, keyTile, doutTile, doutRow, 1, v + k0 * vRow, 1, vRow, rows,
-                      width, headSize, lower);
+                      width, headSize, tiles | lower);
       for (size_t r = 0; r < rows; ++r) {
         softmax_row_backward(probabilities + r * keyTile, differences + r * keyTile,
                              onDiagonal ? r + 1 : width, width, scale, logSumExp[i0 + r], deltas[r]);
@@ -175,11 +175,11 @@ FK_KERNEL void fk_attention_backward(float *restrict dq, size_t dqRow, float *re
       unsigned upperA = addKeys | (onDiagonal ? FK_TILE_A_UPPER : 0);
       unsigned lowerA = (k0 > 0 || accumulate ? FK_TILE_ADD : 0) | (onDiagonal ? FK_TILE_A_LOWER : 0);
       fk_tile_product(dv + k0 * dvRow, dvRow, probabilities, 1, keyTile, doutTile, doutRow, 1,
-                      width, headSize, rows, upperA);
+                      width, headSize, rows, tiles | upperA);
       fk_tile_product(dk + k0 * dkRow, dkRow, differences, 1, keyTile, qTile, qRow, 1, width,
-                      headSize, rows, upperA);
+                      headSize, rows, tiles | upperA);
       fk_tile_product(dq + i0 * dqRow, dqRow, differences, keyTile, 1, k + k0 * kRow, kRow, 1, rows,
-                      headSize, width, lowerA);
+                      headSize, width, tiles | lowerA);
       k0 += width;
     }
   }

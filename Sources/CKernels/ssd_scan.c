@@ -54,7 +54,7 @@ FK_INLINE void chunk_states(float *restrict state, size_t stateRow, const float 
                             size_t valuesRow, const float *restrict matrix, size_t matrixRow,
                             const float *restrict dt, const float *restrict decay, size_t rows,
                             size_t heads, size_t headSize, size_t stateSize,
-                            float *restrict scratch) {
+                            unsigned tiles, float *restrict scratch) {
   size_t blockHeads = fk_ssd_block_width(headSize) / headSize;
   float *weighted = scratch, *weight = scratch + rows * blockHeads * headSize;
   for (size_t h0 = 0; h0 < heads; h0 += blockHeads) {
@@ -65,7 +65,7 @@ FK_INLINE void chunk_states(float *restrict state, size_t stateRow, const float 
                      valuesRow, weight, rows, headSize);
     }
     fk_tile_product(state + h0 * headSize, stateRow, matrix, 1, matrixRow, weighted,
-                    count * headSize, 1, stateSize, count * headSize, rows, 0);
+                    count * headSize, 1, stateSize, count * headSize, rows, tiles);
   }
 }
 
@@ -73,9 +73,9 @@ FK_KERNEL void fk_ssd_chunk_states(float *restrict state, size_t stateRow, const
                                    size_t xRow, const float *restrict b, size_t bRow,
                                    const float *restrict dt, const float *restrict decay,
                                    size_t rows, size_t heads, size_t headSize, size_t stateSize,
-                                   float *restrict scratch) {
+                                   unsigned tiles, float *restrict scratch) {
   chunk_states(state, stateRow, x, xRow, b, bRow, dt, decay, rows, heads, headSize, stateSize,
-               scratch);
+               tiles, scratch);
 }
 
 FK_KERNEL void fk_ssd_chunk_state_gradients(float *restrict dstate, size_t stateRow,
@@ -83,9 +83,9 @@ FK_KERNEL void fk_ssd_chunk_state_gradients(float *restrict dstate, size_t state
                                             const float *restrict c, size_t cRow,
                                             const float *restrict decay, size_t rows, size_t heads,
                                             size_t headSize, size_t stateSize,
-                                            float *restrict scratch) {
+                                            unsigned tiles, float *restrict scratch) {
   chunk_states(dstate, stateRow, dy, dyRow, c, cRow, NULL, decay, rows, heads, headSize, stateSize,
-               scratch);
+               tiles, scratch);
 }
 
 FK_KERNEL void fk_ssd_pass_states(float *restrict states, ptrdiff_t stateStep,
@@ -159,7 +159,7 @@ FK_KERNEL void fk_ssd_outputs(float *restrict y, size_t yRow, const float *restr
                               size_t cRow, const float *restrict previous, size_t stateRow,
                               const float *restrict dt, const float *restrict decay,
                               const float *restrict d, size_t rows, size_t heads, size_t headSize,
-                              size_t stateSize, float *restrict scratch) {
+                              size_t stateSize, unsigned tiles, float *restrict scratch) {
   size_t stride = ssd_row_stride(rows), blockHeads = fk_ssd_block_width(headSize) / headSize;
   float *products = scratch, *mixing = products + rows * stride;
   float *weight = mixing + rows * stride;
@@ -167,12 +167,12 @@ FK_KERNEL void fk_ssd_outputs(float *restrict y, size_t yRow, const float *restr
   float *s = weight + stride, *rest = s + stride, *step = rest + stride;
   memset(mixing, 0, rows * stride * sizeof(float));
   memset(s, 0, 3 * stride * sizeof(float));
-  fk_tile_product(products, stride, c, cRow, 1, b, 1, bRow, rows, rows, stateSize, FK_TILE_C_LOWER);
+  fk_tile_product(products, stride, c, cRow, 1, b, 1, bRow, rows, rows, stateSize, tiles | FK_TILE_C_LOWER);
   for (size_t h0 = 0; h0 < heads; h0 += blockHeads) {
     size_t count = heads - h0 < blockHeads ? heads - h0 : blockHeads;
     if (previous) {
       fk_tile_product(y + h0 * headSize, yRow, c, cRow, 1, previous + h0 * headSize, stateRow, 1,
-                      rows, count * headSize, stateSize, 0);
+                      rows, count * headSize, stateSize, tiles);
     }
     for (size_t h = h0; h < h0 + count; ++h) {
       float *head = y + h * headSize;
@@ -184,7 +184,7 @@ FK_KERNEL void fk_ssd_outputs(float *restrict y, size_t yRow, const float *restr
       add_skip(head, yRow, xHead, xRow, previous ? weight : NULL, d[h], rows, headSize);
       mix_rows(mixing, products, s, rest, step, weight, rows, stride);
       fk_tile_product(head, yRow, mixing, stride, 1, xHead, xRow, 1, rows, headSize, rows,
-                      FK_TILE_ADD | FK_TILE_A_LOWER);
+                      tiles | FK_TILE_ADD | FK_TILE_A_LOWER);
     }
   }
 }

@@ -180,7 +180,7 @@ FK_KERNEL void fk_ssd_backward(
     const float *restrict b, size_t bRow, const float *restrict c, size_t cRow,
     const float *restrict dtRaw, size_t dtRow, const float *restrict dtBias,
     const float *restrict aLog, const float *restrict d, size_t rows, size_t heads, size_t headSize,
-    size_t stateSize, float dtScale, int accumulate, float *restrict scratch) {
+    size_t stateSize, float dtScale, int accumulate, unsigned tiles, float *restrict scratch) {
   size_t stride = ssd_row_stride(rows), width = fk_ssd_block_width(headSize);
   size_t blockHeads = width / headSize;
   float *products = scratch, *dProducts = products + rows * stride;
@@ -202,7 +202,7 @@ FK_KERNEL void fk_ssd_backward(
     memset(dc + j * dcRow, 0, stateSize * sizeof(float));
     memset(ddtRaw + j * ddtRow, 0, heads * sizeof(float));
   }
-  fk_tile_product(products, stride, b, bRow, 1, c, 1, cRow, rows, rows, stateSize, FK_TILE_C_UPPER);
+  fk_tile_product(products, stride, b, bRow, 1, c, 1, cRow, rows, rows, stateSize, tiles | FK_TILE_C_UPPER);
   for (size_t h0 = 0; h0 < heads; h0 += blockHeads) {
     size_t count = heads - h0 < blockHeads ? heads - h0 : blockHeads, columns = count * headSize;
     for (size_t h = h0; h < h0 + count; ++h) {
@@ -220,14 +220,14 @@ FK_KERNEL void fk_ssd_backward(
     if (after) {
       const float *e = after + h0 * headSize;
       fk_tile_product(db, dbRow, xWeighted, columns, 1, e, 1, stateRow, rows, stateSize, columns,
-                      FK_TILE_ADD);
-      fk_tile_product(eb, columns, b, bRow, 1, e, stateRow, 1, rows, columns, stateSize, 0);
+                      tiles | FK_TILE_ADD);
+      fk_tile_product(eb, columns, b, bRow, 1, e, stateRow, 1, rows, columns, stateSize, tiles);
     }
     if (previous) {
       const float *state = previous + h0 * headSize;
       fk_tile_product(dc, dcRow, dyWeighted, columns, 1, state, 1, stateRow, rows, stateSize,
-                      columns, FK_TILE_ADD);
-      fk_tile_product(ch, columns, c, cRow, 1, state, stateRow, 1, rows, columns, stateSize, 0);
+                      columns, tiles | FK_TILE_ADD);
+      fk_tile_product(ch, columns, c, cRow, 1, state, stateRow, 1, rows, columns, stateSize, tiles);
     }
     for (size_t h = h0; h < h0 + count; ++h) {
       size_t column = (h - h0) * headSize;
@@ -236,10 +236,10 @@ FK_KERNEL void fk_ssd_backward(
       memcpy(rest, decay + (2 * h + 1) * rows, rows * sizeof(float));
       memcpy(step, dt + h * rows, rows * sizeof(float));
       fk_tile_product(values, stride, xHead, xRow, 1, dyHead, 1, dyRow, rows, rows, headSize,
-                      FK_TILE_C_UPPER);
+                      tiles | FK_TILE_C_UPPER);
       ddPart[h] = square_backward(&square, da, prefix, keep, outWeight, s, rest, step);
       fk_tile_product(inner, headSize, values, stride, 1, dyHead, dyRow, 1, rows, headSize, rows,
-                      FK_TILE_A_UPPER);
+                      tiles | FK_TILE_A_UPPER);
       ssd_weights(outWeight, NULL, s, rows);
       ssd_decay_to(keep, s, rest, NULL, 0, rows, rows - 1);
       for (size_t j = 0; j < rows; ++j) {
@@ -268,7 +268,7 @@ FK_KERNEL void fk_ssd_backward(
     }
   }
   fk_tile_product(db, dbRow, dProducts, stride, 1, c, cRow, 1, rows, stateSize, rows,
-                  FK_TILE_ADD | FK_TILE_A_UPPER);
+                  tiles | FK_TILE_ADD | FK_TILE_A_UPPER);
   fk_tile_product(dc, dcRow, dProducts, 1, stride, b, bRow, 1, rows, stateSize, rows,
-                  FK_TILE_ADD | FK_TILE_A_LOWER);
+                  tiles | FK_TILE_ADD | FK_TILE_A_LOWER);
 }

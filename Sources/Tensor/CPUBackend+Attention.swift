@@ -58,7 +58,7 @@ extension CPUBackend {
                     key[block.firstKey] + keyColumn, key.stride,
                     value[block.firstKey] + keyColumn, value.stride,
                     block.rows.count, block.keysBefore, width, inputs.scale,
-                    scratch + worker * scratchCount)
+                    tileOptions, scratch + worker * scratchCount)
             }
         }
     }
@@ -126,7 +126,7 @@ extension CPUBackend {
                     key[block.firstKey] + keyColumn, key.stride,
                     value[block.firstKey] + keyColumn, value.stride,
                     block.rows.count, block.keysBefore, width, scale,
-                    addsToQuery ? 1 : 0, scratch + worker * scratchCount)
+                    addsToQuery ? 1 : 0, tileOptions, scratch + worker * scratchCount)
             }
             // Then every key head and segment adds up its pieces, in this order: from the last block, which
             // sees all keys, to the first, and by heads.

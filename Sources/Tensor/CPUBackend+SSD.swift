@@ -70,7 +70,7 @@ extension CPUBackend {
                     place.pointer(x, place.channel), x.stride,
                     place.pointer(b, place.stateChannel), b.stride, place.steps, place.decays,
                     place.chunk.rows.count, place.heads, width, stateSize,
-                    scratch + worker * scratchCount)
+                    tileOptions, scratch + worker * scratchCount)
             }
             passStates(saved, chunks, shape, initial: initialState)
             pool.run(chunks.all.count * shape.groups) { piece, worker in
@@ -84,7 +84,7 @@ extension CPUBackend {
                     place.pointer(c, place.stateChannel), c.stride,
                     previous.map { $0 + place.channel }, stateRow, place.steps, place.decays,
                     inputs.d.pointer + place.head, place.chunk.rows.count, place.heads, width,
-                    stateSize, scratch + worker * scratchCount)
+                    stateSize, tileOptions, scratch + worker * scratchCount)
             }
         }
         if let finalState, let last = chunks.all.last?.own {
@@ -140,7 +140,7 @@ extension CPUBackend {
                     place.pointer(dy, place.channel), dy.stride,
                     place.pointer(c, place.stateChannel), c.stride, place.decays,
                     place.chunk.rows.count, place.heads, width, stateSize,
-                    scratch + worker * scratchCount)
+                    tileOptions, scratch + worker * scratchCount)
             }
             passStateGradients(dStates, saved, chunks, shape)
             pool.run(chunks.all.count * shape.groups) { piece, worker in
@@ -165,7 +165,7 @@ extension CPUBackend {
                     place.pointer(dt, place.head), dt.stride, inputs.dtBias.pointer + place.head,
                     inputs.aLog.pointer + place.head, inputs.d.pointer + place.head,
                     place.chunk.rows.count, place.heads, width, stateSize, inputs.stepScale,
-                    accumulate ? 1 : 0, scratch + worker * scratchCount)
+                    accumulate ? 1 : 0, tileOptions, scratch + worker * scratchCount)
             }
             for (index, total) in [gradients.dtBias, gradients.aLog, gradients.d].enumerated() {
                 fk_reduce_partials(

@@ -141,7 +141,9 @@ import Testing
         let device = Device(threadCount: 1)
         let whole = device.zeros([2, 3])
         var gradients = Gradients(on: device)
-        let targets = gradients.targets(of: [whole.columns(0..<2).place, whole.columns(1..<3).place])
+        let targets = gradients.targets(of: [
+            whole.columns(0..<2).place, whole.columns(1..<3).place,
+        ])
         #expect(targets.map(\.accumulates) == [true, true])
         #expect(gradients.take(whole)?.toArray() == [0, 0, 0, 0, 0, 0])
     }

@@ -85,7 +85,8 @@ extension ProfilingBackend {
         dx: GradientTarget, dz: GradientTarget, dGain: Tensor?, dy: Tensor, inverseRMS: Tensor?,
         x: Tensor, z: Tensor, gain: Tensor?, groups: Int, gateScale: Float
     ) {
-        let cost = KernelCost(reads: [dy, inverseRMS, x, z, gain], updates: [dGain], targets: [dx, dz])
+        let cost = KernelCost(
+            reads: [dy, inverseRMS, x, z, gain], updates: [dGain], targets: [dx, dz])
         timed("gated norm backward", cost) {
             $0.gatedNormBackward(
                 dx: dx, dz: dz, dGain: dGain, dy: dy, inverseRMS: inverseRMS, x: x, z: z,
