@@ -267,20 +267,23 @@ void fk_pack_panel(fk_unit *panel, const float *source, size_t laneStride, size_
 enum { stepsAtATime = 16 };
 
 void fk_pack(void *packed, const float *source, size_t laneStride, size_t depthStride, size_t lanes,
-             size_t depth, size_t width, size_t panelBegin, size_t panelEnd, int bf16) {
+             size_t depth, size_t width, size_t panelBegin, size_t panelEnd, size_t depthBegin,
+             size_t depthEnd, int bf16) {
   size_t panels = fk_panel_count(lanes, width), block = fk_block_depth(bf16);
-  for (size_t k = 0; k < depth; k += block) {
-    size_t blockDepth = depth - k < block ? depth - k : block;
-    fk_unit *base = (fk_unit *)packed + fk_steps(k, bf16) * panels * width;
-    size_t stretch = laneStride == 1 ? stepsAtATime : blockDepth;
-    for (size_t first = 0; first < blockDepth; first += stretch) {
-      size_t steps = blockDepth - first < stretch ? blockDepth - first : stretch;
+  for (size_t k = depthBegin; k < depthEnd;) {
+    size_t start = k / block * block;  // of the block that k lies in
+    size_t blockDepth = depth - start < block ? depth - start : block;
+    size_t end = start + blockDepth < depthEnd ? start + blockDepth : depthEnd;
+    fk_unit *base = (fk_unit *)packed + fk_steps(start, bf16) * panels * width;
+    while (k < end) {
+      size_t steps = laneStride == 1 && end - k > stepsAtATime ? stepsAtATime : end - k;
       for (size_t panel = panelBegin; panel < panelEnd; ++panel) {
         size_t lane = panel * width, count = lanes - lane < width ? lanes - lane : width;
-        fk_pack_panel(base + lane * fk_steps(blockDepth, bf16) + fk_steps(first, bf16) * width,
-                      source + lane * laneStride + (k + first) * depthStride, laneStride, depthStride, count,
-                      steps, width, bf16);
+        fk_pack_panel(base + lane * fk_steps(blockDepth, bf16) + fk_steps(k - start, bf16) * width,
+                      source + lane * laneStride + k * depthStride, laneStride, depthStride, count, steps,
+                      width, bf16);
       }
+      k += steps;
     }
   }
 }

@@ -44,9 +44,31 @@ private struct ProductFactor {
 private struct Packing {
     let factor: ProductFactor
     let packed: UnsafeMutableRawPointer
-    /// Panels that one piece of work packs: about 32 thousand elements.
-    var grain: Int { max(1, (1 << 15) / (factor.width * factor.depth)) }
-    var pieceCount: Int { (factor.panelCount + grain - 1) / grain }
+    /// Elements that one piece of work packs, about.
+    private static let grain = 1 << 15
+    /// Whether lanes lie next to each other: pieces are then stretches of the depth, which read whole
+    /// rows of memory; otherwise they are panels.
+    private var isCutAlongDepth: Bool { factor.laneStride == 1 }
+    private var panelGrain: Int { max(1, Self.grain / (factor.width * factor.depth)) }
+    private var depthGrain: Int { max(16, Self.grain / (factor.panelCount * factor.width) / 16 * 16) }
+    var pieceCount: Int {
+        isCutAlongDepth
+            ? (factor.depth + depthGrain - 1) / depthGrain
+            : (factor.panelCount + panelGrain - 1) / panelGrain
+    }
+
+    func run(_ piece: Int, bf16: Int32) {
+        let (panels, depth) = (
+            isCutAlongDepth ? 0..<factor.panelCount
+                : piece * panelGrain..<min(factor.panelCount, (piece + 1) * panelGrain),
+            isCutAlongDepth ? piece * depthGrain..<min(factor.depth, (piece + 1) * depthGrain)
+                : 0..<factor.depth
+        )
+        fk_pack(
+            packed, factor.pointer, factor.laneStride, factor.depthStride, factor.lanes,
+            factor.depth, factor.width, panels.lowerBound, panels.upperBound, depth.lowerBound,
+            depth.upperBound, bf16)
+    }
 }
 
 /// c = Σ alpha · left right + beta · c over one or more terms, cut in pieces of whole panels.
@@ -252,11 +274,7 @@ extension CPUBackend {
     private func pack(_ packings: [Packing]) {
         let bf16 = bf16
         pool.run(pieceCounts: packings.map(\.pieceCount)) { place, piece in
-            let (factor, grain) = (packings[place].factor, packings[place].grain)
-            fk_pack(
-                packings[place].packed, factor.pointer, factor.laneStride, factor.depthStride,
-                factor.lanes, factor.depth, factor.width, piece * grain,
-                min(factor.panelCount, (piece + 1) * grain), bf16)
+            packings[place].run(piece, bf16: bf16)
         }
     }
 

@@ -24,9 +24,11 @@ size_t fk_packed_bytes(size_t lanes, size_t depth, size_t width, int bf16);
 
 // Packs panels [panelBegin, panelEnd) of a factor with `lanes` lanes (rows of the left factor, columns of
 // the right one): element (lane, k) is source[lane * laneStride + k * depthStride], one of the strides 1.
+// Of the depth [depthBegin, depthEnd) is packed; both are multiples of 16, or the end is the whole depth.
 // Missing lanes are zeros. With bf16 elements are rounded to nearest even and stand in pairs along depth.
 void fk_pack(void *packed, const float *source, size_t laneStride, size_t depthStride, size_t lanes,
-             size_t depth, size_t width, size_t panelBegin, size_t panelEnd, int bf16);
+             size_t depth, size_t width, size_t panelBegin, size_t panelEnd, size_t depthBegin,
+             size_t depthEnd, int bf16);
 
 // c (+)= alpha left right, for panels [rowBegin, rowEnd) of left and [columnBegin, columnEnd) of right;
 // c is the whole result [rows, columns] with row stride strideC. beta multiplies what is in c, and when
