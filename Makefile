@@ -8,7 +8,7 @@ SOURCES := Sources Tests recipes Package.swift
 MAX_LINES := 450
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint format resume parity clean
+.PHONY: help setup build demo test lint format resume parity bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -44,6 +44,12 @@ resume: build ## kill a run three times and compare it with one left alone
 
 parity: build ## compare with Hugging Face transformers and llama.cpp
 	@scripts/parity/run.sh
+
+bench: build ## measure kernels and training steps against this machine's peak
+	.build/release/falcon bench kernels
+	.build/release/falcon bench train --size tiny --profile
+	.build/release/falcon bench train --size small --profile
+	.build/release/falcon bench train --size 0.5b --profile
 
 clean: ## remove what was built
 	rm -rf .build .build-release-tests

@@ -98,6 +98,14 @@ let package = Package(
             path: "Sources/Interchange", swiftSettings: safeSwiftSettings),
 
         .target(
+            name: "FalconBench",
+            dependencies: [
+                "FalconSystem", "FalconTensor", "FalconData", "FalconRecipe", "FalconModel",
+                "FalconTrain",
+            ],
+            path: "Sources/Bench", swiftSettings: safeSwiftSettings),
+
+        .target(
             name: "FalconRecipes", path: "recipes",
             resources: [
                 .embedInCode("defaults.yaml"), .embedInCode("demo.yaml"),
@@ -113,7 +121,7 @@ let package = Package(
             dependencies: [
                 "FalconSystem", "FalconTensor", "FalconData", "FalconRecipe", "FalconRecipes",
                 "FalconModel", "FalconOptim", "FalconCheckpoint", "FalconTrain", "FalconEval",
-                "FalconInterchange",
+                "FalconInterchange", "FalconBench",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: safeSwiftSettings),
@@ -152,6 +160,12 @@ let package = Package(
                 "FalconInterchange", "FalconRecipe", "FalconSystem", "FalconTensor",
             ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "BenchTests",
+            dependencies: [
+                "FalconBench", "FalconModel", "FalconData", "FalconTrain", "FalconTensor",
+            ],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "EvalTests",
             dependencies: [

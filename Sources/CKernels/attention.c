@@ -5,36 +5,65 @@
 // Key tiles are cut so that the diagonal of a query tile is one square, lower triangular tile.
 #include "fk_common.h"
 #include "fk_sequence.h"
+#include "lanes.h"
 
-enum { queryTile = 96, keyTile = 128, laneCount = 16 };
+enum { queryTile = 96, keyTile = 192 };
 
-typedef float fk_lanes __attribute__((vector_size(64), aligned(4)));
+// The end of the last vector that holds one of `count` floats.
+FK_INLINE size_t whole_lanes(size_t count) { return (count + laneCount - 1) / laneCount * laneCount; }
 
-// Turns a row of raw scores into exp(scale s - maximum), zero from `visible` to `width`; updates the
-// row's running maximum and sum and returns the factor for what was summed before.
-FK_INLINE float softmax_row(float *restrict scores, size_t visible, size_t width, float scale,
-                            float *runningMaximum, float *runningSum) {
-  fk_lanes lanes;
-  for (size_t l = 0; l < laneCount; ++l) lanes[l] = -INFINITY;
-  size_t padded = (visible + laneCount - 1) / laneCount * laneCount;
-  for (size_t j = visible; j < padded; ++j) scores[j] = -INFINITY;
-  for (size_t j = 0; j < padded; j += laneCount) {
-    fk_lanes values = *(const fk_lanes *)(scores + j) * scale;
-    lanes = __builtin_elementwise_max(lanes, values);
+// Of a row of raw scores, of which the first `visible` count, the largest; the rest of the last vector
+// becomes -infinity. There is room for whole vectors.
+FK_INLINE float largest_score(float *restrict scores, size_t visible) {
+  size_t end = whole_lanes(visible);
+  for (size_t j = visible; j < end; ++j) scores[j] = -INFINITY;
+  fk_lanes even = FK_LANES(scores), odd = even;
+  size_t j = laneCount;
+  for (; j + laneCount < end; j += 2 * laneCount) {
+    fk_lanes_keep_larger(&even, &FK_LANES(scores + j));
+    fk_lanes_keep_larger(&odd, &FK_LANES(scores + j + laneCount));
   }
-  float maximum = *runningMaximum;
-  for (size_t l = 0; l < laneCount; ++l) maximum = lanes[l] > maximum ? lanes[l] : maximum;
-  for (size_t j = 0; j < padded; ++j) scores[j] = fk_exp(scores[j] * scale - maximum);
-  float sum = 0.0f;
-  {
-    FK_REDUCTION
-    for (size_t j = 0; j < visible; ++j) sum += scores[j];
+  if (j < end) fk_lanes_keep_larger(&even, &FK_LANES(scores + j));
+  fk_lanes_keep_larger(&even, &odd);
+  return fk_lanes_largest(&even);
+}
+
+// Turns a row of raw scores into e^(scale s - maximum), zero from `visible` to `width`; returns the sum.
+FK_INLINE float exponentials(float *restrict scores, size_t visible, size_t width, float scale,
+                             float maximum) {
+  size_t end = whole_lanes(visible);
+  fk_lanes sum = {0};
+  for (size_t j = 0; j < end; j += laneCount) {
+    fk_lanes x = FK_LANES(scores + j) * scale - maximum;
+    fk_lanes_exp(&x);
+    FK_LANES(scores + j) = x;
+    sum += x;
   }
-  for (size_t j = visible; j < width; ++j) scores[j] = 0.0f;
-  float factor = fk_exp(*runningMaximum - maximum);
-  *runningMaximum = maximum;
-  *runningSum = *runningSum * factor + sum;
-  return factor;
+  for (size_t j = end; j < width; j += laneCount) FK_LANES(scores + j) = (fk_lanes){0};
+  return fk_lanes_sum(&sum);
+}
+
+// Turns a tile of raw scores [rows, width] into exponentials that share their maximum with those of the
+// tiles before: updates maxima and sums [rows] and writes the factor [rows] for what was summed before.
+// On the diagonal row r sees r + 1 keys.
+FK_INLINE void softmax_tile(float *restrict scores, float *restrict maxima, float *restrict sums,
+                            float *restrict factors, size_t rows, size_t width, int onDiagonal,
+                            float scale) {
+  for (size_t r0 = 0; r0 < rows; r0 += laneCount) {
+    size_t r1 = rows - r0 < laneCount ? rows : r0 + laneCount;
+    fk_lanes before = FK_LANES(maxima + r0);
+    for (size_t r = r0; r < r1; ++r) {
+      float maximum = scale * largest_score(scores + r * keyTile, onDiagonal ? r + 1 : width);
+      maxima[r] = maximum > maxima[r] ? maximum : maxima[r];
+    }
+    fk_lanes factor = before - FK_LANES(maxima + r0);
+    fk_lanes_exp(&factor);
+    FK_LANES(factors + r0) = factor;
+    for (size_t r = r0; r < r1; ++r) {
+      float sum = exponentials(scores + r * keyTile, onDiagonal ? r + 1 : width, width, scale, maxima[r]);
+      sums[r] = sums[r] * factors[r] + sum;
+    }
+  }
 }
 
 FK_INLINE void scale_row(float *restrict row, size_t count, float factor) {
@@ -49,33 +78,33 @@ FK_INLINE float dot(const float *restrict a, const float *restrict b, size_t cou
 }
 
 size_t fk_attention_forward_scratch_floats(void) {
-  return (size_t)queryTile * keyTile + 2 * queryTile;
+  return (size_t)queryTile * keyTile + 3 * queryTile;
 }
 
 FK_KERNEL void fk_attention_forward(float *restrict out, size_t outRow, float *restrict logSumExp,
                                     const float *restrict q, size_t qRow, const float *restrict k,
                                     size_t kRow, const float *restrict v, size_t vRow,
                                     size_t queries, size_t keysBefore, size_t headSize, float scale,
-                                    float *restrict scratch) {
+                                    unsigned tiles, float *restrict scratch) {
   float *scores = scratch;
   float *maxima = scores + (size_t)queryTile * keyTile, *sums = maxima + queryTile;
+  float *factors = sums + queryTile;
   for (size_t i0 = 0; i0 < queries; i0 += queryTile) {
     size_t rows = queries - i0 < queryTile ? queries - i0 : queryTile;
     size_t diagonal = keysBefore + i0;  // query i0 is this key; all keys before it are seen by all rows
     float *outTile = out + i0 * outRow;
-    for (size_t r = 0; r < rows; ++r) maxima[r] = -INFINITY, sums[r] = 0.0f;
+    for (size_t r = 0; r < queryTile; ++r) maxima[r] = -INFINITY, sums[r] = 0.0f;
     for (size_t k0 = 0; k0 <= diagonal;) {
       int onDiagonal = k0 == diagonal;
       size_t width = onDiagonal ? rows : diagonal - k0 < keyTile ? diagonal - k0 : keyTile;
       fk_tile_product(scores, keyTile, q + i0 * qRow, qRow, 1, k + k0 * kRow, 1, kRow, rows, width,
-                      headSize, onDiagonal ? FK_TILE_C_LOWER : 0);
-      for (size_t r = 0; r < rows; ++r) {
-        float factor = softmax_row(scores + r * keyTile, onDiagonal ? r + 1 : width, width, scale,
-                                   maxima + r, sums + r);
-        if (k0 > 0 && factor != 1.0f) scale_row(outTile + r * outRow, headSize, factor);
+                      headSize, tiles | (onDiagonal ? FK_TILE_C_LOWER : 0));
+      softmax_tile(scores, maxima, sums, factors, rows, width, onDiagonal, scale);
+      for (size_t r = 0; r < rows && k0 > 0; ++r) {
+        if (factors[r] != 1.0f) scale_row(outTile + r * outRow, headSize, factors[r]);
       }
       fk_tile_product(outTile, outRow, scores, keyTile, 1, v + k0 * vRow, vRow, 1, rows, headSize,
-                      width, (k0 > 0 ? FK_TILE_ADD : 0) | (onDiagonal ? FK_TILE_A_LOWER : 0));
+                      width, tiles | (k0 > 0 ? FK_TILE_ADD : 0) | (onDiagonal ? FK_TILE_A_LOWER : 0));
       k0 += width;
     }
     for (size_t r = 0; r < rows; ++r) {
@@ -83,6 +112,30 @@ FK_KERNEL void fk_attention_forward(float *restrict out, size_t outRow, float *r
       logSumExp[i0 + r] = maxima[r] + logf(sums[r]);
     }
   }
+}
+
+// From raw scores to probabilities p = e^(scale s - logSum), and from the gradients dp of these to those
+// of the scores, scale p (dp - delta); both zero from `visible` to `width`.
+FK_INLINE void softmax_row_backward(float *restrict scores, float *restrict gradients, size_t visible,
+                                    size_t width, float scale, float logSum, float delta) {
+  size_t j = 0;
+  for (; j + laneCount <= visible; j += laneCount) {
+    fk_lanes p = FK_LANES(scores + j) * scale - logSum;
+    fk_lanes_exp(&p);
+    FK_LANES(scores + j) = p;
+    FK_LANES(gradients + j) = p * (FK_LANES(gradients + j) - delta) * scale;
+  }
+  if (j < visible) {
+    fk_lanes p = FK_LANES(scores + j) * scale - logSum;
+    fk_lanes_exp(&p);
+    fk_lanes ds = p * (FK_LANES(gradients + j) - delta) * scale;
+    fk_lanes_keep_first(&p, visible - j);
+    fk_lanes_keep_first(&ds, visible - j);
+    FK_LANES(scores + j) = p;
+    FK_LANES(gradients + j) = ds;
+    j += laneCount;
+  }
+  for (; j < width; j += laneCount) FK_LANES(scores + j) = FK_LANES(gradients + j) = (fk_lanes){0};
 }
 
 size_t fk_attention_backward_scratch_floats(void) { return 2 * (size_t)queryTile * keyTile; }
@@ -95,7 +148,7 @@ FK_KERNEL void fk_attention_backward(float *restrict dq, size_t dqRow, float *re
                                      size_t qRow, const float *restrict k, size_t kRow,
                                      const float *restrict v, size_t vRow, size_t queries,
                                      size_t keysBefore, size_t headSize, float scale,
-                                     float *restrict scratch) {
+                                     int accumulate, unsigned tiles, float *restrict scratch) {
   float *probabilities = scratch, *differences = scratch + (size_t)queryTile * keyTile;
   float deltas[queryTile];
   for (size_t i0 = 0; i0 < queries; i0 += queryTile) {
@@ -110,27 +163,23 @@ FK_KERNEL void fk_attention_backward(float *restrict dq, size_t dqRow, float *re
       size_t width = onDiagonal ? rows : diagonal - k0 < keyTile ? diagonal - k0 : keyTile;
       unsigned lower = onDiagonal ? FK_TILE_C_LOWER : 0;
       fk_tile_product(probabilities, keyTile, qTile, qRow, 1, k + k0 * kRow, 1, kRow, rows, width,
-                      headSize, lower);
+                      headSize, tiles | lower);
       fk_tile_product(differences, keyTile, doutTile, doutRow, 1, v + k0 * vRow, 1, vRow, rows,
-                      width, headSize, lower);
+                      width, headSize, tiles | lower);
       for (size_t r = 0; r < rows; ++r) {
-        float *restrict p = probabilities + r * keyTile, *restrict ds = differences + r * keyTile;
-        size_t visible = onDiagonal ? r + 1 : width;
-        float logSum = logSumExp[i0 + r], delta = deltas[r];
-        for (size_t j = 0; j < visible; ++j) {
-          p[j] = fk_exp(p[j] * scale - logSum);
-          ds[j] = p[j] * (ds[j] - delta) * scale;
-        }
-        for (size_t j = visible; j < width; ++j) p[j] = ds[j] = 0.0f;
+        softmax_row_backward(probabilities + r * keyTile, differences + r * keyTile,
+                             onDiagonal ? r + 1 : width, width, scale, logSumExp[i0 + r], deltas[r]);
       }
-      unsigned upperA = FK_TILE_ADD | (onDiagonal ? FK_TILE_A_UPPER : 0);
-      unsigned lowerA = FK_TILE_ADD | (onDiagonal ? FK_TILE_A_LOWER : 0);
+      // The first queries meet all keys before them for the first time, others those on their diagonal.
+      unsigned addKeys = i0 > 0 && !onDiagonal ? FK_TILE_ADD : 0;
+      unsigned upperA = addKeys | (onDiagonal ? FK_TILE_A_UPPER : 0);
+      unsigned lowerA = (k0 > 0 || accumulate ? FK_TILE_ADD : 0) | (onDiagonal ? FK_TILE_A_LOWER : 0);
       fk_tile_product(dv + k0 * dvRow, dvRow, probabilities, 1, keyTile, doutTile, doutRow, 1,
-                      width, headSize, rows, upperA);
+                      width, headSize, rows, tiles | upperA);
       fk_tile_product(dk + k0 * dkRow, dkRow, differences, 1, keyTile, qTile, qRow, 1, width,
-                      headSize, rows, upperA);
+                      headSize, rows, tiles | upperA);
       fk_tile_product(dq + i0 * dqRow, dqRow, differences, keyTile, 1, k + k0 * kRow, kRow, 1, rows,
-                      headSize, width, lowerA);
+                      headSize, width, tiles | lowerA);
       k0 += width;
     }
   }

@@ -4,6 +4,11 @@ FK_KERNEL void fk_fill(float *restrict y, size_t n, float value) {
   for (size_t i = 0; i < n; i++) y[i] = value;
 }
 
+FK_KERNEL void fk_fill_rows(float *restrict y, size_t rows, size_t columns, size_t strideY, float value) {
+  for (size_t r = 0; r < rows; r++)
+    for (size_t i = 0; i < columns; i++) y[r * strideY + i] = value;
+}
+
 FK_KERNEL void fk_copy_rows(float *restrict y, const float *restrict x, size_t rows, size_t columns,
                             size_t strideY, size_t strideX, float scale) {
   for (size_t r = 0; r < rows; r++)
@@ -49,14 +54,28 @@ FK_KERNEL void fk_swiglu_forward(float *restrict y, const float *restrict gate, 
       y[r * strideY + i] = up[r * strideUp + i] * fk_silu(gate[r * strideGate + i]);
 }
 
+FK_INLINE void swiglu_row_backward(float *restrict dGate, float *restrict dUp, const float *restrict dy,
+                                   const float *restrict gate, const float *restrict up, size_t columns,
+                                   const int accumulate) {
+  for (size_t i = 0; i < columns; i++) {
+    float g = gate[i], d = dy[i], s = fk_sigmoid(g);
+    float toUp = d * (g * s), toGate = d * up[i] * (s * (1.0f + g * (1.0f - s)));
+    dUp[i] = accumulate ? dUp[i] + toUp : toUp;
+    dGate[i] = accumulate ? dGate[i] + toGate : toGate;
+  }
+}
+
 FK_KERNEL void fk_swiglu_backward(float *restrict dGate, float *restrict dUp, const float *restrict dy,
                                   const float *restrict gate, const float *restrict up, size_t rows,
                                   size_t columns, size_t strideDGate, size_t strideDUp, size_t strideDY,
-                                  size_t strideGate, size_t strideUp) {
-  for (size_t r = 0; r < rows; r++)
-    for (size_t i = 0; i < columns; i++) {
-      float g = gate[r * strideGate + i], d = dy[r * strideDY + i], s = fk_sigmoid(g);
-      dUp[r * strideDUp + i] += d * (g * s);
-      dGate[r * strideDGate + i] += d * up[r * strideUp + i] * (s * (1.0f + g * (1.0f - s)));
+                                  size_t strideGate, size_t strideUp, int accumulate) {
+  for (size_t r = 0; r < rows; r++) {
+    float *dGateRow = dGate + r * strideDGate, *dUpRow = dUp + r * strideDUp;
+    const float *dyRow = dy + r * strideDY, *gateRow = gate + r * strideGate, *upRow = up + r * strideUp;
+    if (accumulate) {
+      swiglu_row_backward(dGateRow, dUpRow, dyRow, gateRow, upRow, columns, 1);
+    } else {
+      swiglu_row_backward(dGateRow, dUpRow, dyRow, gateRow, upRow, columns, 0);
     }
+  }
 }

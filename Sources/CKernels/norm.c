@@ -45,6 +45,54 @@ FK_KERNEL void fk_rms_norm_backward(float *restrict dx, float *restrict dGain, c
   }
 }
 
+// The plain gate on a row: y = x silu(gateScale z).
+FK_INLINE void gate_row(float *restrict y, const float *restrict x, const float *restrict z,
+                        size_t columns, float gateScale) {
+  for (size_t i = 0; i < columns; i++) y[i] = x[i] * fk_silu(gateScale * z[i]);
+}
+
+// Its gradient.
+FK_INLINE void gate_row_backward(float *restrict dx, float *restrict dz, const float *restrict dy,
+                                 const float *restrict x, const float *restrict z, size_t columns,
+                                 float gateScale, const int accumulate) {
+  for (size_t i = 0; i < columns; i++) {
+    float g = gateScale * z[i], s = fk_sigmoid(g), toX = dy[i] * (g * s);
+    float toZ = dy[i] * x[i] * (s * (1.0f + g * (1.0f - s))) * gateScale;
+    dx[i] = accumulate ? dx[i] + toX : toX;
+    dz[i] = accumulate ? dz[i] + toZ : toZ;
+  }
+}
+
+// sigmoid [n] of the gates of a group, and the sum of dy gain v, v = x silu(gateScale z).
+FK_INLINE float gated_dot(float *restrict sigmoid, const float *restrict dy, const float *restrict gain,
+                          const float *restrict x, const float *restrict z, size_t n, float gateScale) {
+  FK_REDUCTION
+  float sum = 0;
+  for (size_t i = 0; i < n; i++) {
+    float g = gateScale * z[i], s = fk_sigmoid(g);
+    sigmoid[i] = s;
+    sum += dy[i] * gain[i] * (x[i] * (g * s));
+  }
+  return sum;
+}
+
+// The gradient of gate and norm in one group, from `mean` = mean(dy gain n).
+FK_INLINE void gated_norm_group_backward(float *restrict dx, float *restrict dz, float *restrict dGain,
+                                         const float *restrict dy, const float *restrict sigmoid,
+                                         const float *restrict x, const float *restrict z,
+                                         const float *restrict gain, size_t n, float inverse,
+                                         float mean, float gateScale, const int accumulate) {
+  for (size_t i = 0; i < n; i++) {
+    float g = gateScale * z[i], s = sigmoid[i];
+    float normed = x[i] * (g * s) * inverse;
+    dGain[i] += dy[i] * normed;
+    float dv = inverse * (dy[i] * gain[i] - normed * mean);
+    float toX = dv * (g * s), toZ = dv * x[i] * (s * (1.0f + g * (1.0f - s))) * gateScale;
+    dx[i] = accumulate ? dx[i] + toX : toX;
+    dz[i] = accumulate ? dz[i] + toZ : toZ;
+  }
+}
+
 FK_KERNEL void fk_gated_norm_forward(float *restrict y, float *restrict inverseRMS,
                                      const float *restrict x, const float *restrict z,
                                      const float *restrict gain, size_t rows, size_t columns,
@@ -53,8 +101,7 @@ FK_KERNEL void fk_gated_norm_forward(float *restrict y, float *restrict inverseR
   size_t width = columns / groups;
   for (size_t r = 0; r < rows; r++) {
     float *out = y + r * strideY;
-    for (size_t i = 0; i < columns; i++)
-      out[i] = x[r * strideX + i] * fk_silu(gateScale * z[r * strideZ + i]);
+    gate_row(out, x + r * strideX, z + r * strideZ, columns, gateScale);
     if (!gain) continue;
     for (size_t g = 0; g < groups; g++) {
       float *v = out + g * width;
@@ -65,37 +112,44 @@ FK_KERNEL void fk_gated_norm_forward(float *restrict y, float *restrict inverseR
   }
 }
 
+FK_INLINE void gated_norm_backward(float *restrict dx, float *restrict dz, float *restrict dGain,
+                                   const float *restrict dy, const float *restrict inverseRMS,
+                                   const float *restrict x, const float *restrict z,
+                                   const float *restrict gain, size_t rows, size_t columns,
+                                   size_t groups, size_t strideDX, size_t strideDZ, size_t strideDY,
+                                   size_t strideX, size_t strideZ, float gateScale,
+                                   float *restrict scratch, const int accumulate) {
+  size_t width = columns / groups;
+  for (size_t r = 0; r < rows; r++) {
+    const float *xr = x + r * strideX, *zr = z + r * strideZ, *dyr = dy + r * strideDY;
+    float *dxr = dx + r * strideDX, *dzr = dz + r * strideDZ;
+    // A loop for both cases would read gain under a mask, which costs 100 cycles a vector at NULL.
+    if (!gain) {
+      gate_row_backward(dxr, dzr, dyr, xr, zr, columns, gateScale, accumulate);
+      continue;
+    }
+    for (size_t first = 0; first < columns; first += width) {
+      float inverse = inverseRMS[r * groups + first / width];
+      float dot = gated_dot(scratch, dyr + first, gain + first, xr + first, zr + first, width, gateScale);
+      gated_norm_group_backward(dxr + first, dzr + first, dGain + first, dyr + first, scratch, xr + first,
+                                zr + first, gain + first, width, inverse,
+                                dot * inverse / (float)width, gateScale, accumulate);
+    }
+  }
+}
+
 FK_KERNEL void fk_gated_norm_backward(float *restrict dx, float *restrict dz, float *restrict dGain,
                                       const float *restrict dy, const float *restrict inverseRMS,
                                       const float *restrict x, const float *restrict z,
                                       const float *restrict gain, size_t rows, size_t columns,
                                       size_t groups, size_t strideDX, size_t strideDZ, size_t strideDY,
                                       size_t strideX, size_t strideZ, float gateScale,
-                                      float *restrict scratch) {
-  size_t width = columns / groups;
-  for (size_t r = 0; r < rows; r++) {
-    const float *xr = x + r * strideX, *zr = z + r * strideZ, *d = dy + r * strideDY;
-    float *dxr = dx + r * strideDX, *dzr = dz + r * strideDZ;
-    if (gain)
-      for (size_t i = 0; i < columns; i++) scratch[i] = xr[i] * fk_silu(gateScale * zr[i]);
-    for (size_t g = 0; g < groups; g++) {
-      size_t first = g * width, end = first + width;
-      float inverse = 1, mean = 0;
-      if (gain) {
-        inverse = inverseRMS[r * groups + g];
-        mean = weighted_dot(d + first, gain + first, scratch + first, width) * inverse / (float)width;
-      }
-      for (size_t i = first; i < end; i++) {
-        float dv = d[i];
-        if (gain) {
-          float n = scratch[i] * inverse;
-          dGain[i] += dv * n;
-          dv = inverse * (dv * gain[i] - n * mean);
-        }
-        float s = fk_sigmoid(gateScale * zr[i]), g0 = gateScale * zr[i];
-        dxr[i] += dv * (g0 * s);
-        dzr[i] += dv * xr[i] * (s * (1.0f + g0 * (1.0f - s))) * gateScale;
-      }
-    }
+                                      float *restrict scratch, int accumulate) {
+  if (accumulate) {
+    gated_norm_backward(dx, dz, dGain, dy, inverseRMS, x, z, gain, rows, columns, groups, strideDX, strideDZ,
+                        strideDY, strideX, strideZ, gateScale, scratch, 1);
+  } else {
+    gated_norm_backward(dx, dz, dGain, dy, inverseRMS, x, z, gain, rows, columns, groups, strideDX, strideDZ,
+                        strideDY, strideX, strideZ, gateScale, scratch, 0);
   }
 }

@@ -1,7 +1,7 @@
 #include "fk_optimizer.h"
 
 FK_KERNEL void fk_adamw(float *restrict w, float *restrict m, float *restrict v,
-                        const float *restrict g, size_t n, float clip, float rate, float decay,
+                        float *restrict g, size_t n, float clip, float rate, float decay,
                         float beta1, float beta2, float epsilon, float correction1, float correction2) {
   float keep = 1.0f - rate * decay, step = rate / correction1, root = 1.0f / sqrtf(correction2);
   float rest1 = 1.0f - beta1, rest2 = 1.0f - beta2;
@@ -9,6 +9,7 @@ FK_KERNEL void fk_adamw(float *restrict w, float *restrict m, float *restrict v,
     float gradient = clip * g[i];
     float first = beta1 * m[i] + rest1 * gradient;
     float second = beta2 * v[i] + rest2 * (gradient * gradient);
+    g[i] = 0.0f;
     m[i] = first;
     v[i] = second;
     w[i] = keep * w[i] - step * (first / (sqrtf(second) * root + epsilon));

@@ -54,7 +54,7 @@ FK_INLINE void chunk_states(float *restrict state, size_t stateRow, const float 
                             size_t valuesRow, const float *restrict matrix, size_t matrixRow,
                             const float *restrict dt, const float *restrict decay, size_t rows,
                             size_t heads, size_t headSize, size_t stateSize,
-                            float *restrict scratch) {
+                            unsigned tiles, float *restrict scratch) {
   size_t blockHeads = fk_ssd_block_width(headSize) / headSize;
   float *weighted = scratch, *weight = scratch + rows * blockHeads * headSize;
   for (size_t h0 = 0; h0 < heads; h0 += blockHeads) {
@@ -65,7 +65,7 @@ FK_INLINE void chunk_states(float *restrict state, size_t stateRow, const float 
                      valuesRow, weight, rows, headSize);
     }
     fk_tile_product(state + h0 * headSize, stateRow, matrix, 1, matrixRow, weighted,
-                    count * headSize, 1, stateSize, count * headSize, rows, 0);
+                    count * headSize, 1, stateSize, count * headSize, rows, tiles);
   }
 }
 
@@ -73,9 +73,9 @@ FK_KERNEL void fk_ssd_chunk_states(float *restrict state, size_t stateRow, const
                                    size_t xRow, const float *restrict b, size_t bRow,
                                    const float *restrict dt, const float *restrict decay,
                                    size_t rows, size_t heads, size_t headSize, size_t stateSize,
-                                   float *restrict scratch) {
+                                   unsigned tiles, float *restrict scratch) {
   chunk_states(state, stateRow, x, xRow, b, bRow, dt, decay, rows, heads, headSize, stateSize,
-               scratch);
+               tiles, scratch);
 }
 
 FK_KERNEL void fk_ssd_chunk_state_gradients(float *restrict dstate, size_t stateRow,
@@ -83,9 +83,9 @@ FK_KERNEL void fk_ssd_chunk_state_gradients(float *restrict dstate, size_t state
                                             const float *restrict c, size_t cRow,
                                             const float *restrict decay, size_t rows, size_t heads,
                                             size_t headSize, size_t stateSize,
-                                            float *restrict scratch) {
+                                            unsigned tiles, float *restrict scratch) {
   chunk_states(dstate, stateRow, dy, dyRow, c, cRow, NULL, decay, rows, heads, headSize, stateSize,
-               scratch);
+               tiles, scratch);
 }
 
 FK_KERNEL void fk_ssd_pass_states(float *restrict states, ptrdiff_t stateStep,
@@ -109,7 +109,49 @@ FK_KERNEL void fk_ssd_pass_states(float *restrict states, ptrdiff_t stateStep,
 }
 
 size_t fk_ssd_outputs_scratch_floats(size_t rows) {
-  return 2 * rows * ssd_row_stride(rows) + rows;
+  return (2 * rows + 4) * ssd_row_stride(rows);
+}
+
+// mixing [rows, stride] = products e^(s_i - s_j) dt_j on and below the diagonal; above it, mixing is and
+// stays zero. s, rest, dt and `earlier` have `stride` entries, so that vectors may read past `rows`.
+FK_INLINE void mix_rows(float *restrict mixing, const float *restrict products, const float *restrict s,
+                        const float *restrict rest, const float *restrict dt, float *restrict earlier,
+                        size_t rows, size_t stride) {
+  for (size_t pivot = 0; pivot < rows; pivot += pivotRows) {
+    size_t end = rows - pivot < pivotRows ? rows : pivot + pivotRows;
+    ssd_decay_to(earlier, s, rest, dt, 0, pivot, pivot);
+    fk_lanes later = FK_SSD_EXPONENT(FK_CONST_LANES(s + pivot), FK_CONST_LANES(rest + pivot), s[pivot],
+                                     rest[pivot]);
+    fk_lanes_exp(&later);
+    for (size_t i = pivot; i < end; ++i) {
+      float *restrict mix = mixing + i * stride;
+      const float *restrict product = products + i * stride;
+      float fromPivot = later[i - pivot];
+      for (size_t j = 0; j < pivot; j += laneCount) {
+        FK_LANES(mix + j) = FK_CONST_LANES(product + j) * (FK_CONST_LANES(earlier + j) * fromPivot);
+      }
+      fk_lanes own = FK_SSD_EXPONENT(s[i], rest[i], FK_CONST_LANES(s + pivot), FK_CONST_LANES(rest + pivot));
+      fk_lanes_exp(&own);
+      own *= FK_CONST_LANES(product + pivot) * FK_CONST_LANES(dt + pivot);
+      fk_lanes_keep_first(&own, i - pivot + 1);
+      FK_LANES(mix + pivot) = own;
+    }
+  }
+}
+
+// y = weight y + d x, or d x without weights: what a head's rows have from the state before the chunk and
+// from the skip.
+FK_INLINE void add_skip(float *restrict y, size_t yRow, const float *restrict x, size_t xRow,
+                        const float *restrict weight, float d, size_t rows, size_t headSize) {
+  for (size_t i = 0; i < rows; ++i) {
+    float *restrict target = y + i * yRow;
+    const float *restrict source = x + i * xRow;
+    if (weight) {
+      for (size_t p = 0; p < headSize; ++p) target[p] = target[p] * weight[i] + d * source[p];
+    } else {
+      for (size_t p = 0; p < headSize; ++p) target[p] = d * source[p];
+    }
+  }
 }
 
 FK_KERNEL void fk_ssd_outputs(float *restrict y, size_t yRow, const float *restrict x, size_t xRow,
@@ -117,43 +159,32 @@ FK_KERNEL void fk_ssd_outputs(float *restrict y, size_t yRow, const float *restr
                               size_t cRow, const float *restrict previous, size_t stateRow,
                               const float *restrict dt, const float *restrict decay,
                               const float *restrict d, size_t rows, size_t heads, size_t headSize,
-                              size_t stateSize, float *restrict scratch) {
+                              size_t stateSize, unsigned tiles, float *restrict scratch) {
   size_t stride = ssd_row_stride(rows), blockHeads = fk_ssd_block_width(headSize) / headSize;
-  float *products = scratch, *mixing = products + rows * stride, *weight = mixing + rows * stride;
-  fk_tile_product(products, stride, c, cRow, 1, b, 1, bRow, rows, rows, stateSize, FK_TILE_C_LOWER);
+  float *products = scratch, *mixing = products + rows * stride;
+  float *weight = mixing + rows * stride;
+  // Copies whose last vector is whole.
+  float *s = weight + stride, *rest = s + stride, *step = rest + stride;
+  memset(mixing, 0, rows * stride * sizeof(float));
+  memset(s, 0, 3 * stride * sizeof(float));
+  fk_tile_product(products, stride, c, cRow, 1, b, 1, bRow, rows, rows, stateSize, tiles | FK_TILE_C_LOWER);
   for (size_t h0 = 0; h0 < heads; h0 += blockHeads) {
     size_t count = heads - h0 < blockHeads ? heads - h0 : blockHeads;
     if (previous) {
       fk_tile_product(y + h0 * headSize, yRow, c, cRow, 1, previous + h0 * headSize, stateRow, 1,
-                      rows, count * headSize, stateSize, 0);
+                      rows, count * headSize, stateSize, tiles);
     }
     for (size_t h = h0; h < h0 + count; ++h) {
-      const float *s = decay + 2 * h * rows, *step = dt + h * rows;
-      const float *rest = s + rows;
       float *head = y + h * headSize;
       const float *xHead = x + h * headSize;
-      if (previous) {
-        ssd_weights(weight, NULL, s, rows);
-      } else {
-        memset(weight, 0, rows * sizeof(float));
-      }
-      for (size_t i = 0; i < rows; ++i) {
-        float *restrict target = head + i * yRow;
-        const float *restrict source = xHead + i * xRow;
-        if (previous) {
-          for (size_t p = 0; p < headSize; ++p) target[p] = target[p] * weight[i] + d[h] * source[p];
-        } else {
-          for (size_t p = 0; p < headSize; ++p) target[p] = d[h] * source[p];
-        }
-        float *restrict mix = mixing + i * stride;
-        const float *restrict product = products + i * stride;
-        for (size_t j = 0; j <= i; ++j) {
-          mix[j] = product[j] * ssd_decay(s[i], rest[i], s[j], rest[j]) * step[j];
-        }
-        memset(mix + i + 1, 0, (rows - 1 - i) * sizeof(float));
-      }
+      memcpy(s, decay + 2 * h * rows, rows * sizeof(float));
+      memcpy(rest, decay + (2 * h + 1) * rows, rows * sizeof(float));
+      memcpy(step, dt + h * rows, rows * sizeof(float));
+      if (previous) ssd_weights(weight, NULL, s, rows);
+      add_skip(head, yRow, xHead, xRow, previous ? weight : NULL, d[h], rows, headSize);
+      mix_rows(mixing, products, s, rest, step, weight, rows, stride);
       fk_tile_product(head, yRow, mixing, stride, 1, xHead, xRow, 1, rows, headSize, rows,
-                      FK_TILE_ADD | FK_TILE_A_LOWER);
+                      tiles | FK_TILE_ADD | FK_TILE_A_LOWER);
     }
   }
 }

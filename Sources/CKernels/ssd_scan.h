@@ -1,6 +1,7 @@
 #pragma once
 // Shared by the two halves of the SSD scan; not part of the kernels' interface.
 #include "fk_common.h"
+#include "lanes.h"
 
 // Columns of all heads that go into one product: whole heads, about as much as the caches like.
 FK_INLINE size_t fk_ssd_block_width(size_t headSize) {
@@ -9,14 +10,33 @@ FK_INLINE size_t fk_ssd_block_width(size_t headSize) {
 }
 
 // A row of a chunk's square matrices, in whole vectors.
-FK_INLINE size_t ssd_row_stride(size_t rows) { return (rows + 15) / 16 * 16; }
+FK_INLINE size_t ssd_row_stride(size_t rows) { return (rows + laneCount - 1) / laneCount * laneCount; }
 
-// e^(decay between two rows), the later first. A decay is a sum and what rounding took from it: near
-// the diagonal the difference of two long sums must not lose what is left.
-FK_INLINE float ssd_decay(float later, float laterRest, float earlier, float earlierRest) {
-#pragma clang fp reassociate(off) contract(off)
-  float exponent = (later - earlier) + (laterRest - earlierRest);
-  return fk_exp(exponent > 0.0f ? 0.0f : exponent);
+// The decay between two rows, the later first. A decay is a sum and what rounding took from it: near the
+// diagonal the difference of two long sums must not lose what is left. For floats and for lanes.
+#define FK_SSD_EXPONENT(later, laterRest, earlier, earlierRest) \
+  (((later) - (earlier)) + ((laterRest) - (earlierRest)))
+
+// Rows that share a pivot. Between a row of a block and one outside, e^(s_i - s_j) is the product of
+// e^(s_i - s_pivot) and e^(s_pivot - s_j), one exponential a row instead of one a pair; the pivot lies
+// between i and j, so both factors are at most 1. Inside a block each pair has its own exponential.
+enum { pivotRows = laneCount };
+
+// weight[t] = e^(decay from row t to the pivot), for rows t before it or at it, times dt[t] when dt is
+// given; or, from the pivot to row t, for rows after it.
+FK_INLINE void ssd_decay_to(float *restrict weight, const float *restrict s, const float *restrict rest,
+                            const float *restrict dt, size_t begin, size_t end, size_t pivot) {
+  float own = s[pivot], ownRest = rest[pivot];
+  for (size_t t = begin; t < end; ++t) {
+    float factor = fk_exp(FK_SSD_EXPONENT(own, ownRest, s[t], rest[t]));
+    weight[t] = dt ? factor * dt[t] : factor;
+  }
+}
+
+FK_INLINE void ssd_decay_from(float *restrict weight, const float *restrict s, const float *restrict rest,
+                              size_t begin, size_t end, size_t pivot) {
+  float own = s[pivot], ownRest = rest[pivot];
+  for (size_t t = begin; t < end; ++t) weight[t] = fk_exp(FK_SSD_EXPONENT(s[t], rest[t], own, ownRest));
 }
 
 // weight[t] = e^(decay[t]), or e^(last decay - decay[t]) dt[t] when dt is given.
@@ -26,11 +46,7 @@ FK_INLINE void ssd_weights(float *restrict weight, const float *restrict dt,
     for (size_t t = 0; t < rows; ++t) weight[t] = fk_exp(decay[t]);
     return;
   }
-  const float *restrict rest = decay + rows;
-  float last = decay[rows - 1], lastRest = rest[rows - 1];
-  for (size_t t = 0; t < rows; ++t) {
-    weight[t] = ssd_decay(last, lastRest, decay[t], rest[t]) * dt[t];
-  }
+  ssd_decay_to(weight, decay, decay + rows, dt, 0, rows, rows - 1);
 }
 
 // target[t] = weight[t] * source[t], rows of `width`.

@@ -1,5 +1,7 @@
 #include "fk_tokens.h"
 
+#include "lanes.h"
+
 FK_KERNEL void fk_embedding_forward(float *restrict y, const float *restrict table,
                                     const int32_t *restrict tokens, size_t rows, size_t columns,
                                     size_t strideY, float scale) {
@@ -57,55 +59,84 @@ FK_KERNEL void fk_rotary(float *restrict y, const float *restrict x, const int32
   }
 }
 
-// Largest of x [n]. A NaN among them reaches the loss through the sum of exponentials.
-FK_INLINE float largest(const float *restrict x, size_t n) {
-  float lanes[16];
-  for (size_t j = 0; j < 16; j++) lanes[j] = -INFINITY;
+// Logits whose exponentials share a shift.
+enum { lossBlocks = 64, leastLossBlock = 2048 };
+
+// Largest of x [n] and `least`. A NaN among them reaches the loss through the sum of exponentials.
+FK_INLINE float largest(const float *restrict x, size_t n, float least) {
+  fk_lanes lanes = (fk_lanes){0} + least;
   size_t i = 0;
-  for (; i + 16 <= n; i += 16)
-    for (size_t j = 0; j < 16; j++) lanes[j] = x[i + j] > lanes[j] ? x[i + j] : lanes[j];
-  for (; i < n; i++) lanes[0] = x[i] > lanes[0] ? x[i] : lanes[0];
-  for (size_t j = 1; j < 16; j++) lanes[0] = lanes[j] > lanes[0] ? lanes[j] : lanes[0];
-  return lanes[0];
+  for (; i + laneCount <= n; i += laneCount) fk_lanes_keep_larger(&lanes, &FK_CONST_LANES(x + i));
+  least = fk_lanes_largest(&lanes);
+  for (; i < n; i++) least = x[i] > least ? x[i] : least;
+  return least;
 }
 
-FK_INLINE float sum_of_exponentials(const float *restrict x, size_t n, float shift) {
+// The sum of e^(x - shift) over [n]; the exponentials replace x when they are kept.
+FK_INLINE float exponentials(float *restrict x, size_t n, float shift, const int isKept) {
   FK_REDUCTION
-  float total = 0;
-  // Blocks keep the rounding error of a long sum small.
-  for (size_t start = 0; start < n; start += 1024) {
-    size_t end = start + 1024 < n ? start + 1024 : n;
-    float sum = 0;
-    for (size_t i = start; i < end; i++) sum += fk_exp(x[i] - shift);
-    total += sum;
+  float sum = 0;
+  for (size_t i = 0; i < n; i++) {
+    float value = fk_exp(x[i] - shift);
+    sum += value;
+    if (isKept) x[i] = value;
+  }
+  return sum;
+}
+
+// The largest of a row of logits and the sum of their exponentials, shifted by it.
+struct softmax_sum {
+  float largest, sum;
+};
+
+// In one pass over blocks that stay in the first-level cache, with the largest logit so far as the shift.
+// When they are kept, logits become exponentials, each block with its own shift.
+FK_INLINE struct softmax_sum softmax_row(float *restrict row, float *restrict shifts, size_t n, size_t block,
+                                         const int isKept) {
+  // Not -infinity: a first block of nothing else must give zeros.
+  struct softmax_sum total = {-3.4e38f, 0};
+  for (size_t start = 0; start < n; start += block) {
+    size_t count = n - start < block ? n - start : block;
+    float shift = largest(row + start, count, total.largest);
+    float sum = exponentials(row + start, count, shift, isKept);
+    total.sum = total.sum * fk_exp(total.largest - shift) + sum;
+    total.largest = shifts[start / block] = shift;
   }
   return total;
+}
+
+FK_INLINE int32_t first_place(const float *row, size_t n, float value) {
+  size_t i = 0;
+  while (i + 1 < n && row[i] != value) i++;
+  return (int32_t)i;
 }
 
 FK_KERNEL void fk_cross_entropy(float *restrict loss, int32_t *restrict best, float *restrict logits,
                                 const int32_t *restrict targets, size_t rows, size_t vocabulary,
                                 size_t stride, float zLoss, float gradientScale) {
+  size_t block = (vocabulary + lossBlocks - 1) / lossBlocks;
+  if (block < leastLossBlock) block = leastLossBlock;
   for (size_t r = 0; r < rows; r++) {
-    float *row = logits + r * stride;
+    float *row = logits + r * stride, shifts[lossBlocks];
     int32_t target = targets[r];
-    float shift = largest(row, vocabulary);
-    if (best) {
-      size_t i = 0;
-      while (i + 1 < vocabulary && row[i] != shift) i++;
-      best[r] = (int32_t)i;
-    }
+    if (best) best[r] = first_place(row, vocabulary, largest(row, vocabulary, -INFINITY));
     if (target < 0) {
       loss[r] = 0;
-      if (gradientScale != 0)
-        for (size_t i = 0; i < vocabulary; i++) row[i] = 0;
+      if (gradientScale != 0) memset(row, 0, vocabulary * sizeof(float));
       continue;
     }
-    float sum = sum_of_exponentials(row, vocabulary, shift);
-    float logSum = logf(sum), lse = shift + logSum;
-    loss[r] = (logSum - (row[target] - shift)) + zLoss * lse * lse;
+    float logit = row[target];
+    struct softmax_sum total = gradientScale != 0 ? softmax_row(row, shifts, vocabulary, block, 1)
+                                                  : softmax_row(row, shifts, vocabulary, block, 0);
+    float logSum = logf(total.sum), lse = total.largest + logSum;
+    loss[r] = (logSum - (logit - total.largest)) + zLoss * lse * lse;
     if (gradientScale == 0) continue;
-    float scale = gradientScale * (1.0f + 2.0f * zLoss * lse) / sum;
-    for (size_t i = 0; i < vocabulary; i++) row[i] = scale * fk_exp(row[i] - shift);
+    float scale = gradientScale * (1.0f + 2.0f * zLoss * lse) / total.sum;
+    for (size_t start = 0; start < vocabulary; start += block) {
+      size_t end = vocabulary - start < block ? vocabulary : start + block;
+      float factor = scale * fk_exp(shifts[start / block] - total.largest);
+      for (size_t i = start; i < end; i++) row[i] *= factor;
+    }
     row[target] -= gradientScale;
   }
 }

@@ -230,7 +230,7 @@ struct FalconH1Attention {
         ]
     }
 
-    /// - Parameter projected: queries, keys and values.
+    // `projected`: queries, keys and values.
     func callAsFunction(
         _ projected: [Tensor], _ context: FalconH1Context, _ state: GenerationState.Layer?,
         on tape: inout Tape
@@ -296,7 +296,7 @@ struct FalconH1Mamba {
         [(inProjection, Float(configuration.ssmInMultiplier))]
     }
 
-    /// - Parameter p: z, x, B, C and dt next to each other.
+    // `p`: z, x, B, C and dt next to each other.
     func callAsFunction(
         _ p: Tensor, _ context: FalconH1Context, _ state: GenerationState.Layer?,
         on tape: inout Tape

@@ -104,7 +104,7 @@ public final class AdamW {
         return places
     }
 
-    /// Updates all weights from their gradients.
+    /// Updates all weights from their gradients and zeroes these.
     ///
     /// - Parameters:
     ///   - learningRate: η before a group's scale.

@@ -1,8 +1,12 @@
 /// What a device must be able to do: memory, and one requirement per kernel.
 ///
 /// Ops check shapes and call these; nothing above knows which device runs. Arguments come outputs
-/// first; tensors may be row-strided views; gradients are added into unless said otherwise.
+/// first; tensors may be row-strided views. Gradients of activations go where a target says, those of
+/// parameters are added into.
 package protocol Backend: AnyObject {
+    /// How the calls so far were split over threads.
+    var parallelWork: ParallelWork { get }
+
     // Memory.
 
     /// What the arena asks for at a time, at least; it asks for less when it does not get it.
@@ -74,24 +78,27 @@ package protocol Backend: AnyObject {
         _ y: Tensor, inverseRMS: Tensor?, x: Tensor, z: Tensor, gain: Tensor?, groups: Int,
         gateScale: Float, epsilon: Float)
     func gatedNormBackward(
-        dx: Tensor, dz: Tensor, dGain: Tensor?, dy: Tensor, inverseRMS: Tensor?, x: Tensor,
+        dx: GradientTarget, dz: GradientTarget, dGain: Tensor?, dy: Tensor, inverseRMS: Tensor?,
+        x: Tensor,
         z: Tensor,
         gain: Tensor?, groups: Int, gateScale: Float)
     /// y = up ⊙ silu(gate).
     func swiGLUForward(_ y: Tensor, gate: Tensor, up: Tensor)
-    func swiGLUBackward(dGate: Tensor, dUp: Tensor, dy: Tensor, gate: Tensor, up: Tensor)
+    func swiGLUBackward(
+        dGate: GradientTarget, dUp: GradientTarget, dy: Tensor, gate: Tensor, up: Tensor)
 
     // Sequences: nothing crosses a segment border.
 
     /// Causal attention; the log of each softmax's sum is saved `[heads, R]`.
     func attentionForward(_ y: Tensor, logSumExp: Tensor, _ inputs: AttentionInputs)
     func attentionBackward(
-        dQuery: Tensor, dKey: Tensor, dValue: Tensor, dy: Tensor, y: Tensor, logSumExp: Tensor,
+        dQuery: GradientTarget, dKey: GradientTarget, dValue: GradientTarget, dy: Tensor, y: Tensor,
+        logSumExp: Tensor,
         _ inputs: AttentionInputs)
     /// Causal depthwise convolution, bias and SiLU.
     func convolutionForward(_ y: Tensor, _ inputs: ConvolutionInputs)
     func convolutionBackward(
-        dx: Tensor, dWeight: Tensor, dBias: Tensor, dy: Tensor, _ inputs: ConvolutionInputs)
+        dx: GradientTarget, dWeight: Tensor, dBias: Tensor, dy: Tensor, _ inputs: ConvolutionInputs)
     /// The Mamba-2 scan; writes everything in `saved`.
     func ssdForward(
         _ y: Tensor, saved: SSDSaved, chunks: SSDChunks, initialState: Tensor?, finalState: Tensor?,
@@ -105,7 +112,7 @@ package protocol Backend: AnyObject {
 
     // Updates.
 
-    /// One AdamW step on flat, contiguous buffers.
+    /// One AdamW step on flat, contiguous buffers; the gradient is zero afterwards.
     func adamW(
         weights: Tensor, firstMoment: Tensor, secondMoment: Tensor, gradient: Tensor,
         step: AdamWStep)

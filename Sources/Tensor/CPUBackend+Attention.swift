@@ -43,28 +43,29 @@ extension CPUBackend {
         let blocks = inputs.segments.ranges.flatMap {
             inputs.blocks(of: $0, rows: Self.forwardQueries).reversed()
         }
-        let (query, key, value) = (inputs.query, inputs.key, inputs.value)
-        let rowCount = query.rowCount
+        let (query, key) = (inputs.query.rowPointer, inputs.key.rowPointer)
+        let (value, y, rowCount) = (inputs.value.rowPointer, y.rowPointer, inputs.query.rowCount)
+        let logSumExp = logSumExp.pointer
         let scratchCount = fk_attention_forward_scratch_floats()
         withScratch(floatCount: pool.threadCount * scratchCount) { scratch in
             pool.run(blocks.count * heads) { piece, worker in
                 let (block, head) = (blocks[piece / heads], piece % heads)
                 let (row, keyColumn) = (block.rows.lowerBound, head / group * width)
                 fk_attention_forward(
-                    y.pointer + row * y.rowStride + head * width, y.rowStride,
-                    logSumExp.pointer + head * rowCount + row,
-                    query.pointer + row * query.rowStride + head * width, query.rowStride,
-                    key.pointer + block.firstKey * key.rowStride + keyColumn, key.rowStride,
-                    value.pointer + block.firstKey * value.rowStride + keyColumn, value.rowStride,
+                    y[row] + head * width, y.stride,
+                    logSumExp + head * rowCount + row,
+                    query[row] + head * width, query.stride,
+                    key[block.firstKey] + keyColumn, key.stride,
+                    value[block.firstKey] + keyColumn, value.stride,
                     block.rows.count, block.keysBefore, width, inputs.scale,
-                    scratch + worker * scratchCount)
+                    tileOptions, scratch + worker * scratchCount)
             }
         }
     }
 
     package func attentionBackward(
-        dQuery: Tensor, dKey: Tensor, dValue: Tensor, dy: Tensor, y: Tensor, logSumExp: Tensor,
-        _ inputs: AttentionInputs
+        dQuery: GradientTarget, dKey: GradientTarget, dValue: GradientTarget, dy: Tensor, y: Tensor,
+        logSumExp: Tensor, _ inputs: AttentionInputs
     ) {
         let tile = Self.forwardQueries
         var batch: [[AttentionBlock]] = []
@@ -89,12 +90,16 @@ extension CPUBackend {
 
     /// Segments whose pieces' gradients of keys and values fit in memory at a time.
     private func attentionBackward(
-        _ segments: [[AttentionBlock]], partialFloats: Int, dQuery: Tensor, dKey: Tensor,
-        dValue: Tensor, dy: Tensor, y: Tensor, logSumExp: Tensor, _ inputs: AttentionInputs
+        _ segments: [[AttentionBlock]], partialFloats: Int, dQuery queryTarget: GradientTarget,
+        dKey: GradientTarget, dValue: GradientTarget, dy: Tensor, y: Tensor, logSumExp: Tensor,
+        _ inputs: AttentionInputs
     ) {
+        let (dQuery, dy) = (queryTarget.tensor.rowPointer, dy.rowPointer)
+        let (addsToQuery, scale) = (queryTarget.accumulates, inputs.scale)
         let (heads, width, group) = (inputs.heads, inputs.headDimension, inputs.groupSize)
-        let (query, key, value) = (inputs.query, inputs.key, inputs.value)
-        let rowCount = query.rowCount
+        let (query, key) = (inputs.query.rowPointer, inputs.key.rowPointer)
+        let (value, y, rowCount) = (inputs.value.rowPointer, y.rowPointer, inputs.query.rowCount)
+        let logSumExp = logSumExp.pointer
         var offset = 0
         let placed = segments.map { blocks in
             blocks.map { block in
@@ -110,34 +115,39 @@ extension CPUBackend {
                 let (head, block) = (piece % heads, pieces[piece / heads].block)
                 let keyFloats = block.keyCount * width
                 let dk = partials + pieces[piece / heads].offset + head * 2 * keyFloats
-                fk_fill(dk, 2 * keyFloats, 0)
                 let (row, keyColumn) = (block.rows.lowerBound, head / group * width)
                 fk_attention_backward(
-                    dQuery.pointer + row * dQuery.rowStride + head * width, dQuery.rowStride,
+                    dQuery[row] + head * width, dQuery.stride,
                     dk, width, dk + keyFloats, width,
-                    dy.pointer + row * dy.rowStride + head * width, dy.rowStride,
-                    y.pointer + row * y.rowStride + head * width, y.rowStride,
-                    logSumExp.pointer + head * rowCount + row,
-                    query.pointer + row * query.rowStride + head * width, query.rowStride,
-                    key.pointer + block.firstKey * key.rowStride + keyColumn, key.rowStride,
-                    value.pointer + block.firstKey * value.rowStride + keyColumn, value.rowStride,
-                    block.rows.count, block.keysBefore, width, inputs.scale,
-                    scratch + worker * scratchCount)
+                    dy[row] + head * width, dy.stride,
+                    y[row] + head * width, y.stride,
+                    logSumExp + head * rowCount + row,
+                    query[row] + head * width, query.stride,
+                    key[block.firstKey] + keyColumn, key.stride,
+                    value[block.firstKey] + keyColumn, value.stride,
+                    block.rows.count, block.keysBefore, width, scale,
+                    addsToQuery ? 1 : 0, tileOptions, scratch + worker * scratchCount)
             }
-            // Then every key head and segment adds up its pieces in the order of blocks and heads.
+            // Then every key head and segment adds up its pieces, in this order: from the last block, which
+            // sees all keys, to the first, and by heads.
             pool.run(placed.count * inputs.keyValueHeads) { piece, _ in
                 let (keyHead, blocks) = (
                     piece % inputs.keyValueHeads, placed[piece / inputs.keyValueHeads]
                 )
-                for (block, offset) in blocks {
-                    let keyFloats = block.keyCount * width
-                    for head in keyHead * group..<(keyHead + 1) * group {
-                        let dk = partials + offset + head * 2 * keyFloats
-                        for (target, source) in [(dKey, dk), (dValue, dk + keyFloats)] {
-                            fk_add_rows(
-                                target.pointer + block.firstKey * target.rowStride + keyHead
-                                    * width,
-                                source, block.keyCount, width, target.rowStride, width, 1)
+                for (part, target) in [dKey, dValue].enumerated() {
+                    let row = target.tensor.rowStride
+                    var accumulates = target.accumulates
+                    for (block, offset) in blocks.reversed() {
+                        let (keys, keyFloats) = (block.keyCount, block.keyCount * width)
+                        let total = target.tensor.pointer + block.firstKey * row + keyHead * width
+                        for head in keyHead * group..<(keyHead + 1) * group {
+                            let source = partials + offset + (head * 2 + part) * keyFloats
+                            if accumulates {
+                                fk_add_rows(total, source, keys, width, row, width, 1)
+                            } else {
+                                fk_copy_rows(total, source, keys, width, row, width, 1)
+                            }
+                            accumulates = true
                         }
                     }
                 }

@@ -29,7 +29,8 @@ extension CPUBackend {
     }
 
     package func convolutionForward(_ y: Tensor, _ inputs: ConvolutionInputs) {
-        let (x, channels, taps) = (inputs.x, inputs.x.columnCount, inputs.tapCount)
+        let (x, channels, taps) = (inputs.x.rowPointer, inputs.x.columnCount, inputs.tapCount)
+        let (y, history, bias) = (y.rowPointer, inputs.history?.pointer, inputs.bias.pointer)
         let pieces = convolutionPieces(inputs.segments)
         let scratchCount = fk_conv1d_silu_forward_scratch_floats()
         withScratch(floatCount: pool.threadCount * scratchCount + channels * taps) { scratch in
@@ -40,10 +41,9 @@ extension CPUBackend {
                 for (segment, rows) in pieces[piece] {
                     let first = segment.lowerBound
                     fk_conv1d_silu_forward(
-                        y.pointer + first * y.rowStride, y.rowStride,
-                        x.pointer + first * x.rowStride, x.rowStride, inputs.history?.pointer,
-                        scaled,
-                        inputs.bias.pointer, rows.lowerBound - first, rows.upperBound - first,
+                        y[first], y.stride,
+                        x[first], x.stride, history, scaled, bias, rows.lowerBound - first,
+                        rows.upperBound - first,
                         channels, taps, scratch + worker * scratchCount)
                 }
             }
@@ -51,10 +51,12 @@ extension CPUBackend {
     }
 
     package func convolutionBackward(
-        dx: Tensor, dWeight: Tensor, dBias: Tensor, dy: Tensor, _ inputs: ConvolutionInputs
+        dx target: GradientTarget, dWeight: Tensor, dBias: Tensor, dy: Tensor,
+        _ inputs: ConvolutionInputs
     ) {
-        let (x, channels, taps) = (inputs.x, inputs.x.columnCount, inputs.tapCount)
-        let pieces = convolutionPieces(inputs.segments)
+        let (x, channels, taps) = (inputs.x.rowPointer, inputs.x.columnCount, inputs.tapCount)
+        let (pieces, bias) = (convolutionPieces(inputs.segments), inputs.bias.pointer)
+        let (dx, dy, accumulate) = (target.tensor.rowPointer, dy.rowPointer, target.accumulates)
         let scratchCount = fk_conv1d_silu_backward_scratch_floats(taps)
         let partCount = (taps + 1) * channels
         let floatCount =
@@ -70,11 +72,11 @@ extension CPUBackend {
                 for (segment, rows) in pieces[piece] {
                     let first = segment.lowerBound
                     fk_conv1d_silu_backward(
-                        dx.pointer + first * dx.rowStride, dx.rowStride, part,
-                        part + taps * channels, dy.pointer + first * dy.rowStride, dy.rowStride,
-                        x.pointer + first * x.rowStride, x.rowStride, scaled, inputs.bias.pointer,
+                        dx[first], dx.stride, part,
+                        part + taps * channels, dy[first], dy.stride,
+                        x[first], x.stride, scaled, bias,
                         rows.lowerBound - first, rows.upperBound - first, segment.count, channels,
-                        taps, scratch + worker * scratchCount)
+                        taps, accumulate ? 1 : 0, scratch + worker * scratchCount)
                 }
             }
             pool.ranges(channels, grain: 128) { _, range in

@@ -102,6 +102,8 @@ extension CPUBackend {
     private static let sharedElements = 1 << 23
 
     private var bf16: Int32 { precision == .bf16 ? 1 : 0 }
+    /// What kernels with products of their own are told.
+    var tileOptions: UInt32 { precision == .bf16 ? UInt32(FK_TILE_BF16) : 0 }
 
     package func matmul(
         _ c: Tensor, _ a: Tensor, _ b: Tensor, transposeA: Bool, transposeB: Bool, alpha: Float,

@@ -3,22 +3,27 @@ import CKernels
 /// Kernels that go row by row: norms, gates, tokens, losses.
 extension CPUBackend {
     package func embeddingForward(_ y: Tensor, table: Tensor, tokens: IndexTensor, scale: Float) {
-        pool.ranges(tokens.count, grain: Self.rowGrain) { _, range in
+        let (y, table, count, tokens) = (
+            y.rowPointer, table.pointer, tokens.count, tokens.pointer
+        )
+        pool.ranges(count, grain: Self.rowGrain) { _, range in
             fk_embedding_forward(
-                y.rows(range).pointer, table.pointer, tokens.pointer + range.lowerBound,
-                range.count,
-                y.columnCount, y.rowStride, scale)
+                y[range.lowerBound], table, tokens + range.lowerBound, range.count, y.columns,
+                y.stride, scale)
         }
     }
 
     package func embeddingBackward(
         _ dTable: Tensor, dy: Tensor, tokens: IndexTensor, scale: Float, padding: Int32?
     ) {
+        let (dTable, dy, count, tokens) = (
+            dTable.rowPointer, dy.rowPointer, tokens.count, tokens.pointer
+        )
         // Every piece owns some columns and goes through the tokens in order: no sum is ever split.
-        pool.ranges(dTable.columnCount, grain: 64) { _, range in
+        pool.ranges(dTable.columns, grain: 64) { _, range in
             fk_embedding_backward(
-                dTable.pointer, dy.pointer, tokens.pointer, tokens.count, dTable.columnCount,
-                dy.rowStride, range.lowerBound, range.upperBound, scale, padding ?? -1)
+                dTable.first, dy.first, tokens, count, dTable.columns, dy.stride,
+                range.lowerBound, range.upperBound, scale, padding ?? -1)
         }
     }
 
@@ -26,12 +31,14 @@ extension CPUBackend {
         _ y: Tensor, x: Tensor, positions: IndexTensor, table: RotaryTable, direction: Float,
         accumulate: Bool
     ) {
-        pool.ranges(x.rowCount, grain: Self.rowGrain) { _, range in
+        let (rows, half, positions) = (x.rowCount, table.half, positions.pointer)
+        let (y, x) = (y.rowPointer, x.rowPointer)
+        let (cosine, sine) = (table.cosine.pointer, table.sine.pointer)
+        pool.ranges(rows, grain: Self.rowGrain) { _, range in
+            let row = range.lowerBound
             fk_rotary(
-                y.rows(range).pointer, x.rows(range).pointer, positions.pointer + range.lowerBound,
-                table.cosine.pointer, table.sine.pointer, range.count,
-                x.columnCount / (2 * table.half), table.half, y.rowStride, x.rowStride, direction,
-                accumulate ? 1 : 0)
+                y[row], x[row], positions + row, cosine, sine, range.count,
+                x.columns / (2 * half), half, y.stride, x.stride, direction, accumulate ? 1 : 0)
         }
     }
 
@@ -39,33 +46,40 @@ extension CPUBackend {
         losses: Tensor, best: IndexTensor?, logits: Tensor, targets: IndexTensor, firstRow: Int,
         zLoss: Float, gradientScale: Float
     ) {
-        pool.ranges(logits.rowCount, grain: 16) { _, range in
-            let row = firstRow + range.lowerBound
+        let (rows, logits) = (logits.rowCount, logits.rowPointer)
+        let (losses, best) = (losses.pointer + firstRow, best.map { $0.pointer + firstRow })
+        let targets = targets.pointer + firstRow
+        pool.ranges(rows, grain: 16) { _, range in
+            let row = range.lowerBound
             fk_cross_entropy(
-                losses.pointer + row, best.map { $0.pointer + row }, logits.rows(range).pointer,
-                targets.pointer + row, range.count, logits.columnCount, logits.rowStride, zLoss,
-                gradientScale)
+                losses + row, best.map { $0 + row }, logits[row], targets + row, range.count,
+                logits.columns, logits.stride, zLoss, gradientScale)
         }
     }
 
     package func rmsNormForward(
         _ y: Tensor, inverseRMS: Tensor, x: Tensor, gain: Tensor, epsilon: Float
     ) {
-        pool.ranges(x.rowCount, grain: Self.rowGrain) { _, range in
+        let (rows, inverseRMS, gain) = (x.rowCount, inverseRMS.pointer, gain.pointer)
+        let (y, x) = (y.rowPointer, x.rowPointer)
+        pool.ranges(rows, grain: Self.rowGrain) { _, range in
+            let row = range.lowerBound
             fk_rms_norm_forward(
-                y.rows(range).pointer, inverseRMS.pointer + range.lowerBound, x.rows(range).pointer,
-                gain.pointer, range.count, x.columnCount, y.rowStride, x.rowStride, epsilon)
+                y[row], inverseRMS + row, x[row], gain, range.count, x.columns, y.stride,
+                x.stride, epsilon)
         }
     }
 
     package func rmsNormBackward(
         dx: Tensor, dGain: Tensor, dy: Tensor, inverseRMS: Tensor, x: Tensor, gain: Tensor
     ) {
-        withPartials(rows: x.rowCount, total: dGain) { range, partial in
+        let (rows, inverseRMS, gain) = (x.rowCount, inverseRMS.pointer, gain.pointer)
+        let (dx, dy, x) = (dx.rowPointer, dy.rowPointer, x.rowPointer)
+        withPartials(rows: rows, total: dGain) { range, partial in
+            let row = range.lowerBound
             fk_rms_norm_backward(
-                dx.rows(range).pointer, partial, dy.rows(range).pointer,
-                inverseRMS.pointer + range.lowerBound, x.rows(range).pointer, gain.pointer,
-                range.count, x.columnCount, dx.rowStride, dy.rowStride, x.rowStride)
+                dx[row], partial, dy[row], inverseRMS + row, x[row], gain, range.count,
+                x.columns, dx.stride, dy.stride, x.stride)
         }
     }
 
@@ -73,48 +87,59 @@ extension CPUBackend {
         _ y: Tensor, inverseRMS: Tensor?, x: Tensor, z: Tensor, gain: Tensor?, groups: Int,
         gateScale: Float, epsilon: Float
     ) {
-        pool.ranges(x.rowCount, grain: Self.rowGrain) { _, range in
+        let (rows, inverseRMS, gain) = (x.rowCount, inverseRMS?.pointer, gain?.pointer)
+        let (y, x, z) = (y.rowPointer, x.rowPointer, z.rowPointer)
+        pool.ranges(rows, grain: Self.rowGrain) { _, range in
+            let row = range.lowerBound
             fk_gated_norm_forward(
-                y.rows(range).pointer, inverseRMS.map { $0.pointer + range.lowerBound * groups },
-                x.rows(range).pointer, z.rows(range).pointer, gain?.pointer, range.count,
-                x.columnCount, groups, y.rowStride, x.rowStride, z.rowStride, gateScale, epsilon)
+                y[row], inverseRMS.map { $0 + row * groups }, x[row], z[row], gain, range.count,
+                x.columns, groups, y.stride, x.stride, z.stride, gateScale, epsilon)
         }
     }
 
     package func gatedNormBackward(
-        dx: Tensor, dz: Tensor, dGain: Tensor?, dy: Tensor, inverseRMS: Tensor?, x: Tensor,
-        z: Tensor,
-        gain: Tensor?, groups: Int, gateScale: Float
+        dx: GradientTarget, dz: GradientTarget, dGain: Tensor?, dy: Tensor, inverseRMS: Tensor?,
+        x: Tensor, z: Tensor, gain: Tensor?, groups: Int, gateScale: Float
     ) {
-        let width = x.columnCount
-        withPartials(rows: x.rowCount, total: dGain) { range, partial in
-            withUnsafeTemporaryAllocation(of: Float.self, capacity: width) { row in
+        let accumulate = accumulates(dx, dz)
+        let (rows, inverseRMS, gain) = (x.rowCount, inverseRMS?.pointer, gain?.pointer)
+        let (dx, dz) = (dx.tensor.rowPointer, dz.tensor.rowPointer)
+        let (dy, x, z) = (dy.rowPointer, x.rowPointer, z.rowPointer)
+        withPartials(rows: rows, total: dGain) { range, partial in
+            let row = range.lowerBound
+            withUnsafeTemporaryAllocation(of: Float.self, capacity: x.columns) { scratch in
                 fk_gated_norm_backward(
-                    dx.rows(range).pointer, dz.rows(range).pointer, partial, dy.rows(range).pointer,
-                    inverseRMS.map { $0.pointer + range.lowerBound * groups },
-                    x.rows(range).pointer,
-                    z.rows(range).pointer, gain?.pointer, range.count, width, groups, dx.rowStride,
-                    dz.rowStride, dy.rowStride, x.rowStride, z.rowStride, gateScale, row.baseAddress
-                )
+                    dx[row], dz[row], partial, dy[row], inverseRMS.map { $0 + row * groups },
+                    x[row], z[row], gain, range.count, x.columns, groups, dx.stride, dz.stride,
+                    dy.stride, x.stride, z.stride, gateScale, scratch.baseAddress,
+                    accumulate ? 1 : 0)
             }
         }
     }
 
     package func swiGLUForward(_ y: Tensor, gate: Tensor, up: Tensor) {
-        pool.ranges(y.rowCount, grain: Self.rowGrain) { _, range in
+        let rows = y.rowCount
+        let (y, gate, up) = (y.rowPointer, gate.rowPointer, up.rowPointer)
+        pool.ranges(rows, grain: Self.rowGrain) { _, range in
+            let row = range.lowerBound
             fk_swiglu_forward(
-                y.rows(range).pointer, gate.rows(range).pointer, up.rows(range).pointer,
-                range.count,
-                y.columnCount, y.rowStride, gate.rowStride, up.rowStride)
+                y[row], gate[row], up[row], range.count, y.columns, y.stride, gate.stride,
+                up.stride)
         }
     }
 
-    package func swiGLUBackward(dGate: Tensor, dUp: Tensor, dy: Tensor, gate: Tensor, up: Tensor) {
-        pool.ranges(dy.rowCount, grain: Self.rowGrain) { _, range in
+    package func swiGLUBackward(
+        dGate: GradientTarget, dUp: GradientTarget, dy: Tensor, gate: Tensor, up: Tensor
+    ) {
+        let accumulate = accumulates(dGate, dUp)
+        let rows = dy.rowCount
+        let (dGate, dUp) = (dGate.tensor.rowPointer, dUp.tensor.rowPointer)
+        let (dy, gate, up) = (dy.rowPointer, gate.rowPointer, up.rowPointer)
+        pool.ranges(rows, grain: Self.rowGrain) { _, range in
+            let row = range.lowerBound
             fk_swiglu_backward(
-                dGate.rows(range).pointer, dUp.rows(range).pointer, dy.rows(range).pointer,
-                gate.rows(range).pointer, up.rows(range).pointer, range.count, dy.columnCount,
-                dGate.rowStride, dUp.rowStride, dy.rowStride, gate.rowStride, up.rowStride)
+                dGate[row], dUp[row], dy[row], gate[row], up[row], range.count, dy.columns,
+                dGate.stride, dUp.stride, dy.stride, gate.stride, up.stride, accumulate ? 1 : 0)
         }
     }
 }

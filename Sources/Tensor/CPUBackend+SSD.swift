@@ -32,8 +32,8 @@ extension CPUBackend {
         }
 
         /// The chunk's first row of a tensor, at a channel.
-        func pointer(_ tensor: Tensor, _ column: Int) -> UnsafeMutablePointer<Float> {
-            tensor.pointer + chunk.rows.lowerBound * tensor.rowStride + column
+        func pointer(_ rows: RowPointer, _ column: Int) -> UnsafeMutablePointer<Float> {
+            rows[chunk.rows.lowerBound] + column
         }
     }
 
@@ -42,13 +42,15 @@ extension CPUBackend {
         _ inputs: SSDInputs
     ) {
         let shape = inputs.shape
-        let (x, b, c, dt) = (inputs.x, inputs.b, inputs.c, inputs.dt)
+        let (x, b) = (inputs.x.rowPointer, inputs.b.rowPointer)
+        let (c, dt) = (inputs.c.rowPointer, inputs.dt.rowPointer)
         let (width, stateSize) = (shape.headDimension, shape.stateSize)
         let (stateRow, stateCount) = (shape.heads * width, shape.heads * width * stateSize)
         let longest = min(shape.chunkLength, inputs.segments.rowCount)
         let scratchCount = max(
             fk_ssd_states_scratch_floats(longest, width), fk_ssd_outputs_scratch_floats(longest))
         let states = saved.states.pointer
+        let yRows = y.rowPointer
         withScratch(floatCount: pool.threadCount * scratchCount) { scratch in
             pool.run(chunks.all.count) { piece, _ in
                 let rows = chunks.all[piece].rows
@@ -56,7 +58,7 @@ extension CPUBackend {
                     saved.steps.pointer + rows.lowerBound * shape.heads,
                     saved.decays.pointer + 2 * rows.lowerBound * shape.heads,
                     saved.totals.pointer + piece * shape.heads,
-                    dt.pointer + rows.lowerBound * dt.rowStride, dt.rowStride,
+                    dt[rows.lowerBound], dt.stride,
                     inputs.dtBias.pointer,
                     inputs.aLog.pointer, rows.count, shape.heads, inputs.stepScale)
             }
@@ -65,10 +67,10 @@ extension CPUBackend {
                 guard let own = place.chunk.own else { return }
                 fk_ssd_chunk_states(
                     states + own * stateCount + place.channel, stateRow,
-                    place.pointer(x, place.channel), x.rowStride,
-                    place.pointer(b, place.stateChannel), b.rowStride, place.steps, place.decays,
+                    place.pointer(x, place.channel), x.stride,
+                    place.pointer(b, place.stateChannel), b.stride, place.steps, place.decays,
                     place.chunk.rows.count, place.heads, width, stateSize,
-                    scratch + worker * scratchCount)
+                    tileOptions, scratch + worker * scratchCount)
             }
             passStates(saved, chunks, shape, initial: initialState)
             pool.run(chunks.all.count * shape.groups) { piece, worker in
@@ -76,12 +78,13 @@ extension CPUBackend {
                 let previous =
                     place.chunk.previous.map { states + $0 * stateCount } ?? initialState?.pointer
                 fk_ssd_outputs(
-                    place.pointer(y, place.channel), y.rowStride, place.pointer(x, place.channel),
-                    x.rowStride, place.pointer(b, place.stateChannel), b.rowStride,
-                    place.pointer(c, place.stateChannel), c.rowStride,
+                    place.pointer(yRows, place.channel), yRows.stride,
+                    place.pointer(x, place.channel),
+                    x.stride, place.pointer(b, place.stateChannel), b.stride,
+                    place.pointer(c, place.stateChannel), c.stride,
                     previous.map { $0 + place.channel }, stateRow, place.steps, place.decays,
                     inputs.d.pointer + place.head, place.chunk.rows.count, place.heads, width,
-                    stateSize, scratch + worker * scratchCount)
+                    stateSize, tileOptions, scratch + worker * scratchCount)
             }
         }
         if let finalState, let last = chunks.all.last?.own {
@@ -114,7 +117,8 @@ extension CPUBackend {
         _ inputs: SSDInputs
     ) {
         let shape = inputs.shape
-        let (x, b, c, dt) = (inputs.x, inputs.b, inputs.c, inputs.dt)
+        let (x, b) = (inputs.x.rowPointer, inputs.b.rowPointer)
+        let (c, dt) = (inputs.c.rowPointer, inputs.dt.rowPointer)
         let (width, stateSize) = (shape.headDimension, shape.stateSize)
         let (stateRow, stateCount) = (shape.heads * width, shape.heads * width * stateSize)
         let longest = min(shape.chunkLength, inputs.segments.rowCount)
@@ -122,6 +126,10 @@ extension CPUBackend {
             fk_ssd_states_scratch_floats(longest, width),
             fk_ssd_backward_scratch_floats(longest, width))
         let partCount = chunks.all.count * shape.heads
+        let accumulate = accumulates(gradients.x, gradients.b, gradients.c, gradients.dt)
+        let (dx, db) = (gradients.x.tensor.rowPointer, gradients.b.tensor.rowPointer)
+        let (dc, ddt) = (gradients.c.tensor.rowPointer, gradients.dt.tensor.rowPointer)
+        let dy = dy.rowPointer
         withScratch(floatCount: pool.threadCount * scratchCount + 3 * partCount) { scratch in
             let parts = scratch + pool.threadCount * scratchCount
             pool.run(chunks.all.count * shape.groups) { piece, worker in
@@ -129,10 +137,10 @@ extension CPUBackend {
                 guard let previous = place.chunk.previous else { return }
                 fk_ssd_chunk_state_gradients(
                     dStates.pointer + previous * stateCount + place.channel, stateRow,
-                    place.pointer(dy, place.channel), dy.rowStride,
-                    place.pointer(c, place.stateChannel), c.rowStride, place.decays,
+                    place.pointer(dy, place.channel), dy.stride,
+                    place.pointer(c, place.stateChannel), c.stride, place.decays,
                     place.chunk.rows.count, place.heads, width, stateSize,
-                    scratch + worker * scratchCount)
+                    tileOptions, scratch + worker * scratchCount)
             }
             passStateGradients(dStates, saved, chunks, shape)
             pool.run(chunks.all.count * shape.groups) { piece, worker in
@@ -142,22 +150,22 @@ extension CPUBackend {
                 let next = piece / shape.groups + 1
                 let after = next < chunks.all.count ? chunks.all[next].previous : nil
                 fk_ssd_backward(
-                    place.pointer(gradients.x, place.channel), gradients.x.rowStride,
-                    place.pointer(gradients.b, place.stateChannel), gradients.b.rowStride,
-                    place.pointer(gradients.c, place.stateChannel), gradients.c.rowStride,
-                    place.pointer(gradients.dt, place.head), gradients.dt.rowStride, part,
+                    place.pointer(dx, place.channel), dx.stride,
+                    place.pointer(db, place.stateChannel), db.stride,
+                    place.pointer(dc, place.stateChannel), dc.stride,
+                    place.pointer(ddt, place.head), ddt.stride, part,
                     part + partCount, part + 2 * partCount, place.pointer(dy, place.channel),
-                    dy.rowStride,
+                    dy.stride,
                     after.map { dStates.pointer + $0 * stateCount + place.channel },
                     place.chunk.previous.map {
                         saved.states.pointer + $0 * stateCount + place.channel
                     }, stateRow, place.steps, place.decays, place.pointer(x, place.channel),
-                    x.rowStride, place.pointer(b, place.stateChannel), b.rowStride,
-                    place.pointer(c, place.stateChannel), c.rowStride,
-                    place.pointer(dt, place.head), dt.rowStride, inputs.dtBias.pointer + place.head,
+                    x.stride, place.pointer(b, place.stateChannel), b.stride,
+                    place.pointer(c, place.stateChannel), c.stride,
+                    place.pointer(dt, place.head), dt.stride, inputs.dtBias.pointer + place.head,
                     inputs.aLog.pointer + place.head, inputs.d.pointer + place.head,
                     place.chunk.rows.count, place.heads, width, stateSize, inputs.stepScale,
-                    scratch + worker * scratchCount)
+                    accumulate ? 1 : 0, tileOptions, scratch + worker * scratchCount)
             }
             for (index, total) in [gradients.dtBias, gradients.aLog, gradients.d].enumerated() {
                 fk_reduce_partials(

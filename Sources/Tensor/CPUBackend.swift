@@ -28,8 +28,16 @@ package final class CPUBackend: Backend {
             ? ThreadPool(dryThreadCount: threadCount) : ThreadPool(threadCount: threadCount)
     }
 
+    package var parallelWork: ParallelWork { pool.work }
+
     package func fill(_ y: Tensor, with value: Float) {
-        precondition(y.isContiguous, "fill: \(y.shape) has gaps")
+        guard y.isContiguous else {
+            pool.ranges(y.rowCount, grain: Self.rowGrain) { _, range in
+                fk_fill_rows(
+                    y.rows(range).pointer, range.count, y.columnCount, y.rowStride, value)
+            }
+            return
+        }
         let pointer = y.pointer
         pool.ranges(y.count, grain: Self.flatGrain) { _, range in
             fk_fill(pointer + range.lowerBound, range.count, value)
@@ -130,6 +138,13 @@ package final class CPUBackend: Backend {
             }
             if let total { fk_reduce_partials(total.pointer, partials, pieces, width) }
         }
+    }
+
+    /// Whether a kernel adds to all of its targets: if one of them does, the others are zeroed.
+    func accumulates(_ targets: GradientTarget...) -> Bool {
+        guard targets.contains(where: \.accumulates) else { return false }
+        for target in targets where !target.accumulates { fill(target.tensor, with: 0) }
+        return true
     }
 
     /// Memory for the length of a call, from the arena like everything else, so that it is counted.

@@ -34,6 +34,13 @@ public final class Device {
         arena = Arena(backend: backend)
     }
 
+    /// A device on a given backend.
+    init(backend: any Backend, precision: Precision) {
+        self.backend = backend
+        self.precision = precision
+        arena = Arena(backend: backend)
+    }
+
     /// What products multiply.
     public let precision: Precision
 

@@ -1,13 +1,79 @@
 /// Gradients of tensors during a backward pass, filed by storage: the gradient of a view is the same
 /// view of the gradient.
 public struct Gradients {
+    /// A gradient in the making.
+    private struct Entry {
+        var storage: Storage
+        /// What of it is defined, if not all; then the storage is not shared.
+        var written: WrittenColumns?
+    }
+
     private let device: Device
-    private var byIdentity: [UInt64: Storage] = [:]
+    private var entries: [UInt64: Entry] = [:]
 
     /// No gradients yet.
     ///
     /// - Parameter device: where the tensors live.
     public init(on device: Device) { self.device = device }
+
+    /// Where to leave the gradients of several inputs, which may be views of the same storage.
+    ///
+    /// First contributions are written, so nothing is zeroed before, unless the inputs overlap.
+    ///
+    /// - Parameter tensors: inputs of the op whose backward runs and contributes to every element.
+    /// - Returns: for each a target of the same shape and layout.
+    package mutating func targets(of tensors: [TensorPlace]) -> [GradientTarget] {
+        // A gradient shared with another tensor is replaced by a copy here, and only here: once a
+        // view is out, asking for another one of the same storage would leave the first behind.
+        for (place, tensor) in tensors.enumerated() {
+            if !prepareColumns(of: tensor) || tensors[..<place].contains(where: tensor.overlaps) {
+                _ = accumulator(of: tensor)
+            }
+        }
+        return tensors.map { tensor in
+            let isFresh = claimColumns(of: tensor)
+            guard let entry = entries[tensor.identity] else {
+                preconditionFailure("targets: no storage")
+            }
+            return GradientTarget(
+                tensor: view(of: tensor, on: entry.storage), accumulates: !isFresh)
+        }
+    }
+
+    /// Makes room for a gradient that is written in parts; false if that is not possible or too late.
+    private mutating func prepareColumns(of tensor: TensorPlace) -> Bool {
+        guard tensor.columnsOfStorage != nil else { return false }
+        guard let entry = entries[tensor.identity] else {
+            entries[tensor.identity] = Entry(
+                storage: device.arena.take(byteCount: tensor.storageByteCount),
+                written: WrittenColumns(rowStride: tensor.rowStride))
+            return true
+        }
+        return entry.written?.rowStride == tensor.rowStride
+    }
+
+    /// Whether a tensor's columns are undefined and now the caller's to write; otherwise they are defined.
+    private mutating func claimColumns(of tensor: TensorPlace) -> Bool {
+        let identity = tensor.identity
+        guard var written = entries[identity]?.written, let columns = tensor.columnsOfStorage else {
+            return false
+        }
+        if written.overlaps(columns) {
+            complete(identity)
+            return false
+        }
+        written.insert(columns)
+        entries[identity]?.written = written.isComplete ? nil : written
+        return true
+    }
+
+    /// Zeroes what is undefined of a gradient.
+    private mutating func complete(_ identity: UInt64) {
+        guard let entry = entries[identity], let written = entry.written else { return }
+        let whole = wholeOf(entry.storage, rowStride: written.rowStride)
+        for columns in written.missing { device.backend.fill(whole.columns(columns), with: 0) }
+        entries[identity]?.written = nil
+    }
 
     /// The gradient to add to, zeroed when this is the first contribution.
     ///
@@ -15,49 +81,30 @@ public struct Gradients {
     /// - Returns: a tensor of the same shape and layout.
     package mutating func accumulator(of tensor: TensorPlace) -> Tensor {
         let identity = tensor.identity
-        var storage = byIdentity.removeValue(forKey: identity)
-        if storage == nil {
+        complete(identity)
+        guard var entry = entries.removeValue(forKey: identity) else {
             let fresh = device.arena.take(byteCount: tensor.storageByteCount)
             device.backend.fill(wholeOf(fresh), with: 0)
-            storage = fresh
-        } else if !isKnownUniquelyReferenced(&storage), let shared = storage {
-            let copy = device.arena.take(byteCount: shared.requestedByteCount)
-            device.backend.copy(from: wholeOf(shared), to: wholeOf(copy), scale: 1)
-            storage = copy
+            entries[identity] = Entry(storage: fresh)
+            return view(of: tensor, on: fresh)
         }
-        guard let storage else { preconditionFailure("accumulator: no storage") }
-        byIdentity[identity] = storage
-        return view(of: tensor, on: storage)
-    }
-
-    /// The gradients to add to of several inputs, which may be views of the same storage.
-    ///
-    /// - Parameter tensors: inputs of the op whose backward runs.
-    /// - Returns: for each a tensor of the same shape and layout.
-    package mutating func accumulators(of tensors: [TensorPlace]) -> [Tensor] {
-        // A gradient shared with another tensor is replaced by a copy here, and only here: once a
-        // view is out, asking for another one of the same storage would leave the first behind.
-        for tensor in tensors { _ = accumulator(of: tensor) }
-        return tensors.map { tensor in
-            guard let storage = byIdentity[tensor.identity] else {
-                preconditionFailure("accumulators: no storage")
-            }
-            return view(of: tensor, on: storage)
+        if !isKnownUniquelyReferenced(&entry.storage) {
+            let copy = device.arena.take(byteCount: entry.storage.requestedByteCount)
+            device.backend.copy(from: wholeOf(entry.storage), to: wholeOf(copy), scale: 1)
+            entry.storage = copy
         }
+        entries[identity] = entry
+        return view(of: tensor, on: entry.storage)
     }
 
     /// The gradient to write when it is the first contribution, or else to add to.
     ///
-    /// - Parameter tensor: a whole tensor, every element of whose gradient the op contributes to.
+    /// - Parameter tensor: an input every element of whose gradient the op contributes to.
     /// - Returns: a tensor of the same shape with undefined contents if `isFresh`.
     package mutating func contribution(to tensor: TensorPlace) -> (gradient: Tensor, isFresh: Bool)
     {
-        if byIdentity[tensor.identity] == nil, tensor.coversStorage {
-            let fresh = device.arena.take(byteCount: tensor.storageByteCount)
-            byIdentity[tensor.identity] = fresh
-            return (view(of: tensor, on: fresh), true)
-        }
-        return (accumulator(of: tensor), false)
+        let target = targets(of: [tensor])[0]
+        return (target.tensor, !target.accumulates)
     }
 
     /// Adds a whole gradient; a first contribution is shared, not copied.
@@ -71,10 +118,10 @@ public struct Gradients {
 
     mutating func assign(_ gradient: Tensor, to tensor: TensorPlace) {
         let identity = tensor.identity
-        if byIdentity[identity] == nil, tensor.coversStorage, gradient.place.coversStorage,
+        if entries[identity] == nil, tensor.coversStorage, gradient.place.coversStorage,
             gradient.storage.requestedByteCount == tensor.storageByteCount
         {
-            byIdentity[identity] = gradient.storage
+            entries[identity] = Entry(storage: gradient.storage)
         } else {
             device.backend.add(gradient, to: accumulator(of: tensor), scale: 1)
         }
@@ -87,8 +134,10 @@ public struct Gradients {
     public mutating func take(_ output: Tensor) -> Tensor? { take(output.place) }
 
     mutating func take(_ output: TensorPlace) -> Tensor? {
-        guard let storage = byIdentity.removeValue(forKey: output.identity) else { return nil }
-        return view(of: output, on: storage)
+        complete(output.identity)
+        return entries.removeValue(forKey: output.identity).map {
+            view(of: output, on: $0.storage)
+        }
     }
 
     private func view(of tensor: TensorPlace, on storage: Storage) -> Tensor {
@@ -97,35 +146,11 @@ public struct Gradients {
             rowStride: tensor.rowStride)
     }
 
-    private func wholeOf(_ storage: Storage) -> Tensor {
-        let count = storage.byteCount / MemoryLayout<Float>.stride
-        return Tensor(storage: storage, offset: 0, shape: [count], rowStride: count)
-    }
-}
-
-/// Where the gradient of a tensor is filed: its storage's identity and its view, but no memory.
-package struct TensorPlace {
-    /// Of the storage.
-    let identity: UInt64
-    /// Bytes that were asked for.
-    let storageByteCount: Int
-    let offset: Int
-    let shape: [Int]
-    let rowStride: Int
-
-    /// Whether the tensor is all there is on its storage.
-    var coversStorage: Bool {
-        let count = shape.reduce(1, *)
-        return offset == 0 && (rowStride == shape.last ?? 1 || count == shape.last ?? 1)
-            && count * MemoryLayout<Float>.stride == storageByteCount
-    }
-}
-
-extension Tensor {
-    /// Where the gradient is filed, for closures that do not read the tensor itself.
-    package var place: TensorPlace {
-        TensorPlace(
-            identity: storage.identity, storageByteCount: storage.requestedByteCount,
-            offset: offset, shape: shape, rowStride: rowStride)
+    /// All of a storage, in one row or in rows of some length.
+    private func wholeOf(_ storage: Storage, rowStride: Int? = nil) -> Tensor {
+        let count = storage.requestedByteCount / MemoryLayout<Float>.stride
+        let stride = rowStride ?? count
+        return Tensor(
+            storage: storage, offset: 0, shape: [count / stride, stride], rowStride: stride)
     }
 }

@@ -63,12 +63,12 @@ package struct SSDInputs {
     package let segments: Segments
 }
 
-/// Where the gradients of a scan's inputs are added.
+/// Where the gradients of a scan's inputs are left; those of its parameters are added.
 package struct SSDGradients {
-    package let x: Tensor
-    package let b: Tensor
-    package let c: Tensor
-    package let dt: Tensor
+    package let x: GradientTarget
+    package let b: GradientTarget
+    package let c: GradientTarget
+    package let dt: GradientTarget
     package let dtBias: Tensor
     package let aLog: Tensor
     package let d: Tensor

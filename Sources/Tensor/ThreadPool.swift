@@ -1,5 +1,23 @@
 import CKernels
 
+/// How work was split over threads.
+public struct ParallelWork: Sendable, Hashable {
+    /// Jobs of more than one piece: each wakes the threads and waits for the last one.
+    public internal(set) var forks = 0
+    /// Pieces of those jobs.
+    public internal(set) var pieces = 0
+
+    /// No work.
+    public init() {}
+
+    static func - (total: Self, before: Self) -> Self {
+        var work = total
+        work.forks -= before.forks
+        work.pieces -= before.pieces
+        return work
+    }
+}
+
 /// Threads that share pieces of work; the caller is one of them.
 ///
 /// - Invariant: `run` is called from one thread at a time and never from inside a piece.
@@ -8,6 +26,8 @@ package final class ThreadPool {
     private let handle: OpaquePointer?
     /// Threads that take pieces, the caller included.
     package let threadCount: Int
+    /// The jobs so far, those of a pool of one thread too.
+    package private(set) var work = ParallelWork()
 
     package init(threadCount: Int) {
         precondition(threadCount >= 1, "ThreadPool: \(threadCount) threads, want at least 1")
@@ -34,6 +54,10 @@ package final class ThreadPool {
     ///   - pieceCount: at least 0, independent of the number of threads.
     ///   - body: takes the piece and the worker (below `threadCount`, to pick its scratch).
     package func run(_ pieceCount: Int, _ body: (_ piece: Int, _ worker: Int) -> Void) {
+        if pieceCount > 1 {
+            work.forks += 1
+            work.pieces += pieceCount
+        }
         guard let handle else { return }
         withoutActuallyEscaping(body) { body in
             withUnsafePointer(to: body) { context in

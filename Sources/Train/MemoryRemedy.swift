@@ -70,7 +70,7 @@ extension MemoryPlan {
     ///   - threadCount: threads that will compute.
     ///   - available: bytes that there are; 0 is unknown and never too few.
     /// - Throws: `TrainError.doesNotFit` with what would help; `OptimizerError`.
-    static func requireFit(
+    public static func requireFit(
         _ recipe: TrainingRecipe, threadCount: Int, available: Int = availableMemoryByteCount()
     ) throws {
         let plan = try MemoryPlan(recipe, threadCount: threadCount)

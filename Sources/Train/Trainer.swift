@@ -22,7 +22,7 @@ public struct StepResult: Equatable, Sendable {
 
 /// A model, its optimizer and the schedule: one step at a time.
 ///
-/// - Invariant: the state after a step is a function of the state before and of the batches alone, the
+/// - Invariant: between steps all gradients are zero. The state after a step is a function of the state before and of the batches alone, the
 ///   same bits for any number of threads.
 public final class Trainer {
     /// What is trained and how.
@@ -74,7 +74,6 @@ public final class Trainer {
         let scored = batches.reduce(0) { $0 + $1.targetCount }
         precondition(scored > 0, "Trainer.step: no token to predict in \(batches.count) batches")
         let table = model.table
-        device.backend.fill(table.gradients, with: 0)
         var lossSum = 0.0
         for batch in batches { lossSum += accumulate(batch, gradientScale: 1 / Float(scored)) }
         let norm = device.backend.sumOfSquares(table.gradients).squareRoot()
@@ -89,10 +88,13 @@ public final class Trainer {
             optimizer.step(
                 learningRate: learningRate, gradientScale: norm > limit ? limit / norm : 1)
         }
+        let badParameter = isFinite ? nil : firstBadParameter()
+        // An update leaves the gradients zero.
+        if !isFinite { device.backend.fill(table.gradients, with: 0) }
         step += 1
         return StepResult(
             loss: loss, gradientNorm: norm, learningRate: learningRate, scoredTokens: scored,
-            isApplied: isFinite, badParameter: isFinite ? nil : firstBadParameter())
+            isApplied: isFinite, badParameter: badParameter)
     }
 
     private func accumulate(_ batch: Batch, gradientScale: Float) -> Double {

@@ -11,7 +11,7 @@ struct Falcon: ParsableCommand {
             TokenizerCommand.self, TokenizeCommand.self, PretrainCommand.self, PlanCommand.self,
             EvalCommand.self, GenerateCommand.self,
             ExportCommand.self, ImportCommand.self,
-            LogitsCommand.self, VerifyCommand.self,
+            LogitsCommand.self, VerifyCommand.self, BenchCommand.self,
         ])
 
     static func main() {

@@ -63,6 +63,7 @@ import Testing
         for step in 1...5 {
             let gradients = setGradients(table, step)
             optimizer.step(learningRate: 0.01, gradientScale: 0.5)
+            #expect(table.gradients.toArray().allSatisfy { $0 == 0 })
             for (index, (scale, decay, beta1, beta2, epsilon)) in numbers.enumerated() {
                 for place in weights[index].indices {
                     let g = 0.5 * gradients[index][place]

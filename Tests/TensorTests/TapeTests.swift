@@ -118,6 +118,36 @@ import Testing
             gradients.take(whole)?.toArray() == [1, 2, 0, 0, 7, 3, 4, 0, 0, 8, 5, 6, 0, 0, 9])
     }
 
+    @Test func firstContributionsAreWrittenAndOnlyTheRestIsZeroed() {
+        let device = Device(threadCount: 1)
+        let whole = device.zeros([2, 5])
+        var gradients = Gradients(on: device)
+        func contribute(_ columns: Range<Int>, _ value: Float) -> Bool {
+            let target = gradients.targets(of: [whole.columns(columns).place])[0]
+            if !target.accumulates { device.backend.fill(target.tensor, with: 0) }
+            let ones = device.tensor(
+                [Float](repeating: value, count: 2 * columns.count), shape: [2, columns.count])
+            device.backend.add(ones, to: target.tensor, scale: 1)
+            return target.accumulates
+        }
+        #expect(!contribute(3..<4, 1))
+        #expect(!contribute(0..<2, 2))
+        #expect(contribute(0..<1, 4))
+        #expect(contribute(1..<3, 8))
+        #expect(gradients.take(whole)?.toArray() == [6, 10, 8, 1, 0, 6, 10, 8, 1, 0])
+    }
+
+    @Test func targetsThatOverlapAreAddedTo() {
+        let device = Device(threadCount: 1)
+        let whole = device.zeros([2, 3])
+        var gradients = Gradients(on: device)
+        let targets = gradients.targets(of: [
+            whole.columns(0..<2).place, whole.columns(1..<3).place,
+        ])
+        #expect(targets.map(\.accumulates) == [true, true])
+        #expect(gradients.take(whole)?.toArray() == [0, 0, 0, 0, 0, 0])
+    }
+
     /// From the second pass on, all memory comes from what the pass before gave back.
     @Test func aRepeatedPassTakesNoNewMemory() {
         let device = Device(threadCount: 2)

@@ -7,6 +7,7 @@
 #include "fk_gemm.h"
 #include "fk_norm.h"
 #include "fk_optimizer.h"
+#include "fk_peak.h"
 #include "fk_pool.h"
 #include "fk_sequence.h"
 #include "fk_tokens.h"

@@ -23,35 +23,32 @@
 // First line of a block whose sums may be reordered (and only of such a block).
 #define FK_REDUCTION _Pragma("clang fp reassociate(on) contract(fast)")
 
-// e^x within 1.1e-7 of its value; NaN stays NaN, overflow gives infinity, underflow gives denormals and 0.
-// Cody-Waite reduction by ln 2 and the Taylor polynomial of degree 7; no conversion of a NaN to an integer.
+// e^x within 1e-7 of its value; 0 below -87.7, e^88.37 above that, NaN stays NaN.
+//
+// x = n ln 2 + r (Cody-Waite), e^r = 1 + r + r^2 q(r) with the minimax q of degree 4 (3.1e-9 without
+// rounding), and 2^n made in the exponent bits, where n = -127 makes 0.
 FK_INLINE float fk_exp(float x) {
-  const float magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer in the low bits
-  x = x < -104.0f ? -104.0f : x;
-  x = x > 89.0f ? 89.0f : x;
+  // 1.5 * 2^23 + 127: adding it rounds to an integer in the low bits, with the exponent's bias.
+  const float magic = 12583039.0f;
+  x = x < -88.02f ? -88.02f : x;
+  x = x > 88.37f ? 88.37f : x;
   float shifted = x * 1.44269504088896341f + magic;
   float n = shifted - magic;
   float r = x - n * 0.693145751953125f;
   r = r - n * 1.428606765330187045e-06f;
-  float p = 1.98412701e-4f;
-  p = p * r + 1.38888894e-3f;
-  p = p * r + 8.33333377e-3f;
-  p = p * r + 4.16666657e-2f;
-  p = p * r + 1.66666657e-1f;
-  p = p * r + 0.5f;
+  float p = 1.381454e-3f;
+  p = p * r + 8.368745e-3f;
+  p = p * r + 4.166839e-2f;
+  p = p * r + 1.6666521e-1f;
+  p = p * r + 4.9999994e-1f;
   p = p * r + 1.0f;
   p = p * r + 1.0f;
-  int32_t bits, magicBits, half, rest;
+  uint32_t bits;
   memcpy(&bits, &shifted, 4);
-  memcpy(&magicBits, &magic, 4);
-  bits = (int32_t)((uint32_t)bits - (uint32_t)magicBits);
-  half = bits >> 1;
-  rest = bits - half;
-  uint32_t scaleBits1 = (uint32_t)(half + 127) << 23, scaleBits2 = (uint32_t)(rest + 127) << 23;
-  float scale1, scale2;
-  memcpy(&scale1, &scaleBits1, 4);
-  memcpy(&scale2, &scaleBits2, 4);
-  return p * scale1 * scale2;
+  bits <<= 23;
+  float scale;
+  memcpy(&scale, &bits, 4);
+  return p * scale;
 }
 
 // 1 / (1 + e^-x)

@@ -7,6 +7,9 @@
 // y [n] = value
 void fk_fill(float *y, size_t n, float value);
 
+// y [rows, columns] = value
+void fk_fill_rows(float *y, size_t rows, size_t columns, size_t strideY, float value);
+
 // y [rows, columns] = scale * x
 void fk_copy_rows(float *y, const float *x, size_t rows, size_t columns, size_t strideY, size_t strideX,
                   float scale);
@@ -31,9 +34,9 @@ void fk_scale(float *x, size_t n, float scale);
 void fk_swiglu_forward(float *y, const float *gate, const float *up, size_t rows, size_t columns,
                        size_t strideY, size_t strideGate, size_t strideUp);
 
-// dGate += dy * up * silu'(gate), dUp += dy * silu(gate); all [rows, columns]
+// dGate += dy * up * silu'(gate), dUp += dy * silu(gate), or = without accumulate; all [rows, columns]
 void fk_swiglu_backward(float *dGate, float *dUp, const float *dy, const float *gate, const float *up,
                         size_t rows, size_t columns, size_t strideDGate, size_t strideDUp,
-                        size_t strideDY, size_t strideGate, size_t strideUp);
+                        size_t strideDY, size_t strideGate, size_t strideUp, int accumulate);
 
 #endif

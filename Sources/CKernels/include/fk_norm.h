@@ -21,12 +21,12 @@ void fk_gated_norm_forward(float *y, float *inverseRMS, const float *x, const fl
                            size_t strideY, size_t strideX, size_t strideZ, float gateScale,
                            float epsilon);
 
-// dx += dv silu(gateScale z), dz += dv x silu'(gateScale z) gateScale, dGain += sum over rows of dy n;
-// scratch [columns]
+// dx += dv silu(gateScale z), dz += dv x silu'(gateScale z) gateScale (= without accumulate),
+// dGain += sum over rows of dy n; scratch [columns]
 void fk_gated_norm_backward(float *dx, float *dz, float *dGain, const float *dy,
                             const float *inverseRMS, const float *x, const float *z, const float *gain,
                             size_t rows, size_t columns, size_t groups, size_t strideDX,
                             size_t strideDZ, size_t strideDY, size_t strideX, size_t strideZ,
-                            float gateScale, float *scratch);
+                            float gateScale, float *scratch, int accumulate);
 
 #endif

@@ -6,6 +6,7 @@
 // its first row, so that results do not depend on what is packed before it.
 // Every kernel is single-threaded, allocates nothing and works in `scratch` of the stated size.
 // Gradients are added to what is there, unless a line says "written".
+// `tiles` is FK_TILE_BF16 or 0, for every product of the kernel; sums, states and exponentials stay float32.
 #ifndef FK_SEQUENCE_H
 #define FK_SEQUENCE_H
 
@@ -33,16 +34,18 @@ void fk_tile_product(float *c, size_t cRow, const float *a, size_t aRow, size_t 
 // k, v [keysBefore + queries, headSize].
 void fk_attention_forward(float *out, size_t outRow, float *logSumExp, const float *q, size_t qRow,
                           const float *k, size_t kRow, const float *v, size_t vRow, size_t queries,
-                          size_t keysBefore, size_t headSize, float scale, float *scratch);
+                          size_t keysBefore, size_t headSize, float scale, unsigned tiles, float *scratch);
 size_t fk_attention_forward_scratch_floats(void);
 
-// dq [queries, headSize]; dk, dv [keysBefore + queries, headSize]: give every piece that shares keys
-// its own dk and dv, and add them up in a fixed order. Saved: out, logSumExp, q, k, v as above.
+// dq [queries, headSize], written without accumulate; dk, dv [keysBefore + queries, headSize], written:
+// give every piece that shares keys its own and add them up in a fixed order. Saved: out, logSumExp, q,
+// k, v as above.
 void fk_attention_backward(float *dq, size_t dqRow, float *dk, size_t dkRow, float *dv,
                            size_t dvRow, const float *dout, size_t doutRow, const float *out,
                            size_t outRow, const float *logSumExp, const float *q, size_t qRow,
                            const float *k, size_t kRow, const float *v, size_t vRow, size_t queries,
-                           size_t keysBefore, size_t headSize, float scale, float *scratch);
+                           size_t keysBefore, size_t headSize, float scale, int accumulate,
+                           unsigned tiles, float *scratch);
 size_t fk_attention_backward_scratch_floats(void);
 
 // Causal depthwise convolution, bias, SiLU. taps [tapCount, channels] = weight [channels, tapCount]
@@ -59,12 +62,12 @@ void fk_conv1d_silu_forward(float *y, size_t yRow, const float *x, size_t xRow,
                             float *scratch);
 size_t fk_conv1d_silu_forward_scratch_floats(void);
 
-// Rows [rowBegin, rowEnd) of dx [rows, channels]; their share in dtaps [tapCount, channels] and
-// dbias [channels]. No history. Saved: x.
+// Rows [rowBegin, rowEnd) of dx [rows, channels], written without accumulate; their share in
+// dtaps [tapCount, channels] and dbias [channels]. No history. Saved: x.
 void fk_conv1d_silu_backward(float *dx, size_t dxRow, float *dtaps, float *dbias, const float *dy,
                              size_t dyRow, const float *x, size_t xRow, const float *taps,
                              const float *bias, size_t rowBegin, size_t rowEnd, size_t rows,
-                             size_t channels, size_t tapCount, float *scratch);
+                             size_t channels, size_t tapCount, int accumulate, float *scratch);
 size_t fk_conv1d_silu_backward_scratch_floats(size_t tapCount);
 
 // dweight [channels, tapCount] and dbias [channels], for [channelBegin, channelEnd), from
@@ -86,13 +89,13 @@ void fk_ssd_steps(float *dt, float *decay, float *total, const float *dtRaw, siz
 // What a chunk adds to the state, written. x [rows, heads * headSize], b [rows, stateSize].
 void fk_ssd_chunk_states(float *state, size_t stateRow, const float *x, size_t xRow, const float *b,
                          size_t bRow, const float *dt, const float *decay, size_t rows, size_t heads,
-                         size_t headSize, size_t stateSize, float *scratch);
+                         size_t headSize, size_t stateSize, unsigned tiles, float *scratch);
 size_t fk_ssd_states_scratch_floats(size_t rows, size_t headSize);
 
 // What a chunk adds to the gradient of the state before it, written. dy as y, c as b.
 void fk_ssd_chunk_state_gradients(float *dstate, size_t stateRow, const float *dy, size_t dyRow,
                                   const float *c, size_t cRow, const float *decay, size_t rows,
-                                  size_t heads, size_t headSize, size_t stateSize, float *scratch);
+                                  size_t heads, size_t headSize, size_t stateSize, unsigned tiles, float *scratch);
 
 // Rows [rowBegin, rowEnd) of `count` contiguous states [stateSize, heads * headSize], stateStep
 // floats apart: each has total [heads] times the one before it added; before the first comes
@@ -105,7 +108,7 @@ void fk_ssd_pass_states(float *states, ptrdiff_t stateStep, const float *initial
 void fk_ssd_outputs(float *y, size_t yRow, const float *x, size_t xRow, const float *b, size_t bRow,
                     const float *c, size_t cRow, const float *previous, size_t stateRow,
                     const float *dt, const float *decay, const float *d, size_t rows, size_t heads,
-                    size_t headSize, size_t stateSize, float *scratch);
+                    size_t headSize, size_t stateSize, unsigned tiles, float *scratch);
 size_t fk_ssd_outputs_scratch_floats(size_t rows);
 
 // One row: the recurrence itself. y, x [heads * headSize]; b, c [stateSize]; state is updated.
@@ -113,7 +116,7 @@ void fk_ssd_one_row(float *y, float *state, const float *x, const float *b, cons
                     const float *dtRaw, const float *dtBias, const float *aLog, const float *d,
                     size_t heads, size_t headSize, size_t stateSize, size_t stateRow, float dtScale);
 
-// All gradients of a chunk. The parts [heads] are written, for this chunk alone. after: the gradient
+// All gradients of a chunk; dx, db, dc and ddtRaw are written without accumulate. The parts [heads] are written, for this chunk alone. after: the gradient
 // of the state after the chunk; previous: the state before it; NULL for zeros. Saved: dt, decay and
 // the inputs.
 void fk_ssd_backward(float *dx, size_t dxRow, float *db, size_t dbRow, float *dc, size_t dcRow,
@@ -123,7 +126,7 @@ void fk_ssd_backward(float *dx, size_t dxRow, float *db, size_t dbRow, float *dc
                      const float *x, size_t xRow, const float *b, size_t bRow, const float *c,
                      size_t cRow, const float *dtRaw, size_t dtRow, const float *dtBias,
                      const float *aLog, const float *d, size_t rows, size_t heads, size_t headSize,
-                     size_t stateSize, float dtScale, float *scratch);
+                     size_t stateSize, float dtScale, int accumulate, unsigned tiles, float *scratch);
 size_t fk_ssd_backward_scratch_floats(size_t rows, size_t headSize);
 
 #endif

@@ -39,7 +39,7 @@ public func causalAttention(
     let backend = tape.backend
     backend.attentionForward(y, logSumExp: logSumExp, inputs)
     tape.record(y, reading: [query, key, value, y, logSumExp]) { dy, gradients in
-        let d = gradients.accumulators(of: [query.place, key.place, value.place])
+        let d = gradients.targets(of: [query.place, key.place, value.place])
         backend.attentionBackward(
             dQuery: d[0], dKey: d[1], dValue: d[2], dy: dy, y: y, logSumExp: logSumExp, inputs)
     }

@@ -40,7 +40,7 @@ public func causalConv1d(
     tape.run(writing: [y], reading: [x]) { backend.convolutionForward(y, inputs) }
     tape.record(y, reading: [x]) { dy, gradients in
         backend.convolutionBackward(
-            dx: gradients.accumulator(of: x.place), dWeight: weight.gradient,
+            dx: gradients.targets(of: [x.place])[0], dWeight: weight.gradient,
             dBias: bias.gradient, dy: dy, inputs)
     }
     return y

@@ -62,7 +62,8 @@ public func headCrossEntropy(
     return TokenLosses(losses: losses, best: best)
 }
 
-/// Rows of logits in memory at a time: about 4 million logits, in whole tiles of the product.
+/// Rows of logits in memory at a time: at most 4 million logits, and few enough rows that those of a
+/// small vocabulary stay in the last cache while loss and products read them.
 private func headChunkRows(vocabularyCount: Int) -> Int {
-    max(128, (1 << 22) / vocabularyCount / 64 * 64)
+    max(128, min(512, (1 << 22) / vocabularyCount / 64 * 64))
 }

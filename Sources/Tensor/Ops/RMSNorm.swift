@@ -61,7 +61,7 @@ public func gatedRMSNorm(
             gateScale: gateScale, epsilon: epsilon)
     }
     tape.record(y, reading: [x, z]) { dy, gradients in
-        let d = gradients.accumulators(of: [x.place, z.place])
+        let d = gradients.targets(of: [x.place, z.place])
         backend.gatedNormBackward(
             dx: d[0], dz: d[1], dGain: gain?.gradient, dy: dy, inverseRMS: inverseRMS, x: x, z: z,
             gain: gain?.value, groups: groups, gateScale: gateScale)

@@ -95,7 +95,7 @@ public func ssdScan(
             inputs)
     }
     tape.record(y, reading: [x, b, c, dt] + savedTensors) { dy, gradients in
-        let g = gradients.accumulators(of: [x.place, b.place, c.place, dt.place])
+        let g = gradients.targets(of: [x.place, b.place, c.place, dt.place])
         backend.ssdBackward(
             SSDGradients(
                 x: g[0], b: g[1], c: g[2], dt: g[3], dtBias: dtBias.gradient, aLog: aLog.gradient,

@@ -14,7 +14,7 @@ public func swiGLU(gate: Tensor, up: Tensor, on tape: inout Tape) -> Tensor {
         backend.swiGLUForward(y, gate: gate, up: up)
     }
     tape.record(y, reading: [gate, up]) { dy, gradients in
-        let d = gradients.accumulators(of: [gate.place, up.place])
+        let d = gradients.targets(of: [gate.place, up.place])
         backend.swiGLUBackward(dGate: d[0], dUp: d[1], dy: dy, gate: gate, up: up)
     }
     return y

@@ -1,0 +1,23 @@
+import FalconSystem
+
+/// A measurement that cannot be made as asked for.
+public enum BenchError: FalconError, Equatable {
+    /// A width that gives no whole number of heads.
+    case widthDoesNotScale(width: Int, hiddenSize: Int)
+    /// No kernel has this in its name.
+    case noSuchKernel(filter: String, names: [String])
+
+    /// The message for a person.
+    public var description: String {
+        switch self {
+        case .widthDoesNotScale(let width, let hiddenSize):
+            "a width of \(width) gives no whole number of heads and channels when a model of width "
+                + "\(hiddenSize) is scaled to it; try \(hiddenSize / 2) or \(2 * hiddenSize)"
+        case .noSuchKernel(let filter, let names):
+            "no kernel is called \"\(filter)\"; there are: \(names.joined(separator: ", "))"
+        }
+    }
+
+    /// The code that the program exits with.
+    public var exitStatus: ExitStatus { .usage }
+}

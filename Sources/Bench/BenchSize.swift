@@ -1,0 +1,146 @@
+import FalconData
+import FalconModel
+import FalconRecipe
+import FalconTensor
+import FalconTrain
+
+/// The model sizes that speed is quoted for, each with the batch it is quoted at.
+public enum BenchSize: String, CaseIterable, Sendable {
+    /// 7.8 million parameters, 4 × 512 tokens a step.
+    case tiny
+    /// 91 million parameters, 1 × 1024 tokens a step.
+    case small
+    /// 521 million parameters, 1 × 512 tokens a step.
+    case halfBillion = "0.5b"
+
+    /// The shipped recipe with the geometry.
+    public var recipe: String {
+        switch self {
+        case .tiny: "demo"
+        case .small: "h1-tiny-90m"
+        case .halfBillion: "h1-0.5b"
+        }
+    }
+
+    /// Tokens of a sequence.
+    public var sequenceLength: Int { self == .small ? 1024 : 512 }
+    /// Sequences of a step.
+    public var sequences: Int { self == .tiny ? 4 : 1 }
+}
+
+/// Which mixers the measured model has.
+public enum BenchArchitecture: String, CaseIterable, Sendable {
+    /// The recipe's own.
+    case falconH1 = "falcon-h1"
+    /// Attention alone, with an MLP so wide that the number of parameters stays.
+    case attention
+}
+
+/// What to measure: a recipe, and what is changed in it.
+public struct BenchSubject: Sendable, Equatable {
+    /// A recipe file, or the name of a shipped recipe.
+    public var recipe: String
+    /// The name in tables.
+    public var label: String
+    /// Sequences of a step; nil for the recipe's micro-batch.
+    public var sequences: Int?
+    /// Tokens of a sequence; nil for the recipe's.
+    public var sequenceLength: Int?
+    /// Blocks; nil for the recipe's.
+    public var layers: Int?
+    /// The hidden size, with every other width in proportion; nil for the recipe's.
+    public var width: Int?
+    /// Which mixers.
+    public var architecture: BenchArchitecture
+    /// What backward keeps; nil for the recipe's.
+    public var recompute: Recompute?
+    /// What products multiply; nil for the recipe's.
+    public var precision: Precision?
+    /// More settings, `key.path=value` each, over all of these.
+    public var settings: [String] = []
+
+    /// One of the quoted sizes, everything kept for backward.
+    ///
+    /// - Parameters:
+    ///   - size: model and batch.
+    ///   - architecture: which mixers.
+    public init(_ size: BenchSize, architecture: BenchArchitecture = .falconH1) {
+        recipe = size.recipe
+        label = size.rawValue
+        sequences = size.sequences
+        sequenceLength = size.sequenceLength
+        recompute = Recompute.none
+        self.architecture = architecture
+    }
+
+    /// A recipe as it is, except that a step is one micro-batch.
+    ///
+    /// - Parameters:
+    ///   - recipe: a path or the name of a shipped recipe.
+    ///   - architecture: which mixers.
+    public init(recipe: String, architecture: BenchArchitecture = .falconH1) {
+        self.recipe = recipe
+        label = recipe
+        self.architecture = architecture
+    }
+
+    /// The whole recipe of this subject.
+    ///
+    /// - Returns: a recipe without problems.
+    /// - Throws: `RecipeError` for a recipe that cannot be; `BenchError` for a width that does not
+    ///   scale; `FileError` for an unreadable file.
+    public func resolved() throws -> TrainingRecipe {
+        let written = try RecipeDocument(recipe: recipe, settings: settings)
+            .decode(TrainingRecipe.self)
+        let length = sequenceLength ?? written.data.sequenceLength
+        let rows = sequences ?? written.train.microBatchSequences
+        var changes = [
+            "data.sequence_length=\(length)", "train.micro_batch_sequences=\(rows)",
+            "train.batch_tokens=\(rows * length)",
+        ]
+        if length > written.model.maxPositionEmbeddings {
+            // Written into exports only.
+            changes.append("model.max_position_embeddings=\(length)")
+        }
+        if let layers { changes.append("model.num_hidden_layers=\(layers)") }
+        if let precision { changes.append("train.precision=\(precision.rawValue)") }
+        if let recompute { changes.append("train.recompute=\(recompute.rawValue)") }
+        if let width { changes += try written.model.settings(scaledToWidth: width) }
+        let scaled = try RecipeDocument(recipe: recipe, settings: changes + settings)
+            .decode(TrainingRecipe.self)
+        guard architecture == .attention else { return scaled }
+        let attention = [
+            "model.mixers=attention",
+            "model.intermediate_size=\(scaled.model.attentionIntermediateSize)",
+        ]
+        return try RecipeDocument(recipe: recipe, settings: changes + settings + attention)
+            .decode(TrainingRecipe.self)
+    }
+}
+
+extension FalconH1Configuration {
+    /// The settings that make the model `width` wide: heads and widths in proportion, the sizes of
+    /// heads and states as they are.
+    func settings(scaledToWidth width: Int) throws(BenchError) -> [String] {
+        let scaled: [(key: String, value: Int)] = [
+            ("intermediate_size", intermediateSize), ("num_attention_heads", numAttentionHeads),
+            ("num_key_value_heads", numKeyValueHeads), ("mamba_n_heads", mambaNHeads),
+        ]
+        guard scaled.allSatisfy({ $0.value * width % hiddenSize == 0 }) else {
+            throw .widthDoesNotScale(width: width, hiddenSize: hiddenSize)
+        }
+        let heads = mambaNHeads * width / hiddenSize
+        return ["model.hidden_size=\(width)", "model.mamba_d_ssm=\(heads * mambaDHead)"]
+            + scaled.map { "model.\($0.key)=\($0.value * width / hiddenSize)" }
+    }
+
+    /// The width of the MLP, in steps of 32, that gives an attention-only model the parameters of
+    /// this one: what the state-space mixer had goes into the MLP.
+    public var attentionIntermediateSize: Int {
+        let mixer =
+            hiddenSize * (inProjRows + mambaDSsm) + convChannels * (mambaDConv + 1)
+            + 3 * mambaNHeads
+        let width = Double(3 * hiddenSize * intermediateSize + mixer) / Double(3 * hiddenSize)
+        return Int((width / 32).rounded(.toNearestOrEven)) * 32
+    }
+}

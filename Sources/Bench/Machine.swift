@@ -1,0 +1,55 @@
+import FalconSystem
+import FalconTensor
+
+/// The machine of a measurement, what it does at best and who else used it meanwhile.
+public struct MachineReport: Encodable, Sendable {
+    /// The processor's name.
+    public let processor: String
+    /// What it does at best.
+    public let peak: MachinePeak
+    /// The share of all processors' time that other processes took; nil where unknown.
+    public let othersShare: Double?
+
+    /// The key of each field.
+    public enum CodingKeys: String, CodingKey {
+        case processor, peak
+        case othersShare = "others_cpu_share"
+    }
+
+    /// The share of others above which times are not to be trusted.
+    public static let othersShareLimit = 0.05
+
+    /// Whether other processes took so much that times are not to be trusted.
+    public var isDisturbed: Bool { othersShare ?? 0 > Self.othersShareLimit }
+}
+
+/// A measurement under way: the peak is measured before and after.
+public struct MachineWatch {
+    private let watch = ProcessorWatch()
+    private let peak: MachinePeak
+
+    /// Measures the machine, for which it takes up to 3 GiB for a moment, and starts to watch other
+    /// processes.
+    ///
+    /// - Parameter threadCount: threads of the measurement.
+    public init(threadCount: Int) { peak = MachinePeak(threadCount: threadCount) }
+
+    /// Measures the machine again and keeps the better numbers.
+    ///
+    /// - Returns: the machine during the measurement.
+    public func finish() -> MachineReport {
+        let share = watch.othersShare()
+        let peak = peak.better(MachinePeak(threadCount: peak.threads))
+        return MachineReport(processor: processorName(), peak: peak, othersShare: share)
+    }
+}
+
+/// The middle of some numbers, the mean of the two middle ones for an even count.
+///
+/// - Parameter values: at least one.
+/// - Returns: their median.
+public func median(_ values: [Double]) -> Double {
+    let sorted = values.sorted()
+    let half = sorted.count / 2
+    return sorted.count % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2
+}
