@@ -50,7 +50,9 @@ private struct Packing {
     /// rows of memory; otherwise they are panels.
     private var isCutAlongDepth: Bool { factor.laneStride == 1 }
     private var panelGrain: Int { max(1, Self.grain / (factor.width * factor.depth)) }
-    private var depthGrain: Int { max(16, Self.grain / (factor.panelCount * factor.width) / 16 * 16) }
+    private var depthGrain: Int {
+        max(16, Self.grain / (factor.panelCount * factor.width) / 16 * 16)
+    }
     var pieceCount: Int {
         isCutAlongDepth
             ? (factor.depth + depthGrain - 1) / depthGrain
@@ -59,9 +61,11 @@ private struct Packing {
 
     func run(_ piece: Int, bf16: Int32) {
         let (panels, depth) = (
-            isCutAlongDepth ? 0..<factor.panelCount
+            isCutAlongDepth
+                ? 0..<factor.panelCount
                 : piece * panelGrain..<min(factor.panelCount, (piece + 1) * panelGrain),
-            isCutAlongDepth ? piece * depthGrain..<min(factor.depth, (piece + 1) * depthGrain)
+            isCutAlongDepth
+                ? piece * depthGrain..<min(factor.depth, (piece + 1) * depthGrain)
                 : 0..<factor.depth
         )
         fk_pack(

@@ -19,6 +19,9 @@ struct VerifyOps: ParsableCommand {
             papers, gradients with central differences of it. Errors are relative to the largest entry.
             """)
 
+    @Option(help: "What products multiply: f32 or bf16.")
+    var precision: Precision = .f32
+
     @OptionGroup var common: CommonOptions
 
     /// What `--json` prints.
@@ -35,10 +38,14 @@ struct VerifyOps: ParsableCommand {
     }
 
     func run() throws {
-        let summaries = OpCase.summaries(on: Device(threadCount: common.threadCount))
-        let limit = OpCase.tolerance
+        guard precision.isAvailable else {
+            throw ValidationError("--precision bf16: this processor has no AVX512-BF16")
+        }
+        let summaries = OpCase.summaries(
+            on: Device(threadCount: common.threadCount, precision: precision))
         func isWithinLimits(_ summary: OpSummary) -> Bool {
-            summary.forward <= limit.forward && summary.backward <= limit.backward
+            let limit = OpCase.tolerance(of: summary.op, precision)
+            return summary.forward <= limit.forward && summary.backward <= limit.backward
         }
         let passed = summaries.allSatisfy(isWithinLimits)
         if common.json {
