@@ -62,8 +62,8 @@ public func headCrossEntropy(
     return TokenLosses(losses: losses, best: best)
 }
 
-/// Rows of logits in memory at a time: at most 4 million logits, and few enough rows that those of a
+/// Rows of logits in memory at a time: at most 16 million logits, and few enough rows that those of a
 /// small vocabulary stay in the last cache while loss and products read them.
 private func headChunkRows(vocabularyCount: Int) -> Int {
-    max(128, min(512, (1 << 22) / vocabularyCount / 64 * 64))
+    max(128, min(512, (1 << 24) / vocabularyCount / 64 * 64))
 }
