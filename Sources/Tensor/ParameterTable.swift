@@ -58,6 +58,9 @@ public final class ParameterTable {
         return flat.values
     }
 
+    /// What an update rule moves, `[flatCount]`: the weights themselves.
+    public var masters: Tensor { values }
+
     /// All gradients, `[flatCount]`.
     public var gradients: Tensor {
         guard let gradients = flat?.gradients else {
