@@ -149,7 +149,7 @@ let package = Package(
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "OptimTests", dependencies: ["FalconOptim", "FalconSystem", "FalconTensor"],
-            swiftSettings: swiftSettings),
+            exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "CheckpointTests", dependencies: ["FalconCheckpoint", "FalconSystem"],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),

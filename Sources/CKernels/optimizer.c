@@ -16,6 +16,36 @@ FK_KERNEL void fk_adamw(float *restrict w, float *restrict m, float *restrict v,
   }
 }
 
+FK_KERNEL double fk_adamw_update_squares(const float *restrict m, const float *restrict v, size_t n,
+                                         float rate, float epsilon, float correction1,
+                                         float correction2) {
+  FK_REDUCTION
+  float step = rate / correction1, root = 1.0f / sqrtf(correction2);
+  double sum = 0;
+  for (size_t i = 0; i < n; i++) {
+    float update = step * (m[i] / (sqrtf(v[i]) * root + epsilon));
+    sum += (double)update * (double)update;
+  }
+  return sum;
+}
+
+FK_KERNEL void fk_muon_momentum(float *restrict m, float *restrict u, float *restrict g, size_t n,
+                                float clip, float mu, int nesterov) {
+  float rest = 1.0f - mu;
+  for (size_t i = 0; i < n; i++) {
+    float part = rest * (clip * g[i]);
+    float buffer = mu * m[i] + part;
+    g[i] = 0.0f;
+    m[i] = buffer;
+    u[i] = nesterov ? part + mu * buffer : buffer;
+  }
+}
+
+FK_KERNEL void fk_decayed_step(float *restrict w, const float *restrict u, size_t n, float keep,
+                               float rate) {
+  for (size_t i = 0; i < n; i++) w[i] = keep * w[i] - rate * u[i];
+}
+
 FK_KERNEL void fk_scale_rows_columns(float *restrict v, const float *restrict w, const float *restrict r,
                                      size_t stepR, const float *restrict c, size_t rows,
                                      size_t columns) {

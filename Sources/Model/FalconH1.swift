@@ -248,11 +248,11 @@ struct FalconH1Attention {
         let keyWidth = configuration.numKeyValueHeads * configuration.headDim
         // Of q and k one is enough, and q has a scale for each query head; v has that of o's columns.
         query = builder.scope("q_proj").hiddenMatrix(
-            [queryWidth, d], deviation: deviations.fromResidual, symmetryFree: .rows)
+            [queryWidth, d], deviation: deviations.fromResidual, symmetryFree: .rows, stack: "qkv")
         key = builder.scope("k_proj").hiddenMatrix(
-            [keyWidth, d], deviation: deviations.fromResidual)
+            [keyWidth, d], deviation: deviations.fromResidual, stack: "qkv")
         value = builder.scope("v_proj").hiddenMatrix(
-            [keyWidth, d], deviation: deviations.fromResidual)
+            [keyWidth, d], deviation: deviations.fromResidual, stack: "qkv")
         output = builder.scope("o_proj").hiddenMatrix(
             [d, queryWidth], deviation: deviations.fromHeads, symmetryFree: [.rows, .columns])
     }
@@ -424,10 +424,10 @@ extension ParameterBuilder {
     /// A matrix between hidden activations, `weight`.
     func hiddenMatrix(
         _ shape: [Int], deviation: Float, symmetryFree: MultiplierSides = [],
-        rowParts: [RowPart] = []
+        rowParts: [RowPart] = [], stack: String? = nil
     ) -> Parameter {
         parameter(
             "weight", shape, role: .hiddenMatrix, initialization: .normal(deviation: deviation),
-            rowParts: rowParts, multiplierRoom: .matrix(symmetryFree: symmetryFree))
+            rowParts: rowParts, stack: stack, multiplierRoom: .matrix(symmetryFree: symmetryFree))
     }
 }

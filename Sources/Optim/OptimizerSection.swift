@@ -4,6 +4,8 @@ import FalconTensor
 /// The update rules that recipes can name.
 public enum OptimizerKind: String, Codable, CaseIterable, Sendable {
     case adamw
+    /// Muon for matrices between hidden activations, AdamW for everything else.
+    case muon
 }
 
 /// The `optimizer` part of a recipe.
@@ -18,6 +20,8 @@ public struct OptimizerSection: RecipeSection, Codable, Equatable {
     public var betas: [Double]
     /// Added to the root of the second moment.
     public var epsilon: Double
+    /// How Muon updates.
+    public var muon: MuonSection
     /// The first group whose rule matches a parameter holds it.
     public var groups: [OptimizerGroup]
 
@@ -26,7 +30,7 @@ public struct OptimizerSection: RecipeSection, Codable, Equatable {
         case kind
         case learningRate = "learning_rate"
         case weightDecay = "weight_decay"
-        case betas, epsilon, groups
+        case betas, epsilon, muon, groups
     }
 
     /// What is impossible about the values; empty when all is well.
@@ -46,6 +50,20 @@ public struct OptimizerSection: RecipeSection, Codable, Equatable {
         return found
     }
 
+    /// Whether Muon updates a parameter.
+    func usesMuon(_ parameter: Parameter, in group: OptimizerGroup) -> Bool {
+        (group.kind ?? kind) == .muon && parameter.role == .hiddenMatrix
+    }
+
+    /// At the top of the schedule.
+    func learningRate(of group: OptimizerGroup) -> Double {
+        group.learningRate ?? learningRate * (group.learningRateScale ?? 1)
+    }
+
+    func weightDecay(of group: OptimizerGroup) -> Double {
+        group.weightDecay ?? weightDecay * (group.weightDecayScale ?? 1)
+    }
+
     static func problems(betas: [Double]?, epsilon: Double?) -> [RecipeProblem] {
         var found: [RecipeProblem] = []
         if let betas, betas.count != 2 || !betas.allSatisfy({ (0..<1).contains($0) }) {
@@ -63,6 +81,8 @@ public struct OptimizerSection: RecipeSection, Codable, Equatable {
 public struct OptimizerGroup: RecipeSection, Codable, Equatable {
     /// Roles that belong here; nil for any.
     public var roles: [ParameterRole]?
+    /// Instead of the optimizer's.
+    public var kind: OptimizerKind?
     /// Names that belong here, with `*` for any text; nil for any name.
     ///
     /// With `roles`, both must match.
@@ -73,6 +93,8 @@ public struct OptimizerGroup: RecipeSection, Codable, Equatable {
     public var learningRateScale: Double?
     /// Instead of the optimizer's.
     public var weightDecay: Double?
+    /// Multiplies the optimizer's weight decay; nil for 1.
+    public var weightDecayScale: Double?
     /// Instead of the optimizer's.
     public var betas: [Double]?
     /// Instead of the optimizer's.
@@ -98,10 +120,11 @@ public struct OptimizerGroup: RecipeSection, Codable, Equatable {
 
     /// The key of each field.
     public enum CodingKeys: String, CodingKey, CaseIterable {
-        case roles, names
+        case roles, names, kind
         case learningRate = "learning_rate"
         case learningRateScale = "learning_rate_scale"
         case weightDecay = "weight_decay"
+        case weightDecayScale = "weight_decay_scale"
         case betas, epsilon
     }
 
@@ -119,6 +142,20 @@ public struct OptimizerGroup: RecipeSection, Codable, Equatable {
         }
         if let scale = learningRateScale, scale < 0 {
             found.append(RecipeProblem(key: "learning_rate_scale", "got \(scale), want 0 or more"))
+        }
+        if weightDecay != nil && weightDecayScale != nil {
+            found.append(
+                RecipeProblem(
+                    key: "weight_decay", "weight_decay_scale is given too; leave one out"))
+        }
+        if let scale = weightDecayScale, scale < 0 {
+            found.append(RecipeProblem(key: "weight_decay_scale", "got \(scale), want 0 or more"))
+        }
+        if kind == .muon, let roles, !roles.contains(.hiddenMatrix) {
+            found.append(
+                RecipeProblem(
+                    key: "kind",
+                    "muon is for matrices between hidden activations; want the role hidden_matrix"))
         }
         if let decay = weightDecay, decay < 0 {
             found.append(RecipeProblem(key: "weight_decay", "got \(decay), want 0 or more"))

@@ -115,6 +115,16 @@ package protocol Backend: AnyObject {
 
     // Updates.
 
+    /// The sum of squares of the last AdamW update, decay left out, from the moments after it.
+    func adamWUpdateSquares(
+        firstMoment: Tensor, secondMoment: Tensor, step: AdamWStep
+    ) -> Double
+    /// Muon's momentum and the update before it is made orthogonal; the gradient is zero afterwards.
+    func muonMomentum(
+        _ buffer: Tensor, update: Tensor, gradient: Tensor, momentum: Float, nesterov: Bool,
+        clip: Float)
+    /// weights = keep · weights − rate · update.
+    func decayedStep(_ weights: Tensor, update: Tensor, keep: Float, rate: Float)
     /// values = diag(r) masters diag(c); r is a number a row or one for all, nil is 1.
     func scaleRowsColumns(_ values: Tensor, of masters: Tensor, rows: Tensor?, columns: Tensor?)
     /// The gradient of diag(r) masters diag(c) becomes that of the masters, in place, and the

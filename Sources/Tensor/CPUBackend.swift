@@ -77,31 +77,19 @@ package final class CPUBackend: Backend {
     package func sumOfSquares(_ x: Tensor) -> Double {
         precondition(x.isContiguous, "sumOfSquares: \(x.shape) has gaps")
         let pointer = x.pointer
-        var partial = [Double](
-            repeating: 0, count: (x.count + Self.flatGrain - 1) / Self.flatGrain)
+        return sumOverPieces(x.count) { fk_sum_of_squares(pointer + $0.lowerBound, $0.count) }
+    }
+
+    /// Adds up a number for each piece of a flat buffer, in the order of the pieces.
+    func sumOverPieces(_ count: Int, _ body: (Range<Int>) -> Double) -> Double {
+        var partial = [Double](repeating: 0, count: (count + Self.flatGrain - 1) / Self.flatGrain)
         partial.withUnsafeMutableBufferPointer { partial in
             guard let partial = partial.baseAddress else { return }
-            pool.ranges(x.count, grain: Self.flatGrain) { piece, range in
-                partial[piece] = fk_sum_of_squares(pointer + range.lowerBound, range.count)
+            pool.ranges(count, grain: Self.flatGrain) { piece, range in
+                partial[piece] = body(range)
             }
         }
         return partial.reduce(0, +)
-    }
-
-    package func adamW(
-        weights: Tensor, firstMoment: Tensor, secondMoment: Tensor, gradient: Tensor,
-        step: AdamWStep
-    ) {
-        let (w, m, v, g) = (
-            weights.pointer, firstMoment.pointer, secondMoment.pointer, gradient.pointer
-        )
-        pool.ranges(weights.count, grain: Self.flatGrain) { _, range in
-            let i = range.lowerBound
-            fk_adamw(
-                w + i, m + i, v + i, g + i, range.count, step.clip, step.learningRate,
-                step.weightDecay, step.beta1, step.beta2, step.epsilon, step.correction1,
-                step.correction2)
-        }
     }
 
     /// Blocks of rows of two tensors of equal shape; one long row is cut in columns instead.

@@ -44,13 +44,15 @@ public final class Parameter {
     public let initialization: Initialization
     /// Blocks of rows with a meaning of their own; empty if there is only one.
     public let rowParts: [RowPart]
+    /// The name of the stack that it and its neighbours make, such as q, k and v; nil for none.
+    public let stack: String?
     /// The learnable multipliers that the matrix may have.
     public let multiplierRoom: MultiplierRoom
     private var slices: (value: Tensor, master: Tensor, gradient: Tensor?)?
 
     init(
         name: String, shape: [Int], role: ParameterRole, initialization: Initialization,
-        rowParts: [RowPart] = [], multiplierRoom: MultiplierRoom = .none
+        rowParts: [RowPart] = [], stack: String? = nil, multiplierRoom: MultiplierRoom = .none
     ) {
         precondition(
             rowParts.isEmpty || rowParts.reduce(0) { $0 + $1.rowCount } == shape[0],
@@ -60,6 +62,7 @@ public final class Parameter {
         self.role = role
         self.initialization = initialization
         self.rowParts = rowParts
+        self.stack = stack
         self.multiplierRoom = multiplierRoom
     }
 
@@ -123,15 +126,16 @@ public struct ParameterBuilder {
     ///   - role: decides its optimizer group.
     ///   - initialization: how it starts.
     ///   - rowParts: blocks of rows with a meaning of their own; empty if there is only one.
+    ///   - stack: the name of what it and its neighbours make together, if anything.
     ///   - multiplierRoom: the learnable multipliers that a matrix may have.
     /// - Returns: the parameter, not yet in memory.
     public func parameter(
         _ name: String, _ shape: [Int], role: ParameterRole, initialization: Initialization,
-        rowParts: [RowPart] = [], multiplierRoom: MultiplierRoom = .none
+        rowParts: [RowPart] = [], stack: String? = nil, multiplierRoom: MultiplierRoom = .none
     ) -> Parameter {
         let parameter = Parameter(
             name: path + name, shape: shape, role: role, initialization: initialization,
-            rowParts: rowParts, multiplierRoom: multiplierRoom)
+            rowParts: rowParts, stack: stack, multiplierRoom: multiplierRoom)
         list.parameters.append(parameter)
         return parameter
     }

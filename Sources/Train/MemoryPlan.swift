@@ -52,10 +52,11 @@ public struct MemoryPlan: Codable, Equatable, Sendable {
     /// - Throws: `OptimizerError` if the groups do not fit the model.
     public init(_ recipe: TrainingRecipe, threadCount: Int) throws {
         let device = Device.dry(threadCount: threadCount, precision: recipe.train.precision)
-        let table = try Self.rehearse(recipe, on: device)
+        let trainer = try Self.rehearse(recipe, on: device)
+        let table = trainer.model.table
         let bufferBytes = table.flatCount * MemoryLayout<Float>.stride
         parameterBytes = (table.multipliedMatrices.isEmpty ? 1 : 2) * bufferBytes
-        (gradientBytes, momentBytes) = (bufferBytes, 2 * bufferBytes)
+        (gradientBytes, momentBytes) = (bufferBytes, trainer.optimizer.stateByteCount)
         scratchBytes = device.peakScratchByteCount
         activationBytes =
             device.peakByteCount - parameterBytes - gradientBytes - momentBytes - scratchBytes
@@ -67,10 +68,10 @@ public struct MemoryPlan: Codable, Equatable, Sendable {
     /// - Parameters:
     ///   - recipe: a decoded recipe.
     ///   - device: a dry device, or a real one to compare it with.
-    /// - Returns: the model's parameters.
+    /// - Returns: the trainer.
     /// - Throws: `OptimizerError` if the groups do not fit the model.
     @discardableResult
-    static func rehearse(_ recipe: TrainingRecipe, on device: Device) throws -> ParameterTable {
+    static func rehearse(_ recipe: TrainingRecipe, on device: Device) throws -> Trainer {
         let trainer = try Trainer(recipe, on: device, initialize: false)
         let sequence = [Int32](repeating: 0, count: recipe.data.sequenceLength + 1)
         let batch = Batch(
@@ -83,6 +84,6 @@ public struct MemoryPlan: Codable, Equatable, Sendable {
                 device.indices(batch.tokens), segments: Segments(batch.documentOffsets), on: &tape)
             _ = trainer.model.losses(hidden, targets: device.indices(batch.targets), on: &tape)
         }
-        return trainer.model.table
+        return trainer
     }
 }

@@ -187,7 +187,7 @@ extension PretrainingRun {
         let parameters = table.modelParameters.map {
             CheckpointParameter(name: $0.name, shape: $0.shape, role: $0.role.rawValue)
         }
-        let slots = trainer.optimizerSlots + trainer.trainedSlots
+        let slots = trainer.trainedTensors
         let tensors = Dictionary(
             uniqueKeysWithValues: table.modelParameters.map { ($0.name, $0.value) }
                 + slots.map { ($0.description.name, $0.tensor) })
@@ -227,7 +227,7 @@ extension PretrainingRun {
         let table = trainer.model.table
         try checkpoint.weights.requireExactly(
             table.modelParameters.map { TensorDescription(name: $0.name, shape: $0.shape) })
-        let slots = trainer.optimizerSlots + trainer.trainedSlots
+        let slots = trainer.trainedTensors
         try optimizer.requireExactly(slots.map(\.description))
         for parameter in table.modelParameters {
             try parameter.master.withMutableSpan {

@@ -7,6 +7,8 @@ import FalconTensor
 public struct RunPlan: Codable, Equatable, Sendable {
     /// All weights.
     public let parameterCount: Int
+    /// Learnable multipliers besides.
+    public let multiplierCount: Int
     /// Weights that take part in products, the embedding look-up left out.
     public let productParameterCount: Int
     /// Forward and backward.
@@ -21,9 +23,9 @@ public struct RunPlan: Codable, Equatable, Sendable {
     public let totalTokens: Int
     /// Floating-point operations of the run.
     public let totalFLOPs: Double
-    /// Weights, gradients and both moments in float32.
+    /// Weights, masters, gradients and the optimizer's state in float32.
     public let stateBytes: Int
-    /// One checkpoint: weights and both moments.
+    /// One checkpoint: weights, masters and the optimizer's state.
     public let checkpointBytes: Int
     /// Checkpoints that the retention rule leaves on disk at the end, one more while the last is written.
     public let diskBytes: Int
@@ -31,6 +33,7 @@ public struct RunPlan: Codable, Equatable, Sendable {
     /// The key of each field in JSON.
     public enum CodingKeys: String, CodingKey {
         case parameterCount = "parameters"
+        case multiplierCount = "multipliers"
         case productParameterCount = "product_parameters"
         case flopsPerToken = "flops_per_token"
         case stepTokens = "step_tokens"
@@ -48,7 +51,9 @@ public struct RunPlan: Codable, Equatable, Sendable {
     /// - Parameter recipe: a decoded recipe; sizes must be positive.
     public init(_ recipe: TrainingRecipe) {
         let model = recipe.model
-        parameterCount = FalconH1(model).table.parameterCount
+        let table = recipe.parametrization.makeModel(model).table
+        parameterCount = table.parameterCount
+        multiplierCount = table.multipliers.reduce(0) { $0 + $1.count }
         productParameterCount = model.productParameterCount
         flopsPerToken = model.trainingFLOPsPerToken(sequenceLength: recipe.data.sequenceLength)
         stepTokens = recipe.train.batchTokens
@@ -59,8 +64,13 @@ public struct RunPlan: Codable, Equatable, Sendable {
             ?? ((recipe.train.tokens ?? 0) + stepTokens - 1) / stepTokens
         totalTokens = steps * stepTokens
         totalFLOPs = flopsPerToken * Double(totalTokens)
-        stateBytes = 16 * parameterCount
-        checkpointBytes = 12 * parameterCount
+        // Groups that do not fit the model are refused elsewhere.
+        let moments =
+            (try? Optimizer.stateCount(of: table, recipe.optimizerWithMultipliers)) ?? 0
+        let masters =
+            table.multipliedMatrices.reduce(0) { $0 + $1.matrix.count } + multiplierCount
+        stateBytes = 4 * (2 * parameterCount + masters + multiplierCount + moments)
+        checkpointBytes = 4 * (parameterCount + masters + moments)
         let kept = recipe.checkpoint.keepEverySteps.map { [steps] in steps / $0 } ?? 0
         let saves = (steps + recipe.checkpoint.everySteps - 1) / recipe.checkpoint.everySteps
         let (bytes, isTooMany) = (min(saves, kept + recipe.checkpoint.keepLast) + 1)

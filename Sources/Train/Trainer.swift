@@ -35,7 +35,7 @@ public final class Trainer {
     /// The model, allocated with gradients.
     public let model: FalconH1
     /// The update rule with its state.
-    public let optimizer: AdamW
+    public let optimizer: Optimizer
     /// Steps done, applied or not.
     public private(set) var step = 0
 
@@ -51,10 +51,10 @@ public final class Trainer {
         self.device = device
         plan = RunPlan(recipe)
         model = recipe.parametrization.makeModel(recipe.model)
-        try AdamW.groupPlaces(of: model.table, recipe.optimizerWithMultipliers)
+        try Optimizer.groupPlaces(of: model.table, recipe.optimizerWithMultipliers)
         model.allocate(on: device, withGradients: true)
         if initialize { model.table.initialize(seed: recipe.seed) }
-        optimizer = try AdamW(recipe.optimizerWithMultipliers, table: model.table, on: device)
+        optimizer = try Optimizer(recipe.optimizerWithMultipliers, table: model.table, on: device)
     }
 
     /// Moves the counters to where a checkpoint was taken.

@@ -39,38 +39,25 @@ extension TrainingState {
     }
 }
 
-/// One tensor of the optimizer's state, under the name it has in files.
-struct OptimizerSlot {
+/// A tensor of a checkpoint's second file: the optimizer's state, masters and multipliers.
+struct TrainedTensor {
     let description: TensorDescription
     let tensor: Tensor
+
+    init(_ name: String, _ tensor: Tensor) {
+        description = TensorDescription(name: name, shape: tensor.shape)
+        self.tensor = tensor
+    }
 }
 
 extension Trainer {
-    /// What a checkpoint holds beside the weights that the model uses and the optimizer's state: the
+    /// What a checkpoint holds beside the weights that the model uses: the optimizer's state, the
     /// masters of multiplied matrices, `master.NAME`, and the multipliers, `multiplier.NAME`.
-    var trainedSlots: [OptimizerSlot] {
-        func slot(_ prefix: String, _ parameter: Parameter) -> OptimizerSlot {
-            OptimizerSlot(
-                description: TensorDescription(
-                    name: prefix + "." + parameter.name, shape: parameter.shape),
-                tensor: parameter.master)
-        }
+    var trainedTensors: [TrainedTensor] {
         let table = model.table
-        return table.multipliedMatrices.map { slot("master", $0.matrix) }
-            + table.multipliers.map { slot("multiplier", $0) }
-    }
-
-    /// First and second moments of every parameter: `first_moment.NAME`, `second_moment.NAME`.
-    var optimizerSlots: [OptimizerSlot] {
-        let table = model.table
-        return [("first_moment", optimizer.firstMoment), ("second_moment", optimizer.secondMoment)]
-            .flatMap { prefix, buffer in
-                table.parameters.enumerated().map { index, parameter in
-                    OptimizerSlot(
-                        description: TensorDescription(
-                            name: prefix + "." + parameter.name, shape: parameter.shape),
-                        tensor: table.slice(of: buffer, index))
-                }
-            }
+        return optimizer.slots.map { TrainedTensor($0.name, $0.tensor) }
+            + table.multipliedMatrices.map {
+                TrainedTensor("master." + $0.matrix.name, $0.matrix.master)
+            } + table.multipliers.map { TrainedTensor("multiplier." + $0.name, $0.master) }
     }
 }

@@ -31,7 +31,7 @@ struct PlanCommand: ParsableCommand {
     func run() throws {
         let document = try RecipeDocument(recipe: recipe.recipe, settings: recipe.overrides)
         let decoded = try document.decode(TrainingRecipe.self)
-        try AdamW.groupPlaces(
+        try Optimizer.groupPlaces(
             of: decoded.parametrization.makeModel(decoded.model).table,
             decoded.optimizerWithMultipliers)
         let plan = RunPlan(decoded)

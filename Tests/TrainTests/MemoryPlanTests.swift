@@ -57,7 +57,7 @@ import Testing
         let dry = Device.dry(threadCount: threadCount, precision: precision)
         try MemoryPlan.rehearse(recipe, on: dry)
         let real = Device(threadCount: threadCount, precision: precision)
-        let table = try MemoryPlan.rehearse(recipe, on: real)
+        let table = try MemoryPlan.rehearse(recipe, on: real).model.table
         #expect(dry.peakByteCount == real.peakByteCount)
         #expect(dry.peakScratchByteCount == real.peakScratchByteCount)
         #expect(dry.reservedByteCount == real.reservedByteCount)

@@ -12,6 +12,18 @@ void fk_adamw(float *w, float *m, float *v, float *g, size_t n, float clip, floa
               float decay, float beta1, float beta2, float epsilon, float correction1,
               float correction2);
 
+// Sum of squares over n weights of the last AdamW update without decay, from the moments after it:
+// rate * (m / correction1) / (sqrt(v / correction2) + epsilon)
+double fk_adamw_update_squares(const float *m, const float *v, size_t n, float rate, float epsilon,
+                               float correction1, float correction2);
+
+// Muon's momentum on n weights: m = mu m + (1 - mu) clip g; u = (1 - mu) clip g + mu m, or m without
+// nesterov; then g = 0
+void fk_muon_momentum(float *m, float *u, float *g, size_t n, float clip, float mu, int nesterov);
+
+// w [n] = keep w - rate u
+void fk_decayed_step(float *w, const float *u, size_t n, float keep, float rate);
+
 // Learnable scales of a matrix (arXiv 2601.04890, section 2): v [rows, columns] = r_i w_ij c_j.
 // r [rows], with stepR 0 one number for all rows; r or c NULL is 1
 void fk_scale_rows_columns(float *v, const float *w, const float *r, size_t stepR, const float *c,

@@ -3,7 +3,7 @@ import FalconTensor
 import Foundation
 import Testing
 
-@Suite struct AdamWTests {
+@Suite struct OptimizerTests {
     private func section(_ groups: String, rate: Double = 0.01, decay: Double = 0.1) throws
         -> OptimizerSection
     {
@@ -12,7 +12,8 @@ import Testing
             from: Data(
                 """
                 {"kind": "adamw", "learning_rate": \(rate), "weight_decay": \(decay),
-                 "betas": [0.9, 0.95], "epsilon": 1e-8, "groups": \(groups)}
+                 "betas": [0.9, 0.95], "epsilon": 1e-8, "muon": {"momentum": 0.95, "nesterov": true,
+                 "newton_schulz_steps": 5, "scale": "match_rms_adamw", "projections": "split"}, "groups": \(groups)}
                 """.utf8))
     }
 
@@ -51,8 +52,8 @@ import Testing
               "epsilon": 1e-4},
              {"roles": ["hidden_matrix"]}, {"roles": ["vector"], "weight_decay": 0}]
             """)
-        #expect(try AdamW.groupPlaces(of: table, section) == [1, 2, 0])
-        let optimizer = try AdamW(section, table: table, on: device)
+        #expect(try Optimizer.groupPlaces(of: table, section) == [1, 2, 0])
+        let optimizer = try Optimizer(section, table: table, on: device)
         // Rate scale, decay, betas, epsilon of the three parameters.
         let numbers = [
             (1.0, 0.1, 0.9, 0.95, 1e-8), (1, 0, 0.9, 0.95, 1e-8), (0.5, 0.3, 0.8, 0.9, 1e-4),
@@ -88,17 +89,18 @@ import Testing
         let device = Device(threadCount: 1)
         let table = table(device)
         #expect(throws: OptimizerError.unmatchedParameters(["a.gain"])) {
-            try AdamW(try section(#"[{"roles": ["hidden_matrix"]}]"#), table: table, on: device)
+            try Optimizer(try section(#"[{"roles": ["hidden_matrix"]}]"#), table: table, on: device)
         }
         let error = #expect(throws: OptimizerError.self) {
-            try AdamW(try section(#"[{}, {"roles": ["embedding"]}]"#), table: table, on: device)
+            try Optimizer(try section(#"[{}, {"roles": ["embedding"]}]"#), table: table, on: device)
         }
         #expect(error?.description.contains("groups[1]") == true)
     }
 
     /// Gradients that are pure noise: the root mean square of the weights settles at sqrt(η / 2λ)
     /// (Kosson et al., arXiv 2305.17212).
-    @Test(arguments: [(0.01, 0.1), (0.002, 0.5)]) func noiseSettlesAtItsEquilibrium(
+    @Test(arguments: [(0.01, 0.1), (0.04, 0.1), (0.01, 0.4), (0.002, 0.5)])
+    func noiseSettlesAtItsEquilibrium(
         rate: Double, decay: Double
     ) throws {
         let device = Device(threadCount: 2)
@@ -113,7 +115,7 @@ import Testing
         )
         table.allocate(on: device, withGradients: true)
         numbers.allocate(on: device, withGradients: false)
-        let optimizer = try AdamW(
+        let optimizer = try Optimizer(
             try section("[{}]", rate: rate, decay: decay), table: table, on: device)
         for step in 0..<Int(5 / (rate * decay)) {
             numbers.initialize(seed: UInt64(step))
