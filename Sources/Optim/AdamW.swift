@@ -108,8 +108,11 @@ public final class AdamW {
     ///
     /// - Parameters:
     ///   - learningRate: η before a group's scale.
+    ///   - weightDecayFactor: multiplies λ of every group, as the schedule wants it.
     ///   - gradientScale: multiplies every gradient first (clipping).
-    public func step(learningRate: Double, gradientScale: Double) {
+    public func step(
+        learningRate: Double, weightDecayFactor: Double = 1, gradientScale: Double
+    ) {
         stepCount += 1
         for span in spans {
             let betas = span.group.betas ?? section.betas
@@ -122,7 +125,8 @@ public final class AdamW {
                 step: AdamWStep(
                     clip: Float(gradientScale),
                     learningRate: Float(learningRate * (span.group.learningRateScale ?? 1)),
-                    weightDecay: Float(span.group.weightDecay ?? section.weightDecay),
+                    weightDecay: Float(
+                        (span.group.weightDecay ?? section.weightDecay) * weightDecayFactor),
                     beta1: Float(betas[0]), beta2: Float(betas[1]),
                     epsilon: Float(span.group.epsilon ?? section.epsilon),
                     correction1: correction(betas[0]), correction2: correction(betas[1])))

@@ -4,16 +4,18 @@ import FalconOptim
 import FalconTensor
 
 /// The numbers that follow from a recipe before anything is allocated.
-public struct RunPlan: Codable, Equatable, Sendable {
+public struct RunPlan: Encodable, Equatable, Sendable {
+    /// The tokens of each step.
+    public let batches: BatchPlan
     /// All weights.
     public let parameterCount: Int
     /// Weights that take part in products, the embedding look-up left out.
     public let productParameterCount: Int
     /// Forward and backward.
     public let flopsPerToken: Double
-    /// Tokens of one optimizer step.
+    /// Tokens of one optimizer step; with a batch ramp, of those after it.
     public let stepTokens: Int
-    /// Rounds through the model in one step.
+    /// Rounds through the model in one step; with a batch ramp, in those after it.
     public let microBatches: Int
     /// Optimizer steps of the run.
     public let steps: Int
@@ -28,7 +30,7 @@ public struct RunPlan: Codable, Equatable, Sendable {
     /// Checkpoints that the retention rule leaves on disk at the end, one more while the last is written.
     public let diskBytes: Int
 
-    /// The key of each field in JSON.
+    /// The key of each field in JSON; `batches` follows from the recipe.
     public enum CodingKeys: String, CodingKey {
         case parameterCount = "parameters"
         case productParameterCount = "product_parameters"
@@ -51,13 +53,11 @@ public struct RunPlan: Codable, Equatable, Sendable {
         parameterCount = FalconH1(model).table.parameterCount
         productParameterCount = model.productParameterCount
         flopsPerToken = model.trainingFLOPsPerToken(sequenceLength: recipe.data.sequenceLength)
-        stepTokens = recipe.train.batchTokens
-        microBatches = max(
-            1, stepTokens / (recipe.data.sequenceLength * recipe.train.microBatchSequences))
-        steps =
-            recipe.train.steps
-            ?? ((recipe.train.tokens ?? 0) + stepTokens - 1) / stepTokens
-        totalTokens = steps * stepTokens
+        batches = BatchPlan(recipe.train, sequenceLength: recipe.data.sequenceLength)
+        stepTokens = batches.fullBatchTokens
+        microBatches = stepTokens / batches.microBatchTokens
+        steps = batches.steps
+        totalTokens = batches.totalTokens
         totalFLOPs = flopsPerToken * Double(totalTokens)
         stateBytes = 16 * parameterCount
         checkpointBytes = 12 * parameterCount
