@@ -32,7 +32,8 @@ public struct BatchRampSection: RecipeSection, Codable, Equatable {
     /// - Returns: a message, or nil when all is well.
     func problem(batchTokens: Int, microBatchTokens: Int) -> String? {
         if startTokens >= batchTokens {
-            return "start_tokens is \(startTokens), want less than batch_tokens = \(batchTokens), or "
+            return
+                "start_tokens is \(startTokens), want less than batch_tokens = \(batchTokens), or "
                 + "null for no ramp"
         }
         if startTokens % microBatchTokens != 0 {

@@ -43,7 +43,8 @@ struct PlanCommand: ParsableCommand {
                 Output(
                     name: decoded.name, plan: plan, memory: fit.plan,
                     memory_total_bytes: fit.plan.totalBytes, available_memory_bytes: fit.available,
-                    remedies: fit.remedies, schedule: points(decoded, plan), recipe: document.resolvedYAML(),
+                    remedies: fit.remedies, schedule: points(decoded, plan),
+                    recipe: document.resolvedYAML(),
                     recipe_sha256: document.digest))
         } else {
             show(document, plan, fit)
