@@ -16,6 +16,59 @@ FK_KERNEL void fk_adamw(float *restrict w, float *restrict m, float *restrict v,
   }
 }
 
+FK_KERNEL void fk_scale_rows_columns(float *restrict v, const float *restrict w, const float *restrict r,
+                                     size_t stepR, const float *restrict c, size_t rows,
+                                     size_t columns) {
+  for (size_t i = 0; i < rows; i++) {
+    float scale = r ? r[i * stepR] : 1.0f;
+    const float *from = w + i * columns;
+    float *to = v + i * columns;
+    if (c)
+      for (size_t j = 0; j < columns; j++) to[j] = scale * from[j] * c[j];
+    else
+      for (size_t j = 0; j < columns; j++) to[j] = scale * from[j];
+  }
+}
+
+// One row: with a constant mask of what exists, each variant is a loop of its own.
+FK_INLINE double split_row(float *restrict g, float *restrict dC, const float *restrict w, float scale,
+                           const float *restrict c, size_t columns) {
+  FK_REDUCTION
+  float sums[16] = {0};
+  size_t whole = columns / 16 * 16;
+  for (size_t j = 0; j < whole; j += 16)
+    for (size_t k = 0; k < 16; k++) {
+      float product = w[j + k] * g[j + k], factor = c ? c[j + k] : 1.0f;
+      sums[k] += product * factor;
+      if (dC) dC[j + k] += scale * product;
+      g[j + k] *= scale * factor;
+    }
+  for (size_t j = whole; j < columns; j++) {
+    float product = w[j] * g[j], factor = c ? c[j] : 1.0f;
+    sums[j - whole] += product * factor;
+    if (dC) dC[j] += scale * product;
+    g[j] *= scale * factor;
+  }
+  double sum = 0;
+  for (size_t k = 0; k < 16; k++) sum += sums[k];
+  return sum;
+}
+
+FK_KERNEL void fk_split_scaled_gradient(float *restrict g, double *restrict rowSums, float *restrict dC,
+                                        const float *restrict w, const float *restrict r, size_t stepR,
+                                        const float *restrict c, size_t rows, size_t columns) {
+  for (size_t i = 0; i < rows; i++) {
+    float scale = r ? r[i * stepR] : 1.0f;
+    float *gRow = g + i * columns;
+    const float *wRow = w + i * columns;
+    if (c && dC) {
+      rowSums[i] = split_row(gRow, dC, wRow, scale, c, columns);
+    } else {
+      rowSums[i] = split_row(gRow, NULL, wRow, scale, NULL, columns);
+    }
+  }
+}
+
 // SplitMix64's output function (Steele, Lea & Flood 2014) on key + counter * golden ratio: a
 // counter-based generator, so the n-th number needs none of those before it.
 FK_INLINE uint64_t random_bits(uint64_t key, uint64_t counter) {

@@ -22,6 +22,20 @@ FK_KERNEL void fk_embedding_backward(float *restrict dTable, const float *restri
   }
 }
 
+FK_KERNEL double fk_embedding_scale_backward(const float *restrict dy, const float *restrict table,
+                                             const int32_t *restrict tokens, size_t rows,
+                                             size_t columns, size_t strideDY) {
+  FK_REDUCTION
+  double total = 0;
+  for (size_t r = 0; r < rows; r++) {
+    const float *entry = table + (size_t)tokens[r] * columns;
+    float sum = 0;
+    for (size_t i = 0; i < columns; i++) sum += dy[r * strideDY + i] * entry[i];
+    total += sum;
+  }
+  return total;
+}
+
 void fk_rotary_table(float *cosine, float *sine, size_t start, size_t positions, size_t half,
                      double theta) {
   for (size_t i = 0; i < half; i++) {

@@ -17,6 +17,8 @@ public final class FalconH1 {
     /// Every parameter, in the order of its declaration.
     public let table: ParameterTable
     private let embeddingTable: Parameter
+    /// Learnable, when the table is also the head and cannot be scaled itself.
+    private let embeddingMultiplier: Parameter?
     private let blocks: [FalconH1Block]
     private let finalNorm: Parameter
     private let head: Parameter
@@ -24,30 +26,44 @@ public final class FalconH1 {
 
     /// Declares a model; nothing is allocated.
     ///
-    /// - Parameter configuration: without problems.
-    public init(_ configuration: FalconH1Configuration) {
+    /// - Parameters:
+    ///   - configuration: without problems.
+    ///   - multipliers: which matrices are trained with learnable multipliers; nil for none.
+    ///   - initialBase: the shape from whose widths the deviations of fresh matrices are scaled as muP
+    ///     wants; nil leaves them at `initializer_range`.
+    public init(
+        _ configuration: FalconH1Configuration, multipliers: MultiplierPlacement? = nil,
+        initialBase: FalconH1Widths? = nil
+    ) {
         self.configuration = configuration
         let builder = ParameterBuilder()
         let (d, v) = (configuration.hiddenSize, configuration.vocabSize)
         let deviation = Float(configuration.initializerRange)
+        let deviations = FalconH1Deviations(configuration, base: initialBase)
+        let isTied = configuration.tieWordEmbeddings
         let model = builder.scope("model")
         embeddingTable = model.scope("embed_tokens").parameter(
             "weight", [v, d], role: .embedding,
             initialization: .normal(
                 deviation: deviation,
                 zeroRow: configuration.initialization == .transformers
-                    ? Int(FalconH1Configuration.padTokenID) : nil))
+                    ? Int(FalconH1Configuration.padTokenID) : nil),
+            multiplierRoom: isTied ? .none : .matrix(symmetryFree: [.rows, .columns]))
+        embeddingMultiplier =
+            isTied && multipliers != nil
+            ? model.scope("embed_tokens").parameter(
+                "multiplier", [1], role: .multiplier, initialization: .ones) : nil
         blocks = (0..<configuration.numHiddenLayers).map { index in
-            FalconH1Block(configuration, model.scope("layers").scope("\(index)"))
+            FalconH1Block(configuration, deviations, model.scope("layers").scope("\(index)"))
         }
         finalNorm = model.scope("final_layernorm").gain(d)
         head =
-            configuration.tieWordEmbeddings
+            isTied
             ? embeddingTable
             : builder.scope("lm_head").parameter(
-                "weight", [v, d], role: .outputMatrix, initialization: .normal(deviation: deviation)
-            )
-        table = ParameterTable(builder.parameters)
+                "weight", [v, d], role: .outputMatrix,
+                initialization: .normal(deviation: deviation), multiplierRoom: .head)
+        table = ParameterTable(builder.parameters, multipliers: multipliers)
     }
 
     /// Takes memory for the weights; all zero.
@@ -58,6 +74,16 @@ public final class FalconH1 {
     public func allocate(on device: Device, withGradients: Bool) {
         table.allocate(on: device, withGradients: withGradients)
         constants = FalconH1Constants(configuration, on: device)
+    }
+
+    /// The configuration of the model without learnable multipliers: one of a tied embedding, which
+    /// cannot be scaled itself, goes into `embedding_multiplier`.
+    public var exportedConfiguration: FalconH1Configuration {
+        var result = configuration
+        if let embeddingMultiplier {
+            result.embeddingMultiplier *= Double(embeddingMultiplier.value.toArray()[0])
+        }
+        return result
     }
 
     /// The normed output of the last block.
@@ -84,7 +110,7 @@ public final class FalconH1 {
             constants: constants)
         var h = embedding(
             tokens, embeddingTable, scale: Float(configuration.embeddingMultiplier),
-            padding: FalconH1Configuration.padTokenID, on: &tape)
+            multiplier: embeddingMultiplier, padding: FalconH1Configuration.padTokenID, on: &tape)
         for (index, block) in blocks.enumerated() {
             h = tape.block(h, recompute: recompute) { h, tape in
                 block(h, context, state?.layers[index], on: &tape)
@@ -169,13 +195,18 @@ struct FalconH1Block {
     private let feedForward: FalconH1MLP
     private let epsilon: Float
 
-    init(_ configuration: FalconH1Configuration, _ builder: ParameterBuilder) {
+    init(
+        _ configuration: FalconH1Configuration, _ deviations: FalconH1Deviations,
+        _ builder: ParameterBuilder
+    ) {
         inputNorm = builder.scope("input_layernorm").gain(configuration.hiddenSize)
-        mamba = configuration.hasSSM ? FalconH1Mamba(configuration, builder.scope("mamba")) : nil
+        mamba =
+            configuration.hasSSM
+            ? FalconH1Mamba(configuration, deviations, builder.scope("mamba")) : nil
         attention =
             configuration.hasAttention
-            ? FalconH1Attention(configuration, builder.scope("self_attn")) : nil
-        feedForward = FalconH1MLP(configuration, builder.scope("feed_forward"))
+            ? FalconH1Attention(configuration, deviations, builder.scope("self_attn")) : nil
+        feedForward = FalconH1MLP(configuration, deviations, builder.scope("feed_forward"))
         feedForwardNorm = builder.scope("pre_ff_layernorm").gain(configuration.hiddenSize)
         epsilon = Float(configuration.rmsNormEps)
     }
@@ -207,18 +238,23 @@ struct FalconH1Attention {
     private let output: Parameter
     private let configuration: FalconH1Configuration
 
-    init(_ configuration: FalconH1Configuration, _ builder: ParameterBuilder) {
+    init(
+        _ configuration: FalconH1Configuration, _ deviations: FalconH1Deviations,
+        _ builder: ParameterBuilder
+    ) {
         self.configuration = configuration
         let d = configuration.hiddenSize
         let queryWidth = configuration.numAttentionHeads * configuration.headDim
         let keyWidth = configuration.numKeyValueHeads * configuration.headDim
-        func matrix(_ name: String, _ shape: [Int]) -> Parameter {
-            builder.scope(name).hiddenMatrix(shape, configuration)
-        }
-        query = matrix("q_proj", [queryWidth, d])
-        key = matrix("k_proj", [keyWidth, d])
-        value = matrix("v_proj", [keyWidth, d])
-        output = matrix("o_proj", [d, queryWidth])
+        // Of q and k one is enough, and q has a scale for each query head; v has that of o's columns.
+        query = builder.scope("q_proj").hiddenMatrix(
+            [queryWidth, d], deviation: deviations.fromResidual, symmetryFree: .rows)
+        key = builder.scope("k_proj").hiddenMatrix(
+            [keyWidth, d], deviation: deviations.fromResidual)
+        value = builder.scope("v_proj").hiddenMatrix(
+            [keyWidth, d], deviation: deviations.fromResidual)
+        output = builder.scope("o_proj").hiddenMatrix(
+            [d, queryWidth], deviation: deviations.fromHeads, symmetryFree: [.rows, .columns])
     }
 
     /// What maps the block's input to queries, keys and values.
@@ -261,7 +297,10 @@ struct FalconH1Mamba {
     private let outProjection: Parameter
     private let configuration: FalconH1Configuration
 
-    init(_ configuration: FalconH1Configuration, _ builder: ParameterBuilder) {
+    init(
+        _ configuration: FalconH1Configuration, _ deviations: FalconH1Deviations,
+        _ builder: ParameterBuilder
+    ) {
         self.configuration = configuration
         let (width, channels) = (configuration.mambaDSsm, configuration.convChannels)
         let heads = [configuration.mambaNHeads]
@@ -276,8 +315,18 @@ struct FalconH1Mamba {
             "A_log", heads, role: .stateSpace,
             initialization: isMamba2 ? .logUniform(low: 1, high: 16) : .logOfIndex)
         d = builder.parameter("D", heads, role: .stateSpace, initialization: .ones)
+        // The filters of the convolution already scale x, B and C.
+        let stateWidth = configuration.mambaNGroups * configuration.mambaDState
         inProjection = builder.scope("in_proj").hiddenMatrix(
-            [configuration.inProjRows, configuration.hiddenSize], configuration)
+            [configuration.inProjRows, configuration.hiddenSize],
+            deviation: deviations.fromResidual, symmetryFree: .rows,
+            rowParts: [
+                RowPart("z", rowCount: width),
+                RowPart("x", rowCount: width, hasFreeRows: false),
+                RowPart("B", rowCount: stateWidth, hasFreeRows: false),
+                RowPart("C", rowCount: stateWidth, hasFreeRows: false),
+                RowPart("dt", rowCount: configuration.mambaNHeads),
+            ])
         // PyTorch's default for a convolution of fan-in K: uniform within 1/sqrt(K).
         let bound = 1 / Float(taps).squareRoot()
         convWeight = conv.parameter(
@@ -288,7 +337,8 @@ struct FalconH1Mamba {
         convBias = conv.parameter("bias", [channels], role: .vector, initialization: .zeros)
         norm = configuration.mambaRmsNorm ? builder.scope("norm").gain(width) : nil
         outProjection = builder.scope("out_proj").hiddenMatrix(
-            [configuration.hiddenSize, width], configuration)
+            [configuration.hiddenSize, width], deviation: deviations.fromSSM,
+            symmetryFree: norm == nil ? [.rows, .columns] : .rows)
     }
 
     /// What maps the block's input to z, x, B, C and dt.
@@ -334,11 +384,17 @@ struct FalconH1MLP {
     private let gateScale: Float
     private let downScale: Float
 
-    init(_ configuration: FalconH1Configuration, _ builder: ParameterBuilder) {
+    init(
+        _ configuration: FalconH1Configuration, _ deviations: FalconH1Deviations,
+        _ builder: ParameterBuilder
+    ) {
         let (d, width) = (configuration.hiddenSize, configuration.intermediateSize)
-        gate = builder.scope("gate_proj").hiddenMatrix([width, d], configuration)
-        up = builder.scope("up_proj").hiddenMatrix([width, d], configuration)
-        down = builder.scope("down_proj").hiddenMatrix([d, width], configuration)
+        // The rows of up are the columns of down.
+        gate = builder.scope("gate_proj").hiddenMatrix(
+            [width, d], deviation: deviations.fromResidual, symmetryFree: .rows)
+        up = builder.scope("up_proj").hiddenMatrix([width, d], deviation: deviations.fromResidual)
+        down = builder.scope("down_proj").hiddenMatrix(
+            [d, width], deviation: deviations.fromIntermediate, symmetryFree: [.rows, .columns])
         gateScale = Float(configuration.mlpMultipliers[0])
         downScale = Float(configuration.mlpMultipliers[1])
     }
@@ -366,9 +422,12 @@ extension ParameterBuilder {
     }
 
     /// A matrix between hidden activations, `weight`.
-    func hiddenMatrix(_ shape: [Int], _ configuration: FalconH1Configuration) -> Parameter {
+    func hiddenMatrix(
+        _ shape: [Int], deviation: Float, symmetryFree: MultiplierSides = [],
+        rowParts: [RowPart] = []
+    ) -> Parameter {
         parameter(
-            "weight", shape, role: .hiddenMatrix,
-            initialization: .normal(deviation: Float(configuration.initializerRange)))
+            "weight", shape, role: .hiddenMatrix, initialization: .normal(deviation: deviation),
+            rowParts: rowParts, multiplierRoom: .matrix(symmetryFree: symmetryFree))
     }
 }

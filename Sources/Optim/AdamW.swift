@@ -107,30 +107,35 @@ public final class AdamW {
     /// Updates all weights from their gradients and zeroes these.
     ///
     /// - Parameters:
-    ///   - learningRate: η before a group's scale.
+    ///   - scheduleFactor: multiplies the learning rate of every group.
     ///   - weightDecayFactor: multiplies λ of every group, as the schedule wants it.
-    ///   - gradientScale: multiplies every gradient first (clipping).
+    ///   - gradientScale: multiplies the gradients of clipped groups first.
     public func step(
-        learningRate: Double, weightDecayFactor: Double = 1, gradientScale: Double
+        scheduleFactor: Double, weightDecayFactor: Double = 1, gradientScale: Double
     ) {
         stepCount += 1
         for span in spans {
             let betas = span.group.betas ?? section.betas
             func correction(_ beta: Double) -> Float { Float(1 - power(beta, stepCount)) }
             device.backend.adamW(
-                weights: table.values.columns(span.range),
+                weights: table.masters.columns(span.range),
                 firstMoment: firstMoment.columns(span.range),
                 secondMoment: secondMoment.columns(span.range),
                 gradient: table.gradients.columns(span.range),
                 step: AdamWStep(
-                    clip: Float(gradientScale),
-                    learningRate: Float(learningRate * (span.group.learningRateScale ?? 1)),
+                    clip: Float(span.group.isClipped ? gradientScale : 1),
+                    learningRate: Float(scheduleFactor * learningRate(of: span.group)),
                     weightDecay: Float(
                         (span.group.weightDecay ?? section.weightDecay) * weightDecayFactor),
                     beta1: Float(betas[0]), beta2: Float(betas[1]),
                     epsilon: Float(span.group.epsilon ?? section.epsilon),
                     correction1: correction(betas[0]), correction2: correction(betas[1])))
         }
+    }
+
+    /// At the top of the schedule.
+    private func learningRate(of group: OptimizerGroup) -> Double {
+        group.learningRate ?? section.learningRate * (group.learningRateScale ?? 1)
     }
 
     private func power(_ base: Double, _ exponent: Int) -> Double {

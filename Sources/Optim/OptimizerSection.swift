@@ -67,6 +67,8 @@ public struct OptimizerGroup: RecipeSection, Codable, Equatable {
     ///
     /// With `roles`, both must match.
     public var names: [String]?
+    /// Instead of the optimizer's, at the top of the schedule.
+    public var learningRate: Double?
     /// Multiplies the learning rate; nil for 1.
     public var learningRateScale: Double?
     /// Instead of the optimizer's.
@@ -75,10 +77,29 @@ public struct OptimizerGroup: RecipeSection, Codable, Equatable {
     public var betas: [Double]?
     /// Instead of the optimizer's.
     public var epsilon: Double?
+    /// Whether the scale of clipping applies to its gradients; not a key of recipes.
+    public var isClipped = true
+
+    /// A group made in code.
+    ///
+    /// - Parameters:
+    ///   - roles: that belong here.
+    ///   - learningRate: instead of the optimizer's, at the top of the schedule.
+    ///   - weightDecay: instead of the optimizer's.
+    ///   - isClipped: whether the scale of clipping applies to its gradients.
+    public init(
+        roles: [ParameterRole], learningRate: Double, weightDecay: Double, isClipped: Bool
+    ) {
+        self.roles = roles
+        self.learningRate = learningRate
+        self.weightDecay = weightDecay
+        self.isClipped = isClipped
+    }
 
     /// The key of each field.
     public enum CodingKeys: String, CodingKey, CaseIterable {
         case roles, names
+        case learningRate = "learning_rate"
         case learningRateScale = "learning_rate_scale"
         case weightDecay = "weight_decay"
         case betas, epsilon
@@ -87,6 +108,15 @@ public struct OptimizerGroup: RecipeSection, Codable, Equatable {
     /// What is impossible about the values; empty when all is well.
     public func problems() -> [RecipeProblem] {
         var found = OptimizerSection.problems(betas: betas, epsilon: epsilon)
+        if let learningRate, learningRate < 0 {
+            found.append(
+                RecipeProblem(key: "learning_rate", "got \(learningRate), want 0 or more"))
+        }
+        if learningRate != nil && learningRateScale != nil {
+            found.append(
+                RecipeProblem(
+                    key: "learning_rate", "learning_rate_scale is given too; leave one out"))
+        }
         if let scale = learningRateScale, scale < 0 {
             found.append(RecipeProblem(key: "learning_rate_scale", "got \(scale), want 0 or more"))
         }

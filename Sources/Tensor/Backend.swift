@@ -58,6 +58,9 @@ package protocol Backend: AnyObject {
     /// dTable[tokens[r]] += scale · dy[r], but not for the padding token.
     func embeddingBackward(
         _ dTable: Tensor, dy: Tensor, tokens: IndexTensor, scale: Float, padding: Int32?)
+    /// dScale [1] += scale · Σ dy · table[token]: the gradient of a scale of all looked-up rows.
+    func embeddingScaleBackward(
+        _ dScale: Tensor, dy: Tensor, table: Tensor, tokens: IndexTensor, scale: Float)
     /// y = x rotated by positions (direction +1) or back (−1); adds when `accumulate`.
     func rotary(
         _ y: Tensor, x: Tensor, positions: IndexTensor, table: RotaryTable, direction: Float,
@@ -112,6 +115,13 @@ package protocol Backend: AnyObject {
 
     // Updates.
 
+    /// values = diag(r) masters diag(c); r is a number a row or one for all, nil is 1.
+    func scaleRowsColumns(_ values: Tensor, of masters: Tensor, rows: Tensor?, columns: Tensor?)
+    /// The gradient of diag(r) masters diag(c) becomes that of the masters, in place, and the
+    /// gradients of r and c are added to `dRows` and `dColumns`.
+    func splitScaledGradient(
+        _ gradient: Tensor, dRows: Tensor?, dColumns: Tensor?, masters: Tensor, rows: Tensor?,
+        columns: Tensor?)
     /// One AdamW step on flat, contiguous buffers; the gradient is zero afterwards.
     func adamW(
         weights: Tensor, firstMoment: Tensor, secondMoment: Tensor, gradient: Tensor,

@@ -27,6 +27,28 @@ extension CPUBackend {
         }
     }
 
+    package func embeddingScaleBackward(
+        _ dScale: Tensor, dy: Tensor, table: Tensor, tokens: IndexTensor, scale: Float
+    ) {
+        let (dScale, table, count, tokens) = (
+            dScale.pointer, table.pointer, tokens.count, tokens.pointer
+        )
+        let dy = dy.rowPointer
+        let pieces = (count + Self.rowGrain - 1) / Self.rowGrain
+        withScratch(floatCount: 2 * pieces) { scratch in
+            scratch.withMemoryRebound(to: Double.self, capacity: pieces) { partial in
+                pool.ranges(count, grain: Self.rowGrain) { piece, range in
+                    partial[piece] = fk_embedding_scale_backward(
+                        dy[range.lowerBound], table, tokens + range.lowerBound, range.count,
+                        dy.columns, dy.stride)
+                }
+                var sum = 0.0
+                for piece in 0..<pieces { sum += partial[piece] }
+                dScale[0] += Float(Double(scale) * sum)
+            }
+        }
+    }
+
     package func rotary(
         _ y: Tensor, x: Tensor, positions: IndexTensor, table: RotaryTable, direction: Float,
         accumulate: Bool

@@ -42,13 +42,25 @@ public final class Parameter {
     public let role: ParameterRole
     /// How it starts.
     public let initialization: Initialization
-    private var slices: (value: Tensor, gradient: Tensor?)?
+    /// Blocks of rows with a meaning of their own; empty if there is only one.
+    public let rowParts: [RowPart]
+    /// The learnable multipliers that the matrix may have.
+    public let multiplierRoom: MultiplierRoom
+    private var slices: (value: Tensor, master: Tensor, gradient: Tensor?)?
 
-    init(name: String, shape: [Int], role: ParameterRole, initialization: Initialization) {
+    init(
+        name: String, shape: [Int], role: ParameterRole, initialization: Initialization,
+        rowParts: [RowPart] = [], multiplierRoom: MultiplierRoom = .none
+    ) {
+        precondition(
+            rowParts.isEmpty || rowParts.reduce(0) { $0 + $1.rowCount } == shape[0],
+            "\(name): its parts \(rowParts) are not its \(shape[0]) rows")
         self.name = name
         self.shape = shape
         self.role = role
         self.initialization = initialization
+        self.rowParts = rowParts
+        self.multiplierRoom = multiplierRoom
     }
 
     /// The number of elements.
@@ -62,6 +74,14 @@ public final class Parameter {
         return slices.value
     }
 
+    /// What the update rule moves: the weights themselves, or what multipliers scale to make them.
+    public var master: Tensor {
+        guard let slices else {
+            preconditionFailure("\(name): used before ParameterTable.allocate")
+        }
+        return slices.master
+    }
+
     /// The sum of the gradients since it was last zeroed.
     public var gradient: Tensor {
         guard let gradient = slices?.gradient else {
@@ -70,7 +90,9 @@ public final class Parameter {
         return gradient
     }
 
-    func bind(value: Tensor, gradient: Tensor?) { slices = (value, gradient) }
+    func bind(value: Tensor, master: Tensor, gradient: Tensor?) {
+        slices = (value, master, gradient)
+    }
 }
 
 /// Collects the parameters that layers declare, in order, under a dotted path.
@@ -100,12 +122,16 @@ public struct ParameterBuilder {
     ///   - shape: positive sizes, outermost first.
     ///   - role: decides its optimizer group.
     ///   - initialization: how it starts.
+    ///   - rowParts: blocks of rows with a meaning of their own; empty if there is only one.
+    ///   - multiplierRoom: the learnable multipliers that a matrix may have.
     /// - Returns: the parameter, not yet in memory.
     public func parameter(
-        _ name: String, _ shape: [Int], role: ParameterRole, initialization: Initialization
+        _ name: String, _ shape: [Int], role: ParameterRole, initialization: Initialization,
+        rowParts: [RowPart] = [], multiplierRoom: MultiplierRoom = .none
     ) -> Parameter {
         let parameter = Parameter(
-            name: path + name, shape: shape, role: role, initialization: initialization)
+            name: path + name, shape: shape, role: role, initialization: initialization,
+            rowParts: rowParts, multiplierRoom: multiplierRoom)
         list.parameters.append(parameter)
         return parameter
     }

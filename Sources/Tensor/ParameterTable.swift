@@ -7,19 +7,33 @@ import CKernels
 /// All parameters of a model in one flat buffer, and their gradients in another.
 ///
 /// Update rules, reductions and norms work on the flat buffers; each parameter starts on a cache line,
-/// and the gaps stay zero.
+/// and the gaps stay zero. With learnable multipliers there is a third buffer: update rules move the
+/// masters, and `materialise` makes from them the weights that the model uses.
 public final class ParameterTable {
-    /// The parameters in the order of their declaration.
+    /// The parameters in the order of their declaration, multipliers last.
     public let parameters: [Parameter]
+    /// The parameters that are not multipliers: those that an evaluated or exported model has.
+    public let modelParameters: [Parameter]
+    /// The matrices with multipliers.
+    public let multipliedMatrices: [MultipliedMatrix]
     /// The first element of each parameter in the flat buffers, and the total count last.
     public let offsets: [Int]
-    private var flat: (values: Tensor, gradients: Tensor?)?
+    private var flat: (values: Tensor, masters: Tensor, gradients: Tensor?)?
     private var device: Device?
 
     /// A table of declared parameters, not yet in memory.
     ///
-    /// - Parameter parameters: with different names.
-    public init(_ parameters: [Parameter]) {
+    /// - Parameters:
+    ///   - declared: with different names.
+    ///   - multipliers: where learnable multipliers are added; nil for nowhere.
+    public init(_ declared: [Parameter], multipliers: MultiplierPlacement? = nil) {
+        modelParameters = declared.filter { $0.role != .multiplier }
+        multipliedMatrices = modelParameters.compactMap {
+            MultipliedMatrix($0, placement: multipliers)
+        }
+        let parameters =
+            modelParameters + declared.filter { $0.role == .multiplier }
+            + multipliedMatrices.flatMap(\.multipliers)
         precondition(
             Set(parameters.map(\.name)).count == parameters.count,
             "ParameterTable: two parameters share a name")
@@ -31,8 +45,10 @@ public final class ParameterTable {
         self.offsets = offsets
     }
 
-    /// The number of weights.
-    public var parameterCount: Int { parameters.reduce(0) { $0 + $1.count } }
+    /// The number of weights, multipliers not among them.
+    public var parameterCount: Int { modelParameters.reduce(0) { $0 + $1.count } }
+    /// The learnable multipliers.
+    public var multipliers: ArraySlice<Parameter> { parameters[modelParameters.count...] }
     /// The number of floats in a flat buffer, gaps included.
     public var flatCount: Int { offsets[offsets.count - 1] }
 
@@ -43,12 +59,14 @@ public final class ParameterTable {
     ///   - withGradients: whether backward will run.
     public func allocate(on device: Device, withGradients: Bool) {
         let values = device.zeros([flatCount])
+        let masters = multipliedMatrices.isEmpty ? values : device.zeros([flatCount])
         let gradients = withGradients ? device.zeros([flatCount]) : nil
-        flat = (values, gradients)
+        flat = (values, masters, gradients)
         self.device = device
         for (index, parameter) in parameters.enumerated() {
             parameter.bind(
-                value: slice(of: values, index), gradient: gradients.map { slice(of: $0, index) })
+                value: slice(of: values, index), master: slice(of: masters, index),
+                gradient: gradients.map { slice(of: $0, index) })
         }
     }
 
@@ -58,8 +76,40 @@ public final class ParameterTable {
         return flat.values
     }
 
-    /// What an update rule moves, `[flatCount]`: the weights themselves.
-    public var masters: Tensor { values }
+    /// What an update rule moves, `[flatCount]`: `values` itself when no matrix has multipliers.
+    public var masters: Tensor {
+        guard let flat else { preconditionFailure("ParameterTable: not allocated") }
+        return flat.masters
+    }
+
+    /// The gradients of everything but the multipliers, after `splitGradients`.
+    public var modelGradients: Tensor { gradients.columns(0..<offsets[modelParameters.count]) }
+
+    /// Makes the weights that the model uses from the masters and multipliers.
+    public func materialise() {
+        guard let device, !multipliedMatrices.isEmpty else { return }
+        let multiplied = Set(multipliedMatrices.map(\.matrix.name))
+        // Neighbours that are copied as they are go together; multipliers come first, matrices read them.
+        var start = 0
+        func copy(to end: Int) {
+            guard end > start else { return }
+            device.backend.copy(
+                from: masters.columns(start..<end), to: values.columns(start..<end), scale: 1)
+        }
+        for (index, parameter) in parameters.enumerated() where multiplied.contains(parameter.name)
+        {
+            copy(to: offsets[index])
+            start = offsets[index + 1]
+        }
+        copy(to: flatCount)
+        for matrix in multipliedMatrices { matrix.materialise(device.backend) }
+    }
+
+    /// Turns gradients of the weights that the model uses into those of masters and multipliers.
+    public func splitGradients() {
+        guard let device else { return }
+        for matrix in multipliedMatrices { matrix.splitGradient(device.backend) }
+    }
 
     /// All gradients, `[flatCount]`.
     public var gradients: Tensor {
@@ -89,11 +139,12 @@ public final class ParameterTable {
     public func initialize(seed: UInt64) {
         guard let device else { preconditionFailure("ParameterTable: not allocated") }
         for parameter in parameters { initialize(parameter, seed: seed, on: device) }
+        materialise()
     }
 
     private func initialize(_ parameter: Parameter, seed: UInt64, on device: Device) {
         let key = RandomStream(seed: seed, name: parameter.name).key
-        let pointer = parameter.value.pointer
+        let pointer = parameter.master.pointer
         let count = parameter.count
         func map(_ transform: (Double) -> Double) {
             for i in 0..<count { pointer[i] = Float(transform(Double(pointer[i]))) }
@@ -103,9 +154,9 @@ public final class ParameterTable {
         case .ones: fk_fill(pointer, count, 1)
         case .constant(let value): fk_fill(pointer, count, value)
         case .normal(let deviation, let zeroRow):
-            device.backend.fillNormal(parameter.value, key: key, deviation: deviation)
+            device.backend.fillNormal(parameter.master, key: key, deviation: deviation)
             if let zeroRow {
-                fk_fill(parameter.value.rows(zeroRow..<zeroRow + 1).pointer, parameter.shape[1], 0)
+                fk_fill(parameter.master.rows(zeroRow..<zeroRow + 1).pointer, parameter.shape[1], 0)
             }
         case .uniform(let low, let high):
             fk_random_uniform(pointer, count, key, 0)

@@ -10,7 +10,7 @@ import FalconTensor
 /// plan follows every change of model, ops and kernels. Documents are taken to fill their sequences,
 /// which needs the most.
 public struct MemoryPlan: Codable, Equatable, Sendable {
-    /// Weights in float32.
+    /// Weights in float32; twice with learnable multipliers, which scale one copy to make the other.
     public let parameterBytes: Int
     /// Their gradients.
     public let gradientBytes: Int
@@ -54,9 +54,11 @@ public struct MemoryPlan: Codable, Equatable, Sendable {
         let device = Device.dry(threadCount: threadCount, precision: recipe.train.precision)
         let table = try Self.rehearse(recipe, on: device)
         let bufferBytes = table.flatCount * MemoryLayout<Float>.stride
-        (parameterBytes, gradientBytes, momentBytes) = (bufferBytes, bufferBytes, 2 * bufferBytes)
+        parameterBytes = (table.multipliedMatrices.isEmpty ? 1 : 2) * bufferBytes
+        (gradientBytes, momentBytes) = (bufferBytes, 2 * bufferBytes)
         scratchBytes = device.peakScratchByteCount
-        activationBytes = device.peakByteCount - 4 * bufferBytes - scratchBytes
+        activationBytes =
+            device.peakByteCount - parameterBytes - gradientBytes - momentBytes - scratchBytes
         otherBytes = device.reservedByteCount - device.peakByteCount + Self.programBytes
     }
 

@@ -14,7 +14,7 @@ public struct StepMetrics: Codable, Equatable, Sendable {
     public var gradientNorm: Double?
     /// Tokens of this step.
     public var batchTokens: Int
-    /// η, before the groups' scales.
+    /// η, for groups without a scale or a rate of their own.
     public var learningRate: Double
     /// λ, for groups that do not override it.
     public var weightDecay: Double

@@ -184,18 +184,19 @@ extension PretrainingRun {
             dataPosition: dataPosition, appliedSteps: trainer.optimizer.stepCount,
             skippedInARow: skippedInARow)
         let table = trainer.model.table
-        let parameters = table.parameters.map {
+        let parameters = table.modelParameters.map {
             CheckpointParameter(name: $0.name, shape: $0.shape, role: $0.role.rawValue)
         }
-        let slots = trainer.optimizerSlots
+        let slots = trainer.optimizerSlots + trainer.trainedSlots
         let tensors = Dictionary(
-            uniqueKeysWithValues: table.parameters.map { ($0.name, $0.value) }
+            uniqueKeysWithValues: table.modelParameters.map { ($0.name, $0.value) }
                 + slots.map { ($0.description.name, $0.tensor) })
         let contents = CheckpointContents(
             step: trainer.step, tokens: state.tokens, recipeDigest: recipeDigest,
             dataDigest: dataset.index.datasetDigest, parameters: parameters,
             optimizerTensors: slots.map(\.description),
-            configuration: try recipe.model.encoded(), state: try state.encoded(),
+            configuration: try trainer.model.exportedConfiguration.encoded(),
+            state: try state.encoded(),
             recipe: Array(resolvedRecipe.utf8), tokenizerModel: try dataset.tokenizer().modelBytes)
         try folder.checkpoints.write(contents) { _, tensor, take in
             try tensors[tensor.name]?.withSpan(take)
@@ -225,18 +226,21 @@ extension PretrainingRun {
         let state = try TrainingState(decoding: stateBytes, path: checkpoint.path)
         let table = trainer.model.table
         try checkpoint.weights.requireExactly(
-            table.parameters.map { TensorDescription(name: $0.name, shape: $0.shape) })
-        try optimizer.requireExactly(trainer.optimizerSlots.map(\.description))
-        for parameter in table.parameters {
-            try parameter.value.withMutableSpan {
+            table.modelParameters.map { TensorDescription(name: $0.name, shape: $0.shape) })
+        let slots = trainer.optimizerSlots + trainer.trainedSlots
+        try optimizer.requireExactly(slots.map(\.description))
+        for parameter in table.modelParameters {
+            try parameter.master.withMutableSpan {
                 try checkpoint.weights.readFloats(parameter.name, into: &$0)
             }
         }
-        for slot in trainer.optimizerSlots {
+        // The masters of multiplied matrices take the place of what was just read.
+        for slot in slots {
             try slot.tensor.withMutableSpan {
                 try optimizer.readFloats(slot.description.name, into: &$0)
             }
         }
+        table.materialise()
         trainer.restoreCounters(step: state.step, appliedSteps: state.appliedSteps)
         dataPosition = state.dataPosition
         skippedInARow = state.skippedInARow

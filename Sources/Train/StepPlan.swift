@@ -14,7 +14,7 @@ public struct StepPlan: Encodable, Equatable, Sendable {
     public let learningRateFactor: Double
     /// λ over the optimizer's.
     public let weightDecayFactor: Double
-    /// η, before the groups' scales.
+    /// η, for groups without a scale or a rate of their own.
     public let learningRate: Double
     /// λ, for groups that do not override it.
     public let weightDecay: Double

@@ -8,7 +8,8 @@ import FalconTensor
 public struct StepResult: Equatable, Sendable {
     /// The mean loss of the scored tokens, in nats, z-loss included.
     public let loss: Double
-    /// The norm of all gradients together before clipping.
+    /// The norm of all gradients together before clipping; those of multipliers count if the recipe
+    /// says so.
     public let gradientNorm: Double
     /// The learning rate, before the groups' scales.
     public let learningRate: Double
@@ -22,8 +23,8 @@ public struct StepResult: Equatable, Sendable {
 
 /// A model, its optimizer and the schedule: one step at a time.
 ///
-/// - Invariant: between steps all gradients are zero. The state after a step is a function of the state before and of the batches alone, the
-///   same bits for any number of threads.
+/// - Invariant: between steps all gradients are zero. The state after a step is a function of the state
+///   before and of the batches alone, the same bits for any number of threads.
 public final class Trainer {
     /// What is trained and how.
     public let recipe: TrainingRecipe
@@ -49,11 +50,11 @@ public final class Trainer {
         self.recipe = recipe
         self.device = device
         plan = RunPlan(recipe)
-        model = FalconH1(recipe.model)
-        try AdamW.groupPlaces(of: model.table, recipe.optimizer)
+        model = recipe.parametrization.makeModel(recipe.model)
+        try AdamW.groupPlaces(of: model.table, recipe.optimizerWithMultipliers)
         model.allocate(on: device, withGradients: true)
         if initialize { model.table.initialize(seed: recipe.seed) }
-        optimizer = try AdamW(recipe.optimizer, table: model.table, on: device)
+        optimizer = try AdamW(recipe.optimizerWithMultipliers, table: model.table, on: device)
     }
 
     /// Moves the counters to where a checkpoint was taken.
@@ -82,16 +83,20 @@ public final class Trainer {
         let table = model.table
         var lossSum = 0.0
         for batch in batches { lossSum += accumulate(batch, gradientScale: 1 / Float(scored)) }
-        let norm = device.backend.sumOfSquares(table.gradients).squareRoot()
+        table.splitGradients()
+        let norm = device.backend.sumOfSquares(
+            recipe.parametrization.inClipNorm ? table.gradients : table.modelGradients
+        ).squareRoot()
         let loss = lossSum / Double(scored)
         let planned = nextStep
         let isFinite = loss.isFinite && norm.isFinite
         if isFinite {
             let limit = recipe.train.clipNorm ?? .infinity
             optimizer.step(
-                learningRate: planned.learningRate,
+                scheduleFactor: planned.learningRateFactor,
                 weightDecayFactor: planned.weightDecayFactor,
                 gradientScale: norm > limit ? limit / norm : 1)
+            table.materialise()
         }
         let badParameter = isFinite ? nil : firstBadParameter()
         // An update leaves the gradients zero.

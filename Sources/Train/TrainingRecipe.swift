@@ -14,6 +14,8 @@ public struct TrainingRecipe: RecipeSection, Equatable {
     public var data: DataSection
     /// Sizes and multipliers.
     public var model: FalconH1Configuration
+    /// How the scales of matrices are chosen.
+    public var parametrization: ParametrizationSection
     /// The update rule.
     public var optimizer: OptimizerSection
     /// Learning rate and weight decay over the run.
@@ -27,7 +29,8 @@ public struct TrainingRecipe: RecipeSection, Equatable {
 
     /// The key of each part.
     public enum CodingKeys: String, CodingKey, CaseIterable {
-        case name, seed, data, model, optimizer, schedule, train, checkpoint, evaluation
+        case name, seed, data, model, parametrization, optimizer, schedule, train, checkpoint,
+            evaluation
     }
 
     /// What is impossible about the parts together; empty when all is well.
@@ -56,6 +59,13 @@ public struct TrainingRecipe: RecipeSection, Equatable {
                     "micro_batch_sequences · data.sequence_length is \(sequenceBatch), want at most "
                         + "\(rowLimit)"))
         }
+        if parametrization.kind != .standard && !model.hasUnitMultipliers {
+            found.append(
+                RecipeProblem(
+                    key: "parametrization",
+                    "kind is \(parametrization.kind.rawValue), but model has multipliers of its own; "
+                        + "leave them at 1.0, or write kind: standard"))
+        }
         if data.sequenceLength > model.maxPositionEmbeddings {
             found.append(
                 RecipeProblem(
@@ -64,6 +74,20 @@ public struct TrainingRecipe: RecipeSection, Equatable {
                         + "model.max_position_embeddings = \(model.maxPositionEmbeddings)"))
         }
         return found
+    }
+}
+
+extension TrainingRecipe {
+    /// The update rule, with a group for the learnable multipliers if there are any.
+    public var optimizerWithMultipliers: OptimizerSection {
+        guard parametrization.multipliers != nil else { return optimizer }
+        var section = optimizer
+        section.groups.insert(
+            OptimizerGroup(
+                roles: [.multiplier], learningRate: parametrization.learningRate,
+                weightDecay: parametrization.weightDecay,
+                isClipped: parametrization.inClipNorm), at: 0)
+        return section
     }
 }
 

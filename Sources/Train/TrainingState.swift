@@ -46,6 +46,20 @@ struct OptimizerSlot {
 }
 
 extension Trainer {
+    /// What a checkpoint holds beside the weights that the model uses and the optimizer's state: the
+    /// masters of multiplied matrices, `master.NAME`, and the multipliers, `multiplier.NAME`.
+    var trainedSlots: [OptimizerSlot] {
+        func slot(_ prefix: String, _ parameter: Parameter) -> OptimizerSlot {
+            OptimizerSlot(
+                description: TensorDescription(
+                    name: prefix + "." + parameter.name, shape: parameter.shape),
+                tensor: parameter.master)
+        }
+        let table = model.table
+        return table.multipliedMatrices.map { slot("master", $0.matrix) }
+            + table.multipliers.map { slot("multiplier", $0) }
+    }
+
     /// First and second moments of every parameter: `first_moment.NAME`, `second_moment.NAME`.
     var optimizerSlots: [OptimizerSlot] {
         let table = model.table

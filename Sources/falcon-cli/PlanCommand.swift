@@ -35,7 +35,9 @@ struct PlanCommand: ParsableCommand {
     func run() throws {
         let document = try RecipeDocument(recipe: recipe.recipe, settings: recipe.overrides)
         let decoded = try document.decode(TrainingRecipe.self)
-        try AdamW.groupPlaces(of: FalconH1(decoded.model).table, decoded.optimizer)
+        try AdamW.groupPlaces(
+            of: decoded.parametrization.makeModel(decoded.model).table,
+            decoded.optimizerWithMultipliers)
         let plan = RunPlan(decoded)
         let fit = try MemoryFit(decoded, threadCount: common.threadCount)
         if common.json {

@@ -70,6 +70,48 @@ func shippedRecipeWritesNoKeyThatTheDefaultsLack(name: String) throws {
     #expect(model.mlpMultipliers == [0.8838834764831844, 0.5859375])
 }
 
+/// The published multipliers of 0.5B and 34B (`config.json`) follow from the base of muP.
+@Test(arguments: [
+    (
+        "h1-0.5b",
+        [
+            5.656854249492381, 0.0390625, 1, 0.9375, 0.39062499999999994, 1.25,
+            0.23570226039551587, 0.3535533905932738, 0.25, 0.3535533905932738, 0.5,
+            0.3535533905932738, 0.8838834764831844, 0.5859375,
+        ]
+    ),
+    (
+        "h1-34b",
+        [
+            5.656854249492381, 0.0078125, 1, 0.0375, 0.011048543456039804, 0.25,
+            0.08838834764831845, 0.3535533905932738, 0.25, 0.1767766952966369, 0.5,
+            0.3535533905932738, 0.1767766952966369, 0.011160714285714284,
+        ]
+    ),
+])
+func widthLawsGiveThePublishedMultipliers(name: String, published: [Double]) throws {
+    let recipe = try RecipeDocument(recipe: name).decode(TrainingRecipe.self)
+    let got = recipe.model.withMultipliers(from: recipe.parametrization.base)
+    let values =
+        [
+            got.embeddingMultiplier, got.lmHeadMultiplier, got.attentionInMultiplier,
+            got.attentionOutMultiplier, got.keyMultiplier, got.ssmInMultiplier,
+            got.ssmOutMultiplier,
+        ] + got.ssmMultipliers + got.mlpMultipliers
+    #expect(values.count == published.count)
+    for (value, want) in zip(values, published) { #expect(abs(value / want - 1) < 1e-8) }
+}
+
+/// muP writes the multipliers itself.
+@Test(arguments: ["mup", "learnable"]) func muPWantsNoOtherMultipliers(kind: String) throws {
+    let error = #expect(throws: RecipeError.self) {
+        try RecipeDocument(
+            recipe: "h1-0.5b", settings: ["parametrization.kind=\(kind)"]
+        ).decode(TrainingRecipe.self)
+    }
+    #expect(error?.description.contains("multipliers of its own") == true)
+}
+
 private func grouped(_ number: Int) -> String {
     var digits = String(number)
     var groups: [String] = []

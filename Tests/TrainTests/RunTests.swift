@@ -1,7 +1,9 @@
 import FalconCheckpoint
 import FalconData
+import FalconModel
 import FalconRecipe
 import FalconSystem
+import FalconTensor
 import FalconTrain
 import Foundation
 import Testing
@@ -133,6 +135,32 @@ import Testing
             decoding: try readBytes(
                 ofFile: folder + "/stopped/checkpoints/step-00000008/state.json"), as: UTF8.self)
         #expect(state.contains("\"data_position\" : 30") && state.contains("\"tokens\" : 720"))
+    }
+
+    /// Masters and multipliers are saved, and what is saved as the model is what they make.
+    @Test(arguments: ["redundant", "scalar"], [true, false])
+    func multipliersResumeWithTheSameBits(placement: String, tied: Bool) throws {
+        let settings = [
+            "checkpoint.keep_last=9", "parametrization.kind=learnable", "parametrization.start=mup",
+            "parametrization.placement=\(placement)", "model.tie_word_embeddings=\(tied)",
+        ]
+        let trainer = try run("whole", settings: settings)
+        _ = try run("stopped", settings: settings)
+        for step in [6, 8] {
+            try FileManager.default.removeItem(
+                atPath: folder + "/stopped/checkpoints/step-0000000\(step)")
+        }
+        _ = try run("stopped", existing: .resume, settings: settings)
+        #expect(try manifest("whole") == manifest("stopped"))
+        let moved = trainer.model.table.multipliers.filter {
+            $0.value.toArray().contains { abs($0 - 1) > 1e-4 }
+        }
+        #expect(moved.count == trainer.model.table.multipliers.count)
+        let checkpoint = try Checkpoint.open(folder + "/whole/checkpoints/step-00000008")
+        for parameter in trainer.model.table.modelParameters {
+            #expect(try checkpoint.weights.floats(parameter.name) == parameter.value.toArray())
+        }
+        #expect(checkpoint.manifest.parameters.count == trainer.model.table.modelParameters.count)
     }
 
     @Test func aDamagedNewestCheckpointIsLeftOut() throws {

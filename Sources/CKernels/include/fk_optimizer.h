@@ -12,6 +12,16 @@ void fk_adamw(float *w, float *m, float *v, float *g, size_t n, float clip, floa
               float decay, float beta1, float beta2, float epsilon, float correction1,
               float correction2);
 
+// Learnable scales of a matrix (arXiv 2601.04890, section 2): v [rows, columns] = r_i w_ij c_j.
+// r [rows], with stepR 0 one number for all rows; r or c NULL is 1
+void fk_scale_rows_columns(float *v, const float *w, const float *r, size_t stepR, const float *c,
+                           size_t rows, size_t columns);
+
+// The gradients that follow from g = dL/dv, in place: g_ij becomes dL/dw_ij = r_i c_j g_ij.
+// rowSums [rows] = sum_j w_ij c_j g_ij; dC [columns] += r_i w_ij g_ij over the rows, if not NULL
+void fk_split_scaled_gradient(float *g, double *rowSums, float *dC, const float *w, const float *r,
+                              size_t stepR, const float *c, size_t rows, size_t columns);
+
 // y [n] = uniform in [0, 1): the numbers first..<first + n of the stream `key`
 void fk_random_uniform(float *y, size_t n, uint64_t key, uint64_t first);
 

@@ -13,6 +13,10 @@ void fk_embedding_backward(float *dTable, const float *dy, const int32_t *tokens
                            size_t columns, size_t strideDY, size_t first, size_t end, float scale,
                            int32_t padding);
 
+// sum over rows of dy . table[token]: the gradient of a scale of all looked-up rows, in double
+double fk_embedding_scale_backward(const float *dy, const float *table, const int32_t *tokens,
+                                   size_t rows, size_t columns, size_t strideDY);
+
 // cosine, sine [positions, half]: angle = position * theta^(-i / half), i = 0..<half, position from `start`
 void fk_rotary_table(float *cosine, float *sine, size_t start, size_t positions, size_t half,
                      double theta);

@@ -4,20 +4,26 @@
 ///   - tokens: `[R]`, each in `0..<V`.
 ///   - table: `[V, D]`.
 ///   - scale: a fixed multiplier of the output.
+///   - multiplier: `[1]`, a learnable multiplier of the output besides; nil for none.
 ///   - padding: a token whose row gets no gradient from here (transformers' `padding_idx`), or nil.
 ///   - tape: where the op runs and is recorded.
 /// - Returns: `[R, D]`. **Saved**: `tokens`.
 public func embedding(
-    _ tokens: IndexTensor, _ table: Parameter, scale: Float, padding: Int32? = nil,
-    on tape: inout Tape
+    _ tokens: IndexTensor, _ table: Parameter, scale: Float, multiplier: Parameter? = nil,
+    padding: Int32? = nil, on tape: inout Tape
 ) -> Tensor {
     precondition(table.shape.count == 2, "embedding: table is \(table.shape), want [V, D]")
     let y = tape.device.empty([tokens.count, table.shape[1]])
     let backend = tape.backend
-    backend.embeddingForward(y, table: table.value, tokens: tokens, scale: scale)
+    let total = scale * (multiplier?.value.toArray()[0] ?? 1)
+    backend.embeddingForward(y, table: table.value, tokens: tokens, scale: total)
     tape.record(y, reading: []) { dy, _ in
         backend.embeddingBackward(
-            table.gradient, dy: dy, tokens: tokens, scale: scale, padding: padding)
+            table.gradient, dy: dy, tokens: tokens, scale: total, padding: padding)
+        if let multiplier {
+            backend.embeddingScaleBackward(
+                multiplier.gradient, dy: dy, table: table.value, tokens: tokens, scale: scale)
+        }
     }
     return y
 }

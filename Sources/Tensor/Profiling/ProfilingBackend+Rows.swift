@@ -21,6 +21,15 @@ extension ProfilingBackend {
         }
     }
 
+    package func embeddingScaleBackward(
+        _ dScale: Tensor, dy: Tensor, table: Tensor, tokens: IndexTensor, scale: Float
+    ) {
+        let other = rowBytes(of: table, tokens) + tokens.byteCount
+        timed("embedding multiplier backward", KernelCost(reads: [dy], otherBytes: other)) {
+            $0.embeddingScaleBackward(dScale, dy: dy, table: table, tokens: tokens, scale: scale)
+        }
+    }
+
     package func rotary(
         _ y: Tensor, x: Tensor, positions: IndexTensor, table: RotaryTable, direction: Float,
         accumulate: Bool

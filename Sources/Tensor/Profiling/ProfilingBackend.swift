@@ -129,6 +129,28 @@ package final class ProfilingBackend: Backend {
         timed("gradient norm", KernelCost(reads: [x])) { $0.sumOfSquares(x) }
     }
 
+    package func scaleRowsColumns(
+        _ values: Tensor, of masters: Tensor, rows: Tensor?, columns: Tensor?
+    ) {
+        let cost = KernelCost(reads: [masters, rows, columns], writes: [values])
+        timed("materialise", cost) {
+            $0.scaleRowsColumns(values, of: masters, rows: rows, columns: columns)
+        }
+    }
+
+    package func splitScaledGradient(
+        _ gradient: Tensor, dRows: Tensor?, dColumns: Tensor?, masters: Tensor, rows: Tensor?,
+        columns: Tensor?
+    ) {
+        let cost = KernelCost(
+            reads: [masters, rows, columns], updates: [gradient, dRows, dColumns])
+        timed("split gradient", cost) {
+            $0.splitScaledGradient(
+                gradient, dRows: dRows, dColumns: dColumns, masters: masters, rows: rows,
+                columns: columns)
+        }
+    }
+
     package func adamW(
         weights: Tensor, firstMoment: Tensor, secondMoment: Tensor, gradient: Tensor,
         step: AdamWStep

@@ -1,7 +1,8 @@
 /// Cases of the ops that go row by row.
 extension OpCase {
     static var rowCases: [OpCase] {
-        embeddingCases + linearCases + normCases + gatedNormCases + rotaryCases + gateCases
+        embeddingCases + multipliedEmbeddingCases + linearCases + normCases + gatedNormCases
+            + rotaryCases + gateCases
             + sumCases + headCases
     }
 
@@ -39,6 +40,28 @@ extension OpCase {
                         return Reference.embedding(tokens, table: table, width: width, scale: 1.5)
                     })
             }
+        }
+    }
+
+    private static var multipliedEmbeddingCases: [OpCase] {
+        [(1, 1, 1), (5, 3, 9), (11, 37, 130)].map { vocabulary, width, count in
+            let label = "\(count) tokens of \(vocabulary)x\(width), multiplier"
+            let tokens = (0..<count).map { $0 * $0 % vocabulary }
+            return OpCase(
+                "embedding", label,
+                inputs: [
+                    .parameter([vocabulary, width], normal(vocabulary * width, label)),
+                    .parameter([1], [0.7]),
+                ],
+                run: { arguments, tape in
+                    embedding(
+                        tape.device.indices(tokens.map(Int32.init)), arguments.parameter(0),
+                        scale: 1.5, multiplier: arguments.parameter(1), on: &tape)
+                },
+                reference: { values in
+                    Reference.embedding(
+                        tokens, table: values[0], width: width, scale: 1.5 * values[1][0])
+                })
         }
     }
 

@@ -1,0 +1,90 @@
+/// A matrix and its learnable multipliers: V = diag(r) W diag(c).
+public struct MultipliedMatrix {
+    /// Multipliers of a block of rows.
+    public struct Rows {
+        /// The rows.
+        public let range: Range<Int>
+        /// One number a row, or one for all of them.
+        public let multiplier: Parameter
+
+        var isScalar: Bool { multiplier.count == 1 && range.count > 1 }
+    }
+
+    /// Holds W as its master and V as its value.
+    public let matrix: Parameter
+    /// r, in the order of the rows; rows that are not among them are not scaled.
+    public let rows: [Rows]
+    /// c, one number a column; nil for none.
+    public let columns: Parameter?
+
+    /// All of its multipliers.
+    public var multipliers: [Parameter] { rows.map(\.multiplier) + (columns.map { [$0] } ?? []) }
+
+    /// The multipliers of a matrix in a placement; nil if it has none.
+    init?(_ matrix: Parameter, placement: MultiplierPlacement?) {
+        guard let placement else { return nil }
+        self.matrix = matrix
+        let isScalar = placement == .scalar && matrix.multiplierRoom.scalar
+        let sides = matrix.multiplierRoom.sides(placement)
+        guard isScalar || !sides.isEmpty else { return nil }
+        func multiplier(_ suffix: String, _ count: Int) -> Parameter {
+            Parameter(
+                name: matrix.name + "." + suffix, shape: [count], role: .multiplier,
+                initialization: .ones)
+        }
+        var rows: [Rows] = []
+        var start = 0
+        for part in matrix.rowParts.isEmpty
+            ? [RowPart("", rowCount: matrix.shape[0])] : matrix.rowParts
+        {
+            let range = start..<start + part.rowCount
+            start = range.upperBound
+            let suffix = part.name.isEmpty ? "" : "." + part.name
+            if isScalar {
+                rows.append(Rows(range: range, multiplier: multiplier("multiplier" + suffix, 1)))
+            } else if sides.contains(.rows) && (placement == .redundant || part.hasFreeRows) {
+                rows.append(
+                    Rows(
+                        range: range,
+                        multiplier: multiplier("row_multiplier" + suffix, part.rowCount)))
+            }
+        }
+        self.rows = rows
+        columns =
+            sides.contains(.columns) ? multiplier("column_multiplier", matrix.shape[1]) : nil
+    }
+
+    /// Stretches of rows with one kind of scale each, those without a scale included.
+    private var bands: [(range: Range<Int>, multiplier: Parameter?)] {
+        var bands: [(range: Range<Int>, multiplier: Parameter?)] = []
+        var start = 0
+        for rows in rows {
+            if rows.range.lowerBound > start { bands.append((start..<rows.range.lowerBound, nil)) }
+            bands.append((rows.range, rows.multiplier))
+            start = rows.range.upperBound
+        }
+        if start < matrix.shape[0] { bands.append((start..<matrix.shape[0], nil)) }
+        return bands
+    }
+
+    /// V = diag(r) W diag(c).
+    func materialise(_ backend: any Backend) {
+        for band in bands {
+            backend.scaleRowsColumns(
+                matrix.value.rows(band.range), of: matrix.master.rows(band.range),
+                rows: band.multiplier?.value, columns: columns?.value)
+        }
+    }
+
+    /// Turns dL/dV into dL/dW in place and adds dL/dr and dL/dc to their gradients.
+    ///
+    ///     dW_ij = r_i c_j dV_ij    dr_i = sum_j W_ij c_j dV_ij    dc_j = sum_i r_i W_ij dV_ij
+    func splitGradient(_ backend: any Backend) {
+        for band in bands {
+            backend.splitScaledGradient(
+                matrix.gradient.rows(band.range), dRows: band.multiplier?.gradient,
+                dColumns: columns?.gradient, masters: matrix.master.rows(band.range),
+                rows: band.multiplier?.value, columns: columns?.value)
+        }
+    }
+}

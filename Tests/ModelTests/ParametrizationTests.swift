@@ -1,0 +1,146 @@
+import FalconModel
+import FalconTensor
+import Foundation
+import Testing
+
+/// Whole models with learnable multipliers.
+@Suite struct ParametrizationTests {
+    private func trained(
+        _ golden: Golden, _ placement: MultiplierPlacement, tied: Bool, on device: Device
+    ) -> FalconH1 {
+        var configuration = golden.model.configuration
+        configuration.tieWordEmbeddings = tied
+        let model = FalconH1(configuration, multipliers: placement)
+        model.allocate(on: device, withGradients: true)
+        model.table.initialize(seed: 5)
+        for (number, parameter) in model.table.multipliers.enumerated() {
+            parameter.master.withMutableSpan {
+                for place in 0..<$0.count {
+                    $0[place] = 0.8 + 0.1 * Float((3 * place + number) % 5)
+                }
+            }
+        }
+        model.table.materialise()
+        return model
+    }
+
+    private let tokens: [Int32] = (0..<23).map { 1 + ($0 * 7 + $0 * $0) % 60 }
+
+    private func loss(_ model: FalconH1, on device: Device, backward: Bool = false) -> Double {
+        var tape = Tape(on: device, isRecording: backward)
+        let hidden = model.hidden(
+            device.indices(tokens), segments: Segments(offsets: [0, 9, tokens.count]), on: &tape)
+        let losses = model.losses(
+            hidden, targets: device.indices(tokens.dropFirst() + [-1]), on: &tape)
+        if backward {
+            var gradients = Gradients(on: device)
+            tape.backward(&gradients)
+            model.table.splitGradients()
+        }
+        return losses.total()
+    }
+
+    /// Every multiplier along a random direction, and every master: dL = gradient · direction.
+    @Test(
+        arguments: GoldenTests.folders,
+        [MultiplierPlacement.scalar, .redundant, .symmetryFree])
+    func gradientsAgreeWithFiniteDifferences(
+        _ name: String, placement: MultiplierPlacement
+    ) throws {
+        let golden = try Golden(name)
+        let device = Device(threadCount: 2)
+        for tied in [false, true] {
+            let model = trained(golden, placement, tied: tied, on: device)
+            let table = model.table
+            device.backend.fill(table.gradients, with: 0)
+            _ = loss(model, on: device, backward: true)
+            var kinds: [String: [Parameter]] = [:]
+            for parameter in table.multipliers {
+                let words = parameter.name.split(separator: ".")
+                let kind = words.first { $0.contains("multiplier") } ?? "?"
+                kinds[String(kind), default: []].append(parameter)
+            }
+            kinds["masters"] = table.multipliedMatrices.map(\.matrix)
+            for (kind, parameters) in kinds {
+                var predicted = 0.0
+                func move(_ step: Float) {
+                    for (number, parameter) in parameters.enumerated() {
+                        parameter.master.withMutableSpan {
+                            for place in 0..<$0.count {
+                                $0[place] += step * Self.direction(place + 17 * number)
+                            }
+                        }
+                    }
+                    table.materialise()
+                }
+                for (number, parameter) in parameters.enumerated() {
+                    for (place, gradient) in parameter.gradient.toArray().enumerated() {
+                        predicted += Double(gradient) * Double(Self.direction(place + 17 * number))
+                    }
+                }
+                // Five points: f' = (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12h, so that h can be large
+                // against rounding.
+                let step: Float = kind == "masters" ? 1e-3 : 8e-3
+                let values = [-2, -1, 1, 2].map { (multiple: Float) -> Double in
+                    move(multiple * step)
+                    defer { move(-multiple * step) }
+                    return loss(model, on: device)
+                }
+                let measured =
+                    (8 * (values[2] - values[1]) - (values[3] - values[0])) / (12 * Double(step))
+                #expect(
+                    abs(measured - predicted) <= 1e-3 * max(abs(predicted), 1),
+                    "\(kind): \(measured) against \(predicted)")
+            }
+        }
+    }
+
+    private static func direction(_ place: Int) -> Float { Float((place * 37 + 11) % 19) / 9 - 1 }
+
+    /// y = r (W (c x)) written out gives the logits of the model with V, to 1e-6 of the largest.
+    @Test func materialisedWeightsActLikeExplicitMultipliers() throws {
+        let device = Device(threadCount: 2)
+        let model = trained(try Golden("rms_g2_untied"), .redundant, tied: false, on: device)
+        for multiplied in model.table.multipliedMatrices {
+            let matrix = multiplied.matrix
+            let (rows, columns) = (matrix.shape[0], matrix.shape[1])
+            let x = (0..<columns).map { Self.direction(3 * $0) }
+            let c = multiplied.columns?.master.toArray() ?? Array(repeating: 1, count: columns)
+            var r = [Float](repeating: 1, count: rows)
+            for part in multiplied.rows {
+                let values = part.multiplier.master.toArray()
+                for row in part.range { r[row] = values[row - part.range.lowerBound] }
+            }
+            let w = matrix.master.toArray()
+            var tape = Tape(on: device, isRecording: false)
+            let y = linear(
+                device.tensor(x, shape: [1, columns]), matrix, scale: 1, on: &tape
+            ).toArray()
+            var (worst, largest) = (0.0, 0.0)
+            for i in 0..<rows {
+                var sum = 0.0
+                for j in 0..<columns { sum += Double(w[i * columns + j]) * Double(c[j] * x[j]) }
+                let want = Double(r[i]) * sum
+                worst = max(worst, abs(Double(y[i]) - want))
+                largest = max(largest, abs(want))
+            }
+            #expect(worst <= 1e-6 * largest, "\(matrix.name)")
+        }
+    }
+
+    /// Without multipliers and with the exported configuration and weights: the same model.
+    @Test(arguments: [MultiplierPlacement.scalar, .redundant, .symmetryFree], [false, true])
+    func theExportedModelIsTheTrainedOne(_ placement: MultiplierPlacement, tied: Bool) throws {
+        let device = Device(threadCount: 2)
+        let model = trained(try Golden("rms_g2_untied"), placement, tied: tied, on: device)
+        let exported = FalconH1(model.exportedConfiguration)
+        exported.allocate(on: device, withGradients: false)
+        #expect(exported.table.parameters.map(\.name) == model.table.modelParameters.map(\.name))
+        for (to, from) in zip(exported.table.parameters, model.table.modelParameters) {
+            device.backend.copy(from: from.value, to: to.value, scale: 1)
+        }
+        let (a, b) = (loss(model, on: device), loss(exported, on: device))
+        #expect(abs(a - b) <= 1e-6 * abs(a))
+        #expect(tied == (model.exportedConfiguration != model.configuration))
+    }
+}
