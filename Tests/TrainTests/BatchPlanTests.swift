@@ -1,6 +1,8 @@
 import FalconData
+import FalconModel
 import FalconOptim
 import FalconRecipe
+import FalconTensor
 import Testing
 
 @testable import FalconTrain
@@ -137,6 +139,41 @@ import Testing
         #expect(samples.count == 101 && samples[0].step == 1 && samples[100].step == 100)
         #expect(zip(samples, samples.dropFirst()).allSatisfy { $0.step <= $1.step })
         #expect(StepPlan.samples(of: recipe, plan.batches, count: 2).map(\.step) == [1, 100])
+    }
+
+    /// The same bits as from a constant schedule with the rates of that step.
+    @Test func theTrainerTakesThePlannedRates() throws {
+        let device = Device(threadCount: 1)
+        let moving = try Trainer(
+            recipe([
+                "train.batch_ramp={start_tokens: 40, tokens: 1000}", "schedule.warmup_tokens=20",
+                "schedule.stable=effective_power", "schedule.power_start_tokens=20",
+                "optimizer.weight_decay=3.0",
+            ]), on: device)
+        let batch = Batch(
+            sequences: [[5, 6, 7, 8, 9, 10], [11, 5, 12, 6, 13, 7]], endOfDocumentID: -1,
+            position: 0)
+        for _ in 0..<3 { _ = moving.step([batch]) }
+        let planned = moving.nextStep
+        #expect(planned.step == 4 && planned.tokens == 160 && planned.weightDecay < 2)
+        let fixed = try Trainer(
+            recipe([
+                "optimizer.learning_rate=\(planned.learningRate)",
+                "optimizer.weight_decay=\(planned.weightDecay)",
+            ]), on: device)
+        for index in moving.model.table.parameters.indices {
+            device.backend.copy(
+                from: moving.model.table.parameters[index].value,
+                to: fixed.model.table.parameters[index].value, scale: 1)
+        }
+        for (from, to) in zip(moving.optimizerSlots, fixed.optimizerSlots) {
+            device.backend.copy(from: from.tensor, to: to.tensor, scale: 1)
+        }
+        fixed.restoreCounters(step: moving.step, appliedSteps: moving.step)
+        #expect(moving.step([batch]).learningRate == fixed.step([batch]).learningRate)
+        for (a, b) in zip(moving.model.table.parameters, fixed.model.table.parameters) {
+            #expect(a.value.toArray() == b.value.toArray(), "\(a.name)")
+        }
     }
 
     @Test(arguments: [
