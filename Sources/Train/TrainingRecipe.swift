@@ -59,12 +59,12 @@ public struct TrainingRecipe: RecipeSection, Equatable {
                     "micro_batch_sequences · data.sequence_length is \(sequenceBatch), want at most "
                         + "\(rowLimit)"))
         }
-        if parametrization.kind != .standard && !model.hasUnitMultipliers {
+        if parametrization.usesWidthLaws && !model.hasUnitMultipliers {
             found.append(
                 RecipeProblem(
                     key: "parametrization",
-                    "kind is \(parametrization.kind.rawValue), but model has multipliers of its own; "
-                        + "leave them at 1.0, or write kind: standard"))
+                    "the multipliers of \(parametrization.kind.rawValue) follow from base, but model has "
+                        + "multipliers of its own; leave those at 1.0"))
         }
         if data.sequenceLength > model.maxPositionEmbeddings {
             found.append(

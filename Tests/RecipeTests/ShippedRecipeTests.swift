@@ -106,9 +106,10 @@ func widthLawsGiveThePublishedMultipliers(name: String, published: [Double]) thr
 
 /// muP writes the multipliers itself.
 @Test(arguments: ["mup", "learnable"]) func muPWantsNoOtherMultipliers(kind: String) throws {
+    let settings = ["parametrization.kind=\(kind)", "parametrization.start=mup"]
     let error = #expect(throws: RecipeError.self) {
         try RecipeDocument(
-            recipe: "h1-0.5b", settings: ["parametrization.kind=\(kind)"]
+            recipe: "h1-0.5b", settings: settings
         ).decode(TrainingRecipe.self)
     }
     #expect(error?.description.contains("multipliers of its own") == true)
