@@ -96,7 +96,7 @@ public struct BenchSubject: Sendable, Equatable {
         let rows = sequences ?? written.train.microBatchSequences
         var changes = [
             "data.sequence_length=\(length)", "train.micro_batch_sequences=\(rows)",
-            "train.batch_tokens=\(rows * length)",
+            "train.batch_tokens=\(rows * length)", "train.batch_ramp=null",
         ]
         if length > written.model.maxPositionEmbeddings {
             // Written into exports only.

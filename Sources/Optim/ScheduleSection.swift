@@ -4,39 +4,82 @@ import FalconSystem
     import Glibc
 #endif
 
-/// How the learning rate moves after the warm-up.
-public enum ScheduleKind: String, Codable, CaseIterable, Sendable {
-    /// Stable, then an exponential decay over the last `decay_tokens`.
-    case wsd
-    /// Half a cosine from the peak to `final_ratio` of it at the end.
-    case cosine
+/// What the rates do between the warm-up and the decay.
+public enum StableStage: String, Codable, CaseIterable, Sendable {
     case constant
-    /// Exponential from the peak to `final_ratio` of it at the end.
-    case exponential
+    /// Learning rate ~ t^(-1/2), weight decay constant.
+    case power
+    /// Learning rate and weight decay ~ t^(-1/4).
+    ///
+    /// sqrt(η·λ) falls as under `power`, and sqrt(λ/η), which sets the norm of the weights, stays.
+    case effectivePower = "effective_power"
 }
 
-/// The `schedule` part of a recipe: the learning rate as a pure function of tokens.
+/// The curve of the final decay from 1 to F, over u from 0 to 1.
+public enum DecayShape: String, Codable, CaseIterable, Sendable {
+    /// F^u: the same factor for every token.
+    case exponential
+    /// F + (1 − F)·(1 − u).
+    case linear
+    /// F + (1 − F)·(1 + cos(π u))/2.
+    case cosine
+    /// F + (1 − F)·(1 − sqrt(u)).
+    case sqrt
+
+    /// The factor of the learning rate.
+    ///
+    /// - Parameters:
+    ///   - u: the part of the decay that is done, 0 to 1.
+    ///   - finalRatio: F, more than 0 and at most 1.
+    /// - Returns: 1 for u = 0, F for u = 1.
+    public func factor(at u: Double, finalRatio: Double) -> Double {
+        switch self {
+        case .exponential: pow(finalRatio, u)
+        case .linear: finalRatio + (1 - finalRatio) * (1 - u)
+        case .cosine: finalRatio + (1 - finalRatio) * (1 + cos(.pi * u)) / 2
+        case .sqrt: finalRatio + (1 - finalRatio) * (1 - u.squareRoot())
+        }
+    }
+}
+
+/// The `schedule` part of a recipe: learning rate and weight decay as pure functions of tokens.
 ///
-/// With p = the peak, F = final_ratio, T = tokens of the run, W = warmup_tokens, D = decay_tokens:
-/// p·t/W during warm-up; then `wsd`: p until T − D and p·F^((t − T + D)/D) from there (a run too short
-/// for both warms up first and decays with what is left of the curve); `cosine`:
-/// p·(F + (1 − F)(1 + cos(π u))/2) and `exponential`: p·F^u with u = (t − W)/(T − W).
+/// With T = tokens of the run, W = warmup_tokens, D = decay_tokens (T − W when it is null),
+/// t₀ = power_start_tokens, F = final_ratio, the factors of the learning rate and of the weight decay are
 ///
-/// - SeeAlso: Hu et al., arXiv 2404.06395 (WSD).
+///     t < W:          t/W,  1
+///     W ≤ t ≤ T − D:  s(t),  d(t)                           s(t)          d(t)
+///     t > T − D:      s(T − D) · decay(u),  d(T − D)         constant         1             1
+///                     u = min(1, (t − T + D)/D)             power            τ^(-1/2)      1
+///                                                           effective_power  τ^(-1/4)      τ^(-1/4)
+///     τ = max(t, t₀)/t₀
+///
+/// The decay starts from where the stable stage is then, so it ends at F times that value, and the
+/// weight decay stays. A run too short for warm-up and decay warms up first and decays with what is
+/// left of the curve.
+///
+/// - SeeAlso: Hu et al., arXiv 2404.06395 (WSD); Hägele et al., arXiv 2405.18392 (1-sqrt);
+///   Falcon-H1, arXiv 2507.22448, Eq. 15 (effective power scheduler).
 public struct ScheduleSection: RecipeSection, Codable, Equatable {
-    /// The shape after the warm-up.
-    public var kind: ScheduleKind
-    /// Tokens over which the rate rises linearly from 0; 0 for none.
+    /// Tokens over which the learning rate rises linearly from 0; 0 for none.
     public var warmupTokens: Int
-    /// Tokens of the final decay; `wsd` only.
-    public var decayTokens: Int
-    /// The rate at the end over the peak.
+    /// The shape between warm-up and decay.
+    public var stable: StableStage
+    /// t₀ of the power laws; nil for a constant stage.
+    public var powerStartTokens: Int?
+    /// The curve of the decay.
+    public var decay: DecayShape
+    /// Tokens of the decay at the end of the run, 0 for none; nil for all after the warm-up.
+    public var decayTokens: Int?
+    /// The learning rate at the end over that at the beginning of the decay.
     public var finalRatio: Double
 
     /// The key of each field.
     public enum CodingKeys: String, CodingKey, CaseIterable {
-        case kind
         case warmupTokens = "warmup_tokens"
+        case stable
+        case powerStartTokens = "power_start_tokens"
+        case decay
         case decayTokens = "decay_tokens"
         case finalRatio = "final_ratio"
     }
@@ -47,7 +90,10 @@ public struct ScheduleSection: RecipeSection, Codable, Equatable {
         if warmupTokens < 0 {
             found.append(RecipeProblem(key: "warmup_tokens", "got \(warmupTokens), want 0 or more"))
         }
-        if decayTokens < 0 {
+        if let problem = powerStartProblem {
+            found.append(RecipeProblem(key: "power_start_tokens", problem))
+        }
+        if let decayTokens, decayTokens < 0 {
             found.append(RecipeProblem(key: "decay_tokens", "got \(decayTokens), want 0 or more"))
         }
         if !(finalRatio > 0 && finalRatio <= 1) {
@@ -58,30 +104,62 @@ public struct ScheduleSection: RecipeSection, Codable, Equatable {
         return found
     }
 
-    /// The learning rate over its peak.
+    private var powerStartProblem: String? {
+        guard let start = powerStartTokens else {
+            return stable == .constant
+                ? nil
+                : "got null, want the tokens from which stable: \(stable.rawValue) lowers the rates"
+        }
+        if stable == .constant {
+            return "got \(start) with stable: constant, which has no use for it; want null, or "
+                + "stable: power or effective_power"
+        }
+        let least = max(1, warmupTokens)
+        return start < least
+            ? "got \(start), want at least \(least), the end of the warm-up" : nil
+    }
+
+    /// The token count from which a run decays; not before the end of the warm-up in a run that is long
+    /// enough for both.
+    ///
+    /// - Parameter totalTokens: T, tokens of the whole run.
+    /// - Returns: T − D.
+    public func decayStart(totalTokens: Int) -> Int {
+        totalTokens - (decayTokens ?? max(0, totalTokens - warmupTokens))
+    }
+
+    /// Learning rate and weight decay over those of the optimizer.
     ///
     /// - Parameters:
     ///   - tokens: t, tokens seen when the step is done, 0 or more.
     ///   - totalTokens: T, tokens of the whole run.
-    /// - Returns: between 0 and 1.
-    public func factor(at tokens: Int, totalTokens: Int) -> Double {
-        if tokens < warmupTokens { return Double(tokens) / Double(warmupTokens) }
-        switch kind {
-        case .constant: return 1
-        case .wsd:
-            let start = totalTokens - decayTokens
-            guard decayTokens > 0, tokens > start else { return 1 }
-            return pow(finalRatio, min(1, Double(tokens - start) / Double(decayTokens)))
-        case .cosine:
-            let u = progress(tokens, totalTokens)
-            return finalRatio + (1 - finalRatio) * (1 + cos(.pi * u)) / 2
-        case .exponential: return pow(finalRatio, progress(tokens, totalTokens))
-        }
+    /// - Returns: two factors between 0 and 1.
+    public func rates(
+        at tokens: Int, totalTokens: Int
+    ) -> (learningRateFactor: Double, weightDecayFactor: Double) {
+        if tokens < warmupTokens { return (Double(tokens) / Double(warmupTokens), 1) }
+        let start = decayStart(totalTokens: totalTokens)
+        let stage = stableRates(at: min(tokens, start))
+        guard tokens > start, start < totalTokens else { return stage }
+        let u = min(1, Double(tokens - start) / Double(totalTokens - start))
+        return (
+            stage.learningRateFactor * decay.factor(at: u, finalRatio: finalRatio),
+            stage.weightDecayFactor
+        )
     }
 
-    /// The part of the way from the end of the warm-up to the end of the run.
-    private func progress(_ tokens: Int, _ totalTokens: Int) -> Double {
-        guard totalTokens > warmupTokens else { return 1 }
-        return min(1, Double(tokens - warmupTokens) / Double(totalTokens - warmupTokens))
+    /// s(t) and d(t).
+    private func stableRates(
+        at tokens: Int
+    ) -> (learningRateFactor: Double, weightDecayFactor: Double) {
+        guard let start = powerStartTokens, tokens > start else { return (1, 1) }
+        let tau = Double(tokens) / Double(start)
+        switch stable {
+        case .constant: return (1, 1)
+        case .power: return (1 / tau.squareRoot(), 1)
+        case .effectivePower:
+            let factor = 1 / tau.squareRoot().squareRoot()
+            return (factor, factor)
+        }
     }
 }

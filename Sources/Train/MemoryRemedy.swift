@@ -73,11 +73,9 @@ extension MemoryPlan {
     public static func requireFit(
         _ recipe: TrainingRecipe, threadCount: Int, available: Int = availableMemoryByteCount()
     ) throws {
-        let plan = try MemoryPlan(recipe, threadCount: threadCount)
-        guard available > 0, plan.totalBytes > available else { return }
-        throw TrainError.doesNotFit(
-            plan, available: available,
-            remedies: try MemoryRemedy.all(for: recipe, threadCount: threadCount))
+        let fit = try MemoryFit(recipe, threadCount: threadCount, available: available)
+        guard !fit.isEnough else { return }
+        throw TrainError.doesNotFit(fit.plan, available: available, remedies: fit.remedies)
     }
 }
 

@@ -12,8 +12,16 @@ public struct StepMetrics: Codable, Equatable, Sendable {
     public var loss: Double?
     /// Before clipping; absent when not finite.
     public var gradientNorm: Double?
-    /// Before the groups' scales.
+    /// Tokens of this step.
+    public var batchTokens: Int
+    /// η, for groups without a scale or a rate of their own.
     public var learningRate: Double
+    /// λ, for groups that do not override it.
+    public var weightDecay: Double
+    /// sqrt(η·λ).
+    public var effectiveLearningRate: Double
+    /// sqrt(λ/η).
+    public var effectiveWeightDecay: Double
     /// Tokens of the step over its time, waiting for data included.
     public var tokensPerSecond: Double
     /// Since this process began to train.
@@ -33,7 +41,11 @@ public struct StepMetrics: Codable, Equatable, Sendable {
     public enum CodingKeys: String, CodingKey {
         case step, tokens, loss
         case gradientNorm = "grad_norm"
+        case batchTokens = "batch_tokens"
         case learningRate = "learning_rate"
+        case weightDecay = "weight_decay"
+        case effectiveLearningRate = "effective_learning_rate"
+        case effectiveWeightDecay = "effective_weight_decay"
         case tokensPerSecond = "tokens_per_second"
         case elapsedSeconds = "elapsed_seconds"
         case dataWaitSeconds = "data_wait_seconds"
@@ -41,6 +53,27 @@ public struct StepMetrics: Codable, Equatable, Sendable {
         case applied
         case validationLoss = "validation_loss"
         case validationBitsPerByte = "validation_bits_per_byte"
+    }
+
+    /// The line of a step that was planned and done.
+    init(
+        _ planned: StepPlan, loss: Double?, gradientNorm: Double?, tokensPerSecond: Double,
+        elapsedSeconds: Double, dataWaitSeconds: Double, peakMemoryBytes: Int, applied: Bool?
+    ) {
+        step = planned.step
+        tokens = planned.tokens
+        batchTokens = planned.batchTokens
+        learningRate = planned.learningRate
+        weightDecay = planned.weightDecay
+        effectiveLearningRate = planned.effectiveLearningRate
+        effectiveWeightDecay = planned.effectiveWeightDecay
+        self.loss = loss
+        self.gradientNorm = gradientNorm
+        self.tokensPerSecond = tokensPerSecond
+        self.elapsedSeconds = elapsedSeconds
+        self.dataWaitSeconds = dataWaitSeconds
+        self.peakMemoryBytes = peakMemoryBytes
+        self.applied = applied
     }
 }
 

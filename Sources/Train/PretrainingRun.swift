@@ -114,16 +114,16 @@ public final class PretrainingRun {
                 return .stopped
             }
             let stepStart = monotonicSeconds()
-            let batches = try (0..<trainer.plan.microBatches).map { _ in try loader.next() }
+            let planned = trainer.nextStep
+            let batches = try (0..<planned.microBatches).map { _ in try loader.next() }
             let dataWait = monotonicSeconds() - stepStart
             let result = trainer.step(batches)
             dataPosition = batches[batches.count - 1].position
             var line = StepMetrics(
-                step: trainer.step, tokens: trainer.step * trainer.plan.stepTokens,
+                planned,
                 loss: result.loss.isFinite ? result.loss : nil,
                 gradientNorm: result.gradientNorm.isFinite ? result.gradientNorm : nil,
-                learningRate: result.learningRate,
-                tokensPerSecond: Double(trainer.plan.stepTokens) / (monotonicSeconds() - stepStart),
+                tokensPerSecond: Double(planned.batchTokens) / (monotonicSeconds() - stepStart),
                 elapsedSeconds: 0, dataWaitSeconds: dataWait,
                 peakMemoryBytes: peakMemoryByteCount(), applied: result.isApplied ? nil : false)
             if isDue(recipe.evaluation.everySteps), let score = try validate(), score.loss.isFinite
@@ -180,7 +180,7 @@ extension PretrainingRun {
     private func save() throws {
         let start = monotonicSeconds()
         let state = TrainingState(
-            step: trainer.step, tokens: trainer.step * trainer.plan.stepTokens,
+            step: trainer.step, tokens: trainer.tokens,
             dataPosition: dataPosition, appliedSteps: trainer.optimizer.stepCount,
             skippedInARow: skippedInARow)
         let table = trainer.model.table

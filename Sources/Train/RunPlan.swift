@@ -4,7 +4,9 @@ import FalconOptim
 import FalconTensor
 
 /// The numbers that follow from a recipe before anything is allocated.
-public struct RunPlan: Codable, Equatable, Sendable {
+public struct RunPlan: Encodable, Equatable, Sendable {
+    /// The tokens of each step.
+    public let batches: BatchPlan
     /// All weights.
     public let parameterCount: Int
     /// Learnable multipliers besides.
@@ -13,9 +15,9 @@ public struct RunPlan: Codable, Equatable, Sendable {
     public let productParameterCount: Int
     /// Forward and backward.
     public let flopsPerToken: Double
-    /// Tokens of one optimizer step.
+    /// Tokens of one optimizer step; with a batch ramp, of those after it.
     public let stepTokens: Int
-    /// Rounds through the model in one step.
+    /// Rounds through the model in one step; with a batch ramp, in those after it.
     public let microBatches: Int
     /// Optimizer steps of the run.
     public let steps: Int
@@ -30,7 +32,7 @@ public struct RunPlan: Codable, Equatable, Sendable {
     /// Checkpoints that the retention rule leaves on disk at the end, one more while the last is written.
     public let diskBytes: Int
 
-    /// The key of each field in JSON.
+    /// The key of each field in JSON; `batches` follows from the recipe.
     public enum CodingKeys: String, CodingKey {
         case parameterCount = "parameters"
         case multiplierCount = "multipliers"
@@ -56,13 +58,11 @@ public struct RunPlan: Codable, Equatable, Sendable {
         multiplierCount = table.multipliers.reduce(0) { $0 + $1.count }
         productParameterCount = model.productParameterCount
         flopsPerToken = model.trainingFLOPsPerToken(sequenceLength: recipe.data.sequenceLength)
-        stepTokens = recipe.train.batchTokens
-        microBatches = max(
-            1, stepTokens / (recipe.data.sequenceLength * recipe.train.microBatchSequences))
-        steps =
-            recipe.train.steps
-            ?? ((recipe.train.tokens ?? 0) + stepTokens - 1) / stepTokens
-        totalTokens = steps * stepTokens
+        batches = BatchPlan(recipe.train, sequenceLength: recipe.data.sequenceLength)
+        stepTokens = batches.fullBatchTokens
+        microBatches = stepTokens / batches.microBatchTokens
+        steps = batches.steps
+        totalTokens = batches.totalTokens
         totalFLOPs = flopsPerToken * Double(totalTokens)
         // Groups that do not fit the model are refused elsewhere.
         let moments =

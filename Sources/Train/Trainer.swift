@@ -67,9 +67,15 @@ public final class Trainer {
         optimizer.stepCount = appliedSteps
     }
 
+    /// What the next step is to do: its micro-batches and rates.
+    public var nextStep: StepPlan { StepPlan(step: step + 1, of: recipe, plan.batches) }
+
+    /// Tokens gone through, in steps applied or not.
+    public var tokens: Int { plan.batches.tokens(afterStep: step) }
+
     /// One optimizer step: forward and backward for each batch, then clip and update.
     ///
-    /// - Parameter batches: the micro-batches, at least one, with at least one scored token.
+    /// - Parameter batches: the micro-batches, as many as `nextStep` says in a run, with at least one scored token.
     /// - Returns: what happened; with a loss or gradient that is not finite nothing is updated.
     public func step(_ batches: [Batch]) -> StepResult {
         let scored = batches.reduce(0) { $0 + $1.targetCount }
@@ -82,13 +88,14 @@ public final class Trainer {
             recipe.parametrization.inClipNorm ? table.gradients : table.modelGradients
         ).squareRoot()
         let loss = lossSum / Double(scored)
-        let scheduleFactor = recipe.schedule.factor(
-            at: (step + 1) * plan.stepTokens, totalTokens: plan.totalTokens)
+        let planned = nextStep
         let isFinite = loss.isFinite && norm.isFinite
         if isFinite {
             let limit = recipe.train.clipNorm ?? .infinity
             optimizer.step(
-                scheduleFactor: scheduleFactor, gradientScale: norm > limit ? limit / norm : 1)
+                scheduleFactor: planned.learningRateFactor,
+                weightDecayFactor: planned.weightDecayFactor,
+                gradientScale: norm > limit ? limit / norm : 1)
             table.materialise()
         }
         let badParameter = isFinite ? nil : firstBadParameter()
@@ -96,9 +103,8 @@ public final class Trainer {
         if !isFinite { device.backend.fill(table.gradients, with: 0) }
         step += 1
         return StepResult(
-            loss: loss, gradientNorm: norm,
-            learningRate: recipe.optimizer.learningRate * scheduleFactor, scoredTokens: scored,
-            isApplied: isFinite, badParameter: badParameter)
+            loss: loss, gradientNorm: norm, learningRate: planned.learningRate,
+            scoredTokens: scored, isApplied: isFinite, badParameter: badParameter)
     }
 
     private func accumulate(_ batch: Batch, gradientScale: Float) -> Double {

@@ -18,7 +18,7 @@ public struct TrainingRecipe: RecipeSection, Equatable {
     public var parametrization: ParametrizationSection
     /// The update rule.
     public var optimizer: OptimizerSection
-    /// The learning rate over the run.
+    /// Learning rate and weight decay over the run.
     public var schedule: ScheduleSection
     /// How long, in what batches.
     public var train: TrainSection
@@ -45,6 +45,10 @@ public struct TrainingRecipe: RecipeSection, Equatable {
                     key: "train",
                     "batch_tokens is \(train.batchTokens), want a multiple of "
                         + "micro_batch_sequences · data.sequence_length = \(sequenceBatch)"))
+        } else if let problem = train.batchRamp?.problem(
+            batchTokens: train.batchTokens, microBatchTokens: sequenceBatch)
+        {
+            found.append(RecipeProblem(key: "train", "batch_ramp: " + problem))
         }
         // Rows are counted in 32 bits, and a plan goes through all of them.
         let rowLimit = 1 << 24
@@ -93,8 +97,10 @@ public struct TrainSection: RecipeSection, Codable, Equatable {
     public var tokens: Int?
     /// Steps of the whole run; or nil when `tokens` is given.
     public var steps: Int?
-    /// Tokens of one optimizer step.
+    /// Tokens of one optimizer step; with a ramp, of those after it.
     public var batchTokens: Int
+    /// Smaller steps at the beginning; nil is off.
+    public var batchRamp: BatchRampSection?
     /// Sequences that go through the model at once; a step takes as many rounds as it needs.
     public var microBatchSequences: Int
     /// Largest norm of all gradients together, above which they are scaled down; nil is off.
@@ -112,6 +118,7 @@ public struct TrainSection: RecipeSection, Codable, Equatable {
     public enum CodingKeys: String, CodingKey, CaseIterable {
         case tokens, steps
         case batchTokens = "batch_tokens"
+        case batchRamp = "batch_ramp"
         case microBatchSequences = "micro_batch_sequences"
         case clipNorm = "clip_norm"
         case zLoss = "z_loss"
@@ -191,7 +198,7 @@ public struct EvaluationSection: RecipeSection, Codable, Equatable {
 }
 
 /// What is wrong with a count of a recipe; nil is no count.
-private func countProblem(_ key: some CodingKey, _ value: Int?) -> RecipeProblem? {
+func countProblem(_ key: some CodingKey, _ value: Int?) -> RecipeProblem? {
     guard let value else { return nil }
     if value < 1 { return RecipeProblem(key: key.stringValue, "got \(value), want at least 1") }
     // Far above any run, so that products of counts cannot overflow.

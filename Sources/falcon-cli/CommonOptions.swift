@@ -137,5 +137,8 @@ func scientific(_ value: Double, places: Int) -> String {
     var (mantissa, exponent) = (value, 0)
     while mantissa < 1 { (mantissa, exponent) = (mantissa * 10, exponent - 1) }
     while mantissa >= 10 { (mantissa, exponent) = (mantissa / 10, exponent + 1) }
-    return decimal(mantissa, places: places) + "e\(exponent)"
+    let digits = decimal(mantissa, places: places)
+    // 9.999 is rounded to 10.00.
+    return digits.hasPrefix("10")
+        ? decimal(1, places: places) + "e\(exponent + 1)" : digits + "e\(exponent)"
 }

@@ -9,7 +9,10 @@ struct PlanCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan",
         abstract:
-            "Print the resolved recipe and what it costs; exit status 1 if it cannot fit here.")
+            "Print the resolved recipe and what it costs; exit status 1 if it cannot fit here.",
+        discussion: """
+            The schedule is drawn with braille characters (UTF-8, in files too); --json has its points.
+            """)
 
     @OptionGroup var recipe: RecipeOptions
 
@@ -24,6 +27,7 @@ struct PlanCommand: ParsableCommand {
         let memory_total_bytes: Int
         let available_memory_bytes: Int
         let remedies: [MemoryRemedy]
+        let schedule: [StepPlan]
         let recipe: String
         let recipe_sha256: String
     }
@@ -35,39 +39,48 @@ struct PlanCommand: ParsableCommand {
             of: decoded.parametrization.makeModel(decoded.model).table,
             decoded.optimizerWithMultipliers)
         let plan = RunPlan(decoded)
-        let memoryPlan = try MemoryPlan(decoded, threadCount: common.threadCount)
-        let available = availableMemoryByteCount()
-        let fits = available == 0 || memoryPlan.totalBytes <= available
-        let remedies =
-            fits ? [] : try MemoryRemedy.all(for: decoded, threadCount: common.threadCount)
+        let fit = try MemoryFit(decoded, threadCount: common.threadCount)
         if common.json {
             try printJSON(
                 Output(
-                    name: decoded.name, plan: plan, memory: memoryPlan,
-                    memory_total_bytes: memoryPlan.totalBytes, available_memory_bytes: available,
-                    remedies: remedies, recipe: document.resolvedYAML(),
+                    name: decoded.name, plan: plan, memory: fit.plan,
+                    memory_total_bytes: fit.plan.totalBytes, available_memory_bytes: fit.available,
+                    remedies: fit.remedies, schedule: points(decoded, plan),
+                    recipe: document.resolvedYAML(),
                     recipe_sha256: document.digest))
         } else {
-            show(document, plan, memoryPlan, available: available)
+            show(document, plan, fit)
+            for line in ScheduleReport(decoded, plan).lines {
+                print(line.isEmpty ? "#" : "# \(line)")
+            }
         }
-        if !fits {
+        if !fit.isEnough {
             common.talk(
                 "this machine has too little memory for the run;\n"
-                    + MemoryRemedy.text(remedies, available: available))
+                    + MemoryRemedy.text(fit.remedies, available: fit.available))
             throw ExitCode(ExitStatus.checkFailed.rawValue)
         }
     }
 
-    private func show(
-        _ document: RecipeDocument, _ plan: RunPlan, _ memoryPlan: MemoryPlan, available: Int
-    ) {
+    /// The schedule at 101 places, each step once.
+    private func points(_ recipe: TrainingRecipe, _ plan: RunPlan) -> [StepPlan] {
+        var points: [StepPlan] = []
+        for point in StepPlan.samples(of: recipe, plan.batches, count: 101)
+        where point != points.last {
+            points.append(point)
+        }
+        return points
+    }
+
+    private func show(_ document: RecipeDocument, _ plan: RunPlan, _ fit: MemoryFit) {
+        let (memoryPlan, available) = (fit.plan, fit.available)
         print(document.resolvedYAML())
         let rows: [(String, String)] = [
             ("parameters", grouped(plan.parameterCount)),
             ("in products", grouped(plan.productParameterCount)),
             ("FLOPs per token", scientific(plan.flopsPerToken, places: 2)),
             ("tokens", grouped(plan.totalTokens)),
-            ("steps", "\(grouped(plan.steps)) of \(grouped(plan.stepTokens)) tokens"),
+            ("steps", "\(grouped(plan.steps)) of \(stepTokensText(plan)) tokens"),
             ("micro-batches a step", "\(plan.microBatches)"),
             ("FLOPs in all", scientific(plan.totalFLOPs, places: 2)),
             ("memory at most", memory(memoryPlan.totalBytes)),

@@ -78,7 +78,7 @@ final class TrainingProgress {
     private let isLive: Bool
     private var firstStep = 0
     private var lastShown = -1e9
-    /// Seconds a step, smoothed.
+    /// Seconds a token, smoothed.
     private var pace: Double?
     private var previousElapsed = 0.0
     private(set) var last: StepMetrics?
@@ -114,7 +114,7 @@ final class TrainingProgress {
         let plan = start.plan
         common.talk(
             "\(grouped(plan.parameterCount)) parameters, \(grouped(plan.totalTokens)) tokens in "
-                + "\(grouped(plan.steps)) steps of \(grouped(plan.stepTokens)), "
+                + "\(grouped(plan.steps)) steps of \(stepTokensText(plan)), "
                 + "\(decimal(plan.flopsPerToken / 1e6, places: 1)) MFLOP a token, "
                 + "\(decimal(Double(plan.totalTokens) / Double(max(1, start.datasetTokens)), places: 2)) epochs, "
                 + "\(start.threadCount) threads, \(start.precision.rawValue) products")
@@ -128,7 +128,8 @@ final class TrainingProgress {
     private func show(_ metrics: StepMetrics) {
         last = metrics
         if metrics.validationLoss != nil { lastValidation = metrics }
-        let seconds = metrics.elapsedSeconds - previousElapsed
+        let seconds =
+            (metrics.elapsedSeconds - previousElapsed) / Double(metrics.batchTokens)
         previousElapsed = metrics.elapsedSeconds
         pace = pace.map { 0.9 * $0 + 0.1 * seconds } ?? seconds
         let isNotable = metrics.validationLoss != nil || metrics.step == plan.steps
@@ -136,8 +137,8 @@ final class TrainingProgress {
         lastShown = metrics.elapsedSeconds
         var text =
             "step \(metrics.step)/\(plan.steps)  loss \(metrics.loss.map { decimal($0, places: 4) } ?? "-")"
-        text += "  \(grouped(Int(Double(plan.stepTokens) / (pace ?? 1)))) tokens/s"
-        text += "  left \(duration(Double(plan.steps - metrics.step) * (pace ?? 0)))"
+        text += "  \(grouped(Int(1 / (pace ?? 1)))) tokens/s"
+        text += "  left \(duration(Double(plan.totalTokens - metrics.tokens) * (pace ?? 0)))"
         text += "  memory \(memory(metrics.peakMemoryBytes))"
         if let loss = metrics.validationLoss, let bits = metrics.validationBitsPerByte {
             text +=

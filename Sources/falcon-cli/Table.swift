@@ -7,19 +7,24 @@ struct Table {
 
     init(_ header: String...) { rows = [header] }
 
+    init(_ header: [String]) { rows = [header] }
+
     mutating func add(_ cells: [String]) { rows.append(cells) }
 
-    func printed() {
+    func printed() { for line in lines { print(line) } }
+
+    /// The rows, as wide as the widest cell of each column.
+    var lines: [String] {
         let columns = rows.map(\.count).max() ?? 0
         let widths = (0..<columns).map { column in
             rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
         }
-        for row in rows {
+        return rows.map { row in
             let cells = row.enumerated().map { column, cell in
                 let padding = String(repeating: " ", count: widths[column] - cell.count)
                 return column == 0 ? cell + padding : padding + cell
             }
-            print(cells.joined(separator: "  "))
+            return cells.joined(separator: "  ")
         }
     }
 }

@@ -52,6 +52,12 @@ import Testing
         ("model.mixers=fast", "model.mixers", "parallel, attention, ssm"),
         ("optimizer.kind=sgd", "optimizer.kind", "adamw"),
         ("seed=-1", "seed", "0 or more"),
+        ("schedule.stable=power", "schedule.power_start_tokens", "got null, want the tokens"),
+        ("schedule.power_start_tokens=500", "schedule.power_start_tokens", "want null"),
+        ("schedule.stable=root", "schedule.stable", "constant, power, effective_power"),
+        ("schedule.decay=fast", "schedule.decay", "exponential, linear, cosine, sqrt"),
+        ("schedule.kind=wsd", "schedule.kind", "no such key"),
+        ("train.batch_ramp={start_tokens: 50, tokens: 9}", "batch_ramp", "want a multiple of"),
         ("steps", "steps", "wanted key.path=value"),
     ]) func settingsAreCheckedLikeTheRecipe(
         _ setting: String, _ key: String, _ reason: String

@@ -63,7 +63,10 @@ import Testing
         var second = first
         for step in 1...5 {
             let gradients = setGradients(table, step)
-            optimizer.step(scheduleFactor: 0.01 / section.learningRate, gradientScale: 0.5)
+            let factor = 1 / Double(step)
+            optimizer.step(
+                scheduleFactor: 0.01 / section.learningRate, weightDecayFactor: factor,
+                gradientScale: 0.5)
             #expect(table.gradients.toArray().allSatisfy { $0 == 0 })
             for (index, (scale, decay, beta1, beta2, epsilon)) in numbers.enumerated() {
                 for place in weights[index].indices {
@@ -74,7 +77,7 @@ import Testing
                     let v = second[index][place] / (1 - pow(beta2, Double(step)))
                     weights[index][place] -=
                         0.01 * scale
-                        * (decay * weights[index][place] + m / (v.squareRoot() + epsilon))
+                        * (factor * decay * weights[index][place] + m / (v.squareRoot() + epsilon))
                 }
             }
         }

@@ -3,65 +3,166 @@ import FalconSystem
 import Foundation
 import Testing
 
-/// The learning rate against its formulas.
+/// Learning rate and weight decay against their formulas.
 @Suite struct ScheduleTests {
     private func schedule(
-        _ kind: ScheduleKind, warmup: Int = 100, decay: Int = 200, ratio: Double = 0.125
+        _ stable: StableStage = .constant, _ decay: DecayShape = .exponential, warmup: Int = 100,
+        start: Int? = nil, tokens: Int? = 200, ratio: Double = 0.125
     ) throws -> ScheduleSection {
-        try JSONDecoder().decode(
+        func json(_ value: Int?) -> String { value.map(String.init) ?? "null" }
+        return try JSONDecoder().decode(
             ScheduleSection.self,
             from: Data(
                 """
-                {"kind": "\(kind.rawValue)", "warmup_tokens": \(warmup), "decay_tokens": \(decay),
-                 "final_ratio": \(ratio)}
+                {"warmup_tokens": \(warmup), "stable": "\(stable.rawValue)",
+                 "power_start_tokens": \(json(start)), "decay": "\(decay.rawValue)",
+                 "decay_tokens": \(json(tokens)), "final_ratio": \(ratio)}
                 """.utf8))
     }
 
-    @Test(arguments: ScheduleKind.allCases) func warmUpIsLinear(kind: ScheduleKind) throws {
-        let schedule = try schedule(kind)
+    private func rate(_ schedule: ScheduleSection, _ tokens: Int) -> Double {
+        schedule.rates(at: tokens, totalTokens: 1000).learningRateFactor
+    }
+
+    private func weightDecay(_ schedule: ScheduleSection, _ tokens: Int) -> Double {
+        schedule.rates(at: tokens, totalTokens: 1000).weightDecayFactor
+    }
+
+    /// Every stable stage with its t₀.
+    static let stages: [(StableStage, Int?)] = [
+        (.constant, nil), (.power, 250), (.effectivePower, 250),
+    ]
+
+    @Test(arguments: DecayShape.allCases, stages) func warmUpIsLinear(
+        decay: DecayShape, stage: (StableStage, Int?)
+    ) throws {
+        let schedule = try schedule(stage.0, decay, start: stage.1)
         for tokens in [0, 1, 37, 99] {
-            #expect(schedule.factor(at: tokens, totalTokens: 1000) == Double(tokens) / 100)
+            #expect(rate(schedule, tokens) == Double(tokens) / 100)
+            #expect(weightDecay(schedule, tokens) == 1)
         }
-        #expect(schedule.factor(at: 100, totalTokens: 1000) == 1)
+        #expect(rate(schedule, 100) == 1 && rate(schedule, 250) == 1)
     }
 
-    @Test func wsdIsStableAndThenDecaysByTheSameFactorPerToken() throws {
-        let schedule = try schedule(.wsd)
-        for tokens in [100, 101, 500, 800] {
-            #expect(schedule.factor(at: tokens, totalTokens: 1000) == 1)
-        }
+    @Test func aConstantStageDecaysByTheSameFactorPerToken() throws {
+        let schedule = try schedule()
+        for tokens in [100, 101, 500, 800] { #expect(rate(schedule, tokens) == 1) }
         for tokens in [801, 900, 1000] {
-            let wanted = pow(0.125, Double(tokens - 800) / 200)
-            #expect(abs(schedule.factor(at: tokens, totalTokens: 1000) - wanted) < 1e-15)
+            // The same expression, the same bits.
+            #expect(rate(schedule, tokens) == pow(0.125, Double(tokens - 800) / 200))
         }
-        #expect(abs(schedule.factor(at: 1000, totalTokens: 1000) - 0.125) < 1e-15)
-        // Never below the end, should a run go on.
-        #expect(abs(schedule.factor(at: 1200, totalTokens: 1000) - 0.125) < 1e-15)
+        for tokens in stride(from: 0, through: 1100, by: 50) {
+            #expect(weightDecay(schedule, tokens) == 1)
+        }
     }
 
-    @Test func wsdWithoutDecayStaysAtThePeak() throws {
-        #expect(try schedule(.wsd, decay: 0).factor(at: 1000, totalTokens: 1000) == 1)
-        #expect(try schedule(.constant).factor(at: 1000, totalTokens: 1000) == 1)
+    /// Values by hand: F = 1/4, u = 1/4.
+    @Test(arguments: [
+        (DecayShape.exponential, 0.7071067811865476), (.linear, 0.8125),
+        (.cosine, 0.25 + 0.75 * (1 + 0.7071067811865476) / 2), (.sqrt, 0.625),
+    ]) func decaysFollowTheirFormulas(shape: DecayShape, quarter: Double) throws {
+        let schedule = try schedule(.constant, shape, ratio: 0.25)
+        #expect(abs(rate(schedule, 850) - quarter) < 1e-15)
+        var previous = 1.0
+        for tokens in 801...1000 {
+            #expect(rate(schedule, tokens) < previous)
+            previous = rate(schedule, tokens)
+        }
     }
 
-    @Test func aRunShorterThanItsWarmUpOnlyWarmsUp() throws {
-        #expect(try schedule(.wsd).factor(at: 50, totalTokens: 50) == 0.5)
+    @Test func effectivePowerFallsWithTheFourthRoot() throws {
+        let schedule = try schedule(.effectivePower, start: 250, tokens: 0)
+        for tokens in [250, 251, 400, 777, 1000] {
+            let wanted = pow(Double(tokens) / 250, -0.25)
+            let (learningRate, decay) = (rate(schedule, tokens), weightDecay(schedule, tokens))
+            #expect(abs(learningRate - wanted) < 1e-15)
+            // sqrt(λ/η) is constant to the bit, sqrt(η·λ) ~ t^(-1/4).
+            #expect((decay / learningRate).squareRoot() == 1)
+            #expect(abs((decay * learningRate).squareRoot() - wanted) < 1e-15)
+        }
+        // sqrt(η·λ) halves when t is 16 times as large.
+        let long = schedule.rates(at: 4000, totalTokens: 4000)
+        #expect(abs((long.learningRateFactor * long.weightDecayFactor).squareRoot() - 0.5) < 1e-15)
     }
 
-    @Test func cosineAndExponentialEndAtTheFinalRatio() throws {
+    @Test func powerFallsWithTheSquareRootAndKeepsTheWeightDecay() throws {
+        let schedule = try schedule(.power, start: 250, tokens: 0)
+        for tokens in [250, 251, 400, 1000] {
+            #expect(abs(rate(schedule, tokens) - pow(Double(tokens) / 250, -0.5)) < 1e-15)
+            #expect(weightDecay(schedule, tokens) == 1)
+        }
+        #expect(rate(schedule, 1000) == 0.5)
+    }
+
+    /// Borders without jumps, the end at F times the stable value, and nothing after it.
+    @Test(arguments: DecayShape.allCases, stages) func stagesJoinAndEndAtTheFinalRatio(
+        decay: DecayShape, stage: (StableStage, Int?)
+    ) throws {
+        // In units of a millionth of the run, so that neighbours are close.
+        let million = 1_000_000
+        let schedule = try schedule(
+            stage.0, decay, warmup: million / 10, start: stage.1.map { $0 * million / 1000 },
+            tokens: million / 5)
+        func rates(_ tokens: Int) -> (learningRateFactor: Double, weightDecayFactor: Double) {
+            schedule.rates(at: tokens, totalTokens: million)
+        }
+        // A square root leaves 1 at once: (1 − F)·sqrt(u) for the first of 200,000 tokens.
+        let step = 1.5e-5 + (decay == .sqrt ? 0.875 * (5e-6).squareRoot() : 0)
+        for border in [million / 10, million / 4, million * 4 / 5, million] {
+            for (a, b) in [(border - 1, border), (border, border + 1)] {
+                #expect(abs(rates(a).learningRateFactor - rates(b).learningRateFactor) <= step)
+                #expect(abs(rates(a).weightDecayFactor - rates(b).weightDecayFactor) <= 1.5e-5)
+            }
+        }
+        let (border, end) = (rates(million * 4 / 5), rates(million))
+        #expect(abs(end.learningRateFactor - 0.125 * border.learningRateFactor) < 1e-15)
+        #expect(end.weightDecayFactor == border.weightDecayFactor)
+        #expect(rates(million * 6 / 5) == end)
+        #expect(schedule.decayStart(totalTokens: million) == million * 4 / 5)
+    }
+
+    @Test func withoutDecayTheStableStageGoesToTheEnd() throws {
+        #expect(rate(try schedule(tokens: 0), 1000) == 1)
+        #expect(rate(try schedule(tokens: 0), 1200) == 1)
+    }
+
+    @Test func decayTokensOfNullAreAllAfterTheWarmUp() throws {
         for (tokens, part) in [(100, 0.0), (325, 0.25), (550, 0.5), (1000, 1.0)] {
             let cosine = 0.125 + 0.875 * (1 + cos(.pi * part)) / 2
             #expect(
-                abs(try schedule(.cosine).factor(at: tokens, totalTokens: 1000) - cosine) < 1e-15)
-            let exponential = pow(0.125, part)
-            #expect(
-                abs(try schedule(.exponential).factor(at: tokens, totalTokens: 1000) - exponential)
-                    < 1e-15)
+                abs(rate(try schedule(.constant, .cosine, tokens: nil), tokens) - cosine) < 1e-15)
+            #expect(abs(rate(try schedule(tokens: nil), tokens) - pow(0.125, part)) < 1e-15)
         }
     }
 
+    @Test(arguments: [200, nil]) func aRunShorterThanItsWarmUpOnlyWarmsUp(decay: Int?) throws {
+        let schedule = try schedule(tokens: decay)
+        #expect(schedule.rates(at: 50, totalTokens: 50).learningRateFactor == 0.5)
+    }
+
+    @Test func aRunTooShortForBothDecaysWithWhatIsLeftOfTheCurve() throws {
+        let rates = try schedule().rates(at: 150, totalTokens: 250)
+        #expect(rates.learningRateFactor == pow(0.125, 0.5))
+    }
+
     @Test func impossibleValuesAreNamed() throws {
-        let problems = try schedule(.wsd, warmup: -1, decay: -5, ratio: 1.5).problems()
+        let problems = try schedule(warmup: -1, tokens: -5, ratio: 1.5).problems()
         #expect(problems.map(\.key) == ["warmup_tokens", "decay_tokens", "final_ratio"])
+    }
+
+    @Test(
+        arguments: [
+            (StableStage.power, nil, "got null, want the tokens from which stable: power"),
+            (.effectivePower, 99, "got 99, want at least 100, the end of the warm-up"),
+            (.constant, 500, "got 500 with stable: constant"),
+        ] as [(StableStage, Int?, String)]) func thePowerLawsNeedTheirStart(
+            stable: StableStage, start: Int?, message: String
+        ) throws
+    {
+        let problems = try schedule(stable, start: start).problems()
+        #expect(problems.map(\.key) == ["power_start_tokens"])
+        #expect(problems[0].message.hasPrefix(message))
+        #expect(try schedule(.power, warmup: 0, start: 0).problems().count == 1)
+        #expect(try schedule(.power, start: 100).problems().isEmpty)
     }
 }

@@ -50,7 +50,9 @@ func shippedRecipeWritesNoKeyThatTheDefaultsLack(name: String) throws {
         let paths = try RecipeDocument(yaml: yaml, name: name, library: RecipeLibrary([:])).keyPaths
         return Set(paths.filter { !$0.split(separator: ".").contains { Int($0) != nil } })
     }
-    #expect(try keys(name).subtracting(keys("defaults.yaml")) == [])
+    // Off by default; the decoder knows the keys below it.
+    let written = try keys(name).filter { !$0.hasPrefix("train.batch_ramp.") }
+    #expect(try written.subtracting(keys("defaults.yaml")) == [])
 }
 
 @Test func everyRecipeFileIsEmbedded() throws {

@@ -60,6 +60,12 @@ import Testing
         return try RecipeDocument(yaml: yaml, name: "tiny.yaml", settings: settings)
     }
 
+    private func metrics(_ name: String) throws -> [StepMetrics] {
+        try readBytes(ofFile: folder + "/\(name)/metrics.jsonl").split(separator: 0x0A).map {
+            try JSONDecoder().decode(StepMetrics.self, from: Data($0))
+        }
+    }
+
     private func run(
         _ name: String, threads: Int = 2, existing: ExistingRun = .refuse, settings: [String] = []
     ) throws -> Trainer {
@@ -91,11 +97,44 @@ import Testing
         }
         _ = try run("stopped", existing: .resume, settings: ["checkpoint.keep_last=9"])
         #expect(try manifest("whole") == manifest("stopped"))
-        let lines = try readBytes(ofFile: folder + "/stopped/metrics.jsonl").split(separator: 0x0A)
-        let steps = try lines.map {
-            try JSONDecoder().decode(StepMetrics.self, from: Data($0)).step
+        #expect(try metrics("stopped").map(\.step) == Array(1...8))
+    }
+
+    /// Batches of 1, 2, 3 and 4 micro-batches, both rates moving; stopped in the middle of the ramp.
+    @Test func aRunResumedInItsRampEndsWithTheSameBits() throws {
+        let settings = [
+            "train.batch_tokens=192", "train.batch_ramp={start_tokens: 48, tokens: 480}",
+            "schedule.stable=effective_power", "schedule.power_start_tokens=192",
+            "schedule.decay=sqrt", "checkpoint.keep_last=9",
+        ]
+        let trainer = try run("whole", settings: settings)
+        let lines = try metrics("whole")
+        let batches = [48, 48, 48, 48, 96, 96, 144, 192]
+        #expect(lines.map(\.batchTokens) == batches)
+        #expect(
+            lines.map(\.tokens) == batches.indices.map { batches[...$0].reduce(0, +) }
+                && trainer.tokens == 720 && trainer.plan.totalTokens == 720)
+        for line in lines {
+            let planned = StepPlan(step: line.step, of: trainer.recipe, trainer.plan.batches)
+            #expect(line.learningRate == planned.learningRate)
+            #expect(line.weightDecay == planned.weightDecay)
+            #expect(line.effectiveLearningRate == planned.effectiveLearningRate)
+            #expect(line.effectiveWeightDecay == planned.effectiveWeightDecay)
         }
-        #expect(steps == Array(1...8))
+        #expect(lines[7].weightDecay < 0.1)
+        _ = try run("stopped", settings: settings)
+        for later in [6, 8] {
+            try FileManager.default.removeItem(
+                atPath: folder + "/stopped/checkpoints/step-0000000\(later)")
+        }
+        _ = try run("stopped", existing: .resume, settings: settings)
+        #expect(try manifest("whole") == manifest("stopped"))
+        #expect(try metrics("stopped").map(\.tokens) == lines.map(\.tokens))
+        // Every sequence of the data was taken once, 24 tokens each.
+        let state = String(
+            decoding: try readBytes(
+                ofFile: folder + "/stopped/checkpoints/step-00000008/state.json"), as: UTF8.self)
+        #expect(state.contains("\"data_position\" : 30") && state.contains("\"tokens\" : 720"))
     }
 
     /// Masters and multipliers are saved, and what is saved as the model is what they make.
@@ -161,8 +200,7 @@ import Testing
     @Test func trainingLearnsAndIsMeasured() throws {
         let trainer = try run("run", settings: ["train.steps=60", "optimizer.learning_rate=0.01"])
         #expect(trainer.step == 60)
-        let lines = try readBytes(ofFile: folder + "/run/metrics.jsonl").split(separator: 0x0A)
-        let metrics = try lines.map { try JSONDecoder().decode(StepMetrics.self, from: Data($0)) }
+        let metrics = try metrics("run")
         let (first, last) = (try #require(metrics.first), try #require(metrics.last))
         #expect(abs(try #require(first.loss) - 5.7) < 0.1)
         #expect(try #require(last.loss) < 4)

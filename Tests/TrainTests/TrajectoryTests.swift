@@ -59,7 +59,7 @@ import Testing
             name: adamw-trajectory
             data: {sequence_length: 18}
             optimizer: {learning_rate: 1.0e-3, weight_decay: 0.1, betas: [0.9, 0.95], epsilon: 1.0e-8}
-            schedule: {kind: constant, warmup_tokens: 180, decay_tokens: 0}
+            schedule: {warmup_tokens: 180, decay_tokens: 0}
             train: {steps: 20, batch_tokens: 36, micro_batch_sequences: 2, clip_norm: 1.0}
             model:
               vocab_size: 61
