@@ -94,11 +94,14 @@ public final class FalconH1 {
     ///   - state: what came before the rows, for generation: one segment, and a tape that does not
     ///     record; it is moved past the rows.
     ///   - recompute: what of each block backward computes a second time.
+    ///   - observe: shown activations, contiguous, on the way: `embedding`; for each block
+    ///     `layers.I.ssm`, `layers.I.attention`, `layers.I.feed_forward` and the residual stream after
+    ///     it, `layers.I`.
     ///   - tape: where the model runs.
     /// - Returns: `[R, D]`.
     public func hidden(
         _ tokens: IndexTensor, segments: Segments, state: GenerationState? = nil,
-        recompute: Recompute = .none, on tape: inout Tape
+        recompute: Recompute = .none, observe: Observer? = nil, on tape: inout Tape
     ) -> Tensor {
         guard var constants else { preconditionFailure("FalconH1: used before allocate") }
         let start = state?.position ?? 0
@@ -107,14 +110,16 @@ public final class FalconH1 {
         self.constants = constants
         let context = FalconH1Context(
             segments: segments, positions: tape.device.indices(segments.positions(from: start)),
-            constants: constants)
+            constants: constants, observe: observe)
         var h = embedding(
             tokens, embeddingTable, scale: Float(configuration.embeddingMultiplier),
             multiplier: embeddingMultiplier, padding: FalconH1Configuration.padTokenID, on: &tape)
+        observe?("embedding", h)
         for (index, block) in blocks.enumerated() {
             h = tape.block(h, recompute: recompute) { h, tape in
-                block(h, context, state?.layers[index], on: &tape)
+                block(h, context, state?.layers[index], index: index, on: &tape)
             }
+            observe?("layers.\(index)", h)
         }
         state?.position += tokens.count
         return rmsNorm(h, gain: finalNorm, epsilon: Float(configuration.rmsNormEps), on: &tape)
@@ -151,11 +156,15 @@ public final class FalconH1 {
     }
 }
 
+/// Told an activation and where it stands in the model.
+public typealias Observer = (_ place: String, _ activation: Tensor) -> Void
+
 /// What all blocks share in one forward pass.
 struct FalconH1Context {
     let segments: Segments
     let positions: IndexTensor
     let constants: FalconH1Constants
+    let observe: Observer?
 }
 
 /// Tensors that follow from the configuration alone.
@@ -212,7 +221,7 @@ struct FalconH1Block {
     }
 
     func callAsFunction(
-        _ h: Tensor, _ context: FalconH1Context, _ state: GenerationState.Layer?,
+        _ h: Tensor, _ context: FalconH1Context, _ state: GenerationState.Layer?, index: Int,
         on tape: inout Tape
     ) -> Tensor {
         let u = rmsNorm(h, gain: inputNorm, epsilon: epsilon, on: &tape)
@@ -226,7 +235,13 @@ struct FalconH1Block {
         guard let first = ssm ?? attended else { preconditionFailure("a block without mixers") }
         let mixed = sum(h, first, ssm == nil ? nil : attended, on: &tape)
         let v = rmsNorm(mixed, gain: feedForwardNorm, epsilon: epsilon, on: &tape)
-        return sum(mixed, feedForward(v, on: &tape), on: &tape)
+        let wide = feedForward(v, on: &tape)
+        if let observe = context.observe {
+            for (name, output) in [("ssm", ssm), ("attention", attended), ("feed_forward", wide)] {
+                if let output { observe("layers.\(index).\(name)", output) }
+            }
+        }
+        return sum(mixed, wide, on: &tape)
     }
 }
 

@@ -90,7 +90,7 @@ final class MuonUpdate {
         let rows: Range<Int>
     }
 
-    /// Chosen by Jordan et al. for a steep slope at 0; singular values end between about 0.7 and 1.2.
+    /// Those of Jordan and others: steep at 0; singular values end between about 0.7 and 1.2.
     private static let coefficients: (a: Float, b: Float, c: Float) = (3.4445, -4.7750, 2.0315)
     private static let smallestNorm = 1e-7
 

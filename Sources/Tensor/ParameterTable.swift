@@ -85,6 +85,12 @@ public final class ParameterTable {
     /// The gradients of everything but the multipliers, after `splitGradients`.
     public var modelGradients: Tensor { gradients.columns(0..<offsets[modelParameters.count]) }
 
+    /// The gradients of the multipliers, after `splitGradients`; nil if there are none.
+    public var multiplierGradients: Tensor? {
+        multipliers.isEmpty
+            ? nil : gradients.columns(offsets[modelParameters.count]..<flatCount)
+    }
+
     /// Makes the weights that the model uses from the masters and multipliers.
     public func materialise() {
         guard let device, !multipliedMatrices.isEmpty else { return }

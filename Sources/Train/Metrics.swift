@@ -12,6 +12,8 @@ public struct StepMetrics: Codable, Equatable, Sendable {
     public var loss: Double?
     /// Before clipping; absent when not finite.
     public var gradientNorm: Double?
+    /// Of the learnable multipliers' gradients; absent without these.
+    public var multiplierGradientNorm: Double?
     /// Tokens of this step.
     public var batchTokens: Int
     /// η, for groups without a scale or a rate of their own.
@@ -36,11 +38,16 @@ public struct StepMetrics: Codable, Equatable, Sendable {
     public var validationLoss: Double?
     /// Bits for each UTF-8 byte of the validation text.
     public var validationBitsPerByte: Double?
+    /// Sizes of matrices by name, at steps that are monitored.
+    public var matrices: [String: MatrixMetrics]?
+    /// Root mean squares of activations by place, at steps that are monitored.
+    public var activations: [String: Double]?
 
     /// The key of each field.
     public enum CodingKeys: String, CodingKey {
         case step, tokens, loss
         case gradientNorm = "grad_norm"
+        case multiplierGradientNorm = "multiplier_grad_norm"
         case batchTokens = "batch_tokens"
         case learningRate = "learning_rate"
         case weightDecay = "weight_decay"
@@ -53,6 +60,7 @@ public struct StepMetrics: Codable, Equatable, Sendable {
         case applied
         case validationLoss = "validation_loss"
         case validationBitsPerByte = "validation_bits_per_byte"
+        case matrices, activations
     }
 
     /// The line of a step that was planned and done.

@@ -131,6 +131,12 @@ public final class PretrainingRun {
                 line.validationLoss = score.loss
                 line.validationBitsPerByte = score.bitsPerByte
             }
+            line.multiplierGradientNorm = result.multiplierGradientNorm
+            if isDue(recipe.monitor.everySteps) {
+                let monitor = Monitor(trainer: trainer)
+                line.matrices = monitor.matrices()
+                line.activations = monitor.activations(batches[0])
+            }
             line.elapsedSeconds = monotonicSeconds() - start
             try metrics.append(line)
             onEvent(.step(line))

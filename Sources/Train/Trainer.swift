@@ -11,6 +11,8 @@ public struct StepResult: Equatable, Sendable {
     /// The norm of all gradients together before clipping; those of multipliers count if the recipe
     /// says so.
     public let gradientNorm: Double
+    /// The norm of the learnable multipliers' gradients; nil without these.
+    public let multiplierGradientNorm: Double?
     /// The learning rate, before the groups' scales.
     public let learningRate: Double
     /// Tokens that were predicted.
@@ -84,12 +86,13 @@ public final class Trainer {
         var lossSum = 0.0
         for batch in batches { lossSum += accumulate(batch, gradientScale: 1 / Float(scored)) }
         table.splitGradients()
-        let norm = device.backend.sumOfSquares(
-            recipe.parametrization.inClipNorm ? table.gradients : table.modelGradients
-        ).squareRoot()
+        let squares = device.backend.sumOfSquares(table.modelGradients)
+        let multiplierSquares = table.multiplierGradients.map(device.backend.sumOfSquares)
+        let norm =
+            (squares + (recipe.parametrization.inClipNorm ? multiplierSquares ?? 0 : 0)).squareRoot()
         let loss = lossSum / Double(scored)
         let planned = nextStep
-        let isFinite = loss.isFinite && norm.isFinite
+        let isFinite = loss.isFinite && (squares + (multiplierSquares ?? 0)).isFinite
         if isFinite {
             let limit = recipe.train.clipNorm ?? .infinity
             optimizer.step(
@@ -103,7 +106,9 @@ public final class Trainer {
         if !isFinite { device.backend.fill(table.gradients, with: 0) }
         step += 1
         return StepResult(
-            loss: loss, gradientNorm: norm, learningRate: planned.learningRate,
+            loss: loss, gradientNorm: norm,
+            multiplierGradientNorm: multiplierSquares?.squareRoot(),
+            learningRate: planned.learningRate,
             scoredTokens: scored, isApplied: isFinite, badParameter: badParameter)
     }
 

@@ -26,11 +26,13 @@ public struct TrainingRecipe: RecipeSection, Equatable {
     public var checkpoint: CheckpointSection
     /// When validation runs.
     public var evaluation: EvaluationSection
+    /// When norms are measured.
+    public var monitor: MonitorSection
 
     /// The key of each part.
     public enum CodingKeys: String, CodingKey, CaseIterable {
         case name, seed, data, model, parametrization, optimizer, schedule, train, checkpoint,
-            evaluation
+            evaluation, monitor
     }
 
     /// What is impossible about the parts together; empty when all is well.

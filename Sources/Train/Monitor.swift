@@ -1,0 +1,119 @@
+import FalconData
+import FalconEval
+import FalconModel
+import FalconOptim
+import FalconSystem
+import FalconTensor
+
+/// The `monitor` part of a recipe: how often norms are measured.
+public struct MonitorSection: RecipeSection, Codable, Equatable {
+    /// Steps from one measurement to the next; nil for none.
+    public var everySteps: Int?
+
+    /// The key of each field.
+    public enum CodingKeys: String, CodingKey, CaseIterable {
+        case everySteps = "every_steps"
+    }
+
+    /// What is impossible about the values; empty when all is well.
+    public func problems() -> [RecipeProblem] {
+        [countProblem(CodingKeys.everySteps, everySteps)].compactMap { $0 }
+    }
+}
+
+/// The size of a matrix, of its last update and of its multipliers.
+///
+/// Noise and weight decay settle the norm of a matrix at about sqrt(η / 2λ); these numbers show whether
+/// it is there and what the multipliers make of it.
+public struct MatrixMetrics: Codable, Equatable, Sendable {
+    /// sqrt(mean W²) of what is trained.
+    public let rms: Double
+    /// The same of what the model uses, diag(r) W diag(c); absent without multipliers.
+    public let effectiveRMS: Double?
+    /// The last update, weight decay left out, over `rms`; absent before the first step.
+    public let updateRatio: Double?
+    /// By kind: `multiplier`, `row_multiplier`, `column_multiplier`, with `.PART` for parts of rows.
+    public let multipliers: [String: MultiplierMetrics]?
+
+    /// The key of each field.
+    public enum CodingKeys: String, CodingKey {
+        case rms
+        case effectiveRMS = "effective_rms"
+        case updateRatio = "update_ratio"
+        case multipliers
+    }
+}
+
+/// The learned numbers of one kind for one matrix.
+public struct MultiplierMetrics: Codable, Equatable, Sendable {
+    /// Their mean.
+    public let mean: Double
+    /// Their standard deviation; 0 for a single number.
+    public let deviation: Double
+}
+
+/// Measures norms of weights, updates, multipliers and activations.
+///
+/// Activations are those of at most 256 tokens of the step's first sequence, in a forward pass of their
+/// own: with 2,048 tokens a step that is 4 % of one step for each measurement.
+struct Monitor {
+    private static let rowLimit = 256
+    /// Logits of this many rows; a large vocabulary makes them the largest tensor.
+    private static let logitRowLimit = 64
+
+    let trainer: Trainer
+
+    private func rms(_ tensor: Tensor) -> Double {
+        let squares = trainer.device.backend.sumOfSquares(tensor.reshaped([tensor.count]))
+        return (squares / Double(tensor.count)).squareRoot()
+    }
+
+    /// By the matrix' name.
+    func matrices() -> [String: MatrixMetrics] {
+        let table = trainer.model.table
+        let updates = trainer.optimizer.updateRMS()
+        let multiplied = Dictionary(
+            uniqueKeysWithValues: table.multipliedMatrices.map { ($0.matrix.name, $0) })
+        var result: [String: MatrixMetrics] = [:]
+        for (index, parameter) in table.parameters.enumerated()
+        where [.embedding, .hiddenMatrix, .outputMatrix].contains(parameter.role) {
+            let size = rms(parameter.master)
+            let matrix = multiplied[parameter.name]
+            result[parameter.name] = MatrixMetrics(
+                rms: size, effectiveRMS: matrix == nil ? nil : rms(parameter.value),
+                updateRatio: trainer.optimizer.stepCount > 0 && size > 0
+                    ? updates[index] / size : nil,
+                multipliers: matrix.map { matrix in
+                    Dictionary(
+                        uniqueKeysWithValues: matrix.multipliers.map { multiplier in
+                            (
+                                String(multiplier.name.dropFirst(parameter.name.count + 1)),
+                                Self.statistics(multiplier.master.toArray())
+                            )
+                        })
+                })
+        }
+        return result
+    }
+
+    private static func statistics(_ values: [Float]) -> MultiplierMetrics {
+        let mean = values.reduce(0.0) { $0 + Double($1) } / Double(values.count)
+        let squares = values.reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) }
+        return MultiplierMetrics(
+            mean: mean, deviation: (squares / Double(values.count)).squareRoot())
+    }
+
+    /// Root mean squares by place: `embedding`, `layers.0`, what each part of a block adds, `logits`.
+    func activations(_ batch: Batch) -> [String: Double] {
+        let tokens = Array(batch.tokens.prefix(min(Self.rowLimit, batch.sequenceLength)))
+        let offsets = batch.documentOffsets.filter { $0 < tokens.count } + [Int32(tokens.count)]
+        var result: [String: Double] = [:]
+        var tape = Tape(on: trainer.device, isRecording: false)
+        let hidden = trainer.model.hidden(
+            trainer.device.indices(tokens), segments: Segments(offsets),
+            observe: { result[$0] = rms($1) }, on: &tape)
+        let rows = hidden.rows(0..<min(tokens.count, Self.logitRowLimit))
+        result["logits"] = rms(trainer.model.logits(rows, on: &tape))
+        return result
+    }
+}
