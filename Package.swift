@@ -32,6 +32,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
     targets: [
         // Floor 1: C kernels and shims over system libraries.
@@ -97,6 +98,15 @@ let package = Package(
             ],
             path: "Sources/Interchange", swiftSettings: safeSwiftSettings),
 
+        // Many runs of one recipe.
+        .target(
+            name: "FalconSweep",
+            dependencies: [
+                "FalconSystem", "FalconRecipe", "FalconCheckpoint", "FalconOptim", "FalconTrain",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            path: "Sources/Sweep", swiftSettings: safeSwiftSettings),
+
         .target(
             name: "FalconBench",
             dependencies: [
@@ -106,7 +116,7 @@ let package = Package(
             path: "Sources/Bench", swiftSettings: safeSwiftSettings),
 
         .target(
-            name: "FalconRecipes", path: "recipes",
+            name: "FalconRecipes", path: "recipes", exclude: ["studies"],
             resources: [
                 .embedInCode("defaults.yaml"), .embedInCode("demo.yaml"),
                 .embedInCode("h1-tiny-90m.yaml"), .embedInCode("h1-0.5b.yaml"),
@@ -121,7 +131,7 @@ let package = Package(
             dependencies: [
                 "FalconSystem", "FalconTensor", "FalconData", "FalconRecipe", "FalconRecipes",
                 "FalconModel", "FalconOptim", "FalconCheckpoint", "FalconTrain", "FalconEval",
-                "FalconInterchange", "FalconBench",
+                "FalconInterchange", "FalconBench", "FalconSweep",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: safeSwiftSettings),

@@ -8,9 +8,9 @@
 set -euo pipefail
 
 # Headers and libraries that falcon is linked with.
-packages=(libsentencepiece-dev libzstd-dev zlib1g-dev libssl-dev)
+packages=(libsentencepiece-dev libzstd-dev zlib1g-dev libssl-dev libsqlite3-dev)
 # What the Swift toolchain needs of a bare system: a C library, a linker's helpers, its own libraries.
-packages+=(binutils libc6-dev libstdc++-12-dev libcurl4 libncurses6 libsqlite3-0 libxml2 tzdata
+packages+=(binutils libc6-dev libstdc++-12-dev libcurl4 libncurses6 libxml2 tzdata
     ca-certificates)
 # Programs, as "command package".
 programs=("git git" "make make" "pkg-config pkg-config" "zstd zstd")
@@ -41,9 +41,9 @@ if command -v dpkg-query >/dev/null; then
     for package in "${packages[@]}"; do
         grep -qxF "$package" <<<"$installed" || missing+=("$package")
     done
-elif ! pkg-config --exists sentencepiece libzstd zlib libcrypto 2>/dev/null; then
+elif ! pkg-config --exists sentencepiece libzstd zlib libcrypto sqlite3 2>/dev/null; then
     echo "setup: this is not Debian, so nothing is installed; wanted for pkg-config:" \
-        "sentencepiece, libzstd, zlib, libcrypto" >&2
+        "sentencepiece, libzstd, zlib, libcrypto, sqlite3" >&2
     exit 69
 fi
 

@@ -83,6 +83,11 @@ struct RecipeDecoder: Decoder {
 
     /// Reads this value as any type; every kind of container comes through here.
     func decodeValue<T: Decodable>(_ type: T.Type) throws -> T {
+        if type == RecipeFragment.self, let value, !value.isNull,
+            let fragment = RecipeFragment(yaml: RecipeDocument.flow(value)) as? T
+        {
+            return fragment
+        }
         if let scalar = type as? any RecipeScalarDecodable.Type,
             let decoded = decode(scalar: scalar) as? T
         {

@@ -62,6 +62,18 @@ extension RecipeDocument {
         }
     }
 
+    /// A value on one line.
+    static func flow(_ value: RecipeValue) -> String {
+        switch value.content {
+        case .scalar(let scalar): spelled(scalar)
+        case .list(let values): "[" + values.map(flow).joined(separator: ", ") + "]"
+        case .map(let map):
+            "{"
+                + map.entries.map { "\(spelled($0.key)): \(flow($0.value))" }
+                .joined(separator: ", ") + "}"
+        }
+    }
+
     /// Appends an element of a list that holds more than single values.
     private static func appendItem(
         _ item: RecipeValue, indentation: String,

@@ -46,12 +46,24 @@ public struct RecipeDocument: Sendable {
 
     /// Merges layers, lowest first, and settings.
     private init(layers: [RecipeValue], settings: [String]) throws(RecipeError) {
-        var root = RecipeValue(
+        let empty = RecipeValue(
             content: .map(RecipeMap()),
             origin: .shipped(name: RecipeLibrary.defaultsName, line: 1, column: 1))
-        for layer in layers {
-            root = Self.turningOffAlternatives(in: root.merged(with: layer), writtenBy: layer)
+        let merged = layers.reduce(empty) { root, layer in
+            Self.turningOffAlternatives(in: root.merged(with: layer), writtenBy: layer)
         }
+        self = try RecipeDocument(root: merged).applying(settings)
+    }
+
+    init(root: RecipeValue) { self.root = root }
+
+    /// The recipe with values overridden.
+    ///
+    /// - Parameter settings: `key.path=value` each, applied in order.
+    /// - Returns: the changed recipe.
+    /// - Throws: `RecipeError` for keys that the recipe does not have.
+    public func applying(_ settings: [String]) throws(RecipeError) -> RecipeDocument {
+        var root = root
         var problems: [RecipeError.Problem] = []
         for setting in settings {
             do {
@@ -70,7 +82,7 @@ public struct RecipeDocument: Sendable {
             }
         }
         guard problems.isEmpty else { throw RecipeError(problems) }
-        self.root = root
+        return RecipeDocument(root: root)
     }
 
     /// Sets to null the alternatives of each key that a layer wrote, unless it wrote them too.

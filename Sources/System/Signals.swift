@@ -37,6 +37,23 @@ public enum Signals {
         pthread_sigmask(SIG_UNBLOCK, &wanted, nil)
     }
 
+    /// Asks to save and stop when standard input ends.
+    ///
+    /// A parent that holds the other end of a pipe takes its children with it, even if it is killed.
+    ///
+    /// - Throws: `FileError` if the system gives no thread to wait.
+    public static func requestStopAtEndOfInput() throws(FileError) {
+        _ = flags
+        _ = try WorkerThread {
+            var bytes = [UInt8](repeating: 0, count: 256)
+            var count = 1
+            while count > 0 || (count < 0 && errno == EINTR) {
+                count = bytes.withUnsafeMutableBytes { read(STDIN_FILENO, $0.baseAddress, $0.count) }
+            }
+            Signals.flags[0] = 1
+        }
+    }
+
     /// Whether the program should save and stop.
     public static var stopRequested: Bool { flags[0] != 0 }
 

@@ -9,7 +9,7 @@ import FalconTensor
 /// How a run ended.
 public enum RunOutcome: Equatable, Sendable {
     case finished
-    /// A signal asked to stop; everything is saved.
+    /// A signal or a limit of tokens asked to stop; everything is saved.
     case stopped
 }
 
@@ -99,9 +99,10 @@ public final class PretrainingRun {
 
     /// Trains to the end of the recipe, or until a signal asks to stop.
     ///
+    /// - Parameter untilTokens: stop after the step that reaches so many; nil for the end.
     /// - Returns: how it ended; either way the state is saved.
     /// - Throws: `TrainError.diverged`, `DataError`, `FileError`; the last save then stands.
-    public func run() throws -> RunOutcome {
+    public func run(untilTokens: Int? = nil) throws -> RunOutcome {
         let metrics = try MetricsFile(path: folder.metricsPath, keepingStepsTo: trainer.step)
         let loader = try BatchLoader(
             dataset: dataset, split: .train, sequenceLength: recipe.data.sequenceLength,
@@ -109,7 +110,7 @@ public final class PretrainingRun {
             position: dataPosition)
         let start = monotonicSeconds()
         while trainer.step < trainer.plan.steps {
-            if Signals.stopRequested {
+            if Signals.stopRequested || trainer.tokens >= untilTokens ?? .max {
                 if lastSavedStep != trainer.step { try save() }
                 return .stopped
             }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import FalconCheckpoint
 import FalconRecipe
+import FalconSweep
 import FalconSystem
 import FalconTensor
 import FalconTrain
@@ -22,9 +23,18 @@ struct PretrainCommand: ParsableCommand {
     @Flag(help: "Delete the run that is there first.")
     var overwrite = false
 
+    @Option(help: "Save and stop after the step that reaches so many tokens.")
+    var untilTokens: Int?
+
+    @Flag(help: "Save and stop when standard input ends: with the process at its other end.")
+    var stopAtEndOfInput = false
+
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
+        if let untilTokens, untilTokens < 1 {
+            throw ValidationError("--until-tokens is \(untilTokens), want at least 1")
+        }
         if resume && overwrite {
             throw ValidationError("--resume and --overwrite exclude each other")
         }
@@ -32,15 +42,17 @@ struct PretrainCommand: ParsableCommand {
 
     func run() throws {
         let document = try RecipeDocument(recipe: recipe.recipe, settings: recipe.overrides)
+        if document.contains("sweep") { throw SweepError.isSweep(recipe: recipe.recipe) }
         let decoded = try document.decode(TrainingRecipe.self)
         let path = runPath ?? "runs/\(decoded.name)"
         Signals.install()
+        if stopAtEndOfInput { try Signals.requestStopAtEndOfInput() }
         let progress = TrainingProgress(common, plan: RunPlan(decoded))
         let run = try PretrainingRun(
             decoded, resolvedRecipe: document.resolvedYAML(), recipeDigest: document.digest,
             runPath: path, existing: resume ? .resume : overwrite ? .overwrite : .refuse,
             threadCount: common.threadCount, onEvent: progress.handle)
-        let outcome = try run.run()
+        let outcome = try run.run(untilTokens: untilTokens)
         progress.finish()
         let summary = Output(
             run: path, step: run.trainer.step, finished: outcome == .finished,
@@ -51,7 +63,7 @@ struct PretrainCommand: ParsableCommand {
             peak_memory_bytes: peakMemoryByteCount())
         if common.json { try printJSON(summary) } else { print(summary.checkpoint) }
         if outcome == .stopped {
-            common.talk("stopped by a signal; everything is saved: go on with --resume")
+            common.talk("stopped before the end; everything is saved: go on with --resume")
             throw ExitCode(ExitStatus.stoppedButSaved.rawValue)
         }
     }

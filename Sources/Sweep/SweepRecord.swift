@@ -1,0 +1,184 @@
+import FoundationEssentials
+import GRDB
+
+/// Where a run of a sweep stands.
+public enum SweepStatus: String, Codable, Sendable {
+    case pending, running, finished
+    /// Its loss or gradient stopped being finite: a result.
+    case diverged
+    /// It could not run or broke off.
+    case failed
+    /// Left behind by halving.
+    case stopped
+}
+
+/// A value in `results.jsonl`: a number or a text.
+public enum SweepValue: Codable, Hashable, Sendable {
+    case number(Double)
+    case text(String)
+
+    /// From YAML: a number if it is one.
+    init(yaml: String) { self = Double(yaml).map { .number($0) } ?? .text(yaml) }
+
+    /// From JSON.
+    ///
+    /// - Parameter decoder: of a number or a text.
+    /// - Throws: for anything else.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if let number = try? container.decode(Double.self) {
+            self = .number(number)
+        } else {
+            self = .text(try container.decode(String.self))
+        }
+    }
+
+    /// As JSON.
+    ///
+    /// - Parameter encoder: takes one value.
+    /// - Throws: what the encoder throws.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        switch self {
+        case .number(let number): try container.encode(number)
+        case .text(let text): try container.encode(text)
+        }
+    }
+}
+
+/// One run in the sweep's database, and one line of `results.jsonl`.
+public struct SweepRecord: Codable, Equatable, Sendable {
+    /// The version of the format.
+    public var version = 1
+    /// The run's name, unique in the sweep.
+    public var run: String
+    /// Its folder, from the sweep's.
+    public var path: String
+    /// Where it stands.
+    public var status: SweepStatus
+    /// What it sets but rate and seed, by key path.
+    public var configuration: [String: SweepValue]
+    /// η at the top of the schedule.
+    public var learningRate: Double
+    /// Of weights and data.
+    public var seed: UInt64
+    /// All that it changes in the recipe, `key=value`.
+    public var settings: [String]
+    /// The digest of its whole recipe.
+    public var recipeSHA256: String
+    /// How often a process was started for it.
+    public var starts = 0
+    /// The last process; nil when there is none.
+    public var pid: Int?
+    /// The objective at the rungs of halving that it has reached.
+    public var rungs: [Double] = []
+    /// Steps done.
+    public var steps: Int?
+    /// Tokens gone through.
+    public var tokens: Int?
+    /// Weights of the model.
+    public var parameters: Int?
+    /// The mean of the last 5 % of the steps.
+    public var loss: Double?
+    /// The last validation.
+    public var validationLoss: Double?
+    /// The last validation, in bits for each byte.
+    public var validationBitsPerByte: Double?
+    /// What the training took.
+    public var elapsedSeconds: Double?
+    /// Why it failed.
+    public var message: String?
+
+    /// The key of each field.
+    public enum CodingKeys: String, CodingKey {
+        case version, run, path, status, configuration
+        case learningRate = "learning_rate"
+        case seed, settings
+        case recipeSHA256 = "recipe_sha256"
+        case starts, pid, rungs, steps, tokens, parameters, loss
+        case validationLoss = "validation_loss"
+        case validationBitsPerByte = "validation_bits_per_byte"
+        case elapsedSeconds = "elapsed_seconds"
+        case message
+    }
+
+    /// A run that has not started.
+    init(_ run: SweepRun, recipeDigest: String) {
+        self.run = run.id
+        path = "runs/" + run.id
+        status = .pending
+        configuration = Dictionary(
+            uniqueKeysWithValues: run.configuration.axes.map {
+                ($0.key, SweepValue(yaml: $0.value))
+            })
+        learningRate = run.learningRate
+        seed = run.seed
+        settings = run.settings
+        recipeSHA256 = recipeDigest
+    }
+
+    /// What decides.
+    public func objective(_ kind: SweepObjective) -> Double? {
+        switch kind {
+        case .validationLoss: validationLoss ?? loss
+        case .loss: loss
+        }
+    }
+}
+
+extension SweepRecord: FetchableRecord, PersistableRecord {
+    /// The table of the database.
+    public static let databaseTableName = "run"
+}
+
+/// The runs of a sweep, in SQLite.
+///
+/// Every change is one transaction, synced before it returns: what a killed sweep has written stays.
+struct SweepDatabase {
+    private let queue: DatabaseQueue
+    private let path: String
+
+    init(path: String) throws {
+        self.path = path
+        do {
+            queue = try DatabaseQueue(path: path)
+            try queue.write { database in
+                try database.create(table: SweepRecord.databaseTableName, ifNotExists: true) {
+                    $0.primaryKey("run", .text)
+                    for name in ["path", "status", "configuration", "settings", "recipe_sha256"] {
+                        $0.column(name, .text).notNull()
+                    }
+                    for name in ["version", "seed", "starts"] { $0.column(name, .integer).notNull() }
+                    $0.column("learning_rate", .double).notNull()
+                    for name in ["rungs", "message"] { $0.column(name, .text) }
+                    for name in ["pid", "steps", "tokens", "parameters"] {
+                        $0.column(name, .integer)
+                    }
+                    for name in [
+                        "loss", "validation_loss", "validation_bits_per_byte", "elapsed_seconds",
+                    ] { $0.column(name, .double) }
+                }
+            }
+        } catch {
+            throw SweepError.database(path: path, reason: "\(error)")
+        }
+    }
+
+    /// All runs in the order in which they were added.
+    func records() throws -> [SweepRecord] {
+        try reporting {
+            try queue.read { try SweepRecord.order(Column.rowID).fetchAll($0) }
+        }
+    }
+
+    /// Adds a run or replaces what is known of it.
+    func save(_ record: SweepRecord) throws {
+        try reporting { try queue.write { try record.save($0) } }
+    }
+
+    private func reporting<T>(_ body: () throws -> T) throws -> T {
+        do { return try body() } catch let error as DatabaseError {
+            throw SweepError.database(path: path, reason: error.description)
+        }
+    }
+}

@@ -1,0 +1,265 @@
+import FalconRecipe
+import FalconSystem
+
+/// The `sweep` part of a recipe: which runs to make of it.
+///
+/// A *configuration* is everything that a run sets but its learning rate and seed. Every configuration
+/// gets the same treatment: its own grid of learning rates, and more seeds at its best rate.
+public struct SweepSection: RecipeSection {
+    /// Values by key path; every combination is a configuration.
+    public var grid: RecipeMapping<[RecipeFragment]>?
+    /// Settings that change together; one more axis of the combinations.
+    public var variants: [SweepVariant]?
+    /// Drawn values; one more axis.
+    public var random: SweepRandom?
+    /// The rates of every configuration; nil for the recipe's own.
+    public var learningRates: SweepLearningRates?
+    /// Seeds of every run; nil for the recipe's own.
+    public var seeds: [UInt64]?
+    /// More seeds, at the best learning rate of each configuration only.
+    public var bestSeeds: [UInt64]?
+    /// Whether bad runs end early; nil for no.
+    public var halving: SweepHalving?
+    /// What decides; nil for `validation_loss`.
+    public var objective: SweepObjective?
+    /// Runs at a time; nil for the usable processors over `threadsPerRun`.
+    public var jobs: Int?
+    /// Threads of each run; nil for 1.
+    public var threadsPerRun: Int?
+
+    /// The key of each field.
+    public enum CodingKeys: String, CodingKey, CaseIterable {
+        case grid, variants, random
+        case learningRates = "learning_rates"
+        case seeds
+        case bestSeeds = "best_seeds"
+        case halving, objective, jobs
+        case threadsPerRun = "threads_per_run"
+    }
+
+    /// The key path of the learning rate.
+    static let rateKey = "optimizer.learning_rate"
+    /// The key path of the seed.
+    static let seedKey = "seed"
+
+    /// What is impossible about the values; empty when all is well.
+    public func problems() -> [RecipeProblem] {
+        var found: [RecipeProblem] = []
+        for (key, values) in grid?.entries ?? [] {
+            if values.isEmpty {
+                found.append(RecipeProblem(key: "grid", "\(key) has no values, want at least one"))
+            }
+            if Set(values).count < values.count {
+                found.append(RecipeProblem(key: "grid", "\(key) has a value twice"))
+            }
+        }
+        let keys =
+            (grid?.entries.map(\.key) ?? [])
+            + (variants ?? []).flatMap { $0.settings.entries.map(\.key) }
+            + (random?.ranges.entries.map(\.key) ?? [])
+        if keys.contains(Self.seedKey) {
+            found.append(RecipeProblem("seed is an axis of its own; write seeds: [0, 1]"))
+        }
+        if keys.contains(Self.rateKey) {
+            found.append(
+                RecipeProblem("\(Self.rateKey) is an axis of its own; write learning_rates"))
+        }
+        for (key, list) in [("seeds", seeds), ("best_seeds", bestSeeds)] {
+            guard let list else { continue }
+            if list.isEmpty { found.append(RecipeProblem(key: key, "got none, want at least one")) }
+            if Set(list).count < list.count {
+                found.append(RecipeProblem(key: key, "a seed stands there twice"))
+            }
+        }
+        if let seeds, let bestSeeds, !Set(seeds).isDisjoint(with: bestSeeds) {
+            found.append(RecipeProblem(key: "best_seeds", "some of them are in seeds already"))
+        }
+        if variants?.isEmpty == true {
+            found.append(RecipeProblem(key: "variants", "got none, want at least one"))
+        }
+        for (key, count) in [("jobs", jobs), ("threads_per_run", threadsPerRun)] {
+            if let count, count < 1 {
+                found.append(RecipeProblem(key: key, "got \(count), want at least 1"))
+            }
+        }
+        if halving != nil && learningRates?.extend == true {
+            found.append(
+                RecipeProblem(
+                    key: "halving", "it cannot be combined with learning_rates.extend: true"))
+        }
+        return found
+    }
+}
+
+/// Settings that change together.
+public struct SweepVariant: RecipeSection {
+    /// A word for tables and names of runs.
+    public var name: String
+    /// Values by key path.
+    public var settings: RecipeMapping<RecipeFragment>
+
+    /// The key of each field.
+    public enum CodingKeys: String, CodingKey, CaseIterable {
+        case name, settings
+    }
+
+    /// What is impossible about the values; empty when all is well.
+    public func problems() -> [RecipeProblem] {
+        name.isEmpty ? [RecipeProblem(key: "name", "got nothing, want a word")] : []
+    }
+}
+
+/// A learning-rate grid: center · ratio^k for k from −(steps − 1)/2.
+public struct SweepLearningRates: RecipeSection {
+    /// The middle one.
+    public var center: Double
+    /// How many; odd, so that `center` is one of them.
+    public var steps: Int
+    /// From one to the next; nil for sqrt(2).
+    public var ratio: Double?
+    /// Whether a configuration whose best rate lies at the edge gets one more beyond it, until it does
+    /// not; nil for no.
+    public var extend: Bool?
+
+    /// The key of each field.
+    public enum CodingKeys: String, CodingKey, CaseIterable {
+        case center, steps, ratio, extend
+    }
+
+    /// Rates that `extend` adds to a configuration at most.
+    static let extensionLimit = 6
+
+    /// What is impossible about the values; empty when all is well.
+    public func problems() -> [RecipeProblem] {
+        var found: [RecipeProblem] = []
+        if center <= 0 {
+            found.append(RecipeProblem(key: "center", "got \(center), want a positive number"))
+        }
+        if steps < 1 || steps % 2 == 0 || steps > 99 {
+            found.append(RecipeProblem(key: "steps", "got \(steps), want an odd number up to 99"))
+        }
+        if let ratio, ratio <= 1 {
+            found.append(RecipeProblem(key: "ratio", "got \(ratio), want more than 1"))
+        }
+        return found
+    }
+
+    /// The rate `index` steps above the centre, to four digits.
+    func rate(_ index: Int) -> Double {
+        var rate = center
+        let ratio = ratio ?? 2.0.squareRoot()
+        for _ in 0..<abs(index) { rate = index > 0 ? rate * ratio : rate / ratio }
+        return rounded(rate, digits: 4)
+    }
+}
+
+/// Values drawn from ranges.
+public struct SweepRandom: RecipeSection {
+    /// How many draws.
+    public var count: Int
+    /// Decides the draws.
+    public var seed: UInt64
+    /// By key path.
+    public var ranges: RecipeMapping<SweepRange>
+
+    /// The key of each field.
+    public enum CodingKeys: String, CodingKey, CaseIterable {
+        case count, seed, ranges
+    }
+
+    /// What is impossible about the values; empty when all is well.
+    public func problems() -> [RecipeProblem] {
+        var found: [RecipeProblem] = []
+        if count < 1 { found.append(RecipeProblem(key: "count", "got \(count), want at least 1")) }
+        if ranges.entries.isEmpty {
+            found.append(RecipeProblem(key: "ranges", "got none, want at least one"))
+        }
+        return found
+    }
+}
+
+/// How numbers of a range are spread.
+public enum SweepScale: String, Decodable, CaseIterable, Sendable {
+    case linear, log
+}
+
+/// A range to draw from.
+public struct SweepRange: RecipeSection {
+    /// The least.
+    public var low: Double
+    /// The most.
+    public var high: Double
+    /// How numbers are spread between them.
+    public var scale: SweepScale
+
+    /// The key of each field.
+    public enum CodingKeys: String, CodingKey, CaseIterable {
+        case low, high, scale
+    }
+
+    /// What is impossible about the values; empty when all is well.
+    public func problems() -> [RecipeProblem] {
+        var found: [RecipeProblem] = []
+        if low >= high { found.append(RecipeProblem("low is \(low), want less than \(high)")) }
+        if scale == .log && low <= 0 {
+            found.append(RecipeProblem(key: "low", "got \(low), want more than 0 on a log scale"))
+        }
+        return found
+    }
+}
+
+/// Successive halving: all runs train to the first rung, the best part to the next, and so on.
+///
+/// - SeeAlso: Jamieson & Talwalkar, arXiv 1502.07943.
+public struct SweepHalving: RecipeSection {
+    /// Rungs, the full length among them.
+    public var rungs: Int
+    /// One run in `factor` goes on, and rungs lie a factor apart.
+    public var factor: Int
+    /// Tokens of the first rung.
+    public var minimumTokens: Int
+    /// Whose runs compete; nil for the whole sweep's.
+    public var within: SweepPeers?
+
+    /// The key of each field.
+    public enum CodingKeys: String, CodingKey, CaseIterable {
+        case rungs, factor
+        case minimumTokens = "minimum_tokens"
+        case within
+    }
+
+    /// What is impossible about the values; empty when all is well.
+    public func problems() -> [RecipeProblem] {
+        var found: [RecipeProblem] = []
+        for (key, value, least) in [
+            ("rungs", rungs, 2), ("factor", factor, 2), ("minimum_tokens", minimumTokens, 1),
+        ] where value < least {
+            found.append(RecipeProblem(key: key, "got \(value), want at least \(least)"))
+        }
+        return found
+    }
+}
+
+/// Runs that halving compares.
+public enum SweepPeers: String, Decodable, CaseIterable, Sendable {
+    case sweep, configuration
+}
+
+/// What decides between runs; lower is better.
+public enum SweepObjective: String, Decodable, CaseIterable, Sendable {
+    /// The last validation.
+    case validationLoss = "validation_loss"
+    /// The mean training loss of the last 5 % of the steps.
+    case loss
+}
+
+/// A number with a few digits.
+func rounded(_ number: Double, digits: Int) -> Double {
+    guard number != 0, number.isFinite else { return number }
+    let magnitude = abs(number)
+    var (scale, limit) = (1.0, 1.0)
+    for _ in 1..<digits { limit *= 10 }
+    while magnitude * scale < limit { scale *= 10 }
+    while magnitude * scale >= 10 * limit { scale /= 10 }
+    return (number * scale).rounded() / scale
+}

@@ -1,0 +1,148 @@
+import ArgumentParser
+import FalconRecipe
+import FalconSweep
+import FalconSystem
+
+struct SweepCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sweep",
+        abstract: "Train every combination that a recipe's sweep part names.",
+        discussion: """
+            Runs are processes of their own: one that diverges or fails leaves the others alone. A \
+            sweep that was stopped or killed goes on with --resume; no run is lost or made twice. \
+            Exit status 1 if a run failed; one that diverged is a result.
+            """)
+
+    /// What `--emit` can print.
+    enum Emission: String, ExpressibleByArgument, CaseIterable {
+        case commands
+    }
+
+    @OptionGroup var recipe: RecipeOptions
+
+    @Option(
+        name: .customLong("run"),
+        help: "The folder of the sweep; without it, sweeps/NAME with the recipe's name.")
+    var path: String?
+
+    @Flag(help: "Go on with the sweep that is there.")
+    var resume = false
+
+    @Option(help: "Runs at a time. Default: the recipe's sweep.jobs, or as many as fit.")
+    var jobs: Int?
+
+    @Option(help: "commands: write the recipes and print a shell line for each open run.")
+    var emit: Emission?
+
+    @Flag(help: "Take the results of runs that were made elsewhere and lie in the folder.")
+    var gather = false
+
+    @Flag(help: "Print one JSON object instead of a table.")
+    var json = false
+
+    @Flag(help: "Print results and errors only.")
+    var quiet = false
+
+    func validate() throws {
+        if let jobs, jobs < 1 { throw ValidationError("--jobs is \(jobs), want at least 1") }
+        if gather && emit != nil { throw ValidationError("--emit and --gather exclude each other") }
+    }
+
+    /// What `--json` prints.
+    private struct Output: Encodable {
+        let version = 1
+        let sweep: String
+        let complete: Bool
+        let objective: String
+        let runs: [String: Int]
+        let configurations: [SweepSummary]
+    }
+
+    func run() throws {
+        let document = try RecipeDocument(recipe: recipe.recipe, settings: recipe.overrides)
+        let isThere = resume || gather
+        // Commands may be asked for again, after some were gathered.
+        let emitsAgain = emit != nil && !resume && (try? sweep(document, resume: true)) != nil
+        let sweep = try sweep(document, resume: isThere || emitsAgain)
+        if emit != nil {
+            for command in try sweep.commands() { print(command) }
+            return
+        }
+        let start = monotonicSeconds()
+        var isComplete = true
+        if gather {
+            let open = try sweep.gather { show($0, since: start) }
+            isComplete = open == 0
+            if open > 0 { talk("\(open) runs are not at their end; --emit commands prints them") }
+        } else {
+            Signals.install()
+            isComplete = try sweep.run(jobs: jobs) { show($0, since: start) } != .stopped
+        }
+        try printTable(sweep, isComplete: isComplete)
+        if !isComplete && !gather {
+            talk("stopped by a signal; go on with --resume")
+            throw ExitCode(ExitStatus.stoppedButSaved.rawValue)
+        }
+        let failed = sweep.results.filter { $0.status == .failed }
+        for record in failed { writeToStandardError("falcon: \(record.run): \(record.message ?? "")\n") }
+        if !failed.isEmpty { throw ExitCode(ExitStatus.checkFailed.rawValue) }
+    }
+
+    private func sweep(_ document: RecipeDocument, resume: Bool) throws -> Sweep {
+        try Sweep(recipe: recipe.recipe, document, path: path, resume: resume)
+    }
+
+    private func talk(_ text: String) {
+        if !quiet { writeToStandardError(text + "\n") }
+    }
+
+    private func show(_ event: SweepEvent, since start: Double) {
+        switch event {
+        case .waiting(let run): talk("waiting for \(run), which is still saving")
+        case .ended(let record, let done, let known):
+            let elapsed = monotonicSeconds() - start
+            var text = "\(done)/\(known)  \(record.run)  \(record.status.rawValue)"
+            if let loss = record.validationLoss ?? record.loss {
+                text += "  \(decimal(loss, places: 4))"
+            }
+            if let seconds = record.elapsedSeconds { text += "  \(duration(seconds))" }
+            text += "  elapsed \(duration(elapsed))"
+            if let message = record.message { text += "\n  \(message)" }
+            talk(text)
+        }
+    }
+
+    private func printTable(_ sweep: Sweep, isComplete: Bool) throws {
+        let summaries = SweepSummary.all(sweep.results, by: sweep.objective)
+        if json {
+            var counts: [String: Int] = [:]
+            for record in sweep.results { counts[record.status.rawValue, default: 0] += 1 }
+            return try printJSON(
+                Output(
+                    sweep: sweep.path, complete: isComplete, objective: sweep.objective.rawValue,
+                    runs: counts, configurations: summaries))
+        }
+        let keys = Set(summaries.flatMap(\.configuration.keys)).sorted()
+        var table = Table(
+            keys.map { String($0.split(separator: ".").last ?? "") }
+                + ["best rate", sweep.objective.rawValue, "std. error", "seeds", "diverged"])
+        for summary in summaries {
+            table.add(
+                keys.map { summary.configuration[$0].map(text) ?? "-" } + [
+                    summary.learningRate.map { "\($0)" + (summary.isAtEdge ? " (edge)" : "") }
+                        ?? "-",
+                    summary.mean.map { decimal($0, places: 4) } ?? "-",
+                    summary.standardError.map { decimal($0, places: 4) } ?? "-",
+                    "\(summary.seeds)", "\(summary.diverged)",
+                ])
+        }
+        table.printed()
+    }
+
+    private func text(_ value: SweepValue) -> String {
+        switch value {
+        case .number(let number): "\(number)"
+        case .text(let text): text
+        }
+    }
+}
