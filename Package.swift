@@ -107,6 +107,14 @@ let package = Package(
             ],
             path: "Sources/Sweep", swiftSettings: safeSwiftSettings),
 
+        // What runs show, as one page.
+        .target(
+            name: "FalconReport",
+            dependencies: [
+                "FalconSystem", "FalconRecipe", "FalconOptim", "FalconSweep", "FalconTrain",
+            ],
+            path: "Sources/Report", swiftSettings: safeSwiftSettings),
+
         .target(
             name: "FalconBench",
             dependencies: [
@@ -131,7 +139,7 @@ let package = Package(
             dependencies: [
                 "FalconSystem", "FalconTensor", "FalconData", "FalconRecipe", "FalconRecipes",
                 "FalconModel", "FalconOptim", "FalconCheckpoint", "FalconTrain", "FalconEval",
-                "FalconInterchange", "FalconBench", "FalconSweep",
+                "FalconInterchange", "FalconBench", "FalconSweep", "FalconReport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: safeSwiftSettings),

@@ -105,7 +105,13 @@ public struct BenchSubject: Sendable, Equatable {
         if let layers { changes.append("model.num_hidden_layers=\(layers)") }
         if let precision { changes.append("train.precision=\(precision.rawValue)") }
         if let recompute { changes.append("train.recompute=\(recompute.rawValue)") }
-        if let width { changes += try written.model.settings(scaledToWidth: width) }
+        if let width {
+            guard let settings = written.model.settings(scaledToWidth: width) else {
+                throw BenchError.widthDoesNotScale(
+                    width: width, hiddenSize: written.model.hiddenSize)
+            }
+            changes += settings
+        }
         let scaled = try RecipeDocument(recipe: recipe, settings: changes + settings)
             .decode(TrainingRecipe.self)
         guard architecture == .attention else { return scaled }
@@ -119,21 +125,6 @@ public struct BenchSubject: Sendable, Equatable {
 }
 
 extension FalconH1Configuration {
-    /// The settings that make the model `width` wide: heads and widths in proportion, the sizes of
-    /// heads and states as they are.
-    func settings(scaledToWidth width: Int) throws(BenchError) -> [String] {
-        let scaled: [(key: String, value: Int)] = [
-            ("intermediate_size", intermediateSize), ("num_attention_heads", numAttentionHeads),
-            ("num_key_value_heads", numKeyValueHeads), ("mamba_n_heads", mambaNHeads),
-        ]
-        guard scaled.allSatisfy({ $0.value * width % hiddenSize == 0 }) else {
-            throw .widthDoesNotScale(width: width, hiddenSize: hiddenSize)
-        }
-        let heads = mambaNHeads * width / hiddenSize
-        return ["model.hidden_size=\(width)", "model.mamba_d_ssm=\(heads * mambaDHead)"]
-            + scaled.map { "model.\($0.key)=\($0.value * width / hiddenSize)" }
-    }
-
     /// The width of the MLP, in steps of 32, that gives an attention-only model the parameters of
     /// this one: what the state-space mixer had goes into the MLP.
     public var attentionIntermediateSize: Int {

@@ -8,9 +8,9 @@ struct Falcon: ParsableCommand {
         abstract: "Raw text to an evaluated, exported language model.",
         version: "0.1.0",
         subcommands: [
-            TokenizerCommand.self, TokenizeCommand.self, PretrainCommand.self, SweepCommand.self,
+            TokenizerCommand.self, TokenizeCommand.self, PretrainCommand.self, SweepCommand.self, ReportCommand.self,
             PlanCommand.self,
-            EvalCommand.self, GenerateCommand.self,
+            CoordCheckCommand.self, EvalCommand.self, GenerateCommand.self,
             ExportCommand.self, ImportCommand.self,
             LogitsCommand.self, VerifyCommand.self, BenchCommand.self,
         ])

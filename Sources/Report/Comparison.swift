@@ -1,0 +1,121 @@
+import FalconSweep
+
+/// A configuration with its runs.
+struct ConfigurationResult {
+    let configuration: [String: String]
+    let runs: [ReportRun]
+    let label: String
+    /// The rate with the least mean objective; a run that diverged makes its rate infinite.
+    let bestRate: Double?
+    let isAtEdge: Bool
+
+    init(_ configuration: [String: String], _ runs: [ReportRun], label: String) {
+        self.configuration = configuration
+        self.runs = runs
+        self.label = label
+        let rates = Set(runs.map(\.learningRate)).sorted()
+        var best: (rate: Double, mean: Double)?
+        for rate in rates {
+            let ended = runs.filter {
+                $0.learningRate == rate && [.finished, .diverged].contains($0.status)
+            }
+            let values = ended.map {
+                $0.status == .finished ? $0.objective ?? .infinity : .infinity
+            }
+            guard !values.isEmpty else { continue }
+            let mean = Statistics.mean(values)
+            if mean.isFinite, mean < best?.mean ?? .infinity { best = (rate, mean) }
+        }
+        bestRate = best?.rate
+        isAtEdge = rates.count > 1 && (best?.rate == rates.first || best?.rate == rates.last)
+    }
+
+    /// The finished runs at the best rate, by seed.
+    var best: [ReportRun] {
+        runs.filter { $0.learningRate == bestRate && $0.status == .finished && $0.objective != nil }
+            .sorted { $0.seed < $1.seed }
+    }
+
+    var bestValues: [Double] { best.compactMap(\.objective) }
+}
+
+/// The difference of two configurations, each at its best learning rate.
+public struct Verdict: Encodable, Equatable, Sendable {
+    /// The better one, by its mean.
+    public let better: String
+    /// The other.
+    public let worse: String
+    /// worse − better, in nats; Welch's interval.
+    public let difference: Interval
+    /// The same over runs of equal seeds, which saw the same data; nil without such.
+    public let paired: Interval?
+    /// In words.
+    public let text: String
+}
+
+extension ConfigurationResult {
+    /// The verdicts on all pairs that differ in one key.
+    static func verdicts(_ results: [ConfigurationResult]) -> [Verdict] {
+        var verdicts: [Verdict] = []
+        for (number, one) in results.enumerated() {
+            for other in results.dropFirst(number + 1) {
+                let keys = Set(one.configuration.keys).union(other.configuration.keys)
+                let different = keys.filter { one.configuration[$0] != other.configuration[$0] }
+                guard different.count == 1, let key = different.first else { continue }
+                if let verdict = verdict(one, other, key) { verdicts.append(verdict) }
+            }
+        }
+        return verdicts
+    }
+
+    private static func verdict(
+        _ one: ConfigurationResult, _ other: ConfigurationResult, _ key: String
+    ) -> Verdict? {
+        guard !one.bestValues.isEmpty, !other.bestValues.isEmpty else { return nil }
+        let isFirst = Statistics.mean(one.bestValues) <= Statistics.mean(other.bestValues)
+        let (better, worse) = isFirst ? (one, other) : (other, one)
+        let difference = Interval.difference(worse.bestValues, better.bestValues)
+        let byDifference = better.best.compactMap { run in
+            worse.best.first { $0.seed == run.seed }.flatMap { match in
+                match.objective.flatMap { a in run.objective.map { a - $0 } }
+            }
+        }
+        let paired = byDifference.count > 1 ? Interval(byDifference) : nil
+        func name(_ result: ConfigurationResult) -> String { result.configuration[key] ?? "none" }
+        let rest = one.configuration.filter { $0.key != key }.sorted { $0.key < $1.key }
+        let context = rest.isEmpty ? "" : " with " + rest.map(\.value).joined(separator: ", ")
+        let seeds =
+            better.best.count == worse.best.count
+            ? "\(better.best.count) seeds each" : "\(better.best.count) and \(worse.best.count) seeds"
+        var text: String
+        if let half = difference.half {
+            let size = "\(nats(difference.mean)) ± \(nats(half)) nats"
+            text =
+                difference.mean > half
+                ? "\(name(better)) beats \(name(worse))\(context) by \(size) (\(seeds))"
+                : "no difference between \(name(better)) and \(name(worse))\(context) that \(seeds) "
+                    + "can show: \(size)"
+            if let paired, let half = paired.half {
+                text += "; paired by seed \(nats(paired.mean)) ± \(nats(half))"
+            }
+        } else {
+            text =
+                "\(name(better)) is \(nats(difference.mean)) nats below \(name(worse))\(context); one "
+                + "seed: no interval"
+        }
+        for result in [better, worse] where result.isAtEdge {
+            text += "; the best rate of \(name(result)) lies at the edge of its grid"
+        }
+        return Verdict(
+            better: better.label, worse: worse.label, difference: difference, paired: paired,
+            text: text + ".")
+    }
+}
+
+/// A loss or difference with four decimals.
+func nats(_ value: Double) -> String {
+    let scaled = Int((abs(value) * 10_000).rounded())
+    let digits = "\(scaled % 10_000)"
+    return (value < 0 && scaled != 0 ? "-" : "") + "\(scaled / 10_000)."
+        + String(repeating: "0", count: 4 - digits.count) + digits
+}

@@ -1,0 +1,224 @@
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// How an axis is divided.
+enum AxisScale {
+    case linear, log
+}
+
+/// Points of one name in a plot.
+struct Series {
+    var name: String
+    /// Picks the colour; series of one index look alike.
+    var color: Int
+    var points: [(x: Double, y: Double)]
+    var isLine = true
+    var hasDots = false
+    var isDashed = false
+    /// Half the length of the bar at each point; empty for none.
+    var bars: [Double?] = []
+}
+
+/// A plot as inline SVG, its colours from the page's style sheet.
+struct Plot {
+    var title: String
+    var xLabel: String
+    var yLabel: String
+    var xScale = AxisScale.linear
+    var yScale = AxisScale.linear
+    var series: [Series]
+    /// Ticks with words instead of numbers on the x axis.
+    var xNames: [String]?
+
+    static let colorCount = 8
+    private static let (width, height) = (640.0, 360.0)
+    private static let (left, right, top, bottom) = (64.0, 16.0, 12.0, 46.0)
+
+    private func scaled(_ value: Double, _ scale: AxisScale) -> Double {
+        scale == .log ? log10(value) : value
+    }
+
+    private func isDrawable(_ value: Double, _ scale: AxisScale) -> Bool {
+        value.isFinite && (scale == .linear || value > 0)
+    }
+
+    /// The picture and its legend.
+    var svg: String {
+        let drawable = series.map { one -> Series in
+            var kept = one
+            let places = one.points.indices.filter {
+                isDrawable(one.points[$0].x, xScale) && isDrawable(one.points[$0].y, yScale)
+            }
+            kept.points = places.map { one.points[$0] }
+            kept.bars = one.bars.isEmpty ? [] : places.map { one.bars[$0] }
+            return kept
+        }.filter { !$0.points.isEmpty }
+        guard !drawable.isEmpty else { return "<p class=\"missing\">Nothing to draw.</p>" }
+        let xs = drawable.flatMap { $0.points.map { scaled($0.x, xScale) } }
+        let ys = drawable.flatMap { one in
+            one.points.indices.flatMap { place -> [Double] in
+                let (y, bar) = (one.points[place].y, one.bars.isEmpty ? nil : one.bars[place])
+                return [y, y - (bar ?? 0), y + (bar ?? 0)].filter { isDrawable($0, yScale) }
+                    .map { scaled($0, yScale) }
+            }
+        }
+        let x = Axis(xs, scale: xScale, margin: 0.03)
+        let y = Axis(ys, scale: yScale, margin: 0.06)
+        func px(_ value: Double) -> Double {
+            Self.left + x.share(scaled(value, xScale)) * (Self.width - Self.left - Self.right)
+        }
+        func py(_ value: Double) -> Double {
+            Self.height - Self.bottom
+                - y.share(scaled(value, yScale)) * (Self.height - Self.top - Self.bottom)
+        }
+        var body = ""
+        let names = xNames.map { names in
+            names.indices.map { (value: Double($0), text: names[$0]) }
+        }
+        for tick in names ?? x.ticks {
+            let place = short(px(tick.value))
+            body +=
+                "<line class=\"grid\" x1=\"\(place)\" x2=\"\(place)\" y1=\"\(short(Self.top))\" "
+                + "y2=\"\(short(Self.height - Self.bottom))\"/>"
+                + "<text class=\"tick\" x=\"\(place)\" y=\"\(short(Self.height - Self.bottom + 16))\" "
+                + "text-anchor=\"middle\">\(escaped(tick.text))</text>"
+        }
+        for tick in y.ticks {
+            let place = short(py(tick.value))
+            body +=
+                "<line class=\"grid\" x1=\"\(short(Self.left))\" x2=\"\(short(Self.width - Self.right))\" "
+                + "y1=\"\(place)\" y2=\"\(place)\"/>"
+                + "<text class=\"tick\" x=\"\(short(Self.left - 6))\" y=\"\(place)\" dy=\"4\" "
+                + "text-anchor=\"end\">\(escaped(tick.text))</text>"
+        }
+        for one in drawable { body += drawn(one, px, py) }
+        let middle = short(Self.top + (Self.height - Self.top - Self.bottom) / 2)
+        body +=
+            "<text class=\"label\" x=\"\(short((Self.left + Self.width - Self.right) / 2))\" "
+            + "y=\"\(short(Self.height - 8))\" text-anchor=\"middle\">\(escaped(xLabel))</text>"
+            + "<text class=\"label\" transform=\"translate(14 \(middle)) rotate(-90)\" "
+            + "text-anchor=\"middle\">\(escaped(yLabel))</text>"
+        return "<figure><figcaption>\(escaped(title))</figcaption>"
+            + "<svg viewBox=\"0 0 \(short(Self.width)) \(short(Self.height))\" role=\"img\" "
+            + "aria-label=\"\(escaped(title))\">\(body)</svg>\(legend(drawable))</figure>"
+    }
+
+    private func drawn(
+        _ one: Series, _ px: (Double) -> Double, _ py: (Double) -> Double
+    ) -> String {
+        let color = "c\(one.color % Self.colorCount)"
+        var body = ""
+        if one.isLine && one.points.count > 1 {
+            let points = one.points.map { "\(short(px($0.x))),\(short(py($0.y)))" }
+            body +=
+                "<polyline class=\"\(color)\(one.isDashed ? " dashed" : "")\" "
+                + "points=\"\(points.joined(separator: " "))\"><title>\(escaped(one.name))</title>"
+                + "</polyline>"
+        }
+        for (place, point) in one.points.enumerated() {
+            if !one.bars.isEmpty, let bar = one.bars[place], isDrawable(point.y - bar, yScale) {
+                let x = short(px(point.x))
+                body +=
+                    "<line class=\"bar \(color)\" x1=\"\(x)\" x2=\"\(x)\" "
+                    + "y1=\"\(short(py(point.y - bar)))\" y2=\"\(short(py(point.y + bar)))\"/>"
+            }
+            if one.hasDots || (one.isLine && one.points.count == 1) {
+                body +=
+                    "<circle class=\"\(color)\" cx=\"\(short(px(point.x)))\" "
+                    + "cy=\"\(short(py(point.y)))\" r=\"3\"><title>\(escaped(one.name)): "
+                    + "\(significant(point.x)), \(significant(point.y))</title></circle>"
+            }
+        }
+        return body
+    }
+
+    private func legend(_ series: [Series]) -> String {
+        var seen: Set<String> = []
+        let entries = series.filter { seen.insert($0.name).inserted && !$0.name.isEmpty }
+        guard entries.count > 1 else { return "" }
+        return "<div class=\"legend\">"
+            + entries.map {
+                "<span><i class=\"c\($0.color % Self.colorCount)\"></i>\(escaped($0.name))</span>"
+            }.joined() + "</div>"
+    }
+}
+
+/// One axis: its range and its ticks.
+struct Axis {
+    private let low: Double
+    private let high: Double
+    let ticks: [(value: Double, text: String)]
+
+    /// An axis around numbers, already logarithms for a log scale.
+    init(_ values: [Double], scale: AxisScale, margin: Double) {
+        let (least, most) = (values.min() ?? 0, values.max() ?? 1)
+        let span = most > least ? most - least : max(abs(most) * 0.1, 0.1)
+        (low, high) = (least - margin * span, most + margin * span)
+        ticks = scale == .log ? Self.logTicks(low, high) : Self.linearTicks(low, high)
+    }
+
+    func share(_ value: Double) -> Double { (value - low) / (high - low) }
+
+    private static func linearTicks(_ low: Double, _ high: Double) -> [(Double, String)] {
+        let power = pow(10, floor(log10((high - low) / 5)))
+        let step = [1.0, 2, 5, 10].map { $0 * power }.first { (high - low) / $0 <= 7 } ?? 10 * power
+        var (ticks, value): ([(Double, String)], Double) = ([], ceil(low / step) * step)
+        while value <= high {
+            ticks.append((value, significant(abs(value) < step / 2 ? 0 : value)))
+            value += step
+        }
+        return ticks
+    }
+
+    private static func logTicks(_ low: Double, _ high: Double) -> [(Double, String)] {
+        let factors: [Double] = high - low > 3 ? [1] : high - low > 1 ? [1, 3] : [1, 1.5, 2, 3, 5, 7]
+        var ticks: [(Double, String)] = []
+        for decade in Int(floor(low))...Int(ceil(high)) {
+            for factor in factors {
+                let value = factor * pow(10, Double(decade))
+                if log10(value) >= low && log10(value) <= high {
+                    ticks.append((value, significant(value)))
+                }
+            }
+        }
+        return ticks
+    }
+}
+
+/// A number with two decimals, for places in a picture.
+func short(_ value: Double) -> String {
+    let hundredths = Int((value * 100).rounded())
+    return hundredths % 100 == 0 ? "\(hundredths / 100)" : "\(Double(hundredths) / 100)"
+}
+
+/// A number with four significant digits, without trailing zeros.
+func significant(_ value: Double) -> String {
+    guard value.isFinite, value != 0 else { return value == 0 ? "0" : "-" }
+    let exponent = Int(floor(log10(abs(value))))
+    if exponent < -3 || exponent > 5 {
+        let mantissa = (value / pow(10, Double(exponent)) * 1000).rounded() / 1000
+        return trimmed(mantissa) + "e\(exponent)"
+    }
+    let scale = pow(10, Double(3 - exponent))
+    return trimmed((value * scale).rounded() / scale)
+}
+
+private func trimmed(_ value: Double) -> String {
+    value == value.rounded() && abs(value) < 1e15 ? "\(Int(value))" : "\(value)"
+}
+
+/// A text as it stands in HTML.
+func escaped(_ text: String) -> String {
+    var result = ""
+    for letter in text {
+        switch letter {
+        case "&": result += "&amp;"
+        case "<": result += "&lt;"
+        case ">": result += "&gt;"
+        case "\"": result += "&quot;"
+        default: result.append(letter)
+        }
+    }
+    return result
+}

@@ -1,0 +1,270 @@
+import FalconSweep
+import FalconTrain
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// The pictures.
+extension Report {
+    private static let curvePoints = 300
+    private static let notMonitored =
+        "No run was monitored; write monitor: {every_steps: 100} into the recipe."
+
+    var lossAgainstRate: String {
+        var series: [Series] = []
+        for (color, result) in results.enumerated() {
+            let rates = Set(result.runs.map(\.learningRate)).sorted()
+            let intervals = rates.compactMap { rate -> (Double, Interval)? in
+                let values = result.runs.filter { $0.learningRate == rate && $0.status == .finished }
+                    .compactMap(\.objective)
+                return values.isEmpty ? nil : (rate, Interval(values))
+            }
+            guard !intervals.isEmpty else { continue }
+            series.append(
+                Series(
+                    name: result.label, color: color,
+                    points: intervals.map { ($0.0, $0.1.mean) }, hasDots: true,
+                    bars: intervals.map(\.1.half)))
+            series.append(
+                Series(
+                    name: result.label, color: color,
+                    points: result.best.compactMap { run in
+                        run.objective.map { (run.learningRate, $0) }
+                    }, isLine: false, hasDots: true))
+        }
+        let plot = Plot(
+            title: "Loss at the end against the learning rate, 95 % intervals where there are seeds",
+            xLabel: "learning rate", yLabel: "loss, nats", xScale: .log, series: series)
+        return Page.plots(series.isEmpty ? [] : [plot], orMissing: "No run has finished.")
+    }
+
+    var curves: String {
+        var training: [Series] = []
+        var validation: [Series] = []
+        for (color, result) in results.enumerated() {
+            guard let run = result.best.first ?? result.runs.first(where: { !$0.metrics.isEmpty })
+            else { continue }
+            training.append(
+                Series(name: result.label, color: color, points: smoothed(run.metrics)))
+            validation.append(
+                Series(
+                    name: result.label, color: color,
+                    points: run.metrics.compactMap { line in
+                        line.validationLoss.map { (Double(line.tokens), $0) }
+                    }, hasDots: true))
+        }
+        var plots: [Plot] = []
+        if training.contains(where: { !$0.points.isEmpty }) {
+            plots.append(
+                Plot(
+                    title: "Training loss, smoothed over 2 % of the run", xLabel: "tokens",
+                    yLabel: "loss, nats", series: training))
+        }
+        if validation.contains(where: { !$0.points.isEmpty }) {
+            plots.append(
+                Plot(
+                    title: "Validation loss", xLabel: "tokens", yLabel: "loss, nats",
+                    series: validation))
+        }
+        return Page.plots(plots, orMissing: "No run has steps yet.")
+    }
+
+    /// Means of windows, at most `curvePoints` of them.
+    private func smoothed(_ metrics: [StepMetrics]) -> [(x: Double, y: Double)] {
+        let lines = metrics.filter { $0.loss != nil }
+        guard !lines.isEmpty else { return [] }
+        let window = max(1, lines.count / 50)
+        let stride = max(1, lines.count / Self.curvePoints)
+        return Swift.stride(from: 0, to: lines.count, by: stride).map { place in
+            let part = lines[max(0, place - window + 1)...place]
+            return (
+                Double(lines[place].tokens), Statistics.mean(part.compactMap(\.loss))
+            )
+        }
+    }
+
+    /// The name of a matrix without the number of its block.
+    static func kind(_ name: String) -> String {
+        name.split(separator: ".").filter {
+            Int($0) == nil && !["model", "layers", "weight"].contains($0)
+        }.joined(separator: ".")
+    }
+
+    /// By configuration and kind: (sqrt(η/λ), geometric mean of norms over blocks) of each run.
+    private func normPoints(
+        _ result: ConfigurationResult, _ norm: (MatrixMetrics) -> Double?
+    ) -> [String: [(x: Double, y: Double)]] {
+        var points: [String: [(x: Double, y: Double)]] = [:]
+        for run in result.runs where run.status == .finished {
+            guard let line = run.settled, let matrices = line.matrices, line.weightDecay > 0 else {
+                continue
+            }
+            var sums: [String: (sum: Double, count: Double)] = [:]
+            for (name, metrics) in matrices {
+                guard let value = norm(metrics), value > 0 else { continue }
+                let old = sums[Self.kind(name)] ?? (0, 0)
+                sums[Self.kind(name)] = (old.sum + log(value), old.count + 1)
+            }
+            let x = (line.learningRate / line.weightDecay).squareRoot()
+            for (kind, sum) in sums { points[kind, default: []].append((x, exp(sum.sum / sum.count))) }
+        }
+        return points.mapValues { $0.sorted { ($0.x, $0.y) < ($1.x, $1.y) } }
+    }
+
+    var normFits: [String: [String: Fit]] {
+        var fits: [String: [String: Fit]] = [:]
+        for result in results {
+            for (suffix, norm) in [
+                ("", { $0.rms }), (" effective", { $0.effectiveRMS }),
+            ] as [(String, (MatrixMetrics) -> Double?)] {
+                for (kind, points) in normPoints(result, norm) {
+                    let ratios = Set(points.map { ($0.x * 1e6).rounded() })
+                    guard ratios.count >= 3 else { continue }
+                    let logs = points.map { (x: log($0.x), y: log($0.y)) }
+                    if let fit = Fit(logs) { fits[result.label, default: [:]][kind + suffix] = fit }
+                }
+            }
+        }
+        return fits
+    }
+
+    var norms: String {
+        let fits = normFits
+        var plots: [Plot] = []
+        for result in results {
+            let trained = normPoints(result) { $0.rms }
+            let effective = normPoints(result) { $0.effectiveRMS }
+            guard fits[result.label] != nil else { continue }
+            for (title, points) in [("trained", trained), ("effective", effective)]
+            where !points.isEmpty {
+                let series = points.sorted { $0.key < $1.key }.enumerated().map { color, entry in
+                    let fit = fits[result.label]?[
+                        entry.key + (title == "effective" ? " effective" : "")]
+                    let note = fit.map {
+                        " (slope \(significant($0.slope)), R² \(significant($0.rSquared)))"
+                    }
+                    return Series(
+                        name: entry.key + (note ?? ""), color: color, points: entry.value,
+                        hasDots: true)
+                }
+                plots.append(
+                    Plot(
+                        title: "\(result.label): \(title) norms", xLabel: "sqrt(rate / decay)",
+                        yLabel: "RMS", xScale: .log, yScale: .log, series: series))
+            }
+        }
+        return Page.plots(
+            plots,
+            orMissing: "No configuration was monitored at three or more ratios of rate and decay.")
+    }
+
+    var multipliers: String {
+        var plots: [Plot] = []
+        for result in results {
+            guard let run = result.best.first ?? result.runs.last,
+                let matrices = run.lastMonitored?.matrices
+            else { continue }
+            var lines: [String: [(x: Double, y: Double)]] = [:]
+            var bars: [String: [Double?]] = [:]
+            for (name, metrics) in matrices.sorted(by: { layer($0.key) < layer($1.key) }) {
+                for (kind, numbers) in metrics.multipliers ?? [:] {
+                    guard let layer = layer(name) else { continue }
+                    let key = Self.kind(name) + " " + kind
+                    lines[key, default: []].append((Double(layer), numbers.mean))
+                    bars[key, default: []].append(numbers.deviation > 0 ? numbers.deviation : nil)
+                }
+            }
+            for family in ["self_attn", "mamba", "feed_forward"] {
+                let keys = lines.keys.filter { $0.hasPrefix(family) }.sorted()
+                guard !keys.isEmpty else { continue }
+                let series = keys.enumerated().map { color, key in
+                    Series(
+                        name: String(key.dropFirst(family.count + 1)), color: color,
+                        points: lines[key] ?? [], hasDots: true, isDashed: color >= 8,
+                        bars: bars[key] ?? [])
+                }
+                plots.append(
+                    Plot(
+                        title: "\(result.label): multipliers of \(family), mean and deviation",
+                        xLabel: "block", yLabel: "multiplier", series: series))
+            }
+        }
+        return Page.plots(plots, orMissing: "No monitored run has learnable multipliers.")
+    }
+
+    private func layer(_ name: String) -> Int? { name.split(separator: ".").compactMap { Int($0) }.first }
+
+    private func layer(_ name: String) -> Int { layer(name) ?? -1 }
+
+    var ratesAndUpdates: String {
+        guard let run = results.compactMap({ $0.best.first }).first ?? data.runs.first,
+            !run.metrics.isEmpty
+        else { return Page.plots([], orMissing: "No run has steps yet.") }
+        let stride = max(1, run.metrics.count / Self.curvePoints)
+        let lines = Swift.stride(from: 0, to: run.metrics.count, by: stride).map { run.metrics[$0] }
+        func series(_ name: String, _ color: Int, _ value: (StepMetrics) -> Double) -> Series {
+            Series(
+                name: name, color: color, points: lines.map { (Double($0.tokens), value($0)) })
+        }
+        var plots = [
+            Plot(
+                title: "\(run.name): rates", xLabel: "tokens", yLabel: "rate", yScale: .log,
+                series: [
+                    series("learning rate", 0) { $0.learningRate },
+                    series("weight decay", 1) { $0.weightDecay },
+                    series("effective learning rate, sqrt(ηλ)", 2) { $0.effectiveLearningRate },
+                ])
+        ]
+        var ratios: [String: [(x: Double, y: Double)]] = [:]
+        for line in run.metrics {
+            var sums: [String: (sum: Double, count: Double)] = [:]
+            for (name, metrics) in line.matrices ?? [:] {
+                guard let ratio = metrics.updateRatio else { continue }
+                let old = sums[Self.kind(name)] ?? (0, 0)
+                sums[Self.kind(name)] = (old.sum + ratio, old.count + 1)
+            }
+            for (kind, sum) in sums {
+                ratios[kind, default: []].append((Double(line.tokens), sum.sum / sum.count))
+            }
+        }
+        if !ratios.isEmpty {
+            plots.append(
+                Plot(
+                    title: "\(run.name): update over weight, RMS", xLabel: "tokens",
+                    yLabel: "ratio", yScale: .log,
+                    series: ratios.sorted { $0.key < $1.key }.enumerated().map {
+                        Series(
+                            name: $1.key, color: $0, points: $1.value, isDashed: $0 >= 8)
+                    }))
+        }
+        return Page.plots(plots, orMissing: "")
+    }
+
+    var activations: String {
+        var plots: [Plot] = []
+        for result in results {
+            guard let run = result.best.first ?? result.runs.last,
+                let places = run.lastMonitored?.activations
+            else { continue }
+            var lines: [String: [(x: Double, y: Double)]] = [:]
+            for (name, value) in places {
+                guard let layer = layer(name) as Int? else { continue }
+                let kind = Self.kind(name)
+                lines[kind.isEmpty ? "residual stream" : kind, default: []].append(
+                    (Double(layer), value))
+            }
+            guard !lines.isEmpty else { continue }
+            plots.append(
+                Plot(
+                    title: "\(result.label): activations at the end, RMS", xLabel: "block",
+                    yLabel: "RMS", yScale: .log,
+                    series: lines.sorted { $0.key < $1.key }.enumerated().map {
+                        Series(
+                            name: $1.key, color: $0, points: $1.value.sorted { $0.x < $1.x },
+                            hasDots: true)
+                    }))
+        }
+        return Page.plots(plots, orMissing: Self.notMonitored)
+    }
+}

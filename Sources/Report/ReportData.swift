@@ -1,0 +1,146 @@
+import FalconOptim
+import FalconRecipe
+import FalconSweep
+import FalconSystem
+import FalconTrain
+import FoundationEssentials
+
+/// Why there is no report.
+public enum ReportError: FalconError, Equatable {
+    case notARun(path: String)
+    case damaged(path: String, line: Int, reason: String)
+
+    /// The message for a person.
+    public var description: String {
+        switch self {
+        case .notARun(let path):
+            "\(path) is neither a run (it has no metrics.jsonl) nor a sweep (no results.jsonl); name "
+                + "folders that falcon pretrain or falcon sweep has written"
+        case .damaged(let path, let line, let reason):
+            "\(path), line \(line): not what falcon writes: \(reason)"
+        }
+    }
+
+    /// The code that the program exits with.
+    public var exitStatus: ExitStatus {
+        switch self {
+        case .notARun: .missingInput
+        case .damaged: .badData
+        }
+    }
+}
+
+/// A run as a report sees it.
+struct ReportRun {
+    var name: String
+    /// What it sets but rate and seed, by key path.
+    var configuration: [String: String]
+    var learningRate: Double
+    var seed: UInt64
+    var status: SweepStatus
+    var loss: Double?
+    var validationLoss: Double?
+    var validationBitsPerByte: Double?
+    var elapsedSeconds: Double?
+    var message: String?
+    var recipeDigest: String
+    var metrics: [StepMetrics]
+
+    var objective: Double? { validationLoss ?? loss }
+
+    /// The last monitored step at the top of the schedule: norms follow the rate when it decays.
+    var settled: StepMetrics? {
+        let monitored = metrics.filter { $0.matrices != nil }
+        let top = monitored.map(\.learningRate).max() ?? 0
+        return monitored.last { $0.learningRate >= 0.999 * top }
+    }
+
+    /// The last monitored step.
+    var lastMonitored: StepMetrics? { metrics.last { $0.matrices != nil } }
+}
+
+/// What a report is made from.
+struct ReportData {
+    var runs: [ReportRun] = []
+    /// Lines that could not be read.
+    var warnings: [String] = []
+
+    /// Reads runs and sweeps.
+    ///
+    /// - Parameter paths: folders.
+    /// - Throws: `ReportError`; `FileError`.
+    init(paths: [String]) throws {
+        for path in paths {
+            if fileKind(of: path) == .missing { throw FileError.missing(path: path) }
+            if fileKind(of: path + "/results.jsonl") == .file {
+                try addSweep(path)
+            } else if fileKind(of: path + "/metrics.jsonl") == .file {
+                try addRun(path)
+            } else {
+                throw ReportError.notARun(path: path)
+            }
+        }
+    }
+
+    private mutating func addSweep(_ path: String) throws {
+        let file = path + "/results.jsonl"
+        let decoder = JSONDecoder()
+        for (number, line) in try readBytes(ofFile: file).split(separator: 0x0A).enumerated() {
+            let record: SweepRecord
+            do { record = try decoder.decode(SweepRecord.self, from: Data(line)) } catch {
+                throw ReportError.damaged(path: file, line: number + 1, reason: "\(error)")
+            }
+            let metrics = path + "/" + record.path + "/metrics.jsonl"
+            runs.append(
+                ReportRun(
+                    name: record.run,
+                    configuration: record.configuration.mapValues {
+                        switch $0 {
+                        case .number(let number): significant(number)
+                        case .text(let text): text
+                        }
+                    }, learningRate: record.learningRate, seed: record.seed,
+                    status: record.status, loss: record.loss,
+                    validationLoss: record.validationLoss,
+                    validationBitsPerByte: record.validationBitsPerByte,
+                    elapsedSeconds: record.elapsedSeconds, message: record.message,
+                    recipeDigest: record.recipeSHA256,
+                    metrics: fileKind(of: metrics) == .file ? try readMetrics(metrics) : []))
+        }
+    }
+
+    private mutating func addRun(_ path: String) throws {
+        let document = try RecipeDocument(recipe: path + "/recipe.resolved.yaml")
+        let recipe = try document.decode(TrainingRecipe.self)
+        let metrics = try readMetrics(path + "/metrics.jsonl")
+        let tail = metrics.suffix(max(1, metrics.count / 20)).compactMap(\.loss)
+        let validation = metrics.last { $0.validationLoss != nil }
+        let isDone = metrics.last?.step == RunPlan(recipe).steps
+        runs.append(
+            ReportRun(
+                name: path, configuration: ["recipe": recipe.name],
+                learningRate: recipe.optimizer.learningRate, seed: recipe.seed,
+                status: isDone ? .finished : .running,
+                loss: tail.isEmpty ? nil : Statistics.mean(tail),
+                validationLoss: validation?.validationLoss,
+                validationBitsPerByte: validation?.validationBitsPerByte,
+                elapsedSeconds: metrics.last?.elapsedSeconds, message: nil,
+                recipeDigest: document.digest, metrics: metrics))
+    }
+
+    /// The steps of a run; damaged lines are left out and told, a half-written last one is not.
+    private mutating func readMetrics(_ path: String) throws -> [StepMetrics] {
+        let decoder = JSONDecoder()
+        let bytes = try readBytes(ofFile: path)
+        let lines = bytes.split(separator: 0x0A)
+        var result: [StepMetrics] = []
+        result.reserveCapacity(lines.count)
+        for (number, line) in lines.enumerated() {
+            do { result.append(try decoder.decode(StepMetrics.self, from: Data(line))) } catch {
+                if number == lines.count - 1 && bytes.last != 0x0A { continue }
+                warnings.append("\(path), line \(number + 1) is damaged and left out")
+            }
+        }
+        return result
+    }
+}

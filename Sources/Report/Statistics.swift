@@ -1,0 +1,144 @@
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// A mean over seeds with its confidence interval.
+public struct Interval: Encodable, Equatable, Sendable {
+    /// The mean.
+    public let mean: Double
+    /// Half the width of the 95 % interval; nil if one number gives none.
+    public let half: Double?
+    /// How many numbers.
+    public let count: Int
+
+    /// The mean of some numbers, Student's t.
+    ///
+    /// - Parameter values: at least one.
+    public init(_ values: [Double]) {
+        mean = Statistics.mean(values)
+        count = values.count
+        half =
+            values.count > 1
+            ? Statistics.studentQuantile(0.975, Double(values.count - 1))
+                * (Statistics.variance(values) / Double(values.count)).squareRoot() : nil
+    }
+
+    init(mean: Double, half: Double?, count: Int) {
+        self.mean = mean
+        self.half = half
+        self.count = count
+    }
+
+    /// The difference of two means, Welch's t: variances may differ.
+    ///
+    /// - Parameters:
+    ///   - a: numbers of one side.
+    ///   - b: numbers of the other.
+    /// - Returns: mean(a) − mean(b); no interval if a side has one number.
+    public static func difference(_ a: [Double], _ b: [Double]) -> Interval {
+        let difference = Statistics.mean(a) - Statistics.mean(b)
+        let count = min(a.count, b.count)
+        guard a.count > 1, b.count > 1 else {
+            return Interval(mean: difference, half: nil, count: count)
+        }
+        let (u, v) = (
+            Statistics.variance(a) / Double(a.count), Statistics.variance(b) / Double(b.count)
+        )
+        guard u + v > 0 else { return Interval(mean: difference, half: 0, count: count) }
+        let freedom =
+            (u + v) * (u + v) / (u * u / Double(a.count - 1) + v * v / Double(b.count - 1))
+        return Interval(
+            mean: difference,
+            half: Statistics.studentQuantile(0.975, freedom) * (u + v).squareRoot(), count: count)
+    }
+}
+
+/// A straight line through points.
+public struct Fit: Encodable, Equatable, Sendable {
+    /// Of y against x.
+    public let slope: Double
+    /// y at x = 0.
+    public let intercept: Double
+    /// The share of the variance of y that the line explains.
+    public let rSquared: Double
+
+    /// The key of each field.
+    public enum CodingKeys: String, CodingKey {
+        case slope, intercept
+        case rSquared = "r_squared"
+    }
+
+    /// Least squares; nil for fewer than two different x.
+    ///
+    /// - Parameter points: any number.
+    public init?(_ points: [(x: Double, y: Double)]) {
+        let (x, y) = (Statistics.mean(points.map(\.x)), Statistics.mean(points.map(\.y)))
+        let xx = points.reduce(0) { $0 + ($1.x - x) * ($1.x - x) }
+        guard xx > 0 else { return nil }
+        let xy = points.reduce(0) { $0 + ($1.x - x) * ($1.y - y) }
+        let yy = points.reduce(0) { $0 + ($1.y - y) * ($1.y - y) }
+        slope = xy / xx
+        intercept = y - xy / xx * x
+        rSquared = yy > 0 ? xy * xy / (xx * yy) : 1
+    }
+}
+
+/// The few formulas that intervals need.
+public enum Statistics {
+    static func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
+
+    /// Of a sample: over n − 1.
+    static func variance(_ values: [Double]) -> Double {
+        let center = mean(values)
+        return values.reduce(0) { $0 + ($1 - center) * ($1 - center) } / Double(values.count - 1)
+    }
+
+    /// The number below which Student's t lies with a probability.
+    ///
+    /// Bisection of P(T ≤ t) = 1 − I(ν/(ν + t²); ν/2, 1/2) / 2.
+    ///
+    /// - Parameters:
+    ///   - probability: 0.5 to below 1.
+    ///   - freedom: ν, degrees of freedom, more than 0.
+    /// - Returns: t, within 1e-10 of its value or so.
+    public static func studentQuantile(_ probability: Double, _ freedom: Double) -> Double {
+        func cumulative(_ t: Double) -> Double {
+            1 - 0.5 * incompleteBeta(freedom / (freedom + t * t), freedom / 2, 0.5)
+        }
+        var (low, high) = (0.0, 1.0)
+        while cumulative(high) < probability { high *= 2 }
+        for _ in 0..<200 {
+            let middle = (low + high) / 2
+            if cumulative(middle) < probability { low = middle } else { high = middle }
+        }
+        return (low + high) / 2
+    }
+
+    /// The regularised incomplete beta function I(x; a, b), by Lentz's continued fraction (DLMF 8.17.22).
+    static func incompleteBeta(_ x: Double, _ a: Double, _ b: Double) -> Double {
+        if x <= 0 { return 0 }
+        if x >= 1 { return 1 }
+        // The fraction converges fast on this side only.
+        if x > (a + 1) / (a + b + 2) { return 1 - incompleteBeta(1 - x, b, a) }
+        let tiny = 1e-300
+        var (c, d, result) = (1.0, 1 - (a + b) * x / (a + 1), 1.0)
+        d = 1 / (abs(d) < tiny ? tiny : d)
+        result = d
+        for step in 1..<500 {
+            let m = Double(step)
+            for term in [
+                m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
+                -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
+            ] {
+                d = 1 + term * d
+                c = 1 + term / c
+                d = 1 / (abs(d) < tiny ? tiny : d)
+                c = abs(c) < tiny ? tiny : c
+                result *= c * d
+            }
+            if abs(c * d - 1) < 1e-15 { break }
+        }
+        let front = exp(a * log(x) + b * log1p(-x) - lgamma(a) - lgamma(b) + lgamma(a + b)) / a
+        return front * result
+    }
+}

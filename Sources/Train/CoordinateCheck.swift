@@ -1,0 +1,147 @@
+import FalconData
+import FalconModel
+import FalconSystem
+import FalconTensor
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// How the sizes of activations and multipliers follow the width of a model.
+///
+/// A parametrisation that transfers between widths keeps activations the same size after a few steps
+/// with the same learning rate: log RMS against log width has slope 0 (the coordinate check of Yang et
+/// al., arXiv 2203.03466, appendix D.1).
+public struct CoordinateCheck: Encodable, Sendable {
+    /// One quantity over the widths.
+    public struct Line: Encodable, Sendable {
+        /// What is measured: `logits`, `ssm`, …, or a kind of multiplier.
+        public let name: String
+        /// Geometric means over blocks and seeds, by width.
+        public let values: [Double]
+        /// Of log value against log width, least squares.
+        public let slope: Double
+        /// The same before the first step; nil for multipliers.
+        public let initialSlope: Double?
+
+        /// The key of each field.
+        public enum CodingKeys: String, CodingKey {
+            case name, values, slope
+            case initialSlope = "initial_slope"
+        }
+    }
+
+    /// The `hidden_size` of each model.
+    public let widths: [Int]
+    /// Steps before activations were measured.
+    public let steps: Int
+    /// Root mean squares of activations.
+    public let activations: [Line]
+    /// Means of learnable multipliers, absolute; empty without these.
+    public let multipliers: [Line]
+
+    /// The largest slope of an activation, up or down.
+    public var steepest: Line? { activations.max { abs($0.slope) < abs($1.slope) } }
+
+    /// Trains a few steps at each width and measures.
+    ///
+    /// - Parameters:
+    ///   - recipes: one a width and seed, alike in everything else.
+    ///   - steps: at least 1.
+    ///   - threadCount: threads that compute.
+    ///   - onProgress: told how many of the recipes are done.
+    /// - Throws: what training throws; `TrainError.diverged` if a step is not finite.
+    public init(
+        _ recipes: [TrainingRecipe], steps: Int, threadCount: Int, onProgress: (Int) -> Void
+    ) throws {
+        let widths = Array(Set(recipes.map(\.model.hiddenSize))).sorted()
+        var initial = Samples(widths: widths)
+        var final = Samples(widths: widths)
+        var learned = Samples(widths: widths)
+        for (done, recipe) in recipes.enumerated() {
+            onProgress(done)
+            let device = Device(threadCount: threadCount, precision: recipe.train.precision)
+            let trainer = try Trainer(recipe, on: device)
+            let dataset = try TokenDataset(path: recipe.data.path)
+            let loader = try BatchLoader(
+                dataset: dataset, split: .train, sequenceLength: recipe.data.sequenceLength,
+                sequencesPerBatch: recipe.train.microBatchSequences, seed: recipe.seed, position: 0)
+            let monitor = Monitor(trainer: trainer)
+            let width = recipe.model.hiddenSize
+            var first: Batch?
+            for _ in 0..<steps {
+                let batches = try (0..<trainer.nextStep.microBatches).map { _ in
+                    try loader.next()
+                }
+                if first == nil {
+                    first = batches[0]
+                    initial.add(monitor.activations(batches[0]), width: width)
+                }
+                let result = trainer.step(batches)
+                guard result.isApplied else {
+                    throw TrainError.diverged(
+                        step: trainer.step, skipped: 1, parameter: result.badParameter,
+                        lastSave: nil)
+                }
+            }
+            if let first { final.add(monitor.activations(first), width: width) }
+            for (matrix, metrics) in monitor.matrices() {
+                let means = (metrics.multipliers ?? [:]).map { kind, numbers in
+                    (matrix + "." + kind, abs(numbers.mean))
+                }
+                learned.add(Dictionary(uniqueKeysWithValues: means), width: width)
+            }
+        }
+        self.widths = widths
+        self.steps = steps
+        activations = final.lines(initial: initial)
+        multipliers = learned.lines(initial: nil)
+    }
+}
+
+/// Sums of logarithms by quantity and width.
+private struct Samples {
+    let widths: [Int]
+    private var sums: [String: [(sum: Double, count: Int)]] = [:]
+
+    init(widths: [Int]) { self.widths = widths }
+
+    /// Adds measurements; blocks of one kind count as one quantity.
+    mutating func add(_ values: [String: Double], width: Int) {
+        guard let place = widths.firstIndex(of: width) else { return }
+        for (name, value) in values where value > 0 {
+            let kind = Self.kind(of: name)
+            var list = sums[kind] ?? Array(repeating: (0, 0), count: widths.count)
+            list[place].sum += log(value)
+            list[place].count += 1
+            sums[kind] = list
+        }
+    }
+
+    /// The name without the number of the block.
+    private static func kind(of name: String) -> String {
+        let words = name.split(separator: ".").filter { Int($0) == nil }
+        let kind = words.filter { !["model", "layers", "weight"].contains($0) }
+        return kind.isEmpty ? "residual" : kind.joined(separator: ".")
+    }
+
+    private func slope(_ kind: String) -> Double? {
+        guard let list = sums[kind], list.allSatisfy({ $0.count > 0 }) else { return nil }
+        let x = widths.map { log(Double($0)) }
+        let y = list.map { $0.sum / Double($0.count) }
+        let (meanX, meanY) = (
+            x.reduce(0, +) / Double(x.count), y.reduce(0, +) / Double(y.count)
+        )
+        let covariance = zip(x, y).reduce(0) { $0 + ($1.0 - meanX) * ($1.1 - meanY) }
+        return covariance / x.reduce(0) { $0 + ($1 - meanX) * ($1 - meanX) }
+    }
+
+    func lines(initial: Samples?) -> [CoordinateCheck.Line] {
+        sums.keys.sorted().compactMap { kind in
+            guard let slope = slope(kind), let list = sums[kind] else { return nil }
+            return CoordinateCheck.Line(
+                name: kind, values: list.map { exp($0.sum / Double($0.count)) }, slope: slope,
+                initialSlope: initial?.slope(kind))
+        }
+    }
+}
