@@ -41,6 +41,7 @@ public final class Optimizer {
     /// Steps applied so far.
     public var stepCount = 0
     private var lastFactor = 0.0
+    private var lastDecayFactor = 0.0
 
     /// An optimizer with zero moments.
     ///
@@ -167,7 +168,7 @@ public final class Optimizer {
         scheduleFactor: Double, weightDecayFactor: Double = 1, gradientScale: Double
     ) {
         stepCount += 1
-        lastFactor = scheduleFactor
+        (lastFactor, lastDecayFactor) = (scheduleFactor, weightDecayFactor)
         for span in spans {
             device.backend.adamW(
                 weights: table.masters.columns(span.range),
@@ -200,6 +201,18 @@ public final class Optimizer {
             beta1: Float(betas[0]), beta2: Float(betas[1]),
             epsilon: Float(group.epsilon ?? section.epsilon),
             correction1: correction(betas[0]), correction2: correction(betas[1]))
+    }
+
+    /// The learning rate and weight decay of each parameter in the last step.
+    ///
+    /// - Returns: by parameter of the table; zeros before the first step.
+    public func lastRates() -> [(learningRate: Double, weightDecay: Double)] {
+        groups.map {
+            (
+                lastFactor * section.learningRate(of: $0),
+                lastDecayFactor * section.weightDecay(of: $0)
+            )
+        }
     }
 
     /// The root mean square of the last update of each parameter, weight decay left out.

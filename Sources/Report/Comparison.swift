@@ -86,7 +86,8 @@ extension ConfigurationResult {
         let context = rest.isEmpty ? "" : " with " + rest.map(\.value).joined(separator: ", ")
         let seeds =
             better.best.count == worse.best.count
-            ? "\(better.best.count) seeds each" : "\(better.best.count) and \(worse.best.count) seeds"
+            ? "\(better.best.count) seeds each"
+            : "\(better.best.count) and \(worse.best.count) seeds"
         var text: String
         if let half = difference.half {
             let size = "\(nats(difference.mean)) ± \(nats(half)) nats"

@@ -15,6 +15,7 @@ enum Page {
         .legend{display:flex;flex-wrap:wrap;gap:.2em 1em;font-size:.85em;margin:.3em 0}
         .legend i{display:inline-block;width:.9em;height:.9em;border-radius:2px;margin-right:.4em;\
         vertical-align:-.1em}
+        .legend i.open{opacity:.55;border-radius:50%}
         table{border-collapse:collapse;font-size:.87em;display:block;overflow-x:auto}
         td,th{padding:.2em .7em;border-bottom:1px solid var(--line);text-align:left;white-space:nowrap}
         .missing,.note,.warnings{color:var(--soft)}

@@ -139,7 +139,7 @@ struct Plot {
         guard entries.count > 1 else { return "" }
         return "<div class=\"legend\">"
             + entries.map {
-                "<span><i class=\"c\($0.color % Self.colorCount)\"></i>\(escaped($0.name))</span>"
+                "<span><i class=\"c\($0.color % Self.colorCount)\($0.isDashed ? " open" : "")\"></i>\(escaped($0.name))</span>"
             }.joined() + "</div>"
     }
 }
@@ -162,7 +162,8 @@ struct Axis {
 
     private static func linearTicks(_ low: Double, _ high: Double) -> [(Double, String)] {
         let power = pow(10, floor(log10((high - low) / 5)))
-        let step = [1.0, 2, 5, 10].map { $0 * power }.first { (high - low) / $0 <= 7 } ?? 10 * power
+        let step =
+            [1.0, 2, 5, 10].map { $0 * power }.first { (high - low) / $0 <= 7 } ?? 10 * power
         var (ticks, value): ([(Double, String)], Double) = ([], ceil(low / step) * step)
         while value <= high {
             ticks.append((value, significant(abs(value) < step / 2 ? 0 : value)))
@@ -172,7 +173,8 @@ struct Axis {
     }
 
     private static func logTicks(_ low: Double, _ high: Double) -> [(Double, String)] {
-        let factors: [Double] = high - low > 3 ? [1] : high - low > 1 ? [1, 3] : [1, 1.5, 2, 3, 5, 7]
+        let factors: [Double] =
+            high - low > 3 ? [1] : high - low > 1 ? [1, 3] : [1, 1.5, 2, 3, 5, 7]
         var ticks: [(Double, String)] = []
         for decade in Int(floor(low))...Int(ceil(high)) {
             for factor in factors {

@@ -16,8 +16,10 @@ extension Report {
         for (color, result) in results.enumerated() {
             let rates = Set(result.runs.map(\.learningRate)).sorted()
             let intervals = rates.compactMap { rate -> (Double, Interval)? in
-                let values = result.runs.filter { $0.learningRate == rate && $0.status == .finished }
-                    .compactMap(\.objective)
+                let values = result.runs.filter {
+                    $0.learningRate == rate && $0.status == .finished
+                }
+                .compactMap(\.objective)
                 return values.isEmpty ? nil : (rate, Interval(values))
             }
             guard !intervals.isEmpty else { continue }
@@ -34,7 +36,8 @@ extension Report {
                     }, isLine: false, hasDots: true))
         }
         let plot = Plot(
-            title: "Loss at the end against the learning rate, 95 % intervals where there are seeds",
+            title:
+                "Loss at the end against the learning rate, 95 % intervals where there are seeds",
             xLabel: "learning rate", yLabel: "loss, nats", xScale: .log, series: series)
         return Page.plots(series.isEmpty ? [] : [plot], orMissing: "No run has finished.")
     }
@@ -91,38 +94,58 @@ extension Report {
         }.joined(separator: ".")
     }
 
-    /// By configuration and kind: (sqrt(η/λ), geometric mean of norms over blocks) of each run.
+    /// Runs that differ in rates alone: of configurations that differ in their variant only.
+    private var normGroups: [(label: String, runs: [ReportRun])] {
+        var groups: [(configuration: [String: String], runs: [ReportRun])] = []
+        for result in results {
+            let configuration = result.configuration.filter { $0.key != "variant" }
+            if let place = groups.firstIndex(where: { $0.configuration == configuration }) {
+                groups[place].runs += result.runs
+            } else {
+                groups.append((configuration, result.runs))
+            }
+        }
+        return groups.map { configuration, runs in
+            let words = configuration.sorted { $0.key < $1.key }.map(\.value)
+            return (words.isEmpty ? "all runs" : words.joined(separator: ", "), runs)
+        }
+    }
+
+    /// By kind of matrix: (sqrt(η/λ), geometric mean of norms over blocks) of each run.
     private func normPoints(
-        _ result: ConfigurationResult, _ norm: (MatrixMetrics) -> Double?
+        _ runs: [ReportRun], _ norm: (MatrixMetrics) -> Double?
     ) -> [String: [(x: Double, y: Double)]] {
         var points: [String: [(x: Double, y: Double)]] = [:]
-        for run in result.runs where run.status == .finished {
-            guard let line = run.settled, let matrices = line.matrices, line.weightDecay > 0 else {
-                continue
-            }
-            var sums: [String: (sum: Double, count: Double)] = [:]
+        for run in runs where run.status == .finished {
+            guard let line = run.settled, let matrices = line.matrices else { continue }
+            var sums: [String: (x: Double, y: Double, count: Double)] = [:]
             for (name, metrics) in matrices {
-                guard let value = norm(metrics), value > 0 else { continue }
-                let old = sums[Self.kind(name)] ?? (0, 0)
-                sums[Self.kind(name)] = (old.sum + log(value), old.count + 1)
+                guard let value = norm(metrics), value > 0, let rate = metrics.learningRate,
+                    let decay = metrics.weightDecay, rate > 0, decay > 0
+                else { continue }
+                let old = sums[Self.kind(name)] ?? (0, 0, 0)
+                sums[Self.kind(name)] = (
+                    old.x + 0.5 * log(rate / decay), old.y + log(value), old.count + 1
+                )
             }
-            let x = (line.learningRate / line.weightDecay).squareRoot()
-            for (kind, sum) in sums { points[kind, default: []].append((x, exp(sum.sum / sum.count))) }
+            for (kind, sum) in sums {
+                points[kind, default: []].append((exp(sum.x / sum.count), exp(sum.y / sum.count)))
+            }
         }
         return points.mapValues { $0.sorted { ($0.x, $0.y) < ($1.x, $1.y) } }
     }
 
     var normFits: [String: [String: Fit]] {
         var fits: [String: [String: Fit]] = [:]
-        for result in results {
+        for group in normGroups {
             for (suffix, norm) in [
                 ("", { $0.rms }), (" effective", { $0.effectiveRMS }),
             ] as [(String, (MatrixMetrics) -> Double?)] {
-                for (kind, points) in normPoints(result, norm) {
+                for (kind, points) in normPoints(group.runs, norm) {
                     let ratios = Set(points.map { ($0.x * 1e6).rounded() })
                     guard ratios.count >= 3 else { continue }
                     let logs = points.map { (x: log($0.x), y: log($0.y)) }
-                    if let fit = Fit(logs) { fits[result.label, default: [:]][kind + suffix] = fit }
+                    if let fit = Fit(logs) { fits[group.label, default: [:]][kind + suffix] = fit }
                 }
             }
         }
@@ -132,25 +155,27 @@ extension Report {
     var norms: String {
         let fits = normFits
         var plots: [Plot] = []
-        for result in results {
-            let trained = normPoints(result) { $0.rms }
-            let effective = normPoints(result) { $0.effectiveRMS }
-            guard fits[result.label] != nil else { continue }
+        for group in normGroups {
+            let trained = normPoints(group.runs) { $0.rms }
+            let effective = normPoints(group.runs) { $0.effectiveRMS }
+            guard let fits = fits[group.label] else { continue }
             for (title, points) in [("trained", trained), ("effective", effective)]
             where !points.isEmpty {
-                let series = points.sorted { $0.key < $1.key }.enumerated().map { color, entry in
-                    let fit = fits[result.label]?[
-                        entry.key + (title == "effective" ? " effective" : "")]
+                let varied = points.filter {
+                    Set($0.value.map { ($0.x * 1e6).rounded() }).count > 2
+                }
+                let series = varied.sorted { $0.key < $1.key }.enumerated().map { color, entry in
+                    let fit = fits[entry.key + (title == "effective" ? " effective" : "")]
                     let note = fit.map {
                         " (slope \(significant($0.slope)), R² \(significant($0.rSquared)))"
                     }
                     return Series(
                         name: entry.key + (note ?? ""), color: color, points: entry.value,
-                        hasDots: true)
+                        hasDots: true, isDashed: color >= Plot.colorCount)
                 }
                 plots.append(
                     Plot(
-                        title: "\(result.label): \(title) norms", xLabel: "sqrt(rate / decay)",
+                        title: "\(group.label): \(title) norms", xLabel: "sqrt(rate / decay)",
                         yLabel: "RMS", xScale: .log, yScale: .log, series: series))
             }
         }
@@ -181,7 +206,7 @@ extension Report {
                 let series = keys.enumerated().map { color, key in
                     Series(
                         name: String(key.dropFirst(family.count + 1)), color: color,
-                        points: lines[key] ?? [], hasDots: true, isDashed: color >= 8,
+                        points: lines[key] ?? [], hasDots: true, isDashed: color >= Plot.colorCount,
                         bars: bars[key] ?? [])
                 }
                 plots.append(
@@ -193,7 +218,9 @@ extension Report {
         return Page.plots(plots, orMissing: "No monitored run has learnable multipliers.")
     }
 
-    private func layer(_ name: String) -> Int? { name.split(separator: ".").compactMap { Int($0) }.first }
+    private func layer(_ name: String) -> Int? {
+        name.split(separator: ".").compactMap { Int($0) }.first
+    }
 
     private func layer(_ name: String) -> Int { layer(name) ?? -1 }
 
@@ -235,7 +262,8 @@ extension Report {
                     yLabel: "ratio", yScale: .log,
                     series: ratios.sorted { $0.key < $1.key }.enumerated().map {
                         Series(
-                            name: $1.key, color: $0, points: $1.value, isDashed: $0 >= 8)
+                            name: $1.key, color: $0, points: $1.value,
+                            isDashed: $0 >= Plot.colorCount)
                     }))
         }
         return Page.plots(plots, orMissing: "")

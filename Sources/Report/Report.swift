@@ -123,7 +123,8 @@ public struct Report {
 
     private var verdictList: String {
         guard !verdicts.isEmpty else {
-            return "<p class=\"missing\">No two configurations with finished runs differ in one key.</p>"
+            return
+                "<p class=\"missing\">No two configurations with finished runs differ in one key.</p>"
         }
         let note =
             verdicts.count > 1

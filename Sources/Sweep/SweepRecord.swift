@@ -148,7 +148,9 @@ struct SweepDatabase {
                     for name in ["path", "status", "configuration", "settings", "recipe_sha256"] {
                         $0.column(name, .text).notNull()
                     }
-                    for name in ["version", "seed", "starts"] { $0.column(name, .integer).notNull() }
+                    for name in ["version", "seed", "starts"] {
+                        $0.column(name, .integer).notNull()
+                    }
                     $0.column("learning_rate", .double).notNull()
                     for name in ["rungs", "message"] { $0.column(name, .text) }
                     for name in ["pid", "steps", "tokens", "parameters"] {

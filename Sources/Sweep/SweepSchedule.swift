@@ -101,7 +101,11 @@ public struct SweepSchedule: Sendable {
         var best: (rate: Double, mean: Double)?
         for rate in Set(runs.map(\.learningRate)).sorted() {
             let values = runs.filter { $0.learningRate == rate }.map { run -> Double in
-                if case .ended(let value?) = outcome(run), value.isFinite { value } else { .infinity }
+                if case .ended(let value?) = outcome(run), value.isFinite {
+                    value
+                } else {
+                    .infinity
+                }
             }
             let mean = values.reduce(0, +) / Double(values.count)
             if mean.isFinite, mean < best?.mean ?? .infinity { best = (rate, mean) }

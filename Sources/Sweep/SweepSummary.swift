@@ -33,7 +33,8 @@ public struct SweepSummary: Encodable, Equatable, Sendable {
     ///   - records: of one sweep.
     ///   - objective: what decides.
     /// - Returns: in the order in which configurations first appear.
-    public static func all(_ records: [SweepRecord], by objective: SweepObjective) -> [SweepSummary] {
+    public static func all(_ records: [SweepRecord], by objective: SweepObjective) -> [SweepSummary]
+    {
         var configurations: [[String: SweepValue]] = []
         for record in records where !configurations.contains(record.configuration) {
             configurations.append(record.configuration)

@@ -48,7 +48,9 @@ public enum Signals {
             var bytes = [UInt8](repeating: 0, count: 256)
             var count = 1
             while count > 0 || (count < 0 && errno == EINTR) {
-                count = bytes.withUnsafeMutableBytes { read(STDIN_FILENO, $0.baseAddress, $0.count) }
+                count = bytes.withUnsafeMutableBytes {
+                    read(STDIN_FILENO, $0.baseAddress, $0.count)
+                }
             }
             Signals.flags[0] = 1
         }

@@ -32,6 +32,10 @@ public struct MatrixMetrics: Codable, Equatable, Sendable {
     public let effectiveRMS: Double?
     /// The last update, weight decay left out, over `rms`; absent before the first step.
     public let updateRatio: Double?
+    /// η of its group in this step; absent before the first.
+    public let learningRate: Double?
+    /// λ of its group in this step; absent before the first.
+    public let weightDecay: Double?
     /// By kind: `multiplier`, `row_multiplier`, `column_multiplier`, with `.PART` for parts of rows.
     public let multipliers: [String: MultiplierMetrics]?
 
@@ -40,6 +44,8 @@ public struct MatrixMetrics: Codable, Equatable, Sendable {
         case rms
         case effectiveRMS = "effective_rms"
         case updateRatio = "update_ratio"
+        case learningRate = "learning_rate"
+        case weightDecay = "weight_decay"
         case multipliers
     }
 }
@@ -72,6 +78,8 @@ struct Monitor {
     func matrices() -> [String: MatrixMetrics] {
         let table = trainer.model.table
         let updates = trainer.optimizer.updateRMS()
+        let rates = trainer.optimizer.lastRates()
+        let isFresh = trainer.optimizer.stepCount == 0
         let multiplied = Dictionary(
             uniqueKeysWithValues: table.multipliedMatrices.map { ($0.matrix.name, $0) })
         var result: [String: MatrixMetrics] = [:]
@@ -81,8 +89,9 @@ struct Monitor {
             let matrix = multiplied[parameter.name]
             result[parameter.name] = MatrixMetrics(
                 rms: size, effectiveRMS: matrix == nil ? nil : rms(parameter.value),
-                updateRatio: trainer.optimizer.stepCount > 0 && size > 0
-                    ? updates[index] / size : nil,
+                updateRatio: isFresh || size == 0 ? nil : updates[index] / size,
+                learningRate: isFresh ? nil : rates[index].learningRate,
+                weightDecay: isFresh ? nil : rates[index].weightDecay,
                 multipliers: matrix.map { matrix in
                     Dictionary(
                         uniqueKeysWithValues: matrix.multipliers.map { multiplier in

@@ -89,7 +89,8 @@ public final class Trainer {
         let squares = device.backend.sumOfSquares(table.modelGradients)
         let multiplierSquares = table.multiplierGradients.map(device.backend.sumOfSquares)
         let norm =
-            (squares + (recipe.parametrization.inClipNorm ? multiplierSquares ?? 0 : 0)).squareRoot()
+            (squares + (recipe.parametrization.inClipNorm ? multiplierSquares ?? 0 : 0))
+            .squareRoot()
         let loss = lossSum / Double(scored)
         let planned = nextStep
         let isFinite = loss.isFinite && (squares + (multiplierSquares ?? 0)).isFinite

@@ -84,7 +84,9 @@ struct SweepCommand: ParsableCommand {
             throw ExitCode(ExitStatus.stoppedButSaved.rawValue)
         }
         let failed = sweep.results.filter { $0.status == .failed }
-        for record in failed { writeToStandardError("falcon: \(record.run): \(record.message ?? "")\n") }
+        for record in failed {
+            writeToStandardError("falcon: \(record.run): \(record.message ?? "")\n")
+        }
         if !failed.isEmpty { throw ExitCode(ExitStatus.checkFailed.rawValue) }
     }
 
