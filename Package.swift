@@ -185,6 +185,12 @@ let package = Package(
             ],
             swiftSettings: swiftSettings),
         .testTarget(
+            name: "SweepTests", dependencies: ["FalconSweep", "FalconRecipe", "FalconSystem"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "ReportTests", dependencies: ["FalconReport"], exclude: ["Fixtures"],
+            swiftSettings: swiftSettings),
+        .testTarget(
             name: "EvalTests",
             dependencies: [
                 "FalconEval", "FalconModel", "FalconData", "FalconSystem", "FalconTensor",

@@ -83,7 +83,7 @@ struct RecipeDecoder: Decoder {
 
     /// Reads this value as any type; every kind of container comes through here.
     func decodeValue<T: Decodable>(_ type: T.Type) throws -> T {
-        if type == RecipeFragment.self, let value, !value.isNull,
+        if type == RecipeFragment.self, let value,
             let fragment = RecipeFragment(yaml: RecipeDocument.flow(value)) as? T
         {
             return fragment

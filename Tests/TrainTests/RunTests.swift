@@ -137,6 +137,30 @@ import Testing
         #expect(state.contains("\"data_position\" : 30") && state.contains("\"tokens\" : 720"))
     }
 
+    @Test func muonResumesWithTheSameBitsAndIsMonitored() throws {
+        let settings = [
+            "checkpoint.keep_last=9", "optimizer.kind=muon", "monitor.every_steps=4",
+            "parametrization.kind=learnable",
+        ]
+        _ = try run("whole", settings: settings)
+        _ = try run("stopped", threads: 1, settings: settings)
+        try FileManager.default.removeItem(atPath: folder + "/stopped/checkpoints/step-00000008")
+        _ = try run("stopped", threads: 3, existing: .resume, settings: settings)
+        #expect(try manifest("whole") == manifest("stopped"))
+        let lines = try readBytes(ofFile: folder + "/whole/metrics.jsonl").split(separator: 0x0A)
+        let metrics = try lines.map { try JSONDecoder().decode(StepMetrics.self, from: Data($0)) }
+        #expect(metrics.compactMap(\.matrices).count == 2)
+        let last = try #require(metrics.last)
+        let query = try #require(last.matrices?["model.layers.0.self_attn.q_proj.weight"])
+        #expect(query.rms > 0.01 && query.rms < 0.05)
+        #expect((query.updateRatio ?? 0) > 0 && (query.effectiveRMS ?? 0) != query.rms)
+        #expect(query.multipliers?.keys.sorted() == ["column_multiplier", "row_multiplier"])
+        #expect(query.learningRate == last.learningRate && query.weightDecay == 0.1)
+        #expect((last.activations?["logits"] ?? 0) > 0)
+        #expect(last.activations?["layers.1.feed_forward"] != nil)
+        #expect((last.multiplierGradientNorm ?? 0) > 0)
+    }
+
     /// Masters and multipliers are saved, and what is saved as the model is what they make.
     @Test(arguments: ["redundant", "scalar"], [true, false])
     func multipliersResumeWithTheSameBits(placement: String, tied: Bool) throws {

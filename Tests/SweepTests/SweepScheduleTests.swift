@@ -1,0 +1,159 @@
+import FalconRecipe
+import FalconSweep
+import FalconSystem
+import Testing
+
+/// Which runs a sweep makes, without making any.
+@Suite struct SweepScheduleTests {
+    private func section(_ yaml: String) throws -> SweepSection {
+        try RecipeDocument(yaml: "extends: demo\nsweep: \(yaml)", name: "sweep.yaml")
+            .decode(SweepSection.self, at: "sweep")
+    }
+
+    private func schedule(_ yaml: String) throws -> SweepSchedule {
+        SweepSchedule(try section(yaml), recipeRate: 0.5, recipeSeed: 7)
+    }
+
+    private func runs(_ yaml: String) throws -> [SweepRun] {
+        try schedule(yaml).tasks { _ in nil }.map(\.run)
+    }
+
+    @Test func gridVariantsAndSeedsAreCombined() throws {
+        let runs = try runs(
+            """
+            {grid: {optimizer.kind: [adamw, muon], train.clip_norm: [1.0, null]},
+             variants: [{name: a, settings: {optimizer.weight_decay: 0.1}},
+                        {name: b, settings: {optimizer.betas: [0.8, 0.9]}}], seeds: [3, 4]}
+            """)
+        #expect(runs.count == 16)
+        #expect(Set(runs.map(\.id)).count == 16)
+        #expect(
+            runs[0].settings == [
+                "optimizer.kind=adamw", "train.clip_norm=1.0", "optimizer.weight_decay=0.1",
+                "optimizer.learning_rate=0.5", "seed=3",
+            ])
+        #expect(runs[3].settings.contains("optimizer.betas=[0.8, 0.9]"))
+        #expect(runs[4].settings.contains("train.clip_norm=null"))
+    }
+
+    @Test func withoutAxesThereIsTheRecipe() throws {
+        let runs = try runs("{jobs: 1}")
+        #expect(runs.map(\.settings) == [["optimizer.learning_rate=0.5", "seed=7"]])
+    }
+
+    @Test func ratesLieAroundTheCentre() throws {
+        let rates = try runs("{learning_rates: {center: 0.01, steps: 5}}").map(\.learningRate)
+        #expect(Set(rates) == [0.005, 0.007071, 0.01, 0.01414, 0.02])
+        #expect(rates[0] == 0.01)
+        #expect(
+            try runs("{learning_rates: {center: 0.01, steps: 3, ratio: 10}}").map(\.learningRate)
+                == [0.01, 0.001, 0.1])
+    }
+
+    @Test func drawsDependOnTheirSeedAlone() throws {
+        let yaml = """
+            {random: {count: 20, seed: 1, ranges: {
+              optimizer.weight_decay: {low: 0.01, high: 1.0, scale: log},
+              train.clip_norm: {low: 1.0, high: 3.0, scale: linear}}}}
+            """
+        let settings = try runs(yaml).map(\.settings)
+        #expect(settings == (try runs(yaml).map(\.settings)))
+        #expect(settings != (try runs(yaml.replacing("seed: 1", with: "seed: 2")).map(\.settings)))
+        let decays = try settings.map { list -> Double in
+            try #require(list.first?.split(separator: "=").last.flatMap { Double($0) })
+        }
+        #expect(Set(decays).count == 20 && decays.allSatisfy { (0.01...1).contains($0) })
+        #expect((5...15).contains(decays.filter { $0 < 0.1 }.count))
+    }
+
+    /// Follows a sweep whose objective is known, to its end.
+    private func followed(
+        _ yaml: String, objective: (SweepRun) -> Double?
+    ) throws -> [SweepRun] {
+        let schedule = try schedule(yaml)
+        var outcomes: [SweepRun: SweepOutcome] = [:]
+        var order: [SweepRun] = []
+        for _ in 0..<200 {
+            let open = schedule.tasks { outcomes[$0] }.map(\.run).filter { outcomes[$0] == nil }
+            guard let next = open.first else { return order }
+            order.append(next)
+            outcomes[next] = .ended(objective(next))
+        }
+        return order
+    }
+
+    @Test func theGridGrowsUntilTheBestRateLiesInside() throws {
+        let runs = try followed(
+            """
+            {learning_rates: {center: 0.01, steps: 3, ratio: 2, extend: true}, seeds: [0, 1],
+             best_seeds: [2, 3]}
+            """
+        ) { run in abs(run.learningRate - 0.04) + 0.001 * Double(run.seed) }
+        #expect(Set(runs.map(\.learningRate)) == [0.005, 0.01, 0.02, 0.04, 0.08])
+        #expect(runs.suffix(2).map(\.learningRate) == [0.04, 0.04])
+        #expect(runs.suffix(2).map(\.seed) == [2, 3])
+        #expect(runs.count == 12 && Set(runs).count == 12)
+    }
+
+    @Test func growthHasALimitAndDivergedRunsAreNotBest() throws {
+        let falling = try followed(
+            "{learning_rates: {center: 1, steps: 1, ratio: 2, extend: true}}"
+        ) { $0.learningRate }
+        #expect(falling.count == 7)
+        let divergent = try followed(
+            "{learning_rates: {center: 1, steps: 3, ratio: 2, extend: true}, best_seeds: [1]}"
+        ) { $0.learningRate > 1 ? nil : abs($0.learningRate - 1) }
+        #expect(divergent.last?.learningRate == 1 && divergent.last?.seed == 1)
+        let hopeless = try followed(
+            "{learning_rates: {center: 1, steps: 3, extend: true}, best_seeds: [1]}"
+        ) { _ in nil }
+        #expect(hopeless.count == 3)
+    }
+
+    @Test func halvingKeepsTheBetterPartOfEachRung() throws {
+        let schedule = try schedule(
+            """
+            {learning_rates: {center: 1, steps: 9}, halving: {rungs: 3, factor: 2,
+             minimum_tokens: 100}}
+            """)
+        var rungs: [SweepRun: [Double]] = [:]
+        func outcome(_ run: SweepRun) -> SweepOutcome? { rungs[run].map { .open(rungs: $0) } }
+        var tasks = schedule.tasks(outcome)
+        #expect(tasks.count == 9 && tasks.allSatisfy { $0.rung == 0 && !$0.isStopped })
+        for task in tasks { rungs[task.run] = [task.run.learningRate] }
+        tasks = schedule.tasks(outcome)
+        #expect(tasks.filter(\.isStopped).count == 5)
+        let second = tasks.filter { !$0.isStopped }
+        #expect(second.allSatisfy { $0.rung == 1 && $0.run.learningRate < 0.8 })
+        for task in second { rungs[task.run]?.append(-task.run.learningRate) }
+        let last = schedule.tasks(outcome).filter { !$0.isStopped }
+        #expect(last.count == 2 && last.allSatisfy { $0.rung == nil })
+        #expect(last.map(\.run.learningRate).max() == second.map(\.run.learningRate).max())
+    }
+
+    @Test(arguments: [
+        ("{grid: {optimizer.kind: []}}", "no values"),
+        ("{grid: {optimizer.kind: [adamw, adamw]}}", "twice"),
+        ("{grid: {seed: [1]}}", "seeds"), ("{grid: {optimizer.learning_rate: [1]}}", "axis of its"),
+        ("{seeds: []}", "at least one"), ("{seeds: [1], best_seeds: [1]}", "in seeds already"),
+        ("{learning_rates: {center: 0, steps: 3}}", "positive"),
+        ("{learning_rates: {center: 1, steps: 4}}", "odd"),
+        ("{learning_rates: {center: 1, steps: 3, ratio: 1}}", "more than 1"),
+        ("{learning_rate: {center: 1, steps: 3}}", "did you mean learning_rates"),
+        ("{variants: []}", "at least one"), ("{jobs: 0}", "at least 1"),
+        ("{objective: accuracy}", "validation_loss"),
+        (
+            "{random: {count: 1, seed: 0, ranges: {a: {low: 0, high: 1, scale: log}}}}",
+            "more than 0"
+        ),
+        (
+            "{learning_rates: {center: 1, steps: 3, extend: true}, halving: {rungs: 2, factor: 2, "
+                + "minimum_tokens: 1}}", "cannot be combined"
+        ),
+    ])
+    func badSweepsSayWhatIsWrong(yaml: String, words: String) throws {
+        let error = #expect(throws: RecipeError.self) { try section(yaml) }
+        #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
+        #expect(error?.description.contains("sweep.yaml:2") == true)
+    }
+}
