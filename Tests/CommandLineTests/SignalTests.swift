@@ -7,14 +7,30 @@ import Testing
 
     init() throws { place = try Workplace() }
 
-    /// Starts a run and returns when it has done some steps.
-    private func start(
-        _ run: String, _ settings: [String], blockingSignals: Bool = false
-    ) throws -> RunningProgram {
-        let program = try Program.start(
-            arguments(run, settings), in: place.folder, blockingSignals: blockingSignals)
-        while program.isRunning && lineCount("\(run)/metrics.jsonl") < 3 { usleep(2000) }
-        return program
+    /// Starts a run, sends it a signal when it has done some steps, and waits for its end.
+    ///
+    /// On a busy machine a run may end before the signal comes; it then has another try.
+    private func outcome(
+        ofRun run: String, _ settings: [String], sending signal: Int32,
+        blockingSignals: Bool = false
+    ) throws -> Outcome {
+        for _ in 0..<20 {
+            let program = try Program.start(
+                arguments(run, settings) + ["--overwrite"], in: place.folder,
+                blockingSignals: blockingSignals)
+            while program.isRunning && lineCount("\(run)/metrics.jsonl") < 3 { usleep(2000) }
+            let wasInTime = lineCount("\(run)/metrics.jsonl") < steps(settings) / 2
+            program.send(signal)
+            let outcome = try program.outcome()
+            if wasInTime { return outcome }
+        }
+        throw RunsEndTooSoon()
+    }
+
+    private struct RunsEndTooSoon: Error {}
+
+    private func steps(_ settings: [String]) -> Int {
+        settings.compactMap { Int($0.replacing("train.steps=", with: "")) }[0]
     }
 
     private func arguments(_ run: String, _ settings: [String]) -> [String] {
@@ -37,9 +53,7 @@ import Testing
         (SIGTERM, ["train.steps=60", "evaluation.every_steps=1", "evaluation.tokens=700"]),
         (SIGTERM, ["train.steps=40", "checkpoint.every_steps=1"]),
     ]) func aStoppedRunIsResumedToTheSameBits(_ signal: Int32, settings: [String]) throws {
-        let program = try start("stopped", settings)
-        program.send(signal)
-        let outcome = try program.outcome()
+        let outcome = try outcome(ofRun: "stopped", settings, sending: signal)
         #expect(outcome.status == 75 && !outcome.endedBySignal, "\(outcome.errors)")
         #expect(outcome.errors.contains("everything is saved: go on with --resume"))
         // What it prints is a checkpoint.
@@ -57,17 +71,14 @@ import Testing
     }
 
     @Test func signalsThatAParentBlockedArrive() throws {
-        let program = try start("blocked", ["train.steps=400"], blockingSignals: true)
-        program.send(SIGTERM)
-        let outcome = try program.outcome()
+        let outcome = try outcome(
+            ofRun: "blocked", ["train.steps=400"], sending: SIGTERM, blockingSignals: true)
         #expect(outcome.status == 75, "\(outcome.errors)")
     }
 
     @Test func savingOnRequestGoesOn() throws {
         let settings = ["train.steps=400", "checkpoint.every_steps=1000"]
-        let program = try start("asked", settings)
-        program.send(SIGUSR1)
-        let outcome = try program.outcome()
+        let outcome = try outcome(ofRun: "asked", settings, sending: SIGUSR1)
         #expect(outcome.status == 0, "\(outcome.errors)")
         let saved = try checkpoints("asked")
         #expect(saved.count == 2 && saved.last == "step-00000400")

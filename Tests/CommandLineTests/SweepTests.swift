@@ -111,9 +111,13 @@ import Testing
         let place = try place("  seeds: [0, 1, 2]\n  jobs: 2\n", base: slow)
         let sweep = try Program.start(
             ["sweep", "--recipe", "sweep.yaml", "--run", "out"], in: place.folder)
-        while try place.files().filter({ $0.hasSuffix("metrics.jsonl") && $0.hasPrefix("out") })
-            .count < 2
-        { usleep(10_000) }
+        // Not below the runs' folders: what a run removes meanwhile would fail the listing.
+        while sweep.isRunning {
+            let runs = place.path("out/runs")
+            let names = (try? FileManager.default.contentsOfDirectory(atPath: runs)) ?? []
+            if names.count(where: { place.exists("out/runs/\($0)/metrics.jsonl") }) >= 2 { break }
+            usleep(10_000)
+        }
         sweep.send(SIGTERM)
         let outcome = try sweep.outcome()
         #expect(outcome.status == 75 && outcome.errors.contains("--resume"))
