@@ -142,8 +142,7 @@ extension Report {
                 ("", { $0.rms }), (" effective", { $0.effectiveRMS }),
             ] as [(String, (MatrixMetrics) -> Double?)] {
                 for (kind, points) in normPoints(group.runs, norm) {
-                    let ratios = Set(points.map { ($0.x * 1e6).rounded() })
-                    guard ratios.count >= 3 else { continue }
+                    guard isVaried(points) else { continue }
                     let logs = points.map { (x: log($0.x), y: log($0.y)) }
                     if let fit = Fit(logs) { fits[group.label, default: [:]][kind + suffix] = fit }
                 }
@@ -152,27 +151,52 @@ extension Report {
         return fits
     }
 
+    /// Whether matrices were trained at three or more ratios of rate and decay.
+    private func isVaried(_ points: [(x: Double, y: Double)]) -> Bool {
+        Set(points.map { ($0.x * 1e6).rounded() }).count > 2
+    }
+
+    /// Loss against sqrt(η/λ) of the matrices for which that was varied, by group.
+    private var lossAgainstRatio: Plot? {
+        let series = normGroups.enumerated().compactMap { color, group -> Series? in
+            let varied = normPoints(group.runs) { $0.rms }.filter { isVaried($0.value) }.keys
+            guard !varied.isEmpty else { return nil }
+            let points = group.runs.compactMap { run -> (x: Double, y: Double)? in
+                let ratios = normPoints([run]) { $0.rms }.filter { varied.contains($0.key) }
+                    .values.flatMap { $0.map(\.x) }
+                guard !ratios.isEmpty, let loss = run.objective else { return nil }
+                return (exp(Statistics.mean(ratios.map { log($0) })), loss)
+            }
+            return Series(
+                name: group.label, color: color, points: points.sorted { $0.x < $1.x },
+                hasDots: true)
+        }
+        return series.isEmpty
+            ? nil
+            : Plot(
+                title: "Loss at the end against sqrt(rate / decay) where it was varied",
+                xLabel: "sqrt(rate / decay)", yLabel: "loss, nats", xScale: .log, series: series)
+    }
+
     var norms: String {
         let fits = normFits
-        var plots: [Plot] = []
+        var plots = lossAgainstRatio.map { [$0] } ?? []
         for group in normGroups {
             let trained = normPoints(group.runs) { $0.rms }
             let effective = normPoints(group.runs) { $0.effectiveRMS }
             guard let fits = fits[group.label] else { continue }
             for (title, points) in [("trained", trained), ("effective", effective)]
             where !points.isEmpty {
-                let varied = points.filter {
-                    Set($0.value.map { ($0.x * 1e6).rounded() }).count > 2
-                }
-                let series = varied.sorted { $0.key < $1.key }.enumerated().map { color, entry in
-                    let fit = fits[entry.key + (title == "effective" ? " effective" : "")]
-                    let note = fit.map {
-                        " (slope \(significant($0.slope)), R² \(significant($0.rSquared)))"
+                let series = points.filter { isVaried($0.value) }.sorted { $0.key < $1.key }
+                    .enumerated().map { color, entry in
+                        let fit = fits[entry.key + (title == "effective" ? " effective" : "")]
+                        let note = fit.map {
+                            " (slope \(significant($0.slope)), R² \(significant($0.rSquared)))"
+                        }
+                        return Series(
+                            name: entry.key + (note ?? ""), color: color, points: entry.value,
+                            hasDots: true, isDashed: color >= Plot.colorCount)
                     }
-                    return Series(
-                        name: entry.key + (note ?? ""), color: color, points: entry.value,
-                        hasDots: true, isDashed: color >= Plot.colorCount)
-                }
                 plots.append(
                     Plot(
                         title: "\(group.label): \(title) norms", xLabel: "sqrt(rate / decay)",

@@ -173,27 +173,26 @@ public final class Sweep {
             try save(again)
         }
         var active: [Active] = []
+        // Looking for runs to start costs more than looking whether one has ended.
+        var isNews = true
         while true {
             for (index, one) in active.enumerated().reversed() {
                 guard let status = one.child.endedStatus() else { continue }
                 active.remove(at: index)
                 try end(one.task, status: status, onEvent)
+                isNews = true
             }
             if Signals.stopRequested {
                 for one in active { one.child.stop() }
                 if active.isEmpty { return .stopped }
-            } else {
-                let busy = Set(active.map(\.task.run))
-                let open = try tasks().filter { task in
-                    let record = records[task.run.id]
-                    let rungs = record?.rungs.count ?? 0
-                    let isDue = task.rung.map { rungs <= $0 } ?? true
-                    return !task.isStopped && record?.status == .pending && isDue
-                        && !busy.contains(task.run)
-                }
+            } else if isNews {
+                let open = try startable(besides: active)
+                isNews = false
                 for task in open.prefix(max(0, jobs - active.count)) {
                     if let child = try start(task, threads: threads, onEvent) {
                         active.append(Active(child: child, task: task))
+                    } else {
+                        isNews = true
                     }
                 }
                 if active.isEmpty && open.isEmpty {
@@ -202,6 +201,18 @@ public final class Sweep {
                 }
             }
             pause(milliseconds: 10)
+        }
+    }
+
+    /// The runs that wait for a processor.
+    private func startable(besides active: [Active]) throws -> [SweepSchedule.Task] {
+        let busy = Set(active.map(\.task.run))
+        return try tasks().filter { task in
+            let record = records[task.run.id]
+            let rungs = record?.rungs.count ?? 0
+            let isDue = task.rung.map { rungs <= $0 } ?? true
+            return !task.isStopped && record?.status == .pending && isDue
+                && !busy.contains(task.run)
         }
     }
 

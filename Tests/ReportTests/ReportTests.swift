@@ -135,11 +135,13 @@ import Testing
 
     @Test func normsFollowTheLawOfTheirData() throws {
         try sweep(gap: 0.05, seeds: 2)
-        let fits = try Report(paths: [folder]).summary.normFits
+        let report = try Report(paths: [folder])
+        let fits = report.summary.normFits
         let fit = try #require(fits["mup, 64"]?["self_attn.q_proj"])
         #expect(abs(fit.slope - 1) < 1e-9 && fit.rSquared > 0.999999)
         let effective = try #require(fits["mup, 64"]?["self_attn.q_proj effective"])
         #expect(abs(effective.slope) < 1e-9)
+        #expect(report.html(version: "1").contains("Loss at the end against sqrt(rate / decay)"))
     }
 
     @Test func missingPartsAreToldAndLongRunsStaySmall() throws {
