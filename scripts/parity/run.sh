@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Compares a falcon model with what it exported, in Hugging Face transformers and
-# lm-evaluation-harness: weights, logits, greedy text, token ids, HellaSwag.
+# lm-evaluation-harness: weights, logits, greedy text, token ids, HellaSwag. Then trains small models with
+# learnable multipliers on the demo's shards and compares what folding them at export makes.
 #
 #   scripts/parity/run.sh [--hf FOLDER] [--model RUN] [--text PATH] [--falcon PROGRAM] [--hellaswag FILE]
+#                         [--shards FOLDER]
 #
 # The Python packages go to .venv-parity in the repository (PYTHON names the interpreter to use);
 # they are installed when requirements.txt changes. Ends with status 1 if any check fails.
@@ -13,6 +15,7 @@ hf="$root/demo/hf"
 model="$root/demo/run"
 falcon="$root/.build/release/falcon"
 hellaswag="$root/Tests/EvalTests/Fixtures/hellaswag-200.jsonl"
+shards="$root/demo/shards"
 text=("$root/demo/text" "$root/Tests/EvalTests/Fixtures/hellaswag-200.jsonl")
 
 while [ $# -gt 0 ]; do
@@ -26,12 +29,13 @@ while [ $# -gt 0 ]; do
         --text) text=("$2") ;;
         --falcon) falcon="$2" ;;
         --hellaswag) hellaswag="$2" ;;
+        --shards) shards="$2" ;;
         *) echo "run.sh: unknown option $1" >&2; exit 64 ;;
     esac
     shift 2
 done
 
-for path in "$hf" "$model" "$falcon" "$hellaswag"; do
+for path in "$hf" "$model" "$falcon" "$hellaswag" "$shards"; do
     if [ ! -e "$path" ]; then
         echo "run.sh: $path is missing; build falcon, run the demo, or name another with an option" >&2
         exit 66
@@ -61,5 +65,6 @@ cd "$root/scripts/parity"
 "$python" check_generation.py "${common[@]}" || failed=1
 "$python" check_tokenizer.py "${common[@]}" "${texts[@]}" || failed=1
 "$python" check_hellaswag.py "${common[@]}" --data "$hellaswag" || failed=1
+"$python" check_multipliers.py --falcon "$falcon" --shards "$shards" || failed=1
 if [ "$failed" = 0 ]; then echo "parity: all checks passed"; else echo "parity: FAILED"; fi
 exit "$failed"
