@@ -54,24 +54,43 @@ public struct Verdict: Encodable, Equatable, Sendable {
 }
 
 extension ConfigurationResult {
-    /// The verdicts on all pairs that differ in one key.
+    /// Values of a key up to which all pairs are compared; of more, the best with each of the others.
+    private static let pairLimit = 3
+
+    /// The verdicts on configurations that differ in one key.
     static func verdicts(_ results: [ConfigurationResult]) -> [Verdict] {
-        var verdicts: [Verdict] = []
-        for (number, one) in results.enumerated() {
-            for other in results.dropFirst(number + 1) {
-                let keys = Set(one.configuration.keys).union(other.configuration.keys)
-                let different = keys.filter { one.configuration[$0] != other.configuration[$0] }
-                guard different.count == 1, let key = different.first else { continue }
-                if let verdict = verdict(one, other, key) { verdicts.append(verdict) }
+        let keys = Set(results.flatMap(\.configuration.keys)).sorted()
+        return keys.flatMap { key -> [Verdict] in
+            var groups: [(rest: [String: String], results: [ConfigurationResult])] = []
+            for result in results where !result.bestValues.isEmpty {
+                let rest = result.configuration.filter { $0.key != key }
+                if let place = groups.firstIndex(where: { $0.rest == rest }) {
+                    groups[place].results.append(result)
+                } else {
+                    groups.append((rest, [result]))
+                }
+            }
+            return groups.flatMap { pairs($0.results).map { verdict($0, $1, key) } }
+        }
+    }
+
+    private static func pairs(
+        _ results: [ConfigurationResult]
+    ) -> [(ConfigurationResult, ConfigurationResult)] {
+        if results.count <= pairLimit {
+            return results.indices.flatMap { first in
+                results[(first + 1)...].map { (results[first], $0) }
             }
         }
-        return verdicts
+        let best = results.indices.min {
+            Statistics.mean(results[$0].bestValues) < Statistics.mean(results[$1].bestValues)
+        }
+        return results.indices.filter { $0 != best }.map { (results[best ?? 0], results[$0]) }
     }
 
     private static func verdict(
         _ one: ConfigurationResult, _ other: ConfigurationResult, _ key: String
-    ) -> Verdict? {
-        guard !one.bestValues.isEmpty, !other.bestValues.isEmpty else { return nil }
+    ) -> Verdict {
         let isFirst = Statistics.mean(one.bestValues) <= Statistics.mean(other.bestValues)
         let (better, worse) = isFirst ? (one, other) : (other, one)
         let difference = Interval.difference(worse.bestValues, better.bestValues)

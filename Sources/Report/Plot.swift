@@ -5,6 +5,8 @@
 /// How an axis is divided.
 enum AxisScale {
     case linear, log
+    /// Linear, with ticks at whole numbers.
+    case whole
 }
 
 /// Points of one name in a plot.
@@ -28,8 +30,6 @@ struct Plot {
     var xScale = AxisScale.linear
     var yScale = AxisScale.linear
     var series: [Series]
-    /// Ticks with words instead of numbers on the x axis.
-    var xNames: [String]?
 
     static let colorCount = 8
     private static let (width, height) = (640.0, 360.0)
@@ -40,7 +40,7 @@ struct Plot {
     }
 
     private func isDrawable(_ value: Double, _ scale: AxisScale) -> Bool {
-        value.isFinite && (scale == .linear || value > 0)
+        value.isFinite && (scale != .log || value > 0)
     }
 
     /// The picture and its legend.
@@ -73,10 +73,7 @@ struct Plot {
                 - y.share(scaled(value, yScale)) * (Self.height - Self.top - Self.bottom)
         }
         var body = ""
-        let names = xNames.map { names in
-            names.indices.map { (value: Double($0), text: names[$0]) }
-        }
-        for tick in names ?? x.ticks {
+        for tick in x.ticks {
             let place = short(px(tick.value))
             body +=
                 "<line class=\"grid\" x1=\"\(place)\" x2=\"\(place)\" y1=\"\(short(Self.top))\" "
@@ -136,7 +133,7 @@ struct Plot {
     private func legend(_ series: [Series]) -> String {
         var seen: Set<String> = []
         let entries = series.filter { seen.insert($0.name).inserted && !$0.name.isEmpty }
-        guard entries.count > 1 else { return "" }
+        guard !entries.isEmpty else { return "" }
         return "<div class=\"legend\">"
             + entries.map {
                 "<span><i class=\"c\($0.color % Self.colorCount)\($0.isDashed ? " open" : "")\"></i>\(escaped($0.name))</span>"
@@ -155,15 +152,20 @@ struct Axis {
         let (least, most) = (values.min() ?? 0, values.max() ?? 1)
         let span = most > least ? most - least : max(abs(most) * 0.1, 0.1)
         (low, high) = (least - margin * span, most + margin * span)
-        ticks = scale == .log ? Self.logTicks(low, high) : Self.linearTicks(low, high)
+        ticks =
+            scale == .log
+            ? Self.logTicks(low, high) : Self.linearTicks(low, high, least: scale == .whole ? 1 : 0)
     }
 
     func share(_ value: Double) -> Double { (value - low) / (high - low) }
 
-    private static func linearTicks(_ low: Double, _ high: Double) -> [(Double, String)] {
+    private static func linearTicks(
+        _ low: Double, _ high: Double, least: Double
+    ) -> [(Double, String)] {
         let power = pow(10, floor(log10((high - low) / 5)))
-        let step =
+        let free =
             [1.0, 2, 5, 10].map { $0 * power }.first { (high - low) / $0 <= 7 } ?? 10 * power
+        let step = max(least, free)
         var (ticks, value): ([(Double, String)], Double) = ([], ceil(low / step) * step)
         while value <= high {
             ticks.append((value, significant(abs(value) < step / 2 ? 0 : value)))

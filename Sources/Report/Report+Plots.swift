@@ -15,6 +15,7 @@ extension Report {
         var series: [Series] = []
         for (color, result) in results.enumerated() {
             let rates = Set(result.runs.map(\.learningRate)).sorted()
+            guard rates.count > 1 else { continue }
             let intervals = rates.compactMap { rate -> (Double, Interval)? in
                 let values = result.runs.filter {
                     $0.learningRate == rate && $0.status == .finished
@@ -27,7 +28,7 @@ extension Report {
                 Series(
                     name: result.label, color: color,
                     points: intervals.map { ($0.0, $0.1.mean) }, hasDots: true,
-                    bars: intervals.map(\.1.half)))
+                    isDashed: color >= Plot.colorCount, bars: intervals.map(\.1.half)))
             series.append(
                 Series(
                     name: result.label, color: color,
@@ -39,7 +40,7 @@ extension Report {
             title:
                 "Loss at the end against the learning rate, 95 % intervals where there are seeds",
             xLabel: "learning rate", yLabel: "loss, nats", xScale: .log, series: series)
-        return Page.plots(series.isEmpty ? [] : [plot], orMissing: "No run has finished.")
+        return Page.plots(series.isEmpty ? [] : [plot], orMissing: "No configuration has finished runs at two or more learning rates.")
     }
 
     var curves: String {
@@ -49,7 +50,9 @@ extension Report {
             guard let run = result.best.first ?? result.runs.first(where: { !$0.metrics.isEmpty })
             else { continue }
             training.append(
-                Series(name: result.label, color: color, points: smoothed(run.metrics)))
+                Series(
+                    name: result.label, color: color, points: smoothed(run.metrics),
+                    isDashed: color >= Plot.colorCount))
             validation.append(
                 Series(
                     name: result.label, color: color,
@@ -64,7 +67,7 @@ extension Report {
                     title: "Training loss, smoothed over 2 % of the run", xLabel: "tokens",
                     yLabel: "loss, nats", series: training))
         }
-        if validation.contains(where: { !$0.points.isEmpty }) {
+        if validation.contains(where: { $0.points.count > 1 }) {
             plots.append(
                 Plot(
                     title: "Validation loss", xLabel: "tokens", yLabel: "loss, nats",
@@ -236,7 +239,7 @@ extension Report {
                 plots.append(
                     Plot(
                         title: "\(result.label): multipliers of \(family), mean and deviation",
-                        xLabel: "block", yLabel: "multiplier", series: series))
+                        xLabel: "block", yLabel: "multiplier", xScale: .whole, series: series))
             }
         }
         return Page.plots(plots, orMissing: "No monitored run has learnable multipliers.")
@@ -310,7 +313,7 @@ extension Report {
             plots.append(
                 Plot(
                     title: "\(result.label): activations at the end, RMS", xLabel: "block",
-                    yLabel: "RMS", yScale: .log,
+                    yLabel: "RMS", xScale: .whole, yScale: .log,
                     series: lines.sorted { $0.key < $1.key }.enumerated().map {
                         Series(
                             name: $1.key, color: $0, points: $1.value.sorted { $0.x < $1.x },

@@ -64,6 +64,8 @@ struct ReportData {
     var runs: [ReportRun] = []
     /// Lines that could not be read.
     var warnings: [String] = []
+    /// What the configurations of single runs are called, by the digest of all but rate and seed.
+    private var names: [String: String] = [:]
 
     /// Reads runs and sweeps.
     ///
@@ -73,7 +75,7 @@ struct ReportData {
         for path in paths {
             if fileKind(of: path) == .missing { throw FileError.missing(path: path) }
             if fileKind(of: path + "/results.jsonl") == .file {
-                try addSweep(path)
+                try addSweep(path, isNamed: paths.count > 1)
             } else if fileKind(of: path + "/metrics.jsonl") == .file {
                 try addRun(path)
             } else {
@@ -82,7 +84,8 @@ struct ReportData {
         }
     }
 
-    private mutating func addSweep(_ path: String) throws {
+    /// Adds the runs of a sweep; its name, if told, keeps them apart from those of other sweeps.
+    private mutating func addSweep(_ path: String, isNamed: Bool) throws {
         let file = path + "/results.jsonl"
         let decoder = JSONDecoder()
         for (number, line) in try readBytes(ofFile: file).split(separator: 0x0A).enumerated() {
@@ -94,12 +97,13 @@ struct ReportData {
             runs.append(
                 ReportRun(
                     name: record.run,
-                    configuration: record.configuration.mapValues {
-                        switch $0 {
-                        case .number(let number): significant(number)
-                        case .text(let text): text
-                        }
-                    }, learningRate: record.learningRate, seed: record.seed,
+                    configuration: (isNamed ? ["sweep": path] : [:]).merging(
+                        record.configuration.mapValues {
+                            switch $0 {
+                            case .number(let number): significant(number)
+                            case .text(let text): text
+                            }
+                        }, uniquingKeysWith: { $1 }), learningRate: record.learningRate, seed: record.seed,
                     status: record.status, loss: record.loss,
                     validationLoss: record.validationLoss,
                     validationBitsPerByte: record.validationBitsPerByte,
@@ -109,16 +113,25 @@ struct ReportData {
         }
     }
 
+    /// Adds a run. Runs that differ in learning rate and seed only are one configuration; one whose
+    /// recipe has the name of another, and other values, is called after its folder.
     private mutating func addRun(_ path: String) throws {
         let document = try RecipeDocument(recipe: path + "/recipe.resolved.yaml")
         let recipe = try document.decode(TrainingRecipe.self)
         let metrics = try readMetrics(path + "/metrics.jsonl")
         let tail = metrics.suffix(max(1, metrics.count / 20)).compactMap(\.loss)
         let validation = metrics.last { $0.validationLoss != nil }
+        let common =
+            try document.applying(["\(SweepSection.seedKey)=0", "\(SweepSection.rateKey)=1"]).digest
+        var name = names[common] ?? recipe.name
+        if names[common] == nil {
+            if names.values.contains(name) { name += " (\(path))" }
+            names[common] = name
+        }
         let isDone = metrics.last?.step == RunPlan(recipe).steps
         runs.append(
             ReportRun(
-                name: path, configuration: ["recipe": recipe.name],
+                name: path, configuration: ["recipe": name],
                 learningRate: recipe.optimizer.learningRate, seed: recipe.seed,
                 status: isDone ? .finished : .running,
                 loss: tail.isEmpty ? nil : Statistics.mean(tail),

@@ -38,9 +38,9 @@ public struct SweepSection: RecipeSection {
     }
 
     /// The key path of the learning rate.
-    static let rateKey = "optimizer.learning_rate"
+    public static let rateKey = "optimizer.learning_rate"
     /// The key path of the seed.
-    static let seedKey = "seed"
+    public static let seedKey = "seed"
 
     /// What is impossible about the values; empty when all is well.
     public func problems() -> [RecipeProblem] {

@@ -215,6 +215,23 @@ import Testing
             })
     }
 
+    @Test func singleRunsAreComparedByTheirRecipes() throws {
+        let place = try Workplace()
+        for (run, setting) in [
+            ("a", "seed=1"), ("b", "seed=2"), ("c", "optimizer.kind=muon"),
+        ] { try place.success("pretrain --recipe tiny.yaml --set \(setting) --run \(run)") }
+        let summary = try place.success("report a b c --json").json()
+        let configurations = try #require(summary["configurations"] as? [[String: Any]])
+        let counts = Dictionary(
+            uniqueKeysWithValues: configurations.map {
+                (
+                    ($0["configuration"] as? [String: String])?["recipe"] ?? "",
+                    ($0["objective"] as? [String: Any])?["count"] as? Int
+                )
+            })
+        #expect(counts == ["tiny": 2, "tiny (c)": 1])
+    }
+
     @Test func coordinateCheckTellsSlopesAndFails() throws {
         let place = try Workplace()
         let passing = try place.success(

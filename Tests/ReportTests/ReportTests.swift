@@ -144,6 +144,18 @@ import Testing
         #expect(report.html(version: "1").contains("Loss at the end against sqrt(rate / decay)"))
     }
 
+    @Test func runsOfTwoSweepsAreNotSeedsOfOneConfiguration() throws {
+        try sweep(gap: 0.05, seeds: 2)
+        let copy = folder + "-again"
+        try FileManager.default.copyItem(atPath: folder, toPath: copy)
+        defer { try? FileManager.default.removeItem(atPath: copy) }
+        let one = try Report(paths: [folder]).summary.configurations
+        let both = try Report(paths: [folder, copy]).summary.configurations
+        #expect(both.count == 2 * one.count)
+        #expect(both.map { $0.objective?.count } == (one + one).map { $0.objective?.count })
+        #expect(Set(both.compactMap { $0.configuration["sweep"] }) == [folder, copy])
+    }
+
     @Test func missingPartsAreToldAndLongRunsStaySmall() throws {
         try sweep(gap: 0.05, seeds: 2, steps: 3000, monitored: false)
         let report = try Report(paths: [folder])
