@@ -40,7 +40,9 @@ extension Report {
             title:
                 "Loss at the end against the learning rate, 95 % intervals where there are seeds",
             xLabel: "learning rate", yLabel: "loss, nats", xScale: .log, series: series)
-        return Page.plots(series.isEmpty ? [] : [plot], orMissing: "No configuration has finished runs at two or more learning rates.")
+        return Page.plots(
+            series.isEmpty ? [] : [plot],
+            orMissing: "No configuration has finished runs at two or more learning rates.")
     }
 
     var curves: String {

@@ -103,7 +103,8 @@ struct ReportData {
                             case .number(let number): significant(number)
                             case .text(let text): text
                             }
-                        }, uniquingKeysWith: { $1 }), learningRate: record.learningRate, seed: record.seed,
+                        }, uniquingKeysWith: { $1 }), learningRate: record.learningRate,
+                    seed: record.seed,
                     status: record.status, loss: record.loss,
                     validationLoss: record.validationLoss,
                     validationBitsPerByte: record.validationBitsPerByte,
@@ -113,8 +114,10 @@ struct ReportData {
         }
     }
 
-    /// Adds a run. Runs that differ in learning rate and seed only are one configuration; one whose
-    /// recipe has the name of another, and other values, is called after its folder.
+    /// Adds a run.
+    ///
+    /// Runs that differ in learning rate and seed only are one configuration; one whose recipe has the
+    /// name of another, and other values, is called after its folder.
     private mutating func addRun(_ path: String) throws {
         let document = try RecipeDocument(recipe: path + "/recipe.resolved.yaml")
         let recipe = try document.decode(TrainingRecipe.self)

@@ -125,8 +125,9 @@ struct SweepCommand: ParsableCommand {
                     runs: counts, configurations: summaries))
         }
         let keys = Set(summaries.flatMap(\.configuration.keys)).sorted()
+        func last(_ key: String) -> String { String(key.split(separator: ".").last ?? "") }
         var table = Table(
-            keys.map { String($0.split(separator: ".").last ?? "") }
+            keys.map { key in keys.count { last($0) == last(key) } == 1 ? last(key) : key }
                 + ["best rate", sweep.objective.rawValue, "std. error", "seeds", "diverged"])
         for summary in summaries {
             table.add(
