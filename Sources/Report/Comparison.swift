@@ -5,7 +5,7 @@ struct ConfigurationResult {
     let configuration: [String: String]
     let runs: [ReportRun]
     let label: String
-    /// The rate with the least mean objective; a run that diverged makes its rate infinite.
+    /// The best rate, by the seeds that all rates have.
     let bestRate: Double?
     let isAtEdge: Bool
 
@@ -13,21 +13,14 @@ struct ConfigurationResult {
         self.configuration = configuration
         self.runs = runs
         self.label = label
-        let rates = Set(runs.map(\.learningRate)).sorted()
-        var best: (rate: Double, mean: Double)?
-        for rate in rates {
-            let ended = runs.filter {
-                $0.learningRate == rate && [.finished, .diverged].contains($0.status)
-            }
-            let values = ended.map {
-                $0.status == .finished ? $0.objective ?? .infinity : .infinity
-            }
-            guard !values.isEmpty else { continue }
-            let mean = Statistics.mean(values)
-            if mean.isFinite, mean < best?.mean ?? .infinity { best = (rate, mean) }
-        }
-        bestRate = best?.rate
-        isAtEdge = rates.count > 1 && (best?.rate == rates.first || best?.rate == rates.last)
+        let best = RatedRun.best(
+            runs.filter { [.finished, .diverged].contains($0.status) }.map { run in
+                RatedRun(
+                    learningRate: run.learningRate, seed: run.seed,
+                    objective: run.status == .finished ? run.objective ?? .infinity : .infinity)
+            }, tried: runs.map(\.learningRate))
+        bestRate = best?.learningRate
+        isAtEdge = best?.isAtEdge ?? false
     }
 
     /// The finished runs at the best rate, by seed.

@@ -94,23 +94,17 @@ public struct SweepSchedule: Sendable {
         return result
     }
 
-    /// The rate with the least mean objective over its seeds; a run without one counts as infinite.
+    /// The best rate of runs that have ended; one without an objective counts as infinite.
     private func bestRate(
         of runs: [SweepRun], _ outcome: (SweepRun) -> SweepOutcome?
     ) -> Double? {
-        var best: (rate: Double, mean: Double)?
-        for rate in Set(runs.map(\.learningRate)).sorted() {
-            let values = runs.filter { $0.learningRate == rate }.map { run -> Double in
-                if case .ended(let value?) = outcome(run), value.isFinite {
-                    value
-                } else {
-                    .infinity
-                }
-            }
-            let mean = values.reduce(0, +) / Double(values.count)
-            if mean.isFinite, mean < best?.mean ?? .infinity { best = (rate, mean) }
-        }
-        return best?.rate
+        RatedRun.best(
+            runs.map { run in
+                var objective = Double.infinity
+                if case .ended(let value?) = outcome(run) { objective = value }
+                return RatedRun(
+                    learningRate: run.learningRate, seed: run.seed, objective: objective)
+            }, tried: runs.map(\.learningRate))?.learningRate
     }
 
     /// The runs of the grids with the rung that each should reach next.

@@ -2,15 +2,15 @@
 public struct SweepSummary: Encodable, Equatable, Sendable {
     /// The values of its axes by key path.
     public let configuration: [String: SweepValue]
-    /// The rate with the least mean objective; nil if no run has one.
+    /// The best rate, by the seeds that all rates have; nil if no run has an objective.
     public let learningRate: Double?
     /// Whether no smaller or no larger rate was tried.
     public let isAtEdge: Bool
-    /// The mean of the objective over the seeds at that rate.
+    /// The mean of the objective over all seeds at that rate that did not diverge.
     public let mean: Double?
     /// The standard error of the mean; nil for one seed.
     public let standardError: Double?
-    /// Seeds at that rate.
+    /// Seeds in that mean.
     public let seeds: Int
     /// Runs of any rate that diverged.
     public let diverged: Int
@@ -52,28 +52,23 @@ public struct SweepSummary: Encodable, Equatable, Sendable {
         self.configuration = configuration
         diverged = records.count { $0.status == .diverged }
         failed = records.count { $0.status == .failed }
-        let rates = Set(records.map(\.learningRate)).sorted()
-        var best: (rate: Double, values: [Double])?
-        func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
-        for rate in rates {
-            let runs = records.filter { $0.learningRate == rate }
-            let ended = runs.filter { [.finished, .diverged].contains($0.status) }
-            let values = ended.map {
-                $0.status == .finished ? $0.objective(objective) ?? .infinity : .infinity
-            }
-            guard !values.isEmpty, mean(values).isFinite else { continue }
-            if mean(values) < best.map({ mean($0.values) }) ?? .infinity { best = (rate, values) }
+        let ended = records.filter { [.finished, .diverged].contains($0.status) }.map { record in
+            let value = record.status == .finished ? record.objective(objective) : nil
+            return RatedRun(
+                learningRate: record.learningRate, seed: record.seed, objective: value ?? .infinity)
         }
-        learningRate = best?.rate
-        isAtEdge = rates.count > 1 && (best?.rate == rates.first || best?.rate == rates.last)
-        self.mean = best.map { mean($0.values) }
-        seeds = best?.values.count ?? 0
-        standardError = best.flatMap { best in
-            guard best.values.count > 1 else { return nil }
-            let center = mean(best.values)
-            let squares = best.values.reduce(0) { $0 + ($1 - center) * ($1 - center) }
-            let count = Double(best.values.count)
-            return (squares / (count - 1) / count).squareRoot()
+        let best = RatedRun.best(ended, tried: records.map(\.learningRate))
+        let values = ended.filter { $0.learningRate == best?.learningRate }.map(\.objective)
+            .filter(\.isFinite)
+        let mean = values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
+        learningRate = best?.learningRate
+        isAtEdge = best?.isAtEdge ?? false
+        self.mean = mean
+        seeds = values.count
+        standardError = mean.flatMap { center in
+            guard values.count > 1 else { return nil }
+            let squares = values.reduce(0) { $0 + ($1 - center) * ($1 - center) }
+            return (squares / Double(values.count - 1) / Double(values.count)).squareRoot()
         }
     }
 }

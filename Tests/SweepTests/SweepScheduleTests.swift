@@ -50,6 +50,20 @@ import Testing
                 == [0.01, 0.001, 0.1])
     }
 
+    @Test func moreSeedsAtTheBestRateDoNotChangeIt() throws {
+        func run(_ rate: Double, _ seed: UInt64, _ objective: Double) -> RatedRun {
+            RatedRun(learningRate: rate, seed: seed, objective: objective)
+        }
+        let grid = [run(1, 0, 5.1), run(2, 0, 5.0), run(4, 0, 5.2)]
+        let all = grid + [run(2, 1, 5.4), run(2, 2, .infinity)]
+        let best = try #require(RatedRun.best(all, tried: [1, 2, 4]))
+        #expect(best.learningRate == 2 && !best.isAtEdge)
+        // Where a rate lacks the seed of the others, each has its own mean.
+        let mixed = try #require(RatedRun.best([run(1, 0, 5), run(2, 1, 4)], tried: [1, 2]))
+        #expect(mixed.learningRate == 2 && mixed.isAtEdge)
+        #expect(RatedRun.best([run(1, 0, .infinity)], tried: [1]) == nil)
+    }
+
     @Test func drawsDependOnTheirSeedAlone() throws {
         let yaml = """
             {random: {count: 20, seed: 1, ranges: {
