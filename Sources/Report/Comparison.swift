@@ -81,6 +81,12 @@ extension ConfigurationResult {
         return results.indices.filter { $0 != best }.map { (results[best ?? 0], results[$0]) }
     }
 
+    /// A value in a sentence; numbers and truths need the last word of their key.
+    private static func words(_ key: String, _ value: String) -> String {
+        let saysItself = Double(value) == nil && !["true", "false", "null"].contains(value)
+        return saysItself ? value : "\(key.split(separator: ".").last ?? "") \(value)"
+    }
+
     private static func verdict(
         _ one: ConfigurationResult, _ other: ConfigurationResult, _ key: String
     ) -> Verdict {
@@ -93,9 +99,13 @@ extension ConfigurationResult {
             }
         }
         let paired = byDifference.count > 1 ? Interval(byDifference) : nil
-        func name(_ result: ConfigurationResult) -> String { result.configuration[key] ?? "none" }
+        func name(_ result: ConfigurationResult) -> String {
+            result.configuration[key].map { words(key, $0) } ?? "none"
+        }
         let rest = one.configuration.filter { $0.key != key }.sorted { $0.key < $1.key }
-        let context = rest.isEmpty ? "" : " with " + rest.map(\.value).joined(separator: ", ")
+        let context =
+            rest.isEmpty
+            ? "" : " with " + rest.map { words($0.key, $0.value) }.joined(separator: ", ")
         let seeds =
             better.best.count == worse.best.count
             ? "\(better.best.count) seeds each"

@@ -121,7 +121,7 @@ import Testing
         let clear = try Report(paths: [folder])
         let verdict = try #require(clear.summary.verdicts.first)
         #expect(clear.summary.verdicts.count == 1)
-        #expect(verdict.text.hasPrefix("learnable<b> beats mup with 64 by 0.0"))
+        #expect(verdict.text.hasPrefix("learnable<b> beats mup with width 64 by 0.0"))
         #expect(verdict.text.contains("4 seeds each"))
         try check(clear.html(version: "1"))
         #expect(clear.html(version: "1") == (try Report(paths: [folder])).html(version: "1"))
