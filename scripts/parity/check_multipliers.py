@@ -8,13 +8,13 @@ so that only what folding changed, and falcon's own rounding, count: in float32 
 operations can differ by more than that by themselves, as the printed difference of the two shows.
 """
 
-import contextlib
 import glob
 import os
 import tempfile
 import types
 
-from common import ROOT, arguments, falcon, falcon_json, finish, load_model, prompts
+from common import (
+    ROOT, arguments, falcon, falcon_json, finish, in_float64, load_model, prompts)
 
 
 def multipliers_of(tensors, matrix):
@@ -68,19 +68,6 @@ def part_rows_of(config):
     def part_rows(name, module):
         return parts if "in_proj" in name else [("", module.weight.shape[0])]
     return part_rows
-
-
-@contextlib.contextmanager
-def in_float64():
-    """transformers casts to float32 inside of norms, rotary and scan; here it casts to float64."""
-    import torch
-
-    kept = torch.float32, torch.Tensor.float
-    torch.float32, torch.Tensor.float = torch.float64, torch.Tensor.double
-    try:
-        yield
-    finally:
-        torch.float32, torch.Tensor.float = kept
 
 
 def main():

@@ -1,6 +1,7 @@
 """What the parity checks share: running falcon, and where the model is."""
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
@@ -48,6 +49,19 @@ def load_model(options):
     model = transformers.AutoModelForCausalLM.from_pretrained(
         options.hf, dtype=torch.float32, attn_implementation="eager", local_files_only=True)
     return model.eval()
+
+
+@contextlib.contextmanager
+def in_float64():
+    """transformers casts to float32 inside of norms, rotary and scan; here it casts to float64."""
+    import torch
+
+    kept = torch.float32, torch.Tensor.float
+    torch.float32, torch.Tensor.float = torch.float64, torch.Tensor.double
+    try:
+        yield
+    finally:
+        torch.float32, torch.Tensor.float = kept
 
 
 def prompts(vocabulary_count, end=None, count=8, longest=96):

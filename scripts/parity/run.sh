@@ -42,6 +42,10 @@ for path in "$hf" "$model" "$falcon" "$hellaswag" "$shards"; do
     fi
 done
 
+for name in hf model falcon hellaswag shards; do
+    printf -v "$name" %s "$(realpath "${!name}")"
+done
+
 venv="$root/.venv-parity"
 requirements="$root/scripts/parity/requirements.txt"
 if ! cmp -s "$requirements" "$venv/installed.txt"; then
