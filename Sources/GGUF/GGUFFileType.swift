@@ -1,0 +1,126 @@
+/// The kinds of GGUF files that this program writes: which type most tensors have.
+///
+/// The raw value is the format's number, the value of the key `general.file_type`.
+public enum GGUFFileType: UInt32, CaseIterable, Sendable {
+    case float32 = 0
+    case float16 = 1
+    case q40 = 2
+    case q80 = 7
+    case q4KM = 15
+    case q6K = 18
+    case bfloat16 = 32
+
+    /// The name on the command line, such as "q4_k_m".
+    public var name: String {
+        switch self {
+        case .float32: "f32"
+        case .float16: "f16"
+        case .bfloat16: "bf16"
+        case .q80: "q8_0"
+        case .q40: "q4_0"
+        case .q4KM: "q4_k_m"
+        case .q6K: "q6_k"
+        }
+    }
+
+    /// The file type of a name.
+    ///
+    /// - Parameter name: "f32", "f16", "bf16", "q8_0", "q4_0", "q4_k_m" or "q6_k", in any case.
+    public init?(name: String) {
+        let name = name.lowercased()
+        guard let type = Self.allCases.first(where: { $0.name == name }) else { return nil }
+        self = type
+    }
+
+    /// Whether any tensor shares scales, so that a file must say `general.quantization_version`.
+    public var isQuantized: Bool { usualType.isQuantized }
+
+    /// The type of most tensors.
+    private var usualType: GGMLType {
+        switch self {
+        case .float32: .float32
+        case .float16: .float16
+        case .bfloat16: .bfloat16
+        case .q80: .q80
+        case .q40: .q40
+        case .q4KM: .q4K
+        case .q6K: .q6K
+        }
+    }
+
+    /// The type that llama.cpp gives to a tensor of a model in float32.
+    ///
+    /// - Parameters:
+    ///   - name: the tensor's name in the file.
+    ///   - shape: its lengths, outermost first.
+    ///   - architecture: the value of `general.architecture`: `falcon-h1`, `mamba` or `llama`.
+    ///   - layerCount: the number of layers; in `falcon-h1` and `llama` all have attention.
+    ///   - hasOutput: whether the file has an `output.weight`; without it the token embedding serves as
+    ///     output too.
+    /// - Returns: a type whose block length divides the last length.
+    /// - SeeAlso: `llama_model_quantize` in llama.cpp, src/llama-quant.cpp.
+    public func tensorType(
+        name: String, shape: [Int], architecture: String, layerCount: Int, hasOutput: Bool
+    ) -> GGMLType {
+        guard Self.isConverted(name: name, shape: shape) else { return .float32 }
+        let type = usualType
+        guard type.isQuantized else { return type }
+        let rowLength = shape.last ?? 1
+        let wanted = preferredType(
+            name: name, shape: shape, architecture: architecture, layerCount: layerCount,
+            hasOutput: hasOutput)
+        return Self.fitting(wanted, rowLength: rowLength)
+    }
+
+    /// Whether a tensor takes part: matrices whose name ends in "weight", except norms and the short
+    /// convolution.
+    private static func isConverted(name: String, shape: [Int]) -> Bool {
+        // Leading lengths of 1 are no dimensions to llama.cpp.
+        shape.drop(while: { $0 == 1 }).count >= 2 && name.hasSuffix("weight")
+            && !name.contains("_norm.weight") && !name.contains("ssm_conv1d")
+    }
+
+    /// The type without regard to the length of rows; only the output's minds the usual type's blocks.
+    private func preferredType(
+        name: String, shape: [Int], architecture: String, layerCount: Int, hasOutput: Bool
+    ) -> GGMLType {
+        let usual = usualType
+        let rowLength = shape.last ?? 1
+        if name == "output.weight" || name == "token_embd.weight" && !hasOutput {
+            return usual == .q80 || !rowLength.isMultiple(of: usual.blockLength) ? .q80 : .q6K
+        }
+        guard self == .q4KM, let layer = Self.layer(of: name) else { return usual }
+        let isValue = name.contains("attn_v.weight")
+        if isValue || name.contains("ffn_down") {
+            if Self.usesMoreBits(layer: layer, of: layerCount) { return .q6K }
+            // llama.cpp takes any such model for the one of 70 billion parameters, whose heads share
+            // their values, so that these cost little.
+            let isShared = shape.first != rowLength
+            if isValue && architecture == "llama" && layerCount == 80 && isShared { return .q5K }
+        }
+        return usual
+    }
+
+    /// The first and the last eighth of the layers, and every third one between.
+    private static func usesMoreBits(layer: Int, of count: Int) -> Bool {
+        layer < count / 8 || layer >= 7 * count / 8 || (layer - count / 8) % 3 == 2
+    }
+
+    /// The number in "blk.NUMBER.…"; nil for other names.
+    private static func layer(of name: String) -> Int? {
+        let parts = name.split(separator: ".", maxSplits: 2)
+        return parts.count == 3 && parts[0] == "blk" ? Int(parts[1]) : nil
+    }
+
+    /// A type of about the same size whose block length divides the length of rows.
+    private static func fitting(_ type: GGMLType, rowLength: Int) -> GGMLType {
+        let smaller: GGMLType =
+            switch type {
+            case .q4K: .q50
+            case .q5K: .q51
+            case .q6K: .q80
+            default: .float16
+            }
+        return [type, smaller].first { rowLength.isMultiple(of: $0.blockLength) } ?? .float16
+    }
+}

@@ -1,0 +1,44 @@
+import FalconGGUF
+import Testing
+
+@Suite struct GGUFFileTypeTests {
+    @Test func choosesTheTypesOfLlamaCPP() throws {
+        let lines = try lines(ofFixture: "types.txt")
+        let fileTypes = try lines[0].split(separator: " ").dropFirst(2).map { name in
+            try #require(GGUFFileType(name: String(name)))
+        }
+        #expect(Set(fileTypes) == Set(GGUFFileType.allCases))
+        var architecture = ""
+        var layerCount = 0
+        var hasOutput = false
+        var compared = 0
+        for line in lines.dropFirst() {
+            let parts = line.split(separator: " ").map(String.init)
+            if parts[0] == "model" {
+                architecture = parts[1]
+                layerCount = try #require(Int(parts[2]))
+                hasOutput = parts[3] == "1"
+                continue
+            }
+            let shape = try parts[1].split(separator: "x").map { try #require(Int($0)) }
+            for (fileType, want) in zip(fileTypes, parts.dropFirst(2)) {
+                let type = fileType.tensorType(
+                    name: parts[0], shape: shape, architecture: architecture,
+                    layerCount: layerCount, hasOutput: hasOutput)
+                #expect(
+                    type.name == want,
+                    "\(architecture) of \(layerCount): \(parts[0]) \(shape) in \(fileType.name)")
+                #expect(shape.last?.isMultiple(of: type.blockLength) == true)
+                compared += 1
+            }
+        }
+        #expect(compared > 3000)
+    }
+
+    @Test func hasNames() {
+        #expect(GGUFFileType(name: "Q4_K_M") == .q4KM)
+        #expect(GGUFFileType(name: "q5_k_m") == nil)
+        #expect(GGUFFileType.q4KM.rawValue == 15)
+        #expect(!GGUFFileType.bfloat16.isQuantized && GGUFFileType.q80.isQuantized)
+    }
+}
