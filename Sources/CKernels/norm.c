@@ -45,6 +45,45 @@ FK_KERNEL void fk_rms_norm_backward(float *restrict dx, float *restrict dGain, c
   }
 }
 
+FK_KERNEL void fk_range_norm_forward(float *restrict y, float *restrict inverseRMS,
+                                     const float *restrict x, const size_t *restrict widths, size_t ranges,
+                                     size_t rows, size_t strideY, size_t strideX, float epsilon) {
+  for (size_t r = 0; r < rows; r++) {
+    const float *restrict row = x + r * strideX;
+    float *restrict out = y + r * strideY;
+    for (size_t k = 0; k < ranges; row += widths[k], out += widths[k], k++) {
+      float inverse = 1.0f / sqrtf(sum_of_squares(row, widths[k]) / (float)widths[k] + epsilon);
+      inverseRMS[r * ranges + k] = inverse;
+      for (size_t i = 0; i < widths[k]; i++) out[i] = row[i] * inverse;
+    }
+  }
+}
+
+FK_INLINE float dot(const float *restrict a, const float *restrict b, size_t n) {
+  FK_REDUCTION
+  float sum = 0;
+  for (size_t i = 0; i < n; i++) sum += a[i] * b[i];
+  return sum;
+}
+
+FK_KERNEL void fk_range_norm_backward(float *restrict dx, const float *restrict dy,
+                                      const float *restrict inverseRMS, const float *restrict x,
+                                      const size_t *restrict widths, size_t ranges, size_t rows,
+                                      size_t strideDX, size_t strideDY, size_t strideX, int accumulate) {
+  for (size_t r = 0; r < rows; r++) {
+    const float *restrict row = x + r * strideX, *restrict d = dy + r * strideDY;
+    float *restrict out = dx + r * strideDX;
+    for (size_t k = 0; k < ranges; row += widths[k], d += widths[k], out += widths[k], k++) {
+      float inverse = inverseRMS[r * ranges + k];
+      float mean = dot(d, row, widths[k]) * inverse / (float)widths[k];
+      for (size_t i = 0; i < widths[k]; i++) {
+        float own = inverse * (d[i] - row[i] * inverse * mean);
+        out[i] = accumulate ? out[i] + own : own;
+      }
+    }
+  }
+}
+
 // The plain gate on a row: y = x silu(gateScale z).
 FK_INLINE void gate_row(float *restrict y, const float *restrict x, const float *restrict z,
                         size_t columns, float gateScale) {

@@ -9,22 +9,6 @@
 #include "fk_sequence.h"
 #include "ssd_scan.h"
 
-// log(1 + e^x) = max(x, 0) + log1p(e^-|x|), log1p(u) = 2 atanh(u / (2 + u)) as a series in z^2 <= 1/9.
-FK_INLINE float softplus(float x) {
-  float u = fk_exp(-fabsf(x));
-  float z = u / (2.0f + u), z2 = z * z;
-  float p = 2.0f / 17.0f;
-  p = p * z2 + 2.0f / 15.0f;
-  p = p * z2 + 2.0f / 13.0f;
-  p = p * z2 + 2.0f / 11.0f;
-  p = p * z2 + 2.0f / 9.0f;
-  p = p * z2 + 2.0f / 7.0f;
-  p = p * z2 + 2.0f / 5.0f;
-  p = p * z2 + 2.0f / 3.0f;
-  p = p * z2 + 2.0f;
-  return (x > 0.0f ? x : 0.0f) + p * z;
-}
-
 FK_KERNEL void fk_ssd_steps(float *restrict dt, float *restrict decay, float *restrict total,
                             const float *restrict dtRaw, size_t dtRow, const float *restrict dtBias,
                             const float *restrict aLog, size_t rows, size_t heads, float dtScale) {
@@ -33,7 +17,7 @@ FK_KERNEL void fk_ssd_steps(float *restrict dt, float *restrict decay, float *re
     float *restrict s = decay + 2 * h * rows, *restrict rest = s + rows;
     float bias = dtBias[h];
     for (size_t t = 0; t < rows; ++t) s[t] = dtRaw[t * dtRow + h] * dtScale + bias;
-    for (size_t t = 0; t < rows; ++t) step[t] = softplus(s[t]);
+    for (size_t t = 0; t < rows; ++t) step[t] = fk_softplus(s[t]);
     double a = -exp(aLog[h]), sum = 0.0;
     for (size_t t = 0; t < rows; ++t) {
       sum += step[t] * a;
@@ -195,7 +179,7 @@ FK_KERNEL void fk_ssd_one_row(float *restrict y, float *restrict state, const fl
                               const float *restrict aLog, const float *restrict d, size_t heads,
                               size_t headSize, size_t stateSize, size_t stateRow, float dtScale) {
   for (size_t h = 0; h < heads; ++h) {
-    float step = softplus(dtRaw[h] * dtScale + dtBias[h]), kept = expf(step * -expf(aLog[h]));
+    float step = fk_softplus(dtRaw[h] * dtScale + dtBias[h]), kept = expf(step * -expf(aLog[h]));
     float *restrict yHead = y + h * headSize;
     const float *restrict xHead = x + h * headSize;
     for (size_t p = 0; p < headSize; ++p) yHead[p] = d[h] * xHead[p];

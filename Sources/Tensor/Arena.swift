@@ -35,6 +35,9 @@ package final class Arena {
         for slab in slabs { backend.deallocate(slab.pointer, byteCount: slab.byteCount) }
     }
 
+    /// Lets the peaks begin again at what is handed out now.
+    func resetPeak() { (peakByteCount, peakScratchByteCount) = (liveByteCount, scratchByteCount) }
+
     /// Bytes of the device that were ever in use.
     var reservedByteCount: Int { slabs.reduce(0) { $0 + $1.free.extent } }
 

@@ -76,6 +76,11 @@ package protocol Backend: AnyObject {
     func rmsNormForward(_ y: Tensor, inverseRMS: Tensor, x: Tensor, gain: Tensor, epsilon: Float)
     func rmsNormBackward(
         dx: Tensor, dGain: Tensor, dy: Tensor, inverseRMS: Tensor, x: Tensor, gain: Tensor)
+    /// y = x ⊙ r on neighbouring ranges of columns, r = inverse RMS of a row's range (saved).
+    func rangeNormForward(
+        _ y: Tensor, inverseRMS: Tensor, x: Tensor, widths: [Int], epsilon: Float)
+    func rangeNormBackward(
+        dx: GradientTarget, dy: Tensor, inverseRMS: Tensor, x: Tensor, widths: [Int])
     /// v = x ⊙ silu(gateScale · z), then the grouped norm if there is a gain.
     func gatedNormForward(
         _ y: Tensor, inverseRMS: Tensor?, x: Tensor, z: Tensor, gain: Tensor?, groups: Int,
@@ -112,6 +117,13 @@ package protocol Backend: AnyObject {
         _ inputs: SSDInputs)
     /// One row of the scan; `state` is written, from `initialState` (which may be the same) or zeros.
     func ssdStep(_ y: Tensor, state: Tensor, initialState: Tensor?, _ inputs: SSDInputs)
+    /// The Mamba-1 scan; writes every border state if there is a tensor for them.
+    func selectiveScanForward(
+        _ y: Tensor, states: Tensor?, runs: SelectiveScanRuns, initialState: Tensor?,
+        finalState: Tensor?, _ inputs: SelectiveScanInputs)
+    func selectiveScanBackward(
+        _ gradients: SelectiveScanGradients, dy: Tensor, states: Tensor, runs: SelectiveScanRuns,
+        _ inputs: SelectiveScanInputs)
 
     // Updates.
 

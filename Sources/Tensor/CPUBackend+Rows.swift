@@ -105,6 +105,33 @@ extension CPUBackend {
         }
     }
 
+    package func rangeNormForward(
+        _ y: Tensor, inverseRMS: Tensor, x: Tensor, widths: [Int], epsilon: Float
+    ) {
+        let (rows, inverseRMS, ranges) = (x.rowCount, inverseRMS.pointer, widths.count)
+        let (y, x) = (y.rowPointer, x.rowPointer)
+        pool.ranges(rows, grain: Self.rowGrain) { _, range in
+            let row = range.lowerBound
+            fk_range_norm_forward(
+                y[row], inverseRMS + row * ranges, x[row], widths, ranges, range.count, y.stride,
+                x.stride, epsilon)
+        }
+    }
+
+    package func rangeNormBackward(
+        dx: GradientTarget, dy: Tensor, inverseRMS: Tensor, x: Tensor, widths: [Int]
+    ) {
+        let (rows, inverseRMS, ranges) = (x.rowCount, inverseRMS.pointer, widths.count)
+        let accumulate: Int32 = dx.accumulates ? 1 : 0
+        let (dx, dy, x) = (dx.tensor.rowPointer, dy.rowPointer, x.rowPointer)
+        pool.ranges(rows, grain: Self.rowGrain) { _, range in
+            let row = range.lowerBound
+            fk_range_norm_backward(
+                dx[row], dy[row], inverseRMS + row * ranges, x[row], widths, ranges, range.count,
+                dx.stride, dy.stride, x.stride, accumulate)
+        }
+    }
+
     package func gatedNormForward(
         _ y: Tensor, inverseRMS: Tensor?, x: Tensor, z: Tensor, gain: Tensor?, groups: Int,
         gateScale: Float, epsilon: Float

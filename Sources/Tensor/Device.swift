@@ -47,7 +47,10 @@ public final class Device {
     /// Cores that this process may use: the affinity mask and the cgroup limit, not the host's count.
     public static var usableCoreCount: Int { usableProcessorCount() }
 
-    /// The most bytes of tensors ever alive at one time.
+    /// Lets `peakByteCount` begin again at what is alive now.
+    public func resetPeak() { arena.resetPeak() }
+
+    /// The most bytes of tensors ever alive at one time, since the last `resetPeak`.
     public var peakByteCount: Int { arena.peakByteCount }
 
     /// Of `peakByteCount`, what kernels used for the length of a call.

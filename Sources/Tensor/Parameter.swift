@@ -24,7 +24,7 @@ public enum Initialization: Equatable, Sendable {
     case uniform(low: Float, high: Float)
     /// log of a uniform number: `A_log` of Mamba-2, A in [low, high].
     case logUniform(low: Float, high: Float)
-    /// log 1, log 2, … (transformers' `A_log`).
+    /// log 1, log 2, … along the last dimension: `A_log` of Mamba-1, and transformers' of Mamba-2.
     case logOfIndex
     /// softplus⁻¹(dt), log dt uniform between the logs of the bounds, dt at least `floor`: Mamba-2's
     /// `dt_bias`.

@@ -171,7 +171,8 @@ public final class ParameterTable {
             fk_random_uniform(pointer, count, key, 0)
             map { log(Double(low) + $0 * Double(high - low)) }
         case .logOfIndex:
-            for i in 0..<count { pointer[i] = Float(log(Double(i + 1))) }
+            let width = parameter.shape[parameter.shape.count - 1]
+            for i in 0..<count { pointer[i] = Float(log(Double(i % width + 1))) }
         case .inverseSoftplusLogUniform(let low, let high, let floor):
             fk_random_uniform(pointer, count, key, 0)
             map { uniform in

@@ -9,6 +9,8 @@
 #include "fk_optimizer.h"
 #include "fk_peak.h"
 #include "fk_pool.h"
+#include "fk_quantize.h"
+#include "fk_scan.h"
 #include "fk_sequence.h"
 #include "fk_tokens.h"
 

@@ -51,6 +51,22 @@ FK_INLINE float fk_exp(float x) {
   return p * scale;
 }
 
+// log(1 + e^x) = max(x, 0) + log1p(e^-|x|), log1p(u) = 2 atanh(u / (2 + u)) as a series in z^2 <= 1/9.
+FK_INLINE float fk_softplus(float x) {
+  float u = fk_exp(-fabsf(x));
+  float z = u / (2.0f + u), z2 = z * z;
+  float p = 2.0f / 17.0f;
+  p = p * z2 + 2.0f / 15.0f;
+  p = p * z2 + 2.0f / 13.0f;
+  p = p * z2 + 2.0f / 11.0f;
+  p = p * z2 + 2.0f / 9.0f;
+  p = p * z2 + 2.0f / 7.0f;
+  p = p * z2 + 2.0f / 5.0f;
+  p = p * z2 + 2.0f / 3.0f;
+  p = p * z2 + 2.0f;
+  return (x > 0.0f ? x : 0.0f) + p * z;
+}
+
 // 1 / (1 + e^-x)
 FK_INLINE float fk_sigmoid(float x) { return 1.0f / (1.0f + fk_exp(-x)); }
 

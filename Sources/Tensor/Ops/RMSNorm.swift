@@ -28,6 +28,39 @@ public func rmsNorm(
     return y
 }
 
+/// Root-mean-square norms without gain over neighbouring ranges of columns, one after the other:
+/// y = x / sqrt(mean_range(x²) + ε).
+///
+/// One op norms all parts of a fused projection, such as Δ, B and C of Falcon Mamba; a single width is
+/// the norm of whole rows.
+///
+/// - Parameters:
+///   - x: `[R, W]`; rows may be strided.
+///   - widths: columns of each range, positive, W in all.
+///   - epsilon: added to the mean square.
+///   - tape: where the op runs and is recorded.
+/// - Returns: `[R, W]`. **Saved**: `x`, the inverse RMS `[R, ranges]`.
+/// - SeeAlso: Zhang & Sennrich, arXiv 1910.07467; Zuo et al., arXiv 2410.05355.
+public func rmsNorm(
+    _ x: Tensor, widths: [Int], epsilon: Float, on tape: inout Tape
+) -> Tensor {
+    precondition(
+        widths.allSatisfy { $0 > 0 } && widths.reduce(0, +) == x.columnCount,
+        "rmsNorm: widths \(widths), want \(x.columnCount) columns in all")
+    let y = tape.device.empty(x.shape)
+    let inverseRMS = tape.device.empty([x.rowCount, widths.count])
+    let backend = tape.backend
+    tape.run(writing: [y], reading: [x]) {
+        backend.rangeNormForward(y, inverseRMS: inverseRMS, x: x, widths: widths, epsilon: epsilon)
+    }
+    tape.record(y, reading: [x]) { dy, gradients in
+        backend.rangeNormBackward(
+            dx: gradients.targets(of: [x.place])[0], dy: dy, inverseRMS: inverseRMS, x: x,
+            widths: widths)
+    }
+    return y
+}
+
 /// A gate, then a norm within groups of channels: v = x ⊙ silu(s·z), y = gain ⊙ v / sqrt(mean_group(v²) + ε).
 ///
 /// Without a gain there is no norm: y = v. Gate first, then norm is Falcon-H1's order

@@ -83,3 +83,13 @@ extension SSDSaved {
     /// What forward writes and backward reads.
     var tensors: [Tensor?] { [steps, decays, totals, states] }
 }
+
+extension SelectiveScanInputs {
+    /// The state takes in x Bᵀ and is read with C: 4·N a row and channel.
+    ///
+    /// The exponential of each step and rate, which costs more, is element-wise arithmetic.
+    var forwardFLOPs: Double { 4 * Double(x.count) * Double(stateSize) }
+
+    /// The inputs, each read once.
+    var tensors: [Tensor?] { [x, delta, b, c, deltaBias, aLog, d] }
+}

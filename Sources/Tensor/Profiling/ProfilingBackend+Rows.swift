@@ -79,6 +79,22 @@ extension ProfilingBackend {
         }
     }
 
+    package func rangeNormForward(
+        _ y: Tensor, inverseRMS: Tensor, x: Tensor, widths: [Int], epsilon: Float
+    ) {
+        timed("range norm forward", KernelCost(reads: [x], writes: [y, inverseRMS])) {
+            $0.rangeNormForward(y, inverseRMS: inverseRMS, x: x, widths: widths, epsilon: epsilon)
+        }
+    }
+
+    package func rangeNormBackward(
+        dx: GradientTarget, dy: Tensor, inverseRMS: Tensor, x: Tensor, widths: [Int]
+    ) {
+        timed("range norm backward", KernelCost(reads: [dy, inverseRMS, x], targets: [dx])) {
+            $0.rangeNormBackward(dx: dx, dy: dy, inverseRMS: inverseRMS, x: x, widths: widths)
+        }
+    }
+
     package func gatedNormForward(
         _ y: Tensor, inverseRMS: Tensor?, x: Tensor, z: Tensor, gain: Tensor?, groups: Int,
         gateScale: Float, epsilon: Float

@@ -84,4 +84,31 @@ extension ProfilingBackend {
             $0.ssdStep(y, state: state, initialState: initialState, inputs)
         }
     }
+
+    package func selectiveScanForward(
+        _ y: Tensor, states: Tensor?, runs: SelectiveScanRuns, initialState: Tensor?,
+        finalState: Tensor?, _ inputs: SelectiveScanInputs
+    ) {
+        let cost = KernelCost(
+            flops: inputs.forwardFLOPs, reads: inputs.tensors + [initialState],
+            writes: [y, states, finalState])
+        timed("selective scan forward", cost) {
+            $0.selectiveScanForward(
+                y, states: states, runs: runs, initialState: initialState, finalState: finalState,
+                inputs)
+        }
+    }
+
+    package func selectiveScanBackward(
+        _ gradients: SelectiveScanGradients, dy: Tensor, states: Tensor, runs: SelectiveScanRuns,
+        _ inputs: SelectiveScanInputs
+    ) {
+        let cost = KernelCost(
+            flops: 2 * inputs.forwardFLOPs, reads: inputs.tensors + [dy, states],
+            updates: [gradients.deltaBias, gradients.aLog, gradients.d],
+            targets: [gradients.x, gradients.delta, gradients.b, gradients.c])
+        timed("selective scan backward", cost) {
+            $0.selectiveScanBackward(gradients, dy: dy, states: states, runs: runs, inputs)
+        }
+    }
 }

@@ -139,4 +139,45 @@ extension Reference {
         }
         return (y, state)
     }
+
+    /// The Mamba-1 recurrence, token by token: h = e^{Δ A} h + Δ x B, y = Σ_n C h + D x, with
+    /// Δ = softplus(delta + deltaBias) and A = −e^{aLog}, each segment from its own initial state.
+    ///
+    /// - Parameters:
+    ///   - x: `[R, C]`.
+    ///   - delta: `[R, C]`.
+    ///   - b: `[R, N]`.
+    ///   - c: `[R, N]`.
+    ///   - deltaBias: `[C]`.
+    ///   - aLog: `[C, N]`.
+    ///   - d: `[C]`.
+    ///   - segments: ranges of rows.
+    ///   - initialState: `[N, C]` for every segment, or nil for zeros.
+    /// - Returns: y `[R, C]`, and the state after the last row `[N, C]`.
+    public static func selectiveScan(
+        x: [Double], delta: [Double], b: [Double], c: [Double], deltaBias: [Double],
+        aLog: [Double], d: [Double], segments: [Range<Int>], initialState: [Double]? = nil
+    ) -> (y: [Double], state: [Double]) {
+        let (channels, states) = (d.count, aLog.count / d.count)
+        var y = x
+        var state: [Double] = []
+        for segment in segments {
+            state = initialState ?? [Double](repeating: 0, count: states * channels)
+            for t in segment {
+                for channel in 0..<channels {
+                    let input = x[t * channels + channel]
+                    let step = softplus(delta[t * channels + channel] + deltaBias[channel])
+                    var output = d[channel] * input
+                    for n in 0..<states {
+                        let decay = exp(-step * exp(aLog[channel * states + n]))
+                        let place = n * channels + channel
+                        state[place] = decay * state[place] + step * input * b[t * states + n]
+                        output += state[place] * c[t * states + n]
+                    }
+                    y[t * channels + channel] = output
+                }
+            }
+        }
+        return (y, state)
+    }
 }

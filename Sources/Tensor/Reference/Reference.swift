@@ -73,6 +73,26 @@ public enum Reference {
         groupNorm(x, gain: gain, groups: 1, epsilon: epsilon)
     }
 
+    /// y = x / sqrt(mean(x²) + ε) for each range of columns of each row.
+    ///
+    /// - Parameters:
+    ///   - x: `[R, Σ widths]`.
+    ///   - widths: columns of each range, one after the other.
+    ///   - epsilon: added to the mean square.
+    /// - Returns: of the size of `x`.
+    public static func rmsNorm(_ x: [Double], widths: [Int], epsilon: Double) -> [Double] {
+        var (y, start) = (x, 0)
+        while start < x.count {
+            for width in widths {
+                let range = start..<start + width
+                let meanSquare = x[range].reduce(0) { $0 + $1 * $1 } / Double(width)
+                for i in range { y[i] = x[i] / (meanSquare + epsilon).squareRoot() }
+                start += width
+            }
+        }
+        return y
+    }
+
     /// The root-mean-square norm over each group of channels.
     private static func groupNorm(
         _ x: [Double], gain: [Double], groups: Int, epsilon: Double

@@ -1,8 +1,8 @@
 /// Cases of the ops that go row by row.
 extension OpCase {
     static var rowCases: [OpCase] {
-        embeddingCases + multipliedEmbeddingCases + linearCases + normCases + gatedNormCases
-            + rotaryCases + gateCases
+        embeddingCases + multipliedEmbeddingCases + linearCases + normCases + rangeNormCases
+            + gatedNormCases + rotaryCases + gateCases
             + sumCases + headCases
     }
 
@@ -108,6 +108,30 @@ extension OpCase {
                 reference: { values in
                     Reference.rmsNorm(
                         values[0], gain: values[1], epsilon: Double(epsilon(width: width)))
+                })
+        }
+    }
+
+    private static var rangeNormCases: [OpCase] {
+        [(1, [1]), (3, [33]), (7, [5, 16, 16]), (65, [2, 1, 3]), (2, [131, 7])].map {
+            rows, widths in
+            let label = "\(rows) rows, widths \(widths)"
+            // The ranges lie between columns of something else.
+            let columnCount = widths.reduce(0, +)
+            let (range, width) = (2..<2 + columnCount, columnCount + 3)
+            let smallest = widths.reduce(columnCount, min)
+            return OpCase(
+                "rmsNorm", label,
+                inputs: [.activation([rows, width], normal(rows * width, "x " + label))],
+                run: { arguments, tape in
+                    rmsNorm(
+                        arguments.tensor(0).columns(range), widths: widths,
+                        epsilon: epsilon(width: smallest), on: &tape)
+                },
+                reference: { values in
+                    Reference.rmsNorm(
+                        columns(range, of: values[0], width: width), widths: widths,
+                        epsilon: Double(epsilon(width: smallest)))
                 })
         }
     }

@@ -1,6 +1,8 @@
 /// Cases of the ops along the rows of a segment.
 extension OpCase {
-    static var sequenceCases: [OpCase] { attentionCases + convolutionCases + scanCases }
+    static var sequenceCases: [OpCase] {
+        attentionCases + convolutionCases + scanCases + selectiveScanCases
+    }
 
     /// Segment offsets that catch most bugs: lengths 1, 1, 2, and around a chunk of 8.
     private static let ragged = [0, 1, 2, 4, 11, 19, 28, 45]
@@ -166,7 +168,7 @@ extension OpCase {
     }
 
     /// Some columns of a row-major array.
-    private static func columns(_ range: Range<Int>, of values: [Double], width: Int) -> [Double] {
+    static func columns(_ range: Range<Int>, of values: [Double], width: Int) -> [Double] {
         stride(from: 0, to: values.count, by: width).flatMap { row in
             values[row + range.lowerBound..<row + range.upperBound]
         }

@@ -1,0 +1,117 @@
+import CKernels
+
+/// The Mamba-1 scan: one piece of work is some channels of a run of documents.
+extension CPUBackend {
+    /// Channels of a block, which a kernel call works on.
+    private static let blockWidth = FK_SCAN_CHANNELS
+    /// Blocks of a piece of backward, whose shares in the gradients of b and c are added up at once.
+    private static let groupBlocks = 2
+
+    package func selectiveScanForward(
+        _ y: Tensor, states: Tensor?, runs: SelectiveScanRuns, initialState: Tensor?,
+        finalState: Tensor?, _ inputs: SelectiveScanInputs
+    ) {
+        let (x, delta) = (inputs.x.rowPointer, inputs.delta.rowPointer)
+        let (b, c) = (inputs.b.rowPointer, inputs.c.rowPointer)
+        let (deltaBias, d) = (inputs.deltaBias.pointer, inputs.d.pointer)
+        let aLog = inputs.aLog.pointer
+        let (channelCount, stateSize) = (x.columns, inputs.stateSize)
+        let (y, states) = (y.rowPointer, states?.pointer)
+        let (initial, final) = (initialState?.pointer, finalState?.pointer)
+        let blocks = (channelCount + Self.blockWidth - 1) / Self.blockWidth
+        let stateCount = stateSize * Self.blockWidth
+        let scratchCount = stateCount + fk_selective_scan_forward_scratch_floats(stateSize)
+        withScratch(floatCount: pool.threadCount * scratchCount) { scratch in
+            pool.run(runs.all.count * blocks) { piece, worker in
+                let block = piece % blocks
+                let channel = block * Self.blockWidth
+                let width = min(Self.blockWidth, channelCount - channel)
+                let rates = scratch + worker * scratchCount
+                fk_selective_scan_rates(rates, aLog + channel * stateSize, width, stateSize)
+                for place in runs.all[piece / blocks] {
+                    let document = runs.documents[place]
+                    let row = document.rows.lowerBound
+                    fk_selective_scan_forward(
+                        y[row] + channel, y.stride,
+                        states.map { $0 + (document.state * blocks + block) * stateCount },
+                        blocks * stateCount, initial.map { $0 + channel },
+                        final.map { $0 + channel }, channelCount, x[row] + channel, x.stride,
+                        delta[row] + channel, delta.stride, b[row], b.stride, c[row], c.stride,
+                        deltaBias + channel, rates, d + channel, document.rows.count, width,
+                        stateSize, rates + stateCount)
+                }
+            }
+        }
+    }
+
+    package func selectiveScanBackward(
+        _ gradients: SelectiveScanGradients, dy: Tensor, states: Tensor, runs: SelectiveScanRuns,
+        _ inputs: SelectiveScanInputs
+    ) {
+        let accumulate: Int32 =
+            accumulates(gradients.x, gradients.delta, gradients.b, gradients.c) ? 1 : 0
+        let (x, delta) = (inputs.x.rowPointer, inputs.delta.rowPointer)
+        let (b, c) = (inputs.b.rowPointer, inputs.c.rowPointer)
+        let (deltaBias, d) = (inputs.deltaBias.pointer, inputs.d.pointer)
+        let aLog = inputs.aLog.pointer
+        let (dx, dDelta) = (gradients.x.tensor.rowPointer, gradients.delta.tensor.rowPointer)
+        let (dB, dC) = (gradients.b.tensor.rowPointer, gradients.c.tensor.rowPointer)
+        let (rowCount, channelCount, stateSize) = (dy.rowCount, x.columns, inputs.stateSize)
+        let (dy, states) = (dy.rowPointer, states.pointer)
+        let blocks = (channelCount + Self.blockWidth - 1) / Self.blockWidth
+        let groups = (blocks + Self.groupBlocks - 1) / Self.groupBlocks
+        let stateCount = stateSize * Self.blockWidth
+        let totalCount = stateCount + 2 * Self.blockWidth
+        let scratchCount =
+            stateCount + totalCount + fk_selective_scan_backward_scratch_floats(stateSize)
+        let sharedRow = 2 * fk_selective_scan_shared_row(stateSize)
+        let (runCount, weightCount) = (runs.all.count, channelCount * stateSize)
+        withScratch(floatCounts: [
+            pool.threadCount * scratchCount, groups * rowCount * sharedRow,
+            runCount * (weightCount + 2 * channelCount),
+        ]) { blocksOfMemory in
+            let (scratch, shared) = (blocksOfMemory[0], blocksOfMemory[1])
+            let aLogParts = blocksOfMemory[2]
+            let biasParts = aLogParts + runCount * weightCount
+            let dParts = biasParts + runCount * channelCount
+            pool.run(runCount * groups) { piece, worker in
+                let (run, group) = (piece / groups, piece % groups)
+                let rates = scratch + worker * scratchCount
+                let totals = rates + stateCount
+                let firstBlock = group * Self.groupBlocks
+                for block in firstBlock..<min(firstBlock + Self.groupBlocks, blocks) {
+                    let channel = block * Self.blockWidth
+                    let width = min(Self.blockWidth, channelCount - channel)
+                    fk_selective_scan_rates(rates, aLog + channel * stateSize, width, stateSize)
+                    fk_fill(totals, totalCount, 0)
+                    for place in runs.all[run] {
+                        let document = runs.documents[place]
+                        let row = document.rows.lowerBound
+                        fk_selective_scan_backward(
+                            dx[row] + channel, dx.stride, dDelta[row] + channel, dDelta.stride,
+                            shared + (group * rowCount + row) * sharedRow, totals,
+                            dy[row] + channel, dy.stride,
+                            states + (document.state * blocks + block) * stateCount,
+                            blocks * stateCount, x[row] + channel, x.stride, delta[row] + channel,
+                            delta.stride, b[row], b.stride, c[row], c.stride, deltaBias + channel,
+                            rates, d + channel, document.rows.count, width, stateSize, accumulate,
+                            block > firstBlock ? 1 : 0, totals + totalCount)
+                    }
+                    fk_selective_scan_finish(
+                        aLogParts + run * weightCount + channel * stateSize,
+                        biasParts + run * channelCount + channel,
+                        dParts + run * channelCount + channel, totals, rates, width, stateSize)
+                }
+            }
+            pool.ranges(rowCount, grain: Self.rowGrain) { _, range in
+                let row = range.lowerBound
+                fk_selective_scan_share(
+                    dB[row], dB.stride, dC[row], dC.stride, shared + row * sharedRow,
+                    rowCount * sharedRow, groups, range.count, stateSize, accumulate)
+            }
+            fk_reduce_partials(gradients.aLog.pointer, aLogParts, runCount, weightCount)
+            fk_reduce_partials(gradients.deltaBias.pointer, biasParts, runCount, channelCount)
+            fk_reduce_partials(gradients.d.pointer, dParts, runCount, channelCount)
+        }
+    }
+}

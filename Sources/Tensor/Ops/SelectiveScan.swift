@@ -1,0 +1,77 @@
+import CKernels
+
+/// The Mamba-1 selective state-space scan, with its time steps and skip.
+///
+/// Δ_t = softplus(delta_t + deltaBias), A = −exp(aLog),
+/// h_t[c,n] = e^{Δ_t[c] A[c,n]} h_{t−1}[c,n] + Δ_t[c] B_t[n] x_t[c],
+/// y_t[c] = Σ_n C_t[n] h_t[c,n] + D[c] x_t[c], from h = 0 at every segment start.
+///
+/// - Parameters:
+///   - x: `[R, C]`, after the convolution; rows of all four inputs may be strided.
+///   - delta: `[R, C]`, before bias and softplus.
+///   - b: `[R, N]`.
+///   - c: `[R, N]`.
+///   - deltaBias: `[C]`.
+///   - aLog: `[C, N]`.
+///   - d: `[C]`, the skip.
+///   - segments: documents among the rows.
+///   - initialState: `[N, C]`, contiguous, with one segment only; nil for zeros.
+///   - finalState: written with the state after the last row (one segment only), of the same shape;
+///     may be the same tensor as `initialState`.
+///   - tape: where the op runs and is recorded; not recordable with an initial state.
+/// - Returns: `[R, C]`. **Saved**: the inputs and, of every 64 rows within a segment, one state
+///   `[N, C]`; states in between are computed again.
+/// - SeeAlso: Gu & Dao, arXiv 2312.00752, algorithm 2; Zuo et al., arXiv 2410.05355.
+public func selectiveScan(
+    x: Tensor, delta: Tensor, b: Tensor, c: Tensor, deltaBias: Parameter, aLog: Parameter,
+    d: Parameter, segments: Segments, initialState: Tensor? = nil, finalState: Tensor? = nil,
+    on tape: inout Tape
+) -> Tensor {
+    let (channels, stateSize) = (x.columnCount, b.columnCount)
+    precondition(
+        delta.columnCount == channels && c.columnCount == stateSize && stateSize > 0
+            && [x, delta, b, c].allSatisfy { $0.rowCount == segments.rowCount },
+        "selectiveScan: x \(x.shape), delta \(delta.shape), b \(b.shape), c \(c.shape), \(segments.rowCount) rows"
+    )
+    precondition(
+        aLog.shape == [channels, stateSize]
+            && [deltaBias, d].allSatisfy { $0.shape == [channels] },
+        "selectiveScan: aLog \(aLog.shape), want [\(channels), \(stateSize)]; deltaBias \(deltaBias.shape), d \(d.shape), want [\(channels)]"
+    )
+    for state in [initialState, finalState] {
+        guard let state else { continue }
+        precondition(
+            state.shape == [stateSize, channels] && state.isContiguous && segments.count == 1,
+            "selectiveScan: state \(state.shape), want [\(stateSize), \(channels)] and one segment")
+    }
+    precondition(
+        initialState == nil || !tape.isRecording,
+        "selectiveScan: an initial state cannot be recorded")
+    let (device, backend) = (tape.device, tape.backend)
+    let inputs = SelectiveScanInputs(
+        x: x, delta: delta, b: b, c: c, deltaBias: deltaBias.value, aLog: aLog.value, d: d.value)
+    let runs = SelectiveScanRuns(segments: segments)
+    let y = device.empty([segments.rowCount, channels])
+    guard tape.isRecording else {
+        backend.selectiveScanForward(
+            y, states: nil, runs: runs, initialState: initialState, finalState: finalState, inputs)
+        return y
+    }
+    // Whole blocks of channels; at least one state for the sake of a shape.
+    let width = FK_SCAN_CHANNELS
+    let states = device.empty(
+        [max(1, runs.stateCount), (channels + width - 1) / width, stateSize, width])
+    tape.run(writing: [y, states], reading: [x, delta, b, c]) {
+        backend.selectiveScanForward(
+            y, states: states, runs: runs, initialState: nil, finalState: finalState, inputs)
+    }
+    tape.record(y, reading: [x, delta, b, c, states]) { dy, gradients in
+        let g = gradients.targets(of: [x.place, delta.place, b.place, c.place])
+        backend.selectiveScanBackward(
+            SelectiveScanGradients(
+                x: g[0], delta: g[1], b: g[2], c: g[3], deltaBias: deltaBias.gradient,
+                aLog: aLog.gradient, d: d.gradient),
+            dy: dy, states: states, runs: runs, inputs)
+    }
+    return y
+}
