@@ -20,8 +20,8 @@ public struct CheckpointContents: Sendable {
     public var state: [UInt8]?
     /// `recipe.resolved.yaml`, if there is one.
     public var recipe: [UInt8]?
-    /// `tokenizer.model`, if there is one.
-    public var tokenizerModel: [UInt8]?
+    /// `tokenizer.model` or `tokenizer.json`, with the files that belong to it; empty if there is none.
+    public var tokenizerFiles: [(name: String, bytes: [UInt8])]
 
     /// The contents of a checkpoint.
     ///
@@ -35,12 +35,12 @@ public struct CheckpointContents: Sendable {
     ///   - configuration: `config.json`.
     ///   - state: `state.json`.
     ///   - recipe: `recipe.resolved.yaml`.
-    ///   - tokenizerModel: `tokenizer.model`.
+    ///   - tokenizerFiles: `tokenizer.model` or `tokenizer.json`, with the files that belong to it.
     public init(
         step: Int, tokens: Int, recipeDigest: String = "", dataDigest: String = "",
         parameters: [CheckpointParameter], optimizerTensors: [TensorDescription] = [],
         configuration: [UInt8], state: [UInt8]? = nil, recipe: [UInt8]? = nil,
-        tokenizerModel: [UInt8]? = nil
+        tokenizerFiles: [(name: String, bytes: [UInt8])] = []
     ) {
         self.step = step
         self.tokens = tokens
@@ -51,7 +51,7 @@ public struct CheckpointContents: Sendable {
         self.configuration = configuration
         self.state = state
         self.recipe = recipe
-        self.tokenizerModel = tokenizerModel
+        self.tokenizerFiles = tokenizerFiles
     }
 }
 
@@ -96,13 +96,12 @@ public enum CheckpointWriter {
                     .optimizer, contents.optimizerTensors, named: CheckpointFileName.optimizer,
                     in: partial, values: values))
         }
-        let small = [
+        let small: [(String, [UInt8]?)] = [
             (CheckpointFileName.state, contents.state),
             (CheckpointFileName.configuration, contents.configuration),
             (CheckpointFileName.recipe, contents.recipe),
-            (CheckpointFileName.tokenizer, contents.tokenizerModel),
         ]
-        for case (let name, let bytes?) in small {
+        for case (let name, let bytes?) in small + contents.tokenizerFiles {
             files.append(try writeFile(bytes, named: name, in: partial))
         }
         let manifest = CheckpointManifest(

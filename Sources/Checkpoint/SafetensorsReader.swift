@@ -127,16 +127,35 @@ extension SafetensorsReader {
     ///   - destination: as many elements as the tensor has; all are set.
     /// - Throws: `CheckpointError` if there is no such tensor or its type is none of these.
     public func readFloats(_ name: String, into destination: inout MutableSpan<Float>) throws {
-        let tensor = try place(of: name).entry.tensor
+        let count = try place(of: name).entry.tensor.elementCount
+        try readFloats(name, elements: 0..<count, into: &destination)
+    }
+
+    /// Reads a part of a tensor of float type into memory of the caller.
+    ///
+    /// - Parameters:
+    ///   - name: the tensor's name; F32, F16, BF16 or F64 in the file. F64 is rounded to nearest.
+    ///   - elements: places in the tensor, row-major.
+    ///   - destination: as many elements; all are set.
+    /// - Throws: `CheckpointError` if there is no such tensor or its type is none of these.
+    public func readFloats(
+        _ name: String, elements: Range<Int>, into destination: inout MutableSpan<Float>
+    ) throws {
+        let place = try place(of: name)
+        let tensor = place.entry.tensor
         precondition(
-            destination.count == tensor.elementCount,
-            "readFloats: room for \(destination.count), want \(tensor.elementCount) for \(name)")
+            destination.count == elements.count && elements.lowerBound >= 0
+                && elements.upperBound <= tensor.elementCount,
+            "readFloats: \(elements) of \(tensor.elementCount) elements of \(name) into room for "
+                + "\(destination.count)")
         guard tensor.type.isReadable else {
             throw unreadable(tensor, want: "F32, BF16, F16 or F64")
         }
-        let place = try place(of: name)
+        let size = tensor.type.bitCount / 8
+        let start = place.entry.range.lowerBound
+        let range = start + elements.lowerBound * size..<start + elements.upperBound * size
         files[place.file].withBytes { bytes in
-            let bytes = bytes.extracting(place.entry.range)
+            let bytes = bytes.extracting(range)
             switch tensor.type {
             case .float16: destination.fill(from: bytes, as: Float16.self) { Float($0) }
             case .bfloat16: destination.fill(from: bytes, as: UInt16.self, floatFromBFloat16)
@@ -144,7 +163,7 @@ extension SafetensorsReader {
             default: destination.fill(from: bytes, as: Float.self) { $0 }
             }
         }
-        files[place.file].forget(place.entry.range)
+        files[place.file].forget(range)
     }
 
     /// A tensor of float type.

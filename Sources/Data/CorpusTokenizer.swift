@@ -24,7 +24,7 @@ public struct CorpusTokenizer: Sendable {
     }
 
     /// Cuts texts into tokens; its end-of-sequence piece ends every document.
-    public let tokenizer: SentencePieceTokenizer
+    public let tokenizer: any Tokenizer
     /// The share of documents held out for validation, 0 to 1.
     ///
     /// A document is held out when the first 8 bytes of the SHA-256 of its text, read as a fraction
@@ -42,7 +42,7 @@ public struct CorpusTokenizer: Sendable {
     /// A corpus tokenizer with the usual layout.
     ///
     /// - Parameter tokenizer: must have an end-of-sequence piece.
-    public init(tokenizer: SentencePieceTokenizer) {
+    public init(tokenizer: any Tokenizer) {
         self.tokenizer = tokenizer
         layout = ShardLayout(vocabularyCount: tokenizer.vocabularyCount)
     }
@@ -78,8 +78,7 @@ public struct CorpusTokenizer: Sendable {
                 endOfDocumentID: endOfDocumentID, layout: layout,
                 validationFraction: validationFraction, train: train.shards,
                 validation: validation.shards)
-            try writeFile(
-                "\(folder)/\(DatasetIndex.tokenizerFileName)", tokenizer.modelBytes)
+            for file in tokenizer.files.all { try writeFile("\(folder)/\(file.name)", file.bytes) }
             try writeFile("\(folder)/\(DatasetIndex.fileName)", try index.encoded())
             return (index, counts)
         } catch {
@@ -110,10 +109,8 @@ public struct CorpusTokenizer: Sendable {
         for name in try namesInFolder(folder) {
             let isShard = Split.allCases.contains { name.hasPrefix("\($0.rawValue)-") }
             let base = name.hasSuffix(".partial") ? String(name.dropLast(8)) : name
-            if isShard && base.hasSuffix(".tok.zst")
-                || name == DatasetIndex.fileName + ".partial"
-                || name == DatasetIndex.tokenizerFileName + ".partial"
-            {
+            let isOurs = TokenizerFiles.names.contains(base) || base == DatasetIndex.fileName
+            if isShard && base.hasSuffix(".tok.zst") || isOurs && name != base {
                 try removeFile("\(folder)/\(name)")
             }
         }
@@ -150,7 +147,7 @@ public struct CorpusTokenizer: Sendable {
         for _ in 0..<threads {
             workers.append(
                 try WorkerThread {
-                    let words = WordCachingEncoder(encoder.tokenizer)
+                    let words = encoder.tokenizer.makeEncoder()
                     while let job = jobs.pop() {
                         results.put(Result { try encoder.encode(job, words) }, number: job.number)
                     }
@@ -234,12 +231,12 @@ private struct Encoded: Sendable {
 
 /// Encodes documents and chooses their split.
 private struct DocumentEncoder: Sendable {
-    let tokenizer: SentencePieceTokenizer
+    let tokenizer: any Tokenizer
     let endOfDocumentID: Int32
     let validationFraction: Double
     let skipsBadDocuments: Bool
 
-    func encode(_ job: Job, _ words: WordCachingEncoder) throws -> Encoded {
+    func encode(_ job: Job, _ words: any TokenEncoder) throws -> Encoded {
         var encoded = Encoded(inputBytes: job.inputBytes)
         for raw in job.documents {
             let text: String

@@ -16,6 +16,8 @@ public enum DataError: FalconError, Equatable {
     case documentTooLarge(path: String, line: Int?, limitBytes: Int)
     /// A file is not a SentencePiece model.
     case invalidTokenizer(path: String, reason: String)
+    /// A `tokenizer.json` says what cannot be, or asks for what is not known.
+    case unsupportedTokenizer(path: String, part: String, got: String, wanted: String)
     /// The SentencePiece trainer gave up, for instance because of the vocabulary size.
     case trainingFailed(reason: String)
     /// Shards and tokenizer do not belong together.
@@ -61,6 +63,9 @@ public enum DataError: FalconError, Equatable {
         case .invalidTokenizer(let path, let reason):
             return "\(path) is not a SentencePiece model: \(reason); "
                 + "make one with falcon tokenizer train"
+        case .unsupportedTokenizer(let path, let part, let got, let wanted):
+            return "\(path): \(part) is \(got), want \(wanted); "
+                + "use a tokenizer of a kind that this program knows"
         case .trainingFailed(let reason):
             return "cannot train the tokenizer: \(reason) "
                 + "(options: --vocab-size, --character-coverage)"

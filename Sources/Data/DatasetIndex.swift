@@ -70,14 +70,12 @@ public struct DatasetIndex: Codable, Sendable, Equatable {
     public static let currentVersion = 1
     /// The name of the file.
     public static let fileName = "index.json"
-    /// The name of the copy of the tokenizer beside it.
-    public static let tokenizerFileName = "tokenizer.model"
 
     /// `formatName`.
     public let format: String
     /// The version of the format.
     public let version: Int
-    /// The SHA-256 of the tokenizer's model.
+    /// The SHA-256 of the tokenizer's main file.
     public let tokenizerDigest: String
     /// The number of ids of the tokenizer.
     public let vocabularyCount: Int

@@ -6,13 +6,13 @@ import FalconSystem
 /// Turns text into token ids and back with a SentencePiece model.
 ///
 /// Any number of threads may encode and decode with one tokenizer at the same time.
-@safe public final class SentencePieceTokenizer: @unchecked Sendable {
+@safe public final class SentencePieceTokenizer: Tokenizer, @unchecked Sendable {
     // - Invariant: the processor is read-only after init; the library's encode and decode are const.
     fileprivate let processor: OpaquePointer
     /// The file that the model came from, for messages.
     public let path: String
-    /// The bytes of the model, as checkpoints and exports store them.
-    public let modelBytes: [UInt8]
+    /// The model, and the files that lay beside it.
+    public let files: TokenizerFiles
     /// The SHA-256 of the model's bytes, in hexadecimal: what shards and checkpoints compare.
     public let digest: String
     /// The pieces and settings of the model.
@@ -32,7 +32,21 @@ import FalconSystem
     ///   - modelBytes: the bytes of a `tokenizer.model`.
     ///   - path: where they came from, for messages.
     /// - Throws: `DataError.invalidTokenizer` if they are no model.
-    public init(modelBytes: [UInt8], path: String = "tokenizer.model") throws(DataError) {
+    public convenience init(
+        modelBytes: [UInt8], path: String = TokenizerFiles.modelName
+    ) throws(DataError) {
+        let main = TokenizerFiles.File(name: TokenizerFiles.modelName, bytes: modelBytes)
+        try self.init(files: TokenizerFiles(main: main), path: path)
+    }
+
+    /// Loads a model from memory, with files that belong to it.
+    ///
+    /// - Parameters:
+    ///   - files: the main one is a `tokenizer.model`.
+    ///   - path: where it came from, for messages.
+    /// - Throws: `DataError.invalidTokenizer` if it is no model.
+    public init(files: TokenizerFiles, path: String) throws(DataError) {
+        let modelBytes = files.main.bytes
         do {
             model = try SentencePieceModel(serialized: modelBytes)
         } catch {
@@ -50,11 +64,14 @@ import FalconSystem
         }
         unsafe processor = loaded
         self.path = path
-        self.modelBytes = modelBytes
+        self.files = files
         digest = SHA256.hex(of: modelBytes)
     }
 
     deinit { unsafe csp_close(processor) }
+
+    /// The bytes of the model, as checkpoints and exports store them.
+    public var modelBytes: [UInt8] { files.main.bytes }
 
     /// Cuts a text into tokens; no beginning or end token is added.
     ///
@@ -97,7 +114,7 @@ import FalconSystem
 /// Most words of a text have been met before: their tokens are remembered. The ids are those of
 /// `SentencePieceTokenizer.encode`: words are taken apart only where no piece of the model reaches
 /// across (`SentencePieceModel.isCutBeforeSpaces`); other models go to the library whole.
-@safe public final class WordCachingEncoder {
+@safe public final class WordCachingEncoder: TokenEncoder {
     private let tokenizer: SentencePieceTokenizer
     private let encoder: OpaquePointer?
 

@@ -20,6 +20,36 @@ extension SentencePieceTokenizer {
     /// - Returns: the kind.
     public func kind(_ id: Int32) -> SentencePieceModel.PieceKind { entry(id).kind }
 
+    /// How the texts of pieces become one text.
+    public var joining: TokenJoining {
+        TokenJoining(
+            leadingSpaces: model.removesExtraWhitespaces
+                ? .allDropped : model.addsDummyPrefix ? .firstDropped : .kept,
+            replacement: .everyByte)
+    }
+
+    /// What one piece stands for in a text.
+    ///
+    /// - Parameter id: from 0 to `vocabularyCount - 1`.
+    /// - Returns: its text, with a space for "▁".
+    public func surface(of id: Int32) -> TokenSurface {
+        let piece = entry(id)
+        switch piece.kind {
+        case .control: return .nothing
+        case .unknown: return .placeholder(model.unknownSurface)
+        case .byte: if let byte = StreamingDecoder.byte(of: piece.text) { return .bytes([byte]) }
+        default: break
+        }
+        var text = String.UnicodeScalarView()
+        text.append(contentsOf: piece.text.unicodeScalars.map { $0 == "\u{2581}" ? " " : $0 })
+        return .text(String(text))
+    }
+
+    /// An encoder for many texts on one thread, which remembers words that it has met.
+    ///
+    /// - Returns: an encoder that gives the ids of `encode`.
+    public func makeEncoder() -> any TokenEncoder { WordCachingEncoder(self) }
+
     /// The id of the piece that may start a document; nil if the model has none.
     public var bosID: Int32? { model.bosID }
     /// The id of the piece that ends a document; nil if the model has none.
@@ -28,15 +58,6 @@ extension SentencePieceTokenizer {
     public var padID: Int32? { model.padID }
     /// The id of the unknown piece; nil if the model has none.
     public var unkID: Int32? { model.unkID }
-
-    /// The id that ends every document in shards.
-    ///
-    /// - Returns: the id of the end-of-sequence piece.
-    /// - Throws: `DataError.missingPiece` if the model has none.
-    public func requireEndOfDocumentID() throws(DataError) -> Int32 {
-        guard let id = eosID else { throw .missingPiece(path: path, piece: "end-of-sequence") }
-        return id
-    }
 
     private func entry(_ id: Int32) -> SentencePieceModel.Piece {
         precondition(

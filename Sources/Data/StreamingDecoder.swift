@@ -4,8 +4,8 @@
 /// tokens: a character spelled in several byte pieces waits until it is whole, and spaces at the
 /// start of pieces are kept.
 public struct StreamingDecoder: Sendable {
-    private let tokenizer: SentencePieceTokenizer
-    private let stripsPrefix: Bool
+    private let tokenizer: any Tokenizer
+    private let joining: TokenJoining
     private var pendingBytes: [UInt8] = []
     private var hasText = false
     private var prefixIsDone: Bool
@@ -16,11 +16,10 @@ public struct StreamingDecoder: Sendable {
     ///   - tokenizer: the tokenizer that the ids belong to.
     ///   - continuesText: whether text stands before the first token, so that a leading space which
     ///     the tokenizer puts before every text must not be taken away.
-    public init(_ tokenizer: SentencePieceTokenizer, continuesText: Bool = false) {
+    public init(_ tokenizer: any Tokenizer, continuesText: Bool = false) {
         self.tokenizer = tokenizer
-        let model = tokenizer.model
-        stripsPrefix = model.addsDummyPrefix || model.removesExtraWhitespaces
-        prefixIsDone = continuesText
+        joining = tokenizer.joining
+        prefixIsDone = continuesText || joining.leadingSpaces == .kept
     }
 
     /// Takes the next token.
@@ -32,14 +31,23 @@ public struct StreamingDecoder: Sendable {
         guard id >= 0 && id < tokenizer.vocabularyCount else {
             throw .tokenOutOfRange(id: id, vocabularyCount: tokenizer.vocabularyCount)
         }
-        let piece = tokenizer.model.pieces[Int(id)]
-        if piece.kind == .byte, let byte = Self.byte(of: piece.text) {
-            pendingBytes.append(byte)
+        switch tokenizer.surface(of: id) {
+        case .bytes(let bytes):
+            pendingBytes += bytes
             return emit(wholeCharacters(isLast: false))
+        case .text(let surface):
+            var text = emit(wholeCharacters(isLast: true))
+            text += emit(withoutPrefix(surface))
+            return text
+        case .placeholder(let surface):
+            var text = emit(wholeCharacters(isLast: true))
+            text += emit(surface)
+            return text
+        case .nothing:
+            // Among bytes, a token without text is not there at all.
+            return joining.replacement == .everySequence
+                ? "" : emit(wholeCharacters(isLast: true))
         }
-        var text = emit(wholeCharacters(isLast: true))
-        text += emit(surface(of: piece))
-        return text
     }
 
     /// Ends the text.
@@ -52,27 +60,17 @@ public struct StreamingDecoder: Sendable {
         return text
     }
 
-    private mutating func surface(of piece: SentencePieceModel.Piece) -> String {
+    private mutating func withoutPrefix(_ text: String) -> String {
         if hasText { prefixIsDone = true }
-        switch piece.kind {
-        case .control: return ""
-        case .unknown: return tokenizer.model.unknownSurface
-        default: break
-        }
-        var characters = piece.text.unicodeScalars[...]
-        if stripsPrefix && !prefixIsDone && characters.first == "\u{2581}" {
-            characters = characters.dropFirst()
-            // With extra spaces removed, all pieces of spaces at the start are dropped.
-            if !tokenizer.model.removesExtraWhitespaces { prefixIsDone = true }
-        }
-        var text = String.UnicodeScalarView()
-        text.append(contentsOf: characters.map { $0 == "\u{2581}" ? " " : $0 })
-        return String(text)
+        guard !prefixIsDone, text.unicodeScalars.first == " " else { return text }
+        // With extra spaces removed, all pieces of spaces at the start are dropped.
+        if joining.leadingSpaces != .allDropped { prefixIsDone = true }
+        return String(text.unicodeScalars.dropFirst())
     }
 
-    /// Takes whole characters from the waiting bytes; each byte that cannot be part of one is
-    /// U+FFFD, as in the library.
+    /// Takes whole characters from the waiting bytes; what cannot be part of one is U+FFFD.
     private mutating func wholeCharacters(isLast: Bool) -> String {
+        if pendingBytes.isEmpty { return "" }
         var text = ""
         var rest = pendingBytes[...]
         while let first = rest.first {
@@ -94,11 +92,19 @@ public struct StreamingDecoder: Sendable {
                 break
             } else {
                 text += "\u{FFFD}"
-                rest = rest.dropFirst()
+                rest = rest.dropFirst(
+                    joining.replacement == .everyByte ? 1 : badPrefixCount(candidate))
             }
         }
         pendingBytes = Array(rest)
         return text
+    }
+
+    /// How many bytes at the start of a broken character could begin a valid one, at least 1.
+    private func badPrefixCount(_ bytes: ArraySlice<UInt8>) -> Int {
+        var count = 1
+        while count < bytes.count, couldGoOn(bytes.prefix(count + 1)) { count += 1 }
+        return count
     }
 
     /// Whether bytes may be the start of a valid character: the rules of Unicode's table 3-7.

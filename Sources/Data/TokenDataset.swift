@@ -37,11 +37,23 @@ public final class TokenDataset: Sendable {
     ///
     /// - Returns: the tokenizer that wrote the shards.
     /// - Throws: `DataError.tokenizerMismatch` if the copy was replaced by another.
-    public func tokenizer() throws -> SentencePieceTokenizer {
-        let tokenizer = try SentencePieceTokenizer(
-            path: "\(path)/\(DatasetIndex.tokenizerFileName)")
-        try requireTokenizer(digest: tokenizer.digest)
-        return tokenizer
+    public func tokenizer() throws -> any Tokenizer {
+        try tokenizerFiles().tokenizer(folder: path)
+    }
+
+    /// Reads the copy of the tokenizer's files that lies beside the shards.
+    ///
+    /// - Returns: the files of the tokenizer that wrote the shards.
+    /// - Throws: `DataError.tokenizerMismatch` if the copy was replaced by another.
+    public func tokenizerFiles() throws -> TokenizerFiles {
+        guard let files = try TokenizerFiles.find(inFolder: path) else {
+            throw FileError.missing(path: path + "/" + TokenizerFiles.modelName)
+        }
+        guard let used = files.withMain(digest: index.tokenizerDigest) else {
+            throw DataError.tokenizerMismatch(
+                path: path, got: index.tokenizerDigest, wanted: SHA256.hex(of: files.main.bytes))
+        }
+        return used
     }
 
     /// Checks that shards and a tokenizer belong together.

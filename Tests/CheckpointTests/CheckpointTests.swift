@@ -18,7 +18,8 @@ private func contents(step: Int) -> CheckpointContents {
             }
         },
         configuration: Array("{}\n".utf8), state: Array("{\"position\": 7}\n".utf8),
-        recipe: Array("name: x\n".utf8), tokenizerModel: [1, 2, 3])
+        recipe: Array("name: x\n".utf8),
+        tokenizerFiles: [(CheckpointFileName.tokenizer, [1, 2, 3])])
 }
 
 private func supply(
@@ -84,7 +85,7 @@ private func flipBit(of path: String, at offset: Int) throws {
             imported.optimizerTensors = []
             imported.state = nil
             imported.recipe = nil
-            imported.tokenizerModel = nil
+            imported.tokenizerFiles = []
             try CheckpointWriter.write(imported, to: folder + "/imported", values: supply)
             let checkpoint = try Checkpoint.open(folder + "/imported")
             #expect(checkpoint.optimizer == nil)

@@ -1,4 +1,4 @@
-import FalconCheckpoint
+import FalconSystem
 import Testing
 
 @Suite struct JSONValueTests {

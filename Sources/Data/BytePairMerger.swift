@@ -1,0 +1,93 @@
+/// Merges the symbols of a word: always the pair of the lowest rank, the leftmost first.
+///
+/// A value is used again and again, for one word at a time, so that it seldom allocates.
+///
+/// - Complexity: O(n log n) for n symbols.
+/// - SeeAlso: `Word::merge_all` of huggingface/tokenizers, whose result it gives.
+struct BytePairMerger {
+    private var symbols: [Int32] = []
+    private var next: [Int32] = []
+    private var previous: [Int32] = []
+    // A binary heap, the smallest first: rank in the upper half, place in the lower.
+    private var heap: [UInt64] = []
+
+    /// Starts a word.
+    mutating func removeAll() {
+        symbols.removeAll(keepingCapacity: true)
+    }
+
+    /// Appends a symbol to the word.
+    mutating func append(_ id: Int32) { symbols.append(id) }
+
+    /// Merges, and appends what is left to some ids.
+    ///
+    /// - Parameters:
+    ///   - merges: by the pair of ids.
+    ///   - ids: the tokens of the word are appended.
+    mutating func merge(_ merges: [UInt64: BytePairModel.Merge], into ids: inout [Int32]) {
+        let count = symbols.count
+        if count < 2 {
+            ids += symbols
+            return
+        }
+        heap.removeAll(keepingCapacity: true)
+        next.removeAll(keepingCapacity: true)
+        previous.removeAll(keepingCapacity: true)
+        for place in 0..<count {
+            next.append(Int32(place + 1))
+            previous.append(Int32(place - 1))
+        }
+        for place in 0..<count - 1 { pushPair(at: place, merges) }
+        while let top = popSmallest() {
+            let place = Int(top & 0xFFFF_FFFF)
+            guard symbols[place] >= 0, Int(next[place]) < count else { continue }
+            let right = Int(next[place])
+            let pair = BytePairModel.key(symbols[place], symbols[right])
+            // Another merge may have changed the pair since.
+            guard let merge = merges[pair], UInt64(merge.rank) == top >> 32 else { continue }
+            symbols[place] = merge.id
+            symbols[right] = -1
+            let after = next[right]
+            next[place] = after
+            if Int(after) < count { previous[Int(after)] = Int32(place) }
+            if previous[place] >= 0 { pushPair(at: Int(previous[place]), merges) }
+            pushPair(at: place, merges)
+        }
+        var place = 0
+        while place < count {
+            ids.append(symbols[place])
+            place = Int(next[place])
+        }
+    }
+
+    private mutating func pushPair(at place: Int, _ merges: [UInt64: BytePairModel.Merge]) {
+        let right = Int(next[place])
+        guard right < symbols.count,
+            let merge = merges[BytePairModel.key(symbols[place], symbols[right])]
+        else { return }
+        heap.append(UInt64(merge.rank) << 32 | UInt64(place))
+        var child = heap.count - 1
+        while child > 0 {
+            let parent = (child - 1) / 2
+            if heap[parent] <= heap[child] { break }
+            heap.swapAt(parent, child)
+            child = parent
+        }
+    }
+
+    private mutating func popSmallest() -> UInt64? {
+        guard let smallest = heap.first, let last = heap.popLast() else { return nil }
+        if heap.isEmpty { return smallest }
+        heap[0] = last
+        var parent = 0
+        while true {
+            var child = 2 * parent + 1
+            if child >= heap.count { break }
+            if child + 1 < heap.count && heap[child + 1] < heap[child] { child += 1 }
+            if heap[parent] <= heap[child] { break }
+            heap.swapAt(parent, child)
+            parent = child
+        }
+        return smallest
+    }
+}

@@ -1,0 +1,336 @@
+import FalconSystem
+
+/// Turns text into token ids and back with byte-pair merges, as a `tokenizer.json` describes them.
+///
+/// The ids are those of Hugging Face's `tokenizers` without special tokens added: the part
+/// "post_processor" is not looked at, and nothing is put before or after a text. What the file asks for and
+/// this program does not know is an error that names it.
+///
+/// Tokens of the list "added_tokens" are found in a text wherever they are spelled out, special ones too.
+public final class BytePairTokenizer: Tokenizer {
+    /// One entry of the vocabulary.
+    public struct Piece: Sendable, Equatable {
+        /// The text in the file; "" for an id that no token has.
+        ///
+        /// In byte-level vocabularies the characters of ordinary pieces stand for bytes, those of control
+        /// and user-defined pieces for themselves.
+        public fileprivate(set) var text = ""
+        /// What the piece stands for; an id that no token has is unused.
+        public fileprivate(set) var kind = SentencePieceModel.PieceKind.unused
+        /// Whether decoding leaves the piece out.
+        fileprivate var isSpecial = false
+    }
+
+    /// The file that the tokenizer came from, for messages.
+    public let path: String
+    /// The files that it was made from.
+    public let files: TokenizerFiles
+    /// The SHA-256 of `tokenizer.json`, in hexadecimal.
+    public let digest: String
+    /// The vocabulary in the order of ids.
+    public let pieces: [Piece]
+    /// The token that may start a document; nil if the files name none.
+    public let bosID: Int32?
+    /// The token that ends a document; nil if the files name none.
+    public let eosID: Int32?
+    /// The token that fills places without text; nil if the files name none.
+    public let padID: Int32?
+    /// The token for what the vocabulary does not have; nil if the files name none.
+    public let unkID: Int32?
+    /// Whether the files ask that a prompt begin with `bosID`; `encode` leaves that to its caller.
+    public let addsBOS: Bool
+
+    let model: BytePairModel
+    let normalizer: TextNormalizer
+    let preTokenizer: PreTokenizer
+    private let decoder: BytePairDecoder
+    // Looked for in the text as it is, and in the text after the normalizer.
+    private let rawTokens: AddedTokens
+    private let normalizedTokens: AddedTokens
+
+    /// Reads a tokenizer.
+    ///
+    /// - Parameters:
+    ///   - files: `tokenizer.json` and the files that name special tokens.
+    ///   - path: where `tokenizer.json` came from, for messages.
+    ///   - specialIDs: ids of special tokens that the files do not name.
+    /// - Throws: `DataError.unsupportedTokenizer` for what cannot be or is not known.
+    public init(
+        files: TokenizerFiles, path: String = TokenizerFiles.jsonName,
+        specialIDs: SpecialTokenIDs = SpecialTokenIDs()
+    ) throws(DataError) {
+        self.files = files
+        self.path = path
+        digest = SHA256.hex(of: files.main.bytes)
+        do throws(TokenizerFault) {
+            let root = try Self.parsed(files.main)
+            model = try BytePairModel(root["model"])
+            normalizer = try TextNormalizer(root["normalizer"])
+            preTokenizer = try PreTokenizer(root["pre_tokenizer"])
+            decoder = try BytePairDecoder(root["decoder"], mapsBytes: preTokenizer.mapsBytes)
+            let added = try AddedToken.list(root["added_tokens"])
+            pieces = try Self.pieces(model, decoder, added)
+            var (raw, normalized) = (AddedTokens(), AddedTokens())
+            for token in added {
+                if token.isNormalized {
+                    let text = normalizer.normalized(token.scalars)
+                    if !text.isEmpty { normalized.insert(text, id: token.id) }
+                } else {
+                    raw.insert(token.scalars, id: token.id)
+                }
+            }
+            (rawTokens, normalizedTokens) = (raw, normalized)
+            let names = try SpecialTokenNames(files)
+            let ids = names.ids(in: pieces, otherwise: specialIDs)
+            (bosID, eosID, padID) = (ids.bos, ids.eos, ids.padding)
+            unkID = ids.unknown ?? model.unknownID
+            addsBOS = names.addsBOS
+        } catch {
+            throw error.at(path)
+        }
+    }
+
+    /// The number of ids: they run from 0 to this minus 1.
+    public var vocabularyCount: Int { pieces.count }
+
+    /// Pairs of ids that are merged, the first pair first.
+    public var merges: [(left: Int32, right: Int32)] { model.mergeList }
+
+    /// How the texts of tokens become one text.
+    public var joining: TokenJoining {
+        TokenJoining(
+            leadingSpaces: decoder.dropsFirstSpace ? .firstDropped : .kept,
+            replacement: decoder.mapsBytes ? .everySequence : .everyByte)
+    }
+
+    /// Cuts a text into tokens; no beginning or end token is added.
+    ///
+    /// - Parameter text: any text, up to `DocumentReader.documentLimitBytes`.
+    /// - Returns: ids from 0 to `vocabularyCount - 1`.
+    /// - Throws: `DataError.tokenizerFailed` if the text is longer.
+    public func encode(_ text: String) throws(DataError) -> [Int32] {
+        var cache = WordCache(textCount: text.utf8.count)
+        var merger = BytePairMerger()
+        return try encode(text, &cache, &merger)
+    }
+
+    /// An encoder for many texts on one thread, which remembers words that it has met.
+    ///
+    /// - Returns: an encoder that gives the ids of `encode`.
+    public func makeEncoder() -> any TokenEncoder { BytePairEncoder(self) }
+
+    /// Joins tokens to a text; special tokens give nothing.
+    ///
+    /// - Parameter ids: ids from 0 to `vocabularyCount - 1`.
+    /// - Returns: the text; bytes that are not UTF-8 together give U+FFFD.
+    /// - Throws: `DataError.tokenOutOfRange` for an id outside the vocabulary.
+    public func decode(_ ids: [Int32]) throws(DataError) -> String {
+        var decoder = StreamingDecoder(self)
+        var text = ""
+        for id in ids { text += try decoder.append(id) }
+        return text + decoder.finish()
+    }
+
+    /// What one token stands for in a text.
+    ///
+    /// - Parameter id: from 0 to `vocabularyCount - 1`.
+    /// - Returns: its text; nothing for special tokens.
+    public func surface(of id: Int32) -> TokenSurface {
+        precondition(
+            id >= 0 && id < vocabularyCount,
+            "BytePairTokenizer: id \(id), want 0 to \(vocabularyCount - 1)")
+        let piece = pieces[Int(id)]
+        if piece.isSpecial { return .nothing }
+        switch piece.kind {
+        case .unknown: return .placeholder(piece.text)
+        case .control, .unused: return .nothing
+        case .userDefined: return .text(piece.text)
+        case .normal, .byte: return decoder.surface(of: piece.text)
+        }
+    }
+
+    fileprivate func encode(
+        _ text: String, _ cache: inout WordCache, _ merger: inout BytePairMerger
+    ) throws(DataError) -> [Int32] {
+        guard text.utf8.count <= DocumentReader.documentLimitBytes else {
+            throw .tokenizerFailed(
+                action: "encode a text",
+                reason: "it is \(text.utf8.count) bytes long, "
+                    + "want at most \(DocumentReader.documentLimitBytes)")
+        }
+        var ids: [Int32] = []
+        let scalars = text.unicodeScalars.map(\.value)
+        for part in rawTokens.parts(of: scalars) {
+            switch part {
+            case .token(let id): ids.append(id)
+            case .text(let range):
+                let normalized = normalizer.normalized(Array(scalars[range]))
+                for part in normalizedTokens.parts(of: normalized) {
+                    switch part {
+                    case .token(let id): ids.append(id)
+                    case .text(let range):
+                        encodeWords(
+                            preTokenizer.words(of: Array(normalized[range])), &cache, &merger,
+                            into: &ids)
+                    }
+                }
+            }
+        }
+        return ids
+    }
+
+    private func encodeWords(
+        _ words: WordList, _ cache: inout WordCache, _ merger: inout BytePairMerger,
+        into ids: inout [Int32]
+    ) {
+        let text = words.scalars
+        var start = 0
+        for end in words.ends {
+            defer { start = end }
+            guard end - start <= WordCache.longestWord else {
+                model.encode(text, start, end, &merger, into: &ids)
+                continue
+            }
+            let slot = cache.slot(of: text, start, end)
+            if cache.append(slot: slot, text, start, end, to: &ids) { continue }
+            let first = ids.count
+            model.encode(text, start, end, &merger, into: &ids)
+            cache.store(slot: slot, scalars: text[start..<end], ids: ids[first...])
+        }
+    }
+}
+
+/// Encodes many texts with one tokenizer on one thread.
+private final class BytePairEncoder: TokenEncoder {
+    private let tokenizer: BytePairTokenizer
+    private var cache = WordCache(textCount: .max)
+    private var merger = BytePairMerger()
+
+    init(_ tokenizer: BytePairTokenizer) { self.tokenizer = tokenizer }
+
+    func encode(_ text: String) throws(DataError) -> [Int32] {
+        try tokenizer.encode(text, &cache, &merger)
+    }
+}
+
+extension BytePairTokenizer {
+    /// Reads the JSON of a file.
+    fileprivate static func parsed(
+        _ file: TokenizerFiles.File
+    ) throws(TokenizerFault) -> TokenizerField {
+        do throws(JSONError) {
+            return TokenizerField(value: try JSONValue(parsing: file.bytes), place: "")
+        } catch {
+            throw TokenizerFault(
+                place: file.name, got: error.description, wanted: "a JSON object")
+        }
+    }
+
+    private static func pieces(
+        _ model: BytePairModel, _ decoder: BytePairDecoder, _ added: [AddedToken]
+    ) throws(TokenizerFault) -> [Piece] {
+        let last = max(model.entries.map(\.id).max() ?? -1, added.map(\.id).max() ?? -1)
+        var pieces = [Piece](repeating: Piece(), count: Int(last) + 1)
+        for (text, id) in model.entries {
+            let isByte =
+                model.hasByteFallback && decoder.hasByteFallback
+                && StreamingDecoder.byte(of: text) != nil
+            pieces[Int(id)] = Piece(text: text, kind: isByte ? .byte : .normal)
+        }
+        guard !pieces.isEmpty else {
+            throw TokenizerFault(place: "model.vocab", got: "empty", wanted: "tokens")
+        }
+        let idOfText = Dictionary(
+            model.entries.map { (Array($0.text.utf8), $0.id) }, uniquingKeysWith: { a, _ in a })
+        for token in added {
+            let id = Int(token.id)
+            let known = idOfText[Array(token.text.utf8)]
+            let isFree = pieces[id].kind == .unused
+            guard
+                known == token.id || known == nil && isFree
+                    || pieces[id].text.utf8.elementsEqual(token.text.utf8)
+            else {
+                throw TokenizerFault(
+                    place: token.place, got: "\"\(token.text)\" as token \(id)",
+                    wanted: known.map { "\($0), its id in the vocabulary" }
+                        ?? "an id of its own, not that of \"\(pieces[id].text)\"")
+            }
+            pieces[id] = Piece(
+                text: token.text, kind: token.isSpecial ? .control : .userDefined,
+                isSpecial: token.isSpecial)
+        }
+        if let unknown = model.unknownID { pieces[Int(unknown)].kind = .unknown }
+        return pieces
+    }
+}
+
+/// An entry of the list "added_tokens".
+private struct AddedToken {
+    let text: String
+    let scalars: [UInt32]
+    let id: Int32
+    let isNormalized: Bool
+    let isSpecial: Bool
+    let place: String
+
+    static func list(_ field: TokenizerField) throws(TokenizerFault) -> [AddedToken] {
+        if field.isNull { return [] }
+        return try field.elements().map { (element) throws(TokenizerFault) in
+            try AddedToken(element)
+        }
+    }
+
+    private init(_ field: TokenizerField) throws(TokenizerFault) {
+        for name in ["single_word", "lstrip", "rstrip"] {
+            if try field[name].flag(missing: false) { throw field[name].fault("false") }
+        }
+        place = field.place
+        text = try field["content"].text()
+        scalars = text.unicodeScalars.map(\.value)
+        guard !scalars.isEmpty && scalars.count <= AddedTokens.longestText else {
+            throw field["content"].fault("1 to \(AddedTokens.longestText) characters")
+        }
+        id = Int32(try field["id"].wholeNumber(below: BytePairModel.idLimit))
+        isSpecial = try field["special"].flag(missing: false)
+        isNormalized = try field["normalized"].flag(missing: !isSpecial)
+    }
+}
+
+/// The special tokens that the files beside `tokenizer.json` name.
+private struct SpecialTokenNames {
+    private var names: [String: String] = [:]
+    private(set) var addsBOS = false
+
+    init(_ files: TokenizerFiles) throws(TokenizerFault) {
+        for file in files.companions {
+            guard
+                file.name == TokenizerFiles.configurationName
+                    || file.name == TokenizerFiles.specialTokensName
+            else { continue }
+            let root = try BytePairTokenizer.parsed(file)
+            for key in ["bos_token", "eos_token", "unk_token", "pad_token"] {
+                // A text, or an object with one; tokenizer_config.json comes first and wins.
+                let text = root[key].value.string ?? root[key]["content"].value.string
+                if let text, names[key] == nil { names[key] = text }
+            }
+            if root["add_bos_token"].value.bool == true { addsBOS = true }
+        }
+    }
+
+    /// The ids of the names; for names that are missing or unknown, those given.
+    func ids(
+        in pieces: [BytePairTokenizer.Piece], otherwise given: SpecialTokenIDs
+    ) -> SpecialTokenIDs {
+        func id(_ key: String, _ given: Int32?) -> Int32? {
+            if let name = names[key],
+                let index = pieces.firstIndex(where: { $0.text.utf8.elementsEqual(name.utf8) })
+            {
+                return Int32(index)
+            }
+            return given.flatMap { pieces.indices.contains(Int($0)) ? $0 : nil }
+        }
+        return SpecialTokenIDs(
+            bos: id("bos_token", given.bos), eos: id("eos_token", given.eos),
+            unknown: id("unk_token", given.unknown), padding: id("pad_token", given.padding))
+    }
+}

@@ -1,0 +1,115 @@
+/// Turns text into token ids and back.
+///
+/// Any number of threads may use one tokenizer at the same time.
+public protocol Tokenizer: Sendable {
+    /// The file that it came from, for messages.
+    var path: String { get }
+    /// The files that it was made from, byte for byte: what checkpoints and exports store.
+    var files: TokenizerFiles { get }
+    /// The SHA-256 of the main file, in hexadecimal: what shards and checkpoints compare.
+    var digest: String { get }
+    /// The number of ids: they run from 0 to this minus 1.
+    var vocabularyCount: Int { get }
+    /// The id of the token that may start a document; nil if there is none.
+    var bosID: Int32? { get }
+    /// The id of the token that ends a document; nil if there is none.
+    var eosID: Int32? { get }
+    /// The id of the padding token; nil if there is none.
+    var padID: Int32? { get }
+    /// The id of the unknown token; nil if there is none.
+    var unkID: Int32? { get }
+    /// How the texts of tokens become one text.
+    var joining: TokenJoining { get }
+
+    /// Cuts a text into tokens; no beginning or end token is added.
+    ///
+    /// - Parameter text: any text, up to `DocumentReader.documentLimitBytes`.
+    /// - Returns: ids from 0 to `vocabularyCount - 1`.
+    /// - Throws: `DataError.tokenizerFailed` if the text cannot be encoded.
+    func encode(_ text: String) throws(DataError) -> [Int32]
+
+    /// Joins tokens to a text; control tokens give nothing.
+    ///
+    /// - Parameter ids: ids from 0 to `vocabularyCount - 1`.
+    /// - Returns: the text; bytes that are not UTF-8 together give U+FFFD.
+    /// - Throws: `DataError.tokenOutOfRange` for an id outside the vocabulary.
+    func decode(_ ids: [Int32]) throws(DataError) -> String
+
+    /// What one token stands for in a text.
+    ///
+    /// - Parameter id: from 0 to `vocabularyCount - 1`.
+    /// - Returns: its text, without regard to its neighbours.
+    func surface(of id: Int32) -> TokenSurface
+
+    /// An encoder for many texts on one thread, which remembers words that it has met.
+    ///
+    /// - Returns: an encoder that gives the ids of `encode`.
+    func makeEncoder() -> any TokenEncoder
+}
+
+/// Cuts many texts into tokens, on one thread.
+public protocol TokenEncoder: AnyObject {
+    /// Cuts a text into tokens, as the tokenizer's own `encode` does.
+    ///
+    /// - Parameter text: any text, up to `DocumentReader.documentLimitBytes`.
+    /// - Returns: ids from 0 to the tokenizer's `vocabularyCount - 1`.
+    /// - Throws: `DataError.tokenizerFailed` if the text cannot be encoded.
+    func encode(_ text: String) throws(DataError) -> [Int32]
+}
+
+/// What a token stands for in a text.
+public enum TokenSurface: Sendable, Equatable {
+    /// Whole characters.
+    case text(String)
+    /// Bytes of UTF-8; a character may begin or end in a neighbouring token.
+    case bytes([UInt8])
+    /// What is shown for characters that the vocabulary does not have.
+    case placeholder(String)
+    /// Nothing: a control token.
+    case nothing
+
+    /// UTF-8 bytes of text that the token stands for; 0 where the text is not known.
+    public var textByteCount: Int {
+        switch self {
+        case .text(let text): text.utf8.count
+        case .bytes(let bytes): bytes.count
+        case .placeholder, .nothing: 0
+        }
+    }
+}
+
+/// How the texts of tokens become one text.
+public struct TokenJoining: Sendable, Equatable {
+    /// What becomes of spaces at the start of the text.
+    public enum LeadingSpaces: Sendable {
+        case kept
+        /// The first token loses one space.
+        case firstDropped
+        /// The first token with other characters, and all before it, lose one space each.
+        case allDropped
+    }
+
+    /// What stands for bytes that are not UTF-8.
+    public enum Replacement: Sendable {
+        /// One U+FFFD for every byte.
+        case everyByte
+        /// One U+FFFD for every longest start of a character, as the Unicode standard recommends.
+        case everySequence
+    }
+
+    /// What becomes of spaces at the start of the text.
+    public let leadingSpaces: LeadingSpaces
+    /// What stands for bytes that are not UTF-8.
+    public let replacement: Replacement
+}
+
+extension Tokenizer {
+    /// The id that ends every document in shards.
+    ///
+    /// - Returns: the id of the end-of-sequence token.
+    /// - Throws: `DataError.missingPiece` if there is none.
+    public func requireEndOfDocumentID() throws(DataError) -> Int32 {
+        guard let id = eosID else { throw .missingPiece(path: path, piece: "end-of-sequence") }
+        return id
+    }
+}
