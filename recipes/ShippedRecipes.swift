@@ -2,8 +2,10 @@
 public enum ShippedRecipes {
     /// YAML text by file name.
     public static let texts: [String: String] = [
+        "defaults-falcon-mamba.yaml": PackageResources.defaults_falcon_mamba_yaml,
         "defaults.yaml": PackageResources.defaults_yaml,
         "demo.yaml": PackageResources.demo_yaml,
+        "falcon-mamba-7b.yaml": PackageResources.falcon_mamba_7b_yaml,
         "h1-0.5b.yaml": PackageResources.h1_0_5b_yaml,
         "h1-1.5b-deep.yaml": PackageResources.h1_1_5b_deep_yaml,
         "h1-1.5b.yaml": PackageResources.h1_1_5b_yaml,
@@ -11,6 +13,7 @@ public enum ShippedRecipes {
         "h1-3b.yaml": PackageResources.h1_3b_yaml,
         "h1-7b.yaml": PackageResources.h1_7b_yaml,
         "h1-tiny-90m.yaml": PackageResources.h1_tiny_90m_yaml,
+        "mamba-tiny.yaml": PackageResources.mamba_tiny_yaml,
     ].mapValues { String(decoding: $0, as: UTF8.self) }
 
     /// The file names, sorted.

@@ -106,7 +106,7 @@ public struct BenchSubject: Sendable, Equatable {
         if let precision { changes.append("train.precision=\(precision.rawValue)") }
         if let recompute { changes.append("train.recompute=\(recompute.rawValue)") }
         if let width {
-            guard let settings = written.model.settings(scaledToWidth: width) else {
+            guard let settings = written.model.sizes.settings(scaledToWidth: width) else {
                 throw BenchError.widthDoesNotScale(
                     width: width, hiddenSize: written.model.hiddenSize)
             }
@@ -115,9 +115,12 @@ public struct BenchSubject: Sendable, Equatable {
         let scaled = try RecipeDocument(recipe: recipe, settings: changes + settings)
             .decode(TrainingRecipe.self)
         guard architecture == .attention else { return scaled }
+        guard let sizes = scaled.model.falconH1 else {
+            throw BenchError.noAttention(architecture: scaled.model.architecture)
+        }
         let attention = [
             "model.mixers=attention",
-            "model.intermediate_size=\(scaled.model.attentionIntermediateSize)",
+            "model.intermediate_size=\(sizes.attentionIntermediateSize)",
         ]
         return try RecipeDocument(recipe: recipe, settings: changes + settings + attention)
             .decode(TrainingRecipe.self)

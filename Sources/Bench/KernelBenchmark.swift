@@ -40,8 +40,11 @@ public struct KernelBenchmark: Sendable {
         var wanted: [(size: BenchSize, cases: [KernelCase])] = []
         for size in BenchSize.allCases {
             let recipe = try BenchSubject(size).resolved()
+            guard let sizes = recipe.model.falconH1 else {
+                preconditionFailure("\(size.recipe): the quoted sizes are of Falcon-H1")
+            }
             let all = KernelCase.all(
-                of: recipe.model, parameterCount: RunPlan(recipe).parameterCount,
+                of: sizes, parameterCount: RunPlan(recipe).parameterCount,
                 rows: size.sequences * size.sequenceLength, length: size.sequenceLength)
             names = all.map(\.name)
             wanted.append(

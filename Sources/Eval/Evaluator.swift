@@ -43,8 +43,8 @@ public struct TextScore: Codable, Equatable, Sendable {
 
 /// Scores text with a model, without training it.
 public final class Evaluator {
-    let model: FalconH1
-    let tokenizer: SentencePieceTokenizer
+    let model: any LanguageModel
+    let tokenizer: any Tokenizer
     let device: Device
     private let byteCounts: [Int]
 
@@ -54,23 +54,12 @@ public final class Evaluator {
     ///   - model: with weights.
     ///   - tokenizer: the one the model was trained with.
     ///   - device: where the model lives.
-    public init(model: FalconH1, tokenizer: SentencePieceTokenizer, device: Device) {
+    public init(model: any LanguageModel, tokenizer: any Tokenizer, device: Device) {
         self.model = model
         self.tokenizer = tokenizer
         self.device = device
-        byteCounts = (0..<tokenizer.vocabularyCount).map { id in
-            Self.byteCount(of: tokenizer.piece(Int32(id)), tokenizer.kind(Int32(id)))
-        }
-    }
-
-    /// UTF-8 bytes of text that a piece stands for; the space mark counts as one.
-    private static func byteCount(of piece: String, _ kind: SentencePieceModel.PieceKind) -> Int {
-        switch kind {
-        case .byte: 1
-        case .control, .unknown: 0
-        default:
-            piece.utf8.count
-                - 2 * piece.unicodeScalars.reduce(0) { $0 + ($1 == "\u{2581}" ? 1 : 0) }
+        byteCounts = (0..<tokenizer.vocabularyCount).map {
+            tokenizer.surface(of: Int32($0)).textByteCount
         }
     }
 

@@ -11,9 +11,9 @@ import FalconTensor
 ///     logits = norm(h) W_headᵀ · lm_head_multiplier
 ///
 /// - SeeAlso: arXiv 2507.22448; parameters carry Hugging Face's names.
-public final class FalconH1 {
+public final class FalconH1: LanguageModel {
     /// Sizes and multipliers.
-    public let configuration: FalconH1Configuration
+    public let sizes: FalconH1Configuration
     /// Every parameter, in the order of its declaration.
     public let table: ParameterTable
     private let embeddingTable: Parameter
@@ -35,7 +35,7 @@ public final class FalconH1 {
         _ configuration: FalconH1Configuration, multipliers: MultiplierPlacement? = nil,
         initialBase: FalconH1Widths? = nil
     ) {
-        self.configuration = configuration
+        sizes = configuration
         let builder = ParameterBuilder()
         let (d, v) = (configuration.hiddenSize, configuration.vocabSize)
         let deviation = Float(configuration.initializerRange)
@@ -66,6 +66,19 @@ public final class FalconH1 {
         table = ParameterTable(builder.parameters, multipliers: multipliers)
     }
 
+    /// Sizes and multipliers.
+    public var configuration: ModelConfiguration { .falconH1(sizes) }
+
+    /// The configuration without learnable multipliers: one of a tied embedding, which cannot be scaled
+    /// itself, goes into `embedding_multiplier`.
+    public var exportedConfiguration: ModelConfiguration {
+        var result = sizes
+        if let embeddingMultiplier {
+            result.embeddingMultiplier *= Double(embeddingMultiplier.value.toArray()[0])
+        }
+        return .falconH1(result)
+    }
+
     /// Takes memory for the weights; all zero.
     ///
     /// - Parameters:
@@ -73,91 +86,64 @@ public final class FalconH1 {
     ///   - withGradients: whether it will be trained.
     public func allocate(on device: Device, withGradients: Bool) {
         table.allocate(on: device, withGradients: withGradients)
-        constants = FalconH1Constants(configuration, on: device)
+        constants = FalconH1Constants(sizes, on: device)
     }
 
-    /// The configuration of the model without learnable multipliers: one of a tied embedding, which
-    /// cannot be scaled itself, goes into `embedding_multiplier`.
-    public var exportedConfiguration: FalconH1Configuration {
-        var result = configuration
-        if let embeddingMultiplier {
-            result.embeddingMultiplier *= Double(embeddingMultiplier.value.toArray()[0])
-        }
-        return result
+    /// Keys and values, the convolution's last rows and the state of the scan in every layer.
+    ///
+    /// - Parameter device: where the model runs.
+    /// - Returns: the memory of one sequence.
+    public func makeState(on device: Device) -> GenerationState {
+        let (conv, scan) = (
+            [sizes.mambaDConv - 1, sizes.convChannels],
+            [sizes.mambaNHeads, sizes.mambaDHead, sizes.mambaDState]
+        )
+        return GenerationState(
+            blocks.map { _ in
+                GenerationState.Layer(
+                    convolution: sizes.hasSSM ? conv : nil, scan: sizes.hasSSM ? scan : nil,
+                    on: device)
+            })
+    }
+
+    /// The head, or the embedding when they are tied.
+    public var outputHead: (weight: Parameter, scale: Float) {
+        (head, Float(sizes.lmHeadMultiplier))
     }
 
     /// The normed output of the last block.
     ///
     /// - Parameters:
     ///   - tokens: `[R]`, each in `0..<vocab_size`.
-    ///   - segments: documents among the rows.
-    ///   - state: what came before the rows, for generation: one segment, and a tape that does not
-    ///     record; it is moved past the rows.
-    ///   - recompute: what of each block backward computes a second time.
-    ///   - observe: shown activations, contiguous, on the way: `embedding`; for each block
-    ///     `layers.I.ssm`, `layers.I.attention`, `layers.I.feed_forward` and the residual stream after
-    ///     it, `layers.I`.
+    ///   - pass: the documents among the rows, and what this pass is for.
     ///   - tape: where the model runs.
     /// - Returns: `[R, D]`.
     public func hidden(
-        _ tokens: IndexTensor, segments: Segments, state: GenerationState? = nil,
-        recompute: Recompute = .none, observe: Observer? = nil, on tape: inout Tape
+        _ tokens: IndexTensor, _ pass: ForwardPass, on tape: inout Tape
     ) -> Tensor {
         guard var constants else { preconditionFailure("FalconH1: used before allocate") }
-        let start = state?.position ?? 0
-        let length = segments.ranges.reduce(0) { max($0, $1.count) }
-        constants.reserve(positions: start + length, configuration, on: tape.device)
+        let start = pass.state?.position ?? 0
+        let length = pass.segments.ranges.reduce(0) { max($0, $1.count) }
+        constants.reserve(positions: start + length, sizes, on: tape.device)
         self.constants = constants
         let context = FalconH1Context(
-            segments: segments, positions: tape.device.indices(segments.positions(from: start)),
-            constants: constants, observe: observe)
+            segments: pass.segments,
+            positions: tape.device.indices(pass.segments.positions(from: start)),
+            constants: constants, observe: pass.observe)
         var h = embedding(
-            tokens, embeddingTable, scale: Float(configuration.embeddingMultiplier),
+            tokens, embeddingTable, scale: Float(sizes.embeddingMultiplier),
             multiplier: embeddingMultiplier, padding: FalconH1Configuration.padTokenID, on: &tape)
-        observe?("embedding", h)
+        pass.observe?("embedding", h)
         for (index, block) in blocks.enumerated() {
-            h = tape.block(h, recompute: recompute) { h, tape in
-                block(h, context, state?.layers[index], index: index, on: &tape)
+            h = tape.block(h, recompute: pass.recompute) { h, tape in
+                block(h, context, pass.state?.layers[index], index: index, on: &tape)
             }
-            observe?("layers.\(index)", h)
+            pass.observe?("layers.\(index)", h)
         }
-        state?.position += tokens.count
-        return rmsNorm(h, gain: finalNorm, epsilon: Float(configuration.rmsNormEps), on: &tape)
-    }
-
-    /// The losses of the next tokens; the root of the backward pass.
-    ///
-    /// - Parameters:
-    ///   - hidden: `[R, D]` from `hidden`.
-    ///   - targets: `[R]`, −1 where nothing is scored.
-    ///   - zLoss: weight of the squared log of the softmax's sum; 0 is off.
-    ///   - gradientScale: d loss / d(one token's loss).
-    ///   - wantsBest: whether the most probable tokens are returned.
-    ///   - tape: where the model runs.
-    /// - Returns: losses `[R]` in nats.
-    public func losses(
-        _ hidden: Tensor, targets: IndexTensor, zLoss: Float = 0, gradientScale: Float = 1,
-        wantsBest: Bool = false, on tape: inout Tape
-    ) -> TokenLosses {
-        headCrossEntropy(
-            hidden, head, targets: targets, scale: Float(configuration.lmHeadMultiplier),
-            zLoss: zLoss, gradientScale: gradientScale, wantsBest: wantsBest, on: &tape)
-    }
-
-    /// The logits of some rows.
-    ///
-    /// - Parameters:
-    ///   - hidden: `[R, D]` from `hidden`.
-    ///   - tape: one that does not record.
-    /// - Returns: `[R, V]`.
-    public func logits(_ hidden: Tensor, on tape: inout Tape) -> Tensor {
-        precondition(!tape.isRecording, "logits: for evaluation only; train with losses")
-        return linear(hidden, head, scale: Float(configuration.lmHeadMultiplier), on: &tape)
+        pass.state?.position += tokens.count
+        return rmsNorm(h, gain: finalNorm, epsilon: Float(sizes.rmsNormEps), on: &tape)
     }
 }
-
-/// Told an activation and where it stands in the model.
-public typealias Observer = (_ place: String, _ activation: Tensor) -> Void
 
 /// What all blocks share in one forward pass.
 struct FalconH1Context {

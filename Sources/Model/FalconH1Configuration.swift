@@ -1,10 +1,5 @@
 import FalconSystem
 
-/// The model families that recipes can name.
-public enum Architecture: String, Codable, CaseIterable, Sendable {
-    case falconH1 = "falcon-h1"
-}
-
 /// Which mixers a block has; only `parallel` is Falcon-H1, the others are for ablations.
 public enum Mixers: String, Codable, CaseIterable, Sendable {
     case parallel, attention, ssm
@@ -21,8 +16,8 @@ public enum InitializationScheme: String, Codable, CaseIterable, Sendable {
 /// The sizes and fixed multipliers of a Falcon-H1 model, under Hugging Face's names.
 ///
 /// - SeeAlso: arXiv 2507.22448; the `config.json` of `FalconH1ForCausalLM`.
-public struct FalconH1Configuration: RecipeSection, Codable, Equatable {
-    /// The family; one so far.
+public struct FalconH1Configuration: ArchitectureConfiguration {
+    /// The family, `falcon-h1`.
     public var architecture: Architecture
     /// V, rows of the embedding.
     public var vocabSize: Int

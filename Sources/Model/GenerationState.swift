@@ -2,6 +2,8 @@ import FalconTensor
 
 /// What a model remembers of the tokens before: keys and values, the convolution's last rows, and the
 /// state of the scan, for one sequence.
+///
+/// Keys and values grow with the tokens; the rest has one size.
 public final class GenerationState {
     /// One layer's memory.
     final class Layer {
@@ -11,16 +13,22 @@ public final class GenerationState {
         private(set) var convHistory: Tensor?
         let ssmState: Tensor?
 
-        init(_ configuration: FalconH1Configuration, on device: Device) {
-            guard configuration.hasSSM else {
-                (convHistory, ssmState) = (nil, nil)
-                return
-            }
-            convHistory =
-                configuration.mambaDConv > 1
-                ? device.zeros([configuration.mambaDConv - 1, configuration.convChannels]) : nil
-            ssmState = device.zeros(
-                [configuration.mambaNHeads, configuration.mambaDHead, configuration.mambaDState])
+        /// The memory of a layer before the first token.
+        ///
+        /// - Parameters:
+        ///   - convolution: the shape of the last rows that a convolution keeps, `[K−1, C]`; nil for none.
+        ///   - scan: the shape of the state of a scan; nil for none.
+        ///   - device: where the model runs.
+        init(convolution: [Int]?, scan: [Int]?, on device: Device) {
+            convHistory = convolution.flatMap { $0[0] > 0 ? device.zeros($0) : nil }
+            ssmState = scan.map { device.zeros($0) }
+        }
+
+        /// Bytes of what is remembered: of keys and values those of the tokens seen.
+        var byteCount: Int {
+            let width = (keys?.columnCount ?? 0) + (values?.columnCount ?? 0)
+            let count = keyCount * width + (convHistory?.count ?? 0) + (ssmState?.count ?? 0)
+            return count * MemoryLayout<Float>.stride
         }
 
         /// Appends keys and values and returns all of them.
@@ -70,12 +78,9 @@ public final class GenerationState {
     /// The number of tokens seen.
     public internal(set) var position = 0
 
-    /// The memory before the first token.
-    ///
-    /// - Parameters:
-    ///   - configuration: of the model.
-    ///   - device: where the model runs.
-    public init(_ configuration: FalconH1Configuration, on device: Device) {
-        layers = (0..<configuration.numHiddenLayers).map { _ in Layer(configuration, on: device) }
-    }
+    /// Bytes of what is remembered: of keys and values those of the tokens seen.
+    public var byteCount: Int { layers.reduce(0) { $0 + $1.byteCount } }
+
+    /// The memory of some layers, none of which has seen a token.
+    init(_ layers: [Layer]) { self.layers = layers }
 }

@@ -74,17 +74,17 @@ public struct ParametrizationSection: RecipeSection, Codable, Equatable {
     ///
     /// - Parameter model: as the recipe writes it.
     /// - Returns: `model`, with the multipliers of the width laws where these are used.
-    public func resolved(_ model: FalconH1Configuration) -> FalconH1Configuration {
-        usesWidthLaws ? model.withMultipliers(from: base) : model
+    public func resolved(_ model: ModelConfiguration) -> ModelConfiguration {
+        guard usesWidthLaws, case .falconH1(let sizes) = model else { return model }
+        return .falconH1(sizes.withMultipliers(from: base))
     }
 
     /// The model to train.
     ///
     /// - Parameter model: as the recipe writes it.
     /// - Returns: a declared model, not yet in memory.
-    public func makeModel(_ model: FalconH1Configuration) -> FalconH1 {
-        FalconH1(
-            resolved(model), multipliers: multipliers,
-            initialBase: usesWidthLaws ? base.widths : nil)
+    public func makeModel(_ model: ModelConfiguration) -> any LanguageModel {
+        resolved(model).makeModel(
+            multipliers: multipliers, initialBase: usesWidthLaws ? base.widths : nil)
     }
 }

@@ -60,7 +60,7 @@ public struct TokenSampler: Sendable {
     }
 }
 
-extension FalconH1 {
+extension LanguageModel {
     /// Writes on from a prompt, one token at a time, with the memory of keys, values and states.
     ///
     /// - Parameters:
@@ -76,7 +76,7 @@ extension FalconH1 {
         onToken: (Int32) throws -> Bool
     ) throws {
         precondition(!prompt.isEmpty, "generate: the prompt has no tokens")
-        let state = GenerationState(configuration, on: device)
+        let state = makeState(on: device)
         var sampler = sampler
         var logits = prefill(prompt, state, on: device)
         for count in 1...max(1, maxTokens) where maxTokens > 0 {

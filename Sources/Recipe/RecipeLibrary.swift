@@ -8,19 +8,23 @@ public struct RecipeLibrary: Sendable {
     /// The recipe that every other one finally extends.
     static let defaultsName = "defaults.yaml"
 
+    /// The file with the `model` section that takes the place of the one in the defaults.
+    static func defaultsName(ofArchitecture name: String) -> String { "defaults-\(name).yaml" }
+
     private let texts: [String: String]
 
     /// Creates a library.
     ///
     /// - Parameter texts: YAML by name; names end in `.yaml`. `defaults.yaml`, if there is one,
-    ///   lies under every recipe.
+    ///   lies under every recipe; the `model` section of `defaults-ARCHITECTURE.yaml` takes the place
+    ///   of its own in recipes of that architecture.
     public init(_ texts: [String: String]) {
         self.texts = texts
     }
 
     /// The names that a person can choose, sorted.
     public var names: [String] {
-        texts.keys.filter { $0 != Self.defaultsName }.sorted()
+        texts.keys.filter { !$0.hasPrefix("defaults") }.sorted()
     }
 
     /// The YAML of a recipe.

@@ -34,6 +34,7 @@ struct RecipeLoader {
     }
 
     static let extendsKey = "extends"
+    private static let architecturePath = ["model", "architecture"]
 
     let library: RecipeLibrary
 
@@ -83,10 +84,33 @@ struct RecipeLoader {
         if case let (name, text)? = library.recipe(named: RecipeLibrary.defaultsName),
             !identities.contains("shipped \(name)")
         {
-            let defaults = Source.shipped(name: name, text: text)
-            layers.append(try RecipeParser(origin: defaults.origin).parse(text))
+            layers.append(try defaults(name, text, below: layers))
         }
         return layers.reversed()
+    }
+
+    /// The defaults of the architecture that the layers name, the topmost first.
+    ///
+    /// Keys of `model` differ between architectures: those of another than `defaults.yaml` describes
+    /// stand in `defaults-ARCHITECTURE.yaml` and take the place of its whole section.
+    private func defaults(
+        _ name: String, _ text: String, below layers: [RecipeValue]
+    ) throws -> RecipeValue {
+        func parse(_ name: String, _ text: String) throws -> RecipeValue {
+            let source = Source.shipped(name: name, text: text)
+            return try RecipeParser(origin: source.origin).parse(text)
+        }
+        var common = try parse(name, text)
+        let architecture = layers.lazy.compactMap { $0.value(at: Self.architecturePath)?.scalar }
+            .first
+        guard let architecture, var map = common.map,
+            case let (name, text)? = library.recipe(
+                named: RecipeLibrary.defaultsName(ofArchitecture: architecture.text))
+        else { return common }
+        let section = Self.architecturePath[0]
+        map[section] = try parse(name, text).map?[section]
+        common.content = .map(map)
+        return common
     }
 
     private func parent(_ value: RecipeValue, of child: Source) throws -> Source {

@@ -1,6 +1,7 @@
 import FalconCheckpoint
 import FalconData
 import FalconEval
+import FalconInterchange
 import FalconModel
 import FalconOptim
 import FalconSystem
@@ -87,7 +88,11 @@ public final class PretrainingRun {
         let device = Device(threadCount: threadCount, precision: recipe.train.precision)
         trainer = try Trainer(recipe, on: device, initialize: existing != .resume)
         evaluator = Evaluator(model: trainer.model, tokenizer: tokenizer, device: device)
-        if existing == .resume { try resume() }
+        if existing == .resume {
+            try resume()
+        } else if let path = recipe.train.initialModel {
+            try takeWeights(of: path, tokenizer: tokenizer)
+        }
         try folder.write(resolvedRecipe: resolvedRecipe)
         onEvent(
             .started(
@@ -204,7 +209,8 @@ extension PretrainingRun {
             optimizerTensors: slots.map(\.description),
             configuration: try trainer.model.exportedConfiguration.encoded(),
             state: try state.encoded(),
-            recipe: Array(resolvedRecipe.utf8), tokenizerModel: try dataset.tokenizer().modelBytes)
+            recipe: Array(resolvedRecipe.utf8),
+            tokenizerFiles: try dataset.tokenizerFiles().all.map { ($0.name, $0.bytes) })
         try folder.checkpoints.write(contents) { _, tensor, take in
             try tensors[tensor.name]?.withSpan(take)
         }
@@ -215,6 +221,27 @@ extension PretrainingRun {
             .saved(
                 path: folder.checkpoints.path(ofStep: trainer.step),
                 seconds: monotonicSeconds() - start))
+    }
+
+    /// Begins with the weights of a model that someone else trained; learnable multipliers begin as
+    /// declared, behind them.
+    private func takeWeights(of path: String, tokenizer: any Tokenizer) throws {
+        let source = try ModelFiles.open(path)
+        let differences = try source.configuration.functionalDifferences(
+            from: trainer.model.configuration)
+        guard differences.isEmpty else {
+            throw TrainError.initialModelDiffers(path: path, differences: differences)
+        }
+        if let other = source.tokenizer, other.digest != tokenizer.digest {
+            throw TrainError.initialTokenizerDiffers(path: path, data: recipe.data.path)
+        }
+        for parameter in trainer.model.table.modelParameters {
+            try parameter.master.withMutableSpan {
+                try source.weights.readFloats(
+                    parameter.name, elements: 0..<parameter.count, into: &$0)
+            }
+        }
+        trainer.model.table.materialise()
     }
 
     private func resume() throws {

@@ -52,12 +52,12 @@ public struct RunPlan: Encodable, Equatable, Sendable {
     ///
     /// - Parameter recipe: a decoded recipe; sizes must be positive.
     public init(_ recipe: TrainingRecipe) {
-        let model = recipe.model
-        let table = recipe.parametrization.makeModel(model).table
+        let sizes = recipe.model.sizes
+        let table = recipe.parametrization.makeModel(recipe.model).table
         parameterCount = table.parameterCount
         multiplierCount = table.multipliers.reduce(0) { $0 + $1.count }
-        productParameterCount = model.productParameterCount
-        flopsPerToken = model.trainingFLOPsPerToken(sequenceLength: recipe.data.sequenceLength)
+        productParameterCount = sizes.productParameterCount
+        flopsPerToken = sizes.trainingFLOPsPerToken(sequenceLength: recipe.data.sequenceLength)
         batches = BatchPlan(recipe.train, sequenceLength: recipe.data.sequenceLength)
         stepTokens = batches.fullBatchTokens
         microBatches = stepTokens / batches.microBatchTokens

@@ -8,6 +8,8 @@ public enum TrainError: FalconError, Equatable {
     case recipeChanged(path: String, differences: [String])
     case dataChanged(path: String, got: String, want: String)
     case vocabularyTooSmall(model: Int, tokenizer: Int)
+    case initialModelDiffers(path: String, differences: [String])
+    case initialTokenizerDiffers(path: String, data: String)
     case diverged(step: Int, skipped: Int, parameter: String?, lastSave: Int?)
     case badState(path: String, reason: String)
     case doesNotFit(MemoryPlan, available: Int, remedies: [MemoryRemedy])
@@ -34,6 +36,13 @@ public enum TrainError: FalconError, Equatable {
         case .vocabularyTooSmall(let model, let tokenizer):
             "model.vocab_size is \(model), but the tokenizer of the data has \(tokenizer) pieces; set "
                 + "model.vocab_size to at least \(tokenizer)"
+        case .initialModelDiffers(let path, let differences):
+            "train.initial_model \(path) is not the model of the recipe:\n"
+                + differences.map { "  \($0)" }.joined(separator: "\n")
+                + "\nset model to what `falcon ckpt info \(path) --recipe` prints"
+        case .initialTokenizerDiffers(let path, let data):
+            "train.initial_model \(path) has another tokenizer than the data at \(data); tokenize the "
+                + "text with the model's tokenizer"
         case .diverged(let step, let skipped, let parameter, let lastSave):
             "stopped at step \(step): loss or gradient was not finite \(skipped) times in a row"
                 + (parameter.map { " (first in \($0))" } ?? "")
@@ -56,8 +65,8 @@ public enum TrainError: FalconError, Equatable {
         switch self {
         case .runExists, .notARun: .cannotCreate
         case .nothingToResume: .missingInput
-        case .recipeChanged, .vocabularyTooSmall, .doesNotFit: .badRecipe
-        case .dataChanged, .badState: .badData
+        case .recipeChanged, .vocabularyTooSmall, .doesNotFit, .initialModelDiffers: .badRecipe
+        case .dataChanged, .badState, .initialTokenizerDiffers: .badData
         case .diverged: .checkFailed
         }
     }

@@ -35,7 +35,7 @@ public final class Trainer {
     /// Where it runs.
     public let device: Device
     /// The model, allocated with gradients.
-    public let model: FalconH1
+    public let model: any LanguageModel
     /// The update rule with its state.
     public let optimizer: Optimizer
     /// Steps done, applied or not.

@@ -13,7 +13,7 @@ public struct TrainingRecipe: RecipeSection, Equatable {
     /// Where the tokens are.
     public var data: DataSection
     /// Sizes and multipliers.
-    public var model: FalconH1Configuration
+    public var model: ModelConfiguration
     /// How the scales of matrices are chosen.
     public var parametrization: ParametrizationSection
     /// The update rule.
@@ -61,7 +61,14 @@ public struct TrainingRecipe: RecipeSection, Equatable {
                     "micro_batch_sequences · data.sequence_length is \(sequenceBatch), want at most "
                         + "\(rowLimit)"))
         }
-        if parametrization.usesWidthLaws && !model.hasUnitMultipliers {
+        if parametrization.usesWidthLaws && model.falconH1 == nil {
+            found.append(
+                RecipeProblem(
+                    key: "parametrization",
+                    "the width laws of \(parametrization.kind.rawValue) are known for falcon-h1 only, "
+                        + "not for \(model.architecture.rawValue); use kind: standard or learnable "
+                        + "with start: one"))
+        } else if parametrization.usesWidthLaws && !model.sizes.hasUnitMultipliers {
             found.append(
                 RecipeProblem(
                     key: "parametrization",
@@ -115,6 +122,9 @@ public struct TrainSection: RecipeSection, Codable, Equatable {
     public var recompute: Recompute
     /// Steps in a row with a loss or gradient that is not finite, after which the run stops.
     public var maxSkippedSteps: Int
+    /// A model whose weights the run begins with: a checkpoint, run, Hugging Face folder or GGUF file;
+    /// nil for fresh weights.
+    public var initialModel: String?
 
     /// The key of each field.
     public enum CodingKeys: String, CodingKey, CaseIterable {
@@ -126,6 +136,7 @@ public struct TrainSection: RecipeSection, Codable, Equatable {
         case zLoss = "z_loss"
         case precision, recompute
         case maxSkippedSteps = "max_skipped_steps"
+        case initialModel = "initial_model"
     }
 
     /// What is impossible about the values; empty when all is well.

@@ -65,7 +65,7 @@ struct BaselineSize: Sendable {
     @Test(arguments: BaselineSize.all)
     func theSizesAreTheBaselines(_ baseline: BaselineSize) throws {
         let recipe = try BenchSubject(baseline.size).resolved()
-        let model = recipe.model
+        let model = try #require(recipe.model.falconH1)
         #expect(model.vocabSize == baseline.vocabulary && model.hiddenSize == baseline.width)
         #expect(
             model.intermediateSize == baseline.inner && model.numHiddenLayers == baseline.layers)
@@ -93,8 +93,8 @@ struct BaselineSize: Sendable {
         let hybrid = RunPlan(try BenchSubject(baseline.size).resolved())
         let recipe = try BenchSubject(baseline.size, architecture: .attention).resolved()
         let plan = RunPlan(recipe)
-        #expect(recipe.model.mixers == .attention)
-        #expect(recipe.model.intermediateSize == baseline.attentionInner)
+        #expect(recipe.model.falconH1?.mixers == .attention)
+        #expect(recipe.model.falconH1?.intermediateSize == baseline.attentionInner)
         #expect(
             plan.flopsPerToken * Double(plan.stepTokens) == Double(baseline.attentionStepFLOPs))
         let ratio = Double(plan.parameterCount) / Double(hybrid.parameterCount)
@@ -104,7 +104,7 @@ struct BaselineSize: Sendable {
     @Test func widthsScaleEverythingButHeads() throws {
         var subject = BenchSubject(.tiny)
         subject.width = 128
-        let model = try subject.resolved().model
+        let model = try #require(try subject.resolved().model.falconH1)
         #expect(
             [
                 model.hiddenSize, model.intermediateSize, model.numAttentionHeads,
@@ -148,7 +148,7 @@ struct BaselineSize: Sendable {
 
     @Test func theProfiledFLOPsAreThePlans() throws {
         let measurement = try run(subject())
-        let model = measurement.recipe.model
+        let model = try #require(measurement.recipe.model.falconH1)
         let counted = measurement.profile.reduce(0) { $0 + $1.cost.flops } / 2
         // The plan takes half of T² pairs for the causal ones of attention, the kernels T(T + 1)/2.
         let diagonal =
@@ -192,7 +192,7 @@ struct BaselineSize: Sendable {
         let steps = Set(try run(subject()).profile.map(\.name))
         let recipe = try subject().resolved()
         let alone = KernelCase.all(
-            of: recipe.model, parameterCount: 1000, rows: 80, length: 40
+            of: try #require(recipe.model.falconH1), parameterCount: 1000, rows: 80, length: 40
         ).flatMap(\.kernels)
         // Memory that gradients begin with and sums of two branches are no ops of their own.
         #expect(steps.subtracting(alone) == ["fill"])

@@ -6,7 +6,10 @@ import Testing
 
 /// Against logits, loss and every gradient that transformers 5.23.0 computes (Fixtures/README.md).
 @Suite struct GoldenTests {
-    static let folders = ["rms_g2_untied", "norms_g1_tied"]
+    static let folders = [
+        "rms_g2_untied", "norms_g1_tied", "mamba_tied", "mamba_odd_untied", "mamba_wide_state",
+        "llama_tied",
+    ]
 
     @Test(arguments: folders) func logitsMatchTransformers(_ name: String) throws {
         let golden = try Golden(name)
@@ -25,7 +28,7 @@ import Testing
         let lossError = abs(loss - Double(try golden.reference.floats("loss")[0]))
         var worst = (error: 0.0, name: "")
         for parameter in golden.model.table.parameters {
-            let wanted = try golden.reference.floats("grad.\(parameter.name)")
+            let wanted = try golden.gradient(of: parameter)
             let error = relativeNorm(parameter.gradient.toArray(), wanted)
             if error > worst.error { worst = (error, parameter.name) }
             #expect(error <= 1e-5, "\(parameter.name)")
@@ -41,7 +44,7 @@ import Testing
         let ids = try golden.reference.integers("input_ids").prefix(19).map(Int32.init)
         let wanted = try golden.reference.floats("logits")
         let width = golden.model.configuration.vocabSize
-        let state = GenerationState(golden.model.configuration, on: golden.device)
+        let state = golden.model.makeState(on: golden.device)
         var start = 0
         for piece in pieces {
             let end = min(start + piece, ids.count)
@@ -57,8 +60,9 @@ import Testing
 /// A fixture folder, loaded.
 struct Golden {
     let device: Device
-    let model: FalconH1
+    let model: any LanguageModel
     let reference: SafetensorsReader
+    private let isLlama: Bool
     let segments = Segments(offsets: [0, 19, 38])
 
     init(_ name: String, threadCount: Int = 2) throws {
@@ -66,14 +70,15 @@ struct Golden {
             #filePath.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }
             + "/Fixtures/" + name
         device = Device(threadCount: threadCount)
-        model = FalconH1(try HuggingFaceConfiguration(folder: folder).model)
+        model = try HuggingFaceConfiguration(folder: folder).model.makeModel()
         model.allocate(on: device, withGradients: true)
-        let weights = try SafetensorsReader(path: folder + "/model.safetensors")
+        let weights = try ModelFiles.open(folder).weights
         for parameter in model.table.parameters {
             try parameter.value.withMutableSpan {
-                try weights.readFloats(parameter.name, into: &$0)
+                try weights.readFloats(parameter.name, elements: 0..<parameter.count, into: &$0)
             }
         }
+        isLlama = name.hasPrefix("llama")
         reference = try SafetensorsReader(path: folder + "/reference.safetensors")
     }
 
@@ -82,6 +87,18 @@ struct Golden {
     }
 
     var tokens: IndexTensor { device.indices(ids) }
+
+    /// What transformers computed.
+    func gradient(of parameter: Parameter) throws -> [Float] {
+        var name = parameter.name
+        if isLlama {
+            for (own, foreign) in [
+                ("feed_forward.", "mlp."), ("pre_ff_layernorm", "post_attention_layernorm"),
+                ("final_layernorm", "norm"),
+            ] { name = name.replacing(own, with: foreign) }
+        }
+        return try reference.floats("grad." + name)
+    }
 
     /// The mean loss of the 36 predicted tokens; gradients are left in the parameters.
     func backward(recompute: Recompute = .none) -> Double {

@@ -1,0 +1,91 @@
+import FalconModel
+import FalconSystem
+import FalconTensor
+
+/// How fast a model reads a context and writes after it, and what it has to remember.
+public struct GenerationReport: Encodable, Sendable {
+    /// One length of context.
+    public struct Line: Encodable, Sendable {
+        /// Tokens read before the first is written.
+        public let context: Int
+        /// Tokens read a second.
+        public let promptTokensPerSecond: Double
+        /// The median time of a written token.
+        public let secondsPerToken: Double
+        /// Keys, values, states and rows of the convolution after the context.
+        public let stateBytes: Int
+        /// The most bytes of tensors at one time besides the weights: the memory and what is at work.
+        public let workingBytes: Int
+    }
+
+    /// Weights of the model.
+    public let parameters: Int
+    /// One line a context, as asked for.
+    public let lines: [Line]
+}
+
+/// Times generation with one model.
+public struct GenerationBenchmark {
+    private let model: any LanguageModel
+    private let device: Device
+    private let weightBytes: Int
+
+    /// A benchmark of a model.
+    ///
+    /// - Parameters:
+    ///   - model: with weights.
+    ///   - device: where the model lives.
+    public init(_ model: any LanguageModel, on device: Device) {
+        self.model = model
+        self.device = device
+        weightBytes = model.table.flatCount * MemoryLayout<Float>.stride
+    }
+
+    /// A model of a recipe with fresh weights.
+    ///
+    /// - Parameters:
+    ///   - configuration: the sizes.
+    ///   - device: where the model will live.
+    public init(_ configuration: ModelConfiguration, on device: Device) {
+        let model = configuration.makeModel()
+        model.allocate(on: device, withGradients: false)
+        model.table.initialize(seed: 0)
+        self.init(model, on: device)
+    }
+
+    /// Reads each context afresh and writes after it.
+    ///
+    /// - Parameters:
+    ///   - contexts: lengths, at least 1.
+    ///   - tokens: to write after each, at least 1.
+    ///   - onLine: told each result.
+    /// - Returns: the results.
+    public func run(
+        contexts: [Int], tokens: Int, onLine: (GenerationReport.Line) -> Void = { _ in }
+    ) -> GenerationReport {
+        let vocabulary = model.configuration.vocabSize
+        // Kernels, tables and memory are there before anything is timed.
+        _ = model.prefill([0, 1 % Int32(vocabulary)], model.makeState(on: device), on: device)
+        let lines = contexts.map { context in
+            device.resetPeak()
+            let state = model.makeState(on: device)
+            let prompt = (0..<context).map { Int32(($0 * 31 + 7) % vocabulary) }
+            let start = monotonicSeconds()
+            _ = model.prefill(prompt, state, on: device)
+            let read = monotonicSeconds() - start
+            let stateBytes = state.byteCount
+            let times = (0..<tokens).map { count in
+                let start = monotonicSeconds()
+                _ = model.prefill([Int32((count * 17 + 3) % vocabulary)], state, on: device)
+                return monotonicSeconds() - start
+            }
+            let line = GenerationReport.Line(
+                context: context, promptTokensPerSecond: Double(context) / read,
+                secondsPerToken: times.sorted()[tokens / 2], stateBytes: stateBytes,
+                workingBytes: device.peakByteCount - weightBytes)
+            onLine(line)
+            return line
+        }
+        return GenerationReport(parameters: model.table.parameterCount, lines: lines)
+    }
+}

@@ -1,0 +1,143 @@
+import FalconSystem
+
+/// How the weights of a fresh Falcon-Mamba are drawn.
+public enum MambaInitialization: String, Codable, CaseIterable, Sendable {
+    /// Matrices uniform within 1/sqrt(fan-in), those that write to the residual stream divided by
+    /// sqrt(layers): the Mamba authors' start.
+    case mamba
+    /// Matrices normal with `initializer_range`, as transformers 5 does from scratch.
+    case transformers
+}
+
+/// The sizes of a Falcon-Mamba model, under Hugging Face's names.
+///
+/// - SeeAlso: arXiv 2410.05355; the `config.json` of `FalconMambaForCausalLM`.
+public struct FalconMambaConfiguration: ArchitectureConfiguration {
+    /// The family, `falcon-mamba`.
+    public var architecture: Architecture
+    /// V, rows of the embedding.
+    public var vocabSize: Int
+    /// D, the width of the residual stream.
+    public var hiddenSize: Int
+    /// Blocks, each one mixer.
+    public var numHiddenLayers: Int
+    /// C, channels inside the mixer.
+    public var intermediateSize: Int
+    /// N, state size of a channel.
+    public var stateSize: Int
+    /// K, taps of the causal convolution.
+    public var convKernel: Int
+    /// Width of the low-rank time step.
+    public var timeStepRank: Int
+    /// Added to the mean square in the norms of the residual stream.
+    public var layerNormEpsilon: Double
+    /// Added to the mean square in the norms of time step, B and C.
+    public var mixerRmsEps: Double
+    /// Whether the head is the embedding.
+    public var tieWordEmbeddings: Bool
+    /// How fresh weights are drawn.
+    public var initialization: MambaInitialization
+    /// Standard deviation of the fresh embedding and head; with `transformers`, of all normal matrices.
+    public var initializerRange: Double
+
+    /// The key of each field in recipes and `config.json`.
+    public enum CodingKeys: String, CodingKey, CaseIterable {
+        case architecture
+        case vocabSize = "vocab_size"
+        case hiddenSize = "hidden_size"
+        case numHiddenLayers = "num_hidden_layers"
+        case intermediateSize = "intermediate_size"
+        case stateSize = "state_size"
+        case convKernel = "conv_kernel"
+        case timeStepRank = "time_step_rank"
+        case layerNormEpsilon = "layer_norm_epsilon"
+        case mixerRmsEps = "mixer_rms_eps"
+        case tieWordEmbeddings = "tie_word_embeddings"
+        case initialization
+        case initializerRange = "initializer_range"
+    }
+
+    /// 2²⁰: nothing in the model depends on positions; exports to formats that want a number say this.
+    public var maxPositionEmbeddings: Int { 1 << 20 }
+    /// True: there are no fixed multipliers.
+    public var hasUnitMultipliers: Bool { true }
+    /// Rows of x_proj: time step, B, C.
+    public var xProjRows: Int { timeStepRank + 2 * stateSize }
+
+    // Limits far above any model, so that products of sizes and counts of bytes cannot overflow.
+    private static let sizeLimit = Int(Int32.max)
+    private static let layerLimit = 10_000
+    private static let parameterLimit = 1e15
+
+    /// The number of weights, in floating point: the sizes have not been judged yet.
+    private var roughParameterCount: Double {
+        let (width, inner) = (Double(hiddenSize), Double(intermediateSize))
+        let rows = 3 * width + 2 * Double(timeStepRank) + 3 * Double(stateSize) + Double(convKernel)
+        return Double(numHiddenLayers) * inner * rows + 2 * Double(vocabSize) * width
+    }
+
+    /// What is impossible about the sizes; empty when all is well.
+    public func problems() -> [RecipeProblem] {
+        var found: [RecipeProblem] = []
+        func require(_ condition: Bool, _ key: CodingKeys, _ message: String) {
+            if !condition { found.append(RecipeProblem(key: key.rawValue, message)) }
+        }
+        let sizes: [(CodingKeys, Int)] = [
+            (.vocabSize, vocabSize), (.hiddenSize, hiddenSize), (.numHiddenLayers, numHiddenLayers),
+            (.intermediateSize, intermediateSize), (.stateSize, stateSize),
+            (.convKernel, convKernel), (.timeStepRank, timeStepRank),
+        ]
+        for (key, value) in sizes {
+            require(value >= 1, key, "got \(value), want at least 1")
+            let limit = key == .numHiddenLayers ? Self.layerLimit : Self.sizeLimit
+            require(value <= limit, key, "got \(value), want at most \(limit)")
+        }
+        guard found.isEmpty else { return found }
+        require(
+            roughParameterCount <= Self.parameterLimit, .hiddenSize,
+            "the sizes make about \(roughParameterCount) parameters, want at most "
+                + "\(Self.parameterLimit)")
+        require(convKernel <= 16, .convKernel, "got \(convKernel), want at most 16 taps")
+        require(
+            layerNormEpsilon > 0, .layerNormEpsilon,
+            "got \(layerNormEpsilon), want a positive number")
+        require(mixerRmsEps > 0, .mixerRmsEps, "got \(mixerRmsEps), want a positive number")
+        require(
+            initializerRange > 0, .initializerRange, "got \(initializerRange), want more than 0")
+        return found
+    }
+
+    /// Weights that take part in matrix products, the head included, the embedding look-up not.
+    public var productParameterCount: Int {
+        let layer =
+            3 * intermediateSize * hiddenSize + xProjRows * intermediateSize
+            + intermediateSize * timeStepRank
+        return numHiddenLayers * layer + vocabSize * hiddenSize
+    }
+
+    /// Floating-point operations of a training step (forward and backward) per token.
+    ///
+    /// 6 per product weight, and three times the forward cost of the scan (6·N·C: decay and update of
+    /// the state, product with C) and of the convolution (2·K·C); exponentials are not counted.
+    ///
+    /// - Parameter sequenceLength: without influence: the state has one size.
+    /// - Returns: FLOPs per token.
+    public func trainingFLOPsPerToken(sequenceLength: Int) -> Double {
+        let mixing = Double(intermediateSize) * Double(6 * stateSize + 2 * convKernel)
+        return 6 * Double(productParameterCount) + 3 * Double(numHiddenLayers) * mixing
+    }
+
+    /// The settings that make the model `width` wide: channels and time-step rank in proportion, the
+    /// size of states as it is.
+    ///
+    /// - Parameter width: the new `hidden_size`.
+    /// - Returns: `model.key=value` each; nil if a count would not be whole.
+    public func settings(scaledToWidth width: Int) -> [String]? {
+        let scaled: [(key: String, value: Int)] = [
+            ("intermediate_size", intermediateSize), ("time_step_rank", timeStepRank),
+        ]
+        guard scaled.allSatisfy({ $0.value * width % hiddenSize == 0 }) else { return nil }
+        return ["model.hidden_size=\(width)"]
+            + scaled.map { "model.\($0.key)=\($0.value * width / hiddenSize)" }
+    }
+}

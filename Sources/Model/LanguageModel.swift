@@ -1,0 +1,106 @@
+import FalconTensor
+
+/// A model that predicts the next token: what training, scoring, generation and files need of it.
+///
+/// One class an architecture; which one a recipe or a file means is decided by `ModelConfiguration`.
+public protocol LanguageModel: AnyObject {
+    /// Sizes and fixed multipliers.
+    var configuration: ModelConfiguration { get }
+    /// The configuration of the model without learnable multipliers.
+    var exportedConfiguration: ModelConfiguration { get }
+    /// Every parameter, in the order of its declaration.
+    var table: ParameterTable { get }
+
+    /// Takes memory for the weights; all zero.
+    ///
+    /// - Parameters:
+    ///   - device: where the model runs.
+    ///   - withGradients: whether it will be trained.
+    func allocate(on device: Device, withGradients: Bool)
+
+    /// What the model remembers before the first token.
+    ///
+    /// - Parameter device: where the model runs.
+    /// - Returns: the memory of one sequence.
+    func makeState(on device: Device) -> GenerationState
+
+    /// The matrix that makes logits, and the fixed multiplier of these.
+    var outputHead: (weight: Parameter, scale: Float) { get }
+
+    /// The normed output of the last block.
+    ///
+    /// - Parameters:
+    ///   - tokens: `[R]`, each in `0..<vocab_size`.
+    ///   - pass: the documents among the rows, and what this pass is for.
+    ///   - tape: where the model runs.
+    /// - Returns: `[R, D]`.
+    func hidden(_ tokens: IndexTensor, _ pass: ForwardPass, on tape: inout Tape) -> Tensor
+}
+
+/// Told an activation and where it stands in the model.
+public typealias Observer = (_ place: String, _ activation: Tensor) -> Void
+
+/// What one run of tokens through a model is for.
+public struct ForwardPass {
+    /// Documents among the rows; nothing crosses their borders.
+    public var segments: Segments
+    /// What came before the rows, for generation: one segment, and a tape that does not record; it is
+    /// moved past the rows.
+    public var state: GenerationState?
+    /// What of each block backward computes a second time.
+    public var recompute = Recompute.none
+    /// Shown activations, contiguous, on the way: `embedding`; for each block its branches, such as
+    /// `layers.I.ssm`, and the residual stream after it, `layers.I`.
+    public var observe: Observer?
+}
+
+extension LanguageModel {
+    /// The normed output of the last block.
+    ///
+    /// - Parameters:
+    ///   - tokens: `[R]`, each in `0..<vocab_size`.
+    ///   - segments: documents among the rows; nothing crosses their borders.
+    ///   - state: what came before the rows, for generation; see `ForwardPass`.
+    ///   - recompute: what of each block backward computes a second time.
+    ///   - observe: shown activations on the way; see `ForwardPass`.
+    ///   - tape: where the model runs.
+    /// - Returns: `[R, D]`.
+    public func hidden(
+        _ tokens: IndexTensor, segments: Segments, state: GenerationState? = nil,
+        recompute: Recompute = .none, observe: Observer? = nil, on tape: inout Tape
+    ) -> Tensor {
+        let pass = ForwardPass(
+            segments: segments, state: state, recompute: recompute, observe: observe)
+        return hidden(tokens, pass, on: &tape)
+    }
+
+    /// The losses of the next tokens; the root of the backward pass.
+    ///
+    /// - Parameters:
+    ///   - hidden: `[R, D]` from `hidden`.
+    ///   - targets: `[R]`, −1 where nothing is scored.
+    ///   - zLoss: weight of the squared log of the softmax's sum; 0 is off.
+    ///   - gradientScale: d loss / d(one token's loss).
+    ///   - wantsBest: whether the most probable tokens are returned.
+    ///   - tape: where the model runs.
+    /// - Returns: losses `[R]` in nats.
+    public func losses(
+        _ hidden: Tensor, targets: IndexTensor, zLoss: Float = 0, gradientScale: Float = 1,
+        wantsBest: Bool = false, on tape: inout Tape
+    ) -> TokenLosses {
+        headCrossEntropy(
+            hidden, outputHead.weight, targets: targets, scale: outputHead.scale, zLoss: zLoss,
+            gradientScale: gradientScale, wantsBest: wantsBest, on: &tape)
+    }
+
+    /// The logits of some rows.
+    ///
+    /// - Parameters:
+    ///   - hidden: `[R, D]` from `hidden`.
+    ///   - tape: one that does not record.
+    /// - Returns: `[R, V]`.
+    public func logits(_ hidden: Tensor, on tape: inout Tape) -> Tensor {
+        precondition(!tape.isRecording, "logits: for evaluation only; train with losses")
+        return linear(hidden, outputHead.weight, scale: outputHead.scale, on: &tape)
+    }
+}
