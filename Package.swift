@@ -78,13 +78,16 @@ let package = Package(
         .target(
             name: "FalconCheckpoint", dependencies: ["FalconSystem"], path: "Sources/Checkpoint",
             swiftSettings: safeSwiftSettings),
+        .target(
+            name: "FalconGGUF", dependencies: ["FalconSystem", "CKernels"], path: "Sources/GGUF",
+            swiftSettings: safeSwiftSettings),
 
         // Floor 4: a run, a score, a foreign file.
         .target(
             name: "FalconTrain",
             dependencies: [
                 "FalconSystem", "FalconTensor", "FalconData", "FalconRecipe", "FalconModel",
-                "FalconOptim", "FalconCheckpoint", "FalconEval",
+                "FalconOptim", "FalconCheckpoint", "FalconEval", "FalconInterchange",
             ],
             path: "Sources/Train", swiftSettings: safeSwiftSettings),
         .target(
@@ -95,6 +98,7 @@ let package = Package(
             name: "FalconInterchange",
             dependencies: [
                 "FalconSystem", "FalconTensor", "FalconData", "FalconModel", "FalconCheckpoint",
+                "FalconGGUF",
             ],
             path: "Sources/Interchange", swiftSettings: safeSwiftSettings),
 
@@ -126,7 +130,9 @@ let package = Package(
         .target(
             name: "FalconRecipes", path: "recipes", exclude: ["studies"],
             resources: [
-                .embedInCode("defaults.yaml"), .embedInCode("demo.yaml"),
+                .embedInCode("defaults.yaml"), .embedInCode("defaults-falcon-mamba.yaml"),
+                .embedInCode("demo.yaml"), .embedInCode("mamba-tiny.yaml"),
+                .embedInCode("falcon-mamba-7b.yaml"),
                 .embedInCode("h1-tiny-90m.yaml"), .embedInCode("h1-0.5b.yaml"),
                 .embedInCode("h1-1.5b.yaml"), .embedInCode("h1-1.5b-deep.yaml"),
                 .embedInCode("h1-3b.yaml"), .embedInCode("h1-7b.yaml"), .embedInCode("h1-34b.yaml"),
@@ -138,8 +144,8 @@ let package = Package(
             name: "falcon-cli",
             dependencies: [
                 "FalconSystem", "FalconTensor", "FalconData", "FalconRecipe", "FalconRecipes",
-                "FalconModel", "FalconOptim", "FalconCheckpoint", "FalconTrain", "FalconEval",
-                "FalconInterchange", "FalconBench", "FalconSweep", "FalconReport",
+                "FalconModel", "FalconOptim", "FalconCheckpoint", "FalconGGUF", "FalconTrain",
+                "FalconEval", "FalconInterchange", "FalconBench", "FalconSweep", "FalconReport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: safeSwiftSettings),
@@ -148,7 +154,7 @@ let package = Package(
             name: "SystemTests", dependencies: ["FalconSystem"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "TensorTests", dependencies: ["FalconTensor"],
+            name: "TensorTests", dependencies: ["FalconTensor"], exclude: ["Fixtures"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "DataTests", dependencies: ["FalconData", "FalconSystem"],
@@ -170,6 +176,9 @@ let package = Package(
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "CheckpointTests", dependencies: ["FalconCheckpoint", "FalconSystem"],
+            exclude: ["Fixtures"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "GGUFTests", dependencies: ["FalconGGUF", "FalconSystem"],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "TrainTests",

@@ -8,6 +8,8 @@ public struct ExportCheck: Codable, Equatable, Sendable {
     public let tokens: Int
     /// The largest |difference| of a logit.
     public let largestDifference: Double
+    /// The root of the mean squared difference over the logits' standard deviation.
+    public let relativeDifference: Double
     /// The share of tokens whose most probable successor is the same.
     public let topAgreement: Double
 
@@ -15,6 +17,7 @@ public struct ExportCheck: Codable, Equatable, Sendable {
     public enum CodingKeys: String, CodingKey {
         case tokens
         case largestDifference = "largest_difference"
+        case relativeDifference = "relative_difference"
         case topAgreement = "top1_agreement"
     }
 
@@ -32,11 +35,16 @@ public struct ExportCheck: Codable, Equatable, Sendable {
         var prompts = try texts.map { try original.tokenizer.encode($0) }
         prompts.append((0..<64).map { Int32($0 * (vocabularyCount - 1) / 63) })
         var (largest, agreeing, count) = (0.0, 0, 0)
+        var (squares, sum, total, logits) = (0.0, 0.0, 0.0, 0.0)
         for prompt in prompts where !prompt.isEmpty {
             for (wanted, got) in zip(original.logits(prompt), written.logits(prompt)) {
                 for (a, b) in zip(wanted, got) {
                     let difference = abs(Double(a) - Double(b))
                     largest = difference.isNaN ? .infinity : max(largest, difference)
+                    squares += difference * difference
+                    sum += Double(a)
+                    total += Double(a) * Double(a)
+                    logits += 1
                 }
                 agreeing += Self.best(wanted) == Self.best(got) ? 1 : 0
                 count += 1
@@ -44,6 +52,10 @@ public struct ExportCheck: Codable, Equatable, Sendable {
         }
         tokens = count
         largestDifference = largest
+        let mean = sum / logits
+        let variance = max(total / logits - mean * mean, .leastNormalMagnitude)
+        relativeDifference =
+            largest.isFinite ? (squares / logits / variance).squareRoot() : .infinity
         topAgreement = Double(agreeing) / Double(count)
     }
 

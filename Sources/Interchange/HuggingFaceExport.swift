@@ -6,7 +6,8 @@ import FalconTensor
 
 /// Writes a folder that Hugging Face transformers loads unchanged.
 ///
-/// Parameters are written as they are, with the fixed multipliers in `config.json`.
+/// Parameters are written as they are, with the fixed multipliers in `config.json`; of a model with
+/// attention alone, which becomes a Llama, they are folded into the weights.
 public struct HuggingFaceExport: Sendable {
     /// The type of the tensors: F32, BF16 or F16.
     public var weightType = ElementType.float32
@@ -27,6 +28,7 @@ public struct HuggingFaceExport: Sendable {
     @discardableResult
     public func write(_ model: ModelFiles, to path: String) throws -> [WrittenFile] {
         try requireRepresentable(model)
+        let family = try HuggingFaceFamily(of: model.configuration)
         guard fileKind(of: path) == .missing else {
             throw FileError.exists(path: path, advice: "choose another name or remove it first")
         }
@@ -34,8 +36,8 @@ public struct HuggingFaceExport: Sendable {
             try createFolder(String(path[..<slash]))
         }
         let folder = try AtomicFolder(path: path)
-        var files = try writeWeights(of: model, in: folder.partialPath)
-        for (name, bytes) in try smallFiles(of: model) {
+        var files = try writeWeights(of: model, as: family, in: folder.partialPath)
+        for (name, bytes) in try smallFiles(of: model, as: family) {
             files.append(try writeFile(bytes, named: name, in: folder.partialPath))
         }
         try folder.commit()
@@ -43,12 +45,6 @@ public struct HuggingFaceExport: Sendable {
     }
 
     private func requireRepresentable(_ model: ModelFiles) throws(InterchangeError) {
-        guard model.configuration.mixers == .parallel else {
-            throw .model(
-                reason: "Hugging Face's Falcon-H1 has both mixers in every block, this model only "
-                    + model.configuration.mixers.rawValue,
-                advice: "export a model with `mixers: parallel`")
-        }
         if let tokenizer = model.tokenizer,
             tokenizer.vocabularyCount > model.configuration.vocabSize
         {
@@ -59,31 +55,40 @@ public struct HuggingFaceExport: Sendable {
         }
     }
 
-    private func writeWeights(of model: ModelFiles, in folder: String) throws -> [WrittenFile] {
+    private func writeWeights(
+        of model: ModelFiles, as family: HuggingFaceFamily, in folder: String
+    ) throws -> [WrittenFile] {
+        let tensors = family.tensors(of: model.configuration)
         var writer = try WeightsWriter(
-            folder: folder, tensors: model.configuration.tensors(type: weightType),
-            shardByteLimit: shardByteLimit)
+            folder: folder,
+            tensors: tensors.map {
+                TensorDescription(name: $0.name, shape: $0.shape, type: weightType)
+            }, shardByteLimit: shardByteLimit)
+        let byName = Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0) })
         for tensor in writer.tensors {
-            let values = try model.weights.floats(tensor.name)
-            try writer.append(values.span)
+            guard let source = byName[tensor.name] else { continue }
+            try source.readPieces(from: model.weights) { try writer.append($0) }
         }
         return try writer.finish()
     }
 
-    private func smallFiles(of model: ModelFiles) throws -> [(name: String, bytes: [UInt8])] {
+    private func smallFiles(
+        of model: ModelFiles, as family: HuggingFaceFamily
+    ) throws -> [(name: String, bytes: [UInt8])] {
         let tokenizer = model.tokenizer
         let configuration = HuggingFaceConfiguration(
-            model: model.configuration, bosTokenID: tokenizer?.bosID.map { Int($0) },
+            model: family.configuration(of: model.configuration),
+            bosTokenID: tokenizer?.bosID.map { Int($0) },
             eosTokenIDs: tokenizer?.eosID.map { [Int($0)] } ?? [],
             padTokenID: tokenizer?.padID.map { Int($0) })
         var files: [(name: String, bytes: [UInt8])] = [
             (
                 HuggingFaceConfiguration.fileName,
-                Array(configuration.serialized(weightType: weightType).utf8)
+                Array(try configuration.serialized(weightType: weightType).utf8)
             ),
             ("generation_config.json", Array(configuration.generationJSON().utf8)),
         ]
-        if let tokenizer {
+        if let tokenizer = tokenizer as? SentencePieceTokenizer {
             let description = HuggingFaceTokenizer.configurationJSON(
                 tokenizer.model, maximumLength: model.configuration.maxPositionEmbeddings)
             files += [
@@ -94,38 +99,11 @@ public struct HuggingFaceExport: Sendable {
                 (HuggingFaceTokenizer.configurationFileName, Array(description.utf8)),
                 (CheckpointFileName.tokenizer, tokenizer.modelBytes),
             ]
+        } else if let tokenizer {
+            files += tokenizer.files.all.filter { file in
+                !files.contains { $0.name == file.name }
+            }.map { ($0.name, $0.bytes) }
         }
         return files
-    }
-}
-
-/// Turns a Hugging Face folder into a checkpoint.
-public enum HuggingFaceImport {
-    /// Writes a checkpoint of step 0 without optimizer state.
-    ///
-    /// - Parameters:
-    ///   - model: the opened folder.
-    ///   - path: the checkpoint to create; one that exists is an error.
-    /// - Returns: its manifest.
-    /// - Throws: `FileError` if it exists or cannot be written.
-    @discardableResult
-    public static func write(_ model: ModelFiles, to path: String) throws -> CheckpointManifest {
-        guard fileKind(of: path) == .missing else {
-            throw FileError.exists(path: path, advice: "choose another name or remove it first")
-        }
-        if let slash = path.lastIndex(of: "/"), slash != path.startIndex {
-            try createFolder(String(path[..<slash]))
-        }
-        let contents = CheckpointContents(
-            step: 0, tokens: 0,
-            parameters: FalconH1(model.configuration).table.parameters.map {
-                CheckpointParameter(name: $0.name, shape: $0.shape, role: $0.role.rawValue)
-            },
-            configuration: try model.configuration.encoded(),
-            tokenizerModel: model.tokenizer?.modelBytes)
-        return try CheckpointWriter.write(contents, to: path) { _, tensor, emit in
-            let values = try model.weights.floats(tensor.name)
-            try emit(values.span)
-        }
     }
 }

@@ -1,5 +1,5 @@
-import FalconCheckpoint
 import FalconData
+import FalconSystem
 
 /// The tokenizer files of a Hugging Face folder, made from a SentencePiece model.
 ///

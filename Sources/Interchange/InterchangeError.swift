@@ -17,7 +17,8 @@ public enum InterchangeError: FalconError, Equatable {
     public var description: String {
         switch self {
         case .configuration(let path, let problems):
-            let advice = "this program reads Falcon-H1 models with exactly the parts it trains"
+            let advice =
+                "this program reads Falcon-H1, Falcon-Mamba and Llama models with exactly the parts it trains"
             if problems.count == 1 { return "\(path): \(problems[0]); \(advice)" }
             let list = problems.map { "\n  - \($0)" }.joined()
             return "\(path): \(problems.count) problems; \(advice)\(list)"

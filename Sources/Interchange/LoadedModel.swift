@@ -7,9 +7,9 @@ import FalconTensor
 /// A model with weights and tokenizer, opened from whatever a MODEL argument names.
 public final class LoadedModel {
     /// The model, its weights in memory.
-    public let model: FalconH1
+    public let model: any LanguageModel
     /// The tokenizer that it was trained with.
-    public let tokenizer: SentencePieceTokenizer
+    public let tokenizer: any Tokenizer
     /// Where it runs.
     public let device: Device
     /// The folder that was opened in the end.
@@ -24,20 +24,30 @@ public final class LoadedModel {
     ///   - device: where the model will live.
     /// - Throws: `FileError`, `CheckpointError`, `DataError` or `InterchangeError`. Damaged checkpoints
     ///   newer than the one used are only warned of.
-    public init(path: String, on device: Device) throws {
+    public convenience init(path: String, on device: Device) throws {
+        try self.init(ModelFiles.open(path), on: device)
+    }
+
+    /// Reads the weights of a model that was found.
+    ///
+    /// - Parameters:
+    ///   - source: its files.
+    ///   - device: where the model will live.
+    /// - Throws: as for a path.
+    public init(_ source: ModelFiles, on device: Device) throws {
         self.device = device
-        let source = try ModelFiles.open(path)
         for warning in source.warnings {
             writeToStandardError("falcon: skipping a damaged checkpoint: \(warning)\n")
         }
         self.path = source.path
         tokenizer = try source.requireTokenizer()
         resolvedRecipe = source.resolvedRecipe
-        model = FalconH1(source.configuration)
+        model = source.configuration.makeModel()
         model.allocate(on: device, withGradients: false)
         for parameter in model.table.parameters {
             try parameter.value.withMutableSpan {
-                try source.weights.readFloats(parameter.name, into: &$0)
+                try source.weights.readFloats(
+                    parameter.name, elements: 0..<parameter.count, into: &$0)
             }
         }
     }

@@ -11,32 +11,55 @@ public struct ModelFiles: Sendable {
         /// A checkpoint after so many optimizer steps.
         case checkpoint(step: Int)
         case huggingFace
+        case gguf
     }
 
-    /// The folder that holds the files: of a run, its newest whole checkpoint.
+    /// The folder or file: of a run, its newest whole checkpoint.
     public let path: String
     /// Where the files come from.
     public let origin: Origin
     /// Sizes and multipliers.
-    public let configuration: FalconH1Configuration
+    public let configuration: ModelConfiguration
     /// The parameters: exactly those of the configuration.
-    public let weights: SafetensorsReader
-    /// The tokenizer; nil if the folder has no `tokenizer.model`.
-    public let tokenizer: SentencePieceTokenizer?
+    public let weights: any WeightSource
+    /// The tokenizer; nil if there is none.
+    public let tokenizer: (any Tokenizer)?
+    /// What a checkpoint says about itself; nil for other files.
+    public let manifest: CheckpointManifest?
     /// The resolved recipe of the checkpoint's run, if there is one.
     public let resolvedRecipe: String?
     /// What went wrong without being in the way: damaged checkpoints newer than the one used.
     public let warnings: [String]
 
+    init(
+        path: String, origin: Origin, configuration: ModelConfiguration, weights: any WeightSource,
+        tokenizer: (any Tokenizer)?, manifest: CheckpointManifest? = nil,
+        resolvedRecipe: String? = nil, warnings: [String] = []
+    ) {
+        self.path = path
+        self.origin = origin
+        self.configuration = configuration
+        self.weights = weights
+        self.tokenizer = tokenizer
+        self.manifest = manifest
+        self.resolvedRecipe = resolvedRecipe
+        self.warnings = warnings
+    }
+
     /// Opens the model that a path stands for.
     ///
-    /// - Parameter path: a checkpoint, a run folder (its newest whole checkpoint is used) or a Hugging
-    ///   Face folder, anywhere.
+    /// - Parameter path: a checkpoint, a run folder (its newest whole checkpoint is used), a Hugging
+    ///   Face folder or a GGUF file, anywhere.
     /// - Returns: the files; no weight is in memory yet.
     /// - Throws: `InterchangeError.notAModel` or `.noCheckpoint`; `CheckpointError`,
-    ///   `InterchangeError.configuration`, `FileError` or `DataError` for files that are wrong.
+    ///   `InterchangeError.configuration`, `GGUFError`, `FileError` or `DataError` for files that are
+    ///   wrong.
     public static func open(_ path: String) throws -> ModelFiles {
-        guard fileKind(of: path) != .missing else { throw FileError.missing(path: path) }
+        switch fileKind(of: path) {
+        case .missing: throw FileError.missing(path: path)
+        case .file: return try ModelFiles(gguf: path)
+        default: break
+        }
         if fileKind(of: path + "/" + CheckpointManifest.fileName) == .file {
             return try ModelFiles(try Checkpoint.open(path), warnings: [])
         }
@@ -63,66 +86,75 @@ public struct ModelFiles: Sendable {
     ///   the weights are not those of the configuration.
     public init(_ checkpoint: Checkpoint, warnings: [String] = []) throws {
         let bytes = try checkpoint.bytes(of: CheckpointFileName.configuration) ?? []
+        let configuration: ModelConfiguration
         do {
-            configuration = try FalconH1Configuration(decoding: bytes)
+            configuration = try ModelConfiguration(decoding: bytes)
         } catch {
             throw InterchangeError.model(
                 reason: "\(checkpoint.path)/\(CheckpointFileName.configuration) cannot be read: "
                     + "\(error)",
                 advice: "use the version of falcon that wrote it")
         }
-        path = checkpoint.path
-        origin = .checkpoint(step: checkpoint.manifest.step)
-        weights = checkpoint.weights
-        try weights.requireExactly(configuration.tensors())
-        tokenizer = try checkpoint.bytes(of: CheckpointFileName.tokenizer).map {
-            try SentencePieceTokenizer(
-                modelBytes: $0, path: checkpoint.path + "/" + CheckpointFileName.tokenizer)
-        }
-        resolvedRecipe = try checkpoint.bytes(of: CheckpointFileName.recipe).map {
-            String(decoding: $0, as: UTF8.self)
-        }
-        self.warnings = warnings
+        try checkpoint.weights.requireExactly(configuration.tensors())
+        self.init(
+            path: checkpoint.path, origin: .checkpoint(step: checkpoint.manifest.step),
+            configuration: configuration, weights: SafetensorsWeights(reader: checkpoint.weights),
+            tokenizer: try TokenizerFiles.find(checkpoint.bytes).map {
+                try $0.tokenizer(folder: checkpoint.path)
+            },
+            manifest: checkpoint.manifest,
+            resolvedRecipe: try checkpoint.bytes(of: CheckpointFileName.recipe).map {
+                String(decoding: $0, as: UTF8.self)
+            }, warnings: warnings)
     }
 
     private init(huggingFaceFolder path: String) throws {
-        self.path = path
-        origin = .huggingFace
-        configuration = try HuggingFaceConfiguration(folder: path).model
-        weights = try SafetensorsReader(path: path)
-        var wanted = configuration.tensors()
+        let description = try HuggingFaceConfiguration(folder: path)
+        let family = try HuggingFaceFamily(of: description.model)
+        let reader = try SafetensorsReader(path: path)
+        let own = description.model.tensors()
+        let names = Dictionary(
+            uniqueKeysWithValues: own.map { ($0.name, family.name(of: $0.name)) })
+        var wanted = own.map {
+            TensorDescription(name: names[$0.name] ?? $0.name, shape: $0.shape)
+        }
         // Older files of tied models repeat the embedding here; transformers ignores it, and so do we.
-        if configuration.tieWordEmbeddings, let head = weights.tensor(named: "lm_head.weight") {
+        if description.model.sizes.tieWordEmbeddings,
+            let head = reader.tensor(named: "lm_head.weight")
+        {
             wanted.append(head)
         }
-        try weights.requireExactly(wanted)
-        let model = path + "/" + CheckpointFileName.tokenizer
-        tokenizer =
-            fileKind(of: model) == .file ? try SentencePieceTokenizer(path: model) : nil
-        resolvedRecipe = nil
-        warnings = []
+        try reader.requireExactly(wanted)
+        let specialIDs = SpecialTokenIDs(
+            bos: description.bosTokenID.flatMap(Int32.init(exactly:)),
+            eos: description.eosTokenIDs.first.flatMap(Int32.init(exactly:)),
+            padding: description.padTokenID.flatMap(Int32.init(exactly:)))
+        self.init(
+            path: path, origin: .huggingFace, configuration: description.model,
+            weights: SafetensorsWeights(reader: reader, names: names),
+            tokenizer: try TokenizerFiles.find(inFolder: path).map {
+                try $0.tokenizer(folder: path, specialIDs: specialIDs)
+            })
+    }
+
+    /// The same model with other weights.
+    ///
+    /// - Parameter weights: of the same configuration.
+    /// - Returns: a model that stands nowhere yet.
+    public func with(_ weights: any WeightSource) -> ModelFiles {
+        ModelFiles(
+            path: path, origin: origin, configuration: configuration, weights: weights,
+            tokenizer: tokenizer, resolvedRecipe: resolvedRecipe)
     }
 
     /// The tokenizer, for work on text.
     ///
     /// - Returns: `tokenizer`.
-    /// - Throws: `FileError.missing` if the folder has none.
-    public func requireTokenizer() throws(FileError) -> SentencePieceTokenizer {
+    /// - Throws: `FileError.missing` if there is none.
+    public func requireTokenizer() throws(FileError) -> any Tokenizer {
         guard let tokenizer else {
-            throw .missing(path: path + "/" + CheckpointFileName.tokenizer)
+            throw .missing(path: path + "/" + TokenizerFiles.modelName)
         }
         return tokenizer
-    }
-}
-
-extension FalconH1Configuration {
-    /// The parameters of the model as tensors of a file.
-    ///
-    /// - Parameter type: the type in the file.
-    /// - Returns: in the order of the model.
-    func tensors(type: ElementType = .float32) -> [TensorDescription] {
-        FalconH1(self).table.parameters.map {
-            TensorDescription(name: $0.name, shape: $0.shape, type: type)
-        }
     }
 }

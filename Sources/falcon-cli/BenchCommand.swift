@@ -5,7 +5,9 @@ struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
         abstract: "Measure speed against what this machine does at best.",
-        subcommands: [BenchKernels.self, BenchTrain.self, BenchData.self])
+        subcommands: [
+            BenchKernels.self, BenchTrain.self, BenchGenerate.self, BenchData.self,
+        ])
 }
 
 extension BenchSize: ExpressibleByArgument {}

@@ -204,6 +204,8 @@ struct BenchTrain: ParsableCommand {
 struct CountList: ExpressibleByArgument {
     let counts: [Int]
 
+    init(_ counts: [Int]) { self.counts = counts }
+
     init?(argument: String) {
         let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
         counts = parts.compactMap { Int($0) }

@@ -57,7 +57,7 @@ struct CoordCheckCommand: ParsableCommand {
         let written = try document.decode(TrainingRecipe.self)
         var recipes: [TrainingRecipe] = []
         for width in widths.counts {
-            guard let settings = written.model.settings(scaledToWidth: width) else {
+            guard let settings = written.model.sizes.settings(scaledToWidth: width) else {
                 throw ValidationError(
                     "--widths: \(width) does not give whole numbers of heads from hidden_size "
                         + "\(written.model.hiddenSize)")

@@ -1,33 +1,58 @@
 import ArgumentParser
 import FalconCheckpoint
+import FalconEval
+import FalconGGUF
 import FalconInterchange
+import FalconModel
 import FalconSystem
 import FalconTensor
 import FoundationEssentials
 
 /// The formats that can be written.
 enum ExportFormat: String, ExpressibleByArgument, CaseIterable {
-    case hf
+    case hf, gguf
 }
 
 /// The number types of exported weights.
 enum ExportType: String, ExpressibleByArgument, CaseIterable {
     case f32, f16, bf16
+    case q80 = "q8_0"
+    case q40 = "q4_0"
+    case q4KM = "q4_k_m"
+    case q6K = "q6_k"
 
-    var elementType: ElementType {
+    /// The type in safetensors files; nil where there is none.
+    var elementType: ElementType? {
         switch self {
         case .f32: .float32
         case .f16: .float16
         case .bf16: .bfloat16
+        default: nil
         }
     }
 
-    /// The largest difference of a logit that rounding the weights explains.
+    /// The type in GGUF files.
+    var fileType: GGUFFileType {
+        switch self {
+        case .f32: .float32
+        case .f16: .float16
+        case .bf16: .bfloat16
+        case .q80: .q80
+        case .q40: .q40
+        case .q4KM: .q4KM
+        case .q6K: .q6K
+        }
+    }
+
+    /// The largest RMS difference of logits, in their standard deviations, that rounding explains.
     var tolerance: Double {
         switch self {
         case .f32: 1e-5
-        case .f16: 0.05
-        case .bf16: 0.5
+        case .f16: 0.01
+        case .bf16: 0.1
+        case .q80: 0.2
+        case .q6K: 0.4
+        case .q40, .q4KM: 1
         }
     }
 }
@@ -41,19 +66,64 @@ struct ExportCommand: ParsableCommand {
             status is 1, and nothing is left, when they differ by more than the type's rounding explains.
             """)
 
-    @Argument(help: "A checkpoint, a run folder (its newest checkpoint) or a Hugging Face folder.")
+    @Argument(help: "A checkpoint, a run folder, a Hugging Face folder or a GGUF file.")
     var model: String
 
-    @Option(help: "The format: hf, a folder for Hugging Face transformers.")
+    @Option(help: "hf, a folder for Hugging Face transformers, or gguf, a file for llama.cpp.")
     var format: ExportFormat
 
-    @Option(help: "The number type of the weights: f32, f16 or bf16.")
+    @Option(help: "The type of the weights; those from q8_0 on are for gguf alone.")
     var quantize = ExportType.f32
 
-    @Option(help: "The folder to write; it must not exist.")
+    @Option(help: "The folder or file to write; it must not exist.")
     var output: String
 
+    @Option(help: "A text on which the perplexity before and after is measured.")
+    var text: String?
+
+    @Option(help: "The most bytes of a file of weights, for hf.")
+    var shardBytes = WeightsWriter.defaultShardByteLimit
+
+    @Flag(help: "Print what rounding does to each tensor, for gguf.")
+    var tensorErrors = false
+
     @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        if format == .hf && quantize.elementType == nil {
+            throw ValidationError("--quantize \(quantize.rawValue) is for --format gguf")
+        }
+        if shardBytes < 1 {
+            throw ValidationError("--shard-bytes is \(shardBytes), want at least 1")
+        }
+    }
+
+    func run() throws {
+        try ModelConversion(
+            model: model, output: output, format: format, type: quantize, shardBytes: shardBytes,
+            text: text, listsErrors: tensorErrors, common: common
+        ).run()
+    }
+}
+
+/// Writes a model in a foreign format, opens what was written and compares the two.
+struct ModelConversion {
+    let model: String
+    let output: String
+    let format: ExportFormat
+    let type: ExportType
+    let shardBytes: Int
+    let text: String?
+    let listsErrors: Bool
+    let common: CommonOptions
+
+    /// What rounding did to a tensor.
+    private struct TensorError: Encodable {
+        let name: String
+        let type: String
+        let relative_rms: Double
+        let largest: Double
+    }
 
     /// What `--json` prints.
     private struct Output: Encodable {
@@ -61,43 +131,113 @@ struct ExportCommand: ParsableCommand {
         let output: String
         let bytes: Int
         let check: ExportCheck
+        let tensors: [TensorError]
+        let perplexity: Double?
+        let original_perplexity: Double?
     }
 
     func run() throws {
         let device = Device(threadCount: common.threadCount)
-        var export = HuggingFaceExport()
-        export.weightType = quantize.elementType
-        let files = try export.write(try ModelFiles.open(model), to: output)
-        let check = try ExportCheck(
-            LoadedModel(path: model, on: device), LoadedModel(path: output, on: device))
-        guard check.largestDifference <= quantize.tolerance else {
+        let files = try ModelFiles.open(model)
+        let (bytes, errors) = try write(files)
+        let (original, written) = (
+            try LoadedModel(files, on: device), try LoadedModel(path: output, on: device)
+        )
+        let check = try ExportCheck(original, written)
+        guard check.relativeDifference <= type.tolerance else {
             try FileManager.default.removeItem(atPath: output)
             writeToStandardError(
-                "falcon: the export differs from \(model): largest logit difference "
-                    + "\(check.largestDifference), want at most \(quantize.tolerance); removed\n")
+                "falcon: the export differs from \(model): the logits by "
+                    + "\(scientific(check.relativeDifference, places: 2)) of their deviation, want at "
+                    + "most \(type.tolerance); removed\n")
             throw ExitCode(ExitStatus.checkFailed.rawValue)
         }
-        let bytes = files.reduce(0) { $0 + $1.byteCount }
-        try common.printResult(
-            Output(output: output, bytes: bytes, check: check),
-            table: [
-                ("export", output),
-                ("size", "\(memory(bytes)) in \(files.count) files"),
+        let scores = try text.map { text in
+            try [original, written].map { try perplexity(of: $0, on: text) }
+        }
+        let worst = errors.max { $0.relativeRootMeanSquare < $1.relativeRootMeanSquare }
+        var table = [
+            ("export", output), ("size", memory(bytes)),
+            (
+                "check",
+                "largest logit difference \(scientific(check.largestDifference, places: 2)), "
+                    + "\(scientific(check.relativeDifference, places: 2)) of the deviation in the "
+                    + "mean, over \(check.tokens) tokens, "
+                    + "\(decimal(100 * check.topAgreement, places: 1)) % same first choice"
+            ),
+        ]
+        if let worst, worst.relativeRootMeanSquare > 0 {
+            table.append(
                 (
-                    "check",
-                    "largest logit difference \(check.largestDifference) over \(check.tokens) tokens, "
-                        + "\(decimal(100 * check.topAgreement, places: 1)) % same first choice"
-                ),
+                    "rounding",
+                    "at most \(percent(worst.relativeRootMeanSquare)) of a tensor's RMS "
+                        + "(\(worst.tensor), \(worst.type.name))"
+                ))
+        }
+        if let scores {
+            table.append(
+                (
+                    "perplexity",
+                    "\(decimal(scores[1], places: 4)), before \(decimal(scores[0], places: 4)) "
+                        + "(\(percent(scores[1] / scores[0] - 1)))"
+                ))
+        }
+        try common.printResult(
+            Output(
+                output: output, bytes: bytes, check: check,
+                tensors: errors.map {
+                    TensorError(
+                        name: $0.tensor, type: $0.type.name,
+                        relative_rms: $0.relativeRootMeanSquare, largest: $0.maximum)
+                }, perplexity: scores?[1], original_perplexity: scores?[0]), table: table)
+        if listsErrors && !common.json { printErrors(errors) }
+    }
+
+    private func write(_ files: ModelFiles) throws -> (bytes: Int, errors: [GGUFQuantizationError])
+    {
+        switch format {
+        case .hf:
+            var export = HuggingFaceExport()
+            export.weightType = type.elementType ?? .float32
+            export.shardByteLimit = shardBytes
+            return (try export.write(files, to: output).reduce(0) { $0 + $1.byteCount }, [])
+        case .gguf:
+            let file = try GGUFExport(type.fileType, threadCount: common.threadCount)
+                .write(files, to: output)
+            return (file.byteCount, file.errors)
+        }
+    }
+
+    private func perplexity(of loaded: LoadedModel, on text: String) throws -> Double {
+        let evaluator = Evaluator(
+            model: loaded.model, tokenizer: loaded.tokenizer, device: loaded.device)
+        let length = min(2048, loaded.model.configuration.maxPositionEmbeddings)
+        return try evaluator.score(textFile: text, sequenceLength: length).perplexity
+    }
+
+    private func printErrors(_ errors: [GGUFQuantizationError]) {
+        var table = Table("tensor", "type", "relative rms", "largest")
+        for error in errors {
+            table.add([
+                error.tensor, error.type.name, percent(error.relativeRootMeanSquare),
+                scientific(error.maximum, places: 2),
             ])
+        }
+        table.printed()
     }
 }
 
 struct ImportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "import", abstract: "Turn a Hugging Face folder into a checkpoint.")
+        commandName: "import",
+        abstract: "Turn a Hugging Face folder or a GGUF file into a checkpoint.",
+        discussion: """
+            To go on training it, give the checkpoint as train.initial_model to a recipe with the model \
+            section that `falcon ckpt info CHECKPOINT --recipe` prints.
+            """)
 
-    @Argument(help: "A folder with config.json, weights and tokenizer.model.")
-    var folder: String
+    @Argument(help: "A folder with config.json, weights and tokenizer; or a GGUF file.")
+    var model: String
 
     @Option(help: "The checkpoint folder to write; it must not exist.")
     var output: String
@@ -112,7 +252,7 @@ struct ImportCommand: ParsableCommand {
     }
 
     func run() throws {
-        let manifest = try HuggingFaceImport.write(try ModelFiles.open(folder), to: output)
+        let manifest = try ModelImport.write(try ModelFiles.open(model), to: output)
         let count = manifest.parameters.reduce(0) { $0 + $1.tensor.elementCount }
         try common.printResult(
             Output(output: output, parameters: count),

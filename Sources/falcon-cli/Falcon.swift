@@ -12,7 +12,7 @@ struct Falcon: ParsableCommand {
             ReportCommand.self,
             PlanCommand.self,
             CoordCheckCommand.self, EvalCommand.self, GenerateCommand.self,
-            ExportCommand.self, ImportCommand.self,
+            ExportCommand.self, ImportCommand.self, CheckpointCommand.self,
             LogitsCommand.self, VerifyCommand.self, BenchCommand.self,
         ])
 

@@ -99,7 +99,7 @@ struct GenerateCommand: ParsableCommand {
     }
 
     private func promptTokens(
-        _ tokenizer: SentencePieceTokenizer, vocabularyCount: Int
+        _ tokenizer: any Tokenizer, vocabularyCount: Int
     ) throws -> [Int32] {
         if let promptIds {
             let ids = try promptIds.split(whereSeparator: { $0 == " " || $0 == "," }).map { word in

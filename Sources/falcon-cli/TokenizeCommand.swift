@@ -15,7 +15,7 @@ struct TokenizeCommand: ParsableCommand {
         help: "Files, folders or patterns (*.txt, *.jsonl, with .gz or .zst), or - for stdin.")
     var paths: [String] = []
 
-    @Option(help: "The tokenizer's model file.")
+    @Option(help: "A tokenizer.model or tokenizer.json, or a folder with one.")
     var tokenizer: String
 
     @Option(help: "The folder to write shards and index.json to.")
@@ -40,7 +40,7 @@ struct TokenizeCommand: ParsableCommand {
     }
 
     func run() throws {
-        let tokenizer = try SentencePieceTokenizer(path: tokenizer)
+        let tokenizer = try openTokenizer(path: tokenizer)
         var corpus = CorpusTokenizer(tokenizer: tokenizer)
         corpus.validationFraction = validationFraction
         corpus.threadCount = common.threadCount

@@ -10,11 +10,11 @@ extension TokenizerCommand {
             abstract:
                 "Encode texts from standard input: one JSON string a line gives one list of ids.")
 
-        @Option(help: "The tokenizer model.")
+        @Option(help: "A tokenizer.model or tokenizer.json, or a folder with one.")
         var tokenizer: String
 
         func run() throws {
-            let tokenizer = try SentencePieceTokenizer(path: tokenizer)
+            let tokenizer = try openTokenizer(path: tokenizer)
             var number = 0
             while let line = readLine() {
                 number += 1

@@ -20,23 +20,23 @@ private func configuration(
         let read = try configuration()
         #expect(read.model.vocabSize == 61)
         #expect(read.model.hiddenSize == 24)
-        #expect(read.model.numAttentionHeads == 3)
-        #expect(read.model.numKeyValueHeads == 1)
-        #expect(read.model.headDim == 8)
-        #expect(read.model.mambaNGroups == 2)
-        #expect(read.model.mambaRmsNorm)
-        #expect(!read.model.tieWordEmbeddings)
-        #expect(read.model.ropeTheta == 1e11)
-        #expect(read.model.embeddingMultiplier == 5.656854249492381)
-        #expect(read.model.ssmMultipliers.last == 0.7071067811865476)
-        #expect(read.model.mlpMultipliers == [0.8838834764831844, 0.5859375])
-        #expect(read.model.mixers == .parallel)
+        #expect(read.model.falconH1?.numAttentionHeads == 3)
+        #expect(read.model.falconH1?.numKeyValueHeads == 1)
+        #expect(read.model.falconH1?.headDim == 8)
+        #expect(read.model.falconH1?.mambaNGroups == 2)
+        #expect(read.model.falconH1?.mambaRmsNorm == true)
+        #expect(!read.model.sizes.tieWordEmbeddings)
+        #expect(read.model.falconH1?.ropeTheta == 1e11)
+        #expect(read.model.falconH1?.embeddingMultiplier == 5.656854249492381)
+        #expect(read.model.falconH1?.ssmMultipliers.last == 0.7071067811865476)
+        #expect(read.model.falconH1?.mlpMultipliers == [0.8838834764831844, 0.5859375])
+        #expect(read.model.falconH1?.mixers == .parallel)
         #expect(read.bosTokenID == 1)
         #expect(read.eosTokenIDs == [11])
         #expect(read.padTokenID == 0)
         let tied = try configuration(of: "norms_g1_tied")
-        #expect(tied.model.tieWordEmbeddings)
-        #expect(!tied.model.mambaRmsNorm)
+        #expect(tied.model.sizes.tieWordEmbeddings)
+        #expect(tied.model.falconH1?.mambaRmsNorm == false)
     }
 
     @Test(
@@ -63,7 +63,7 @@ private func configuration(
             "ssm_out_multiplier", "mlp_multipliers", "ssm_multipliers",
         ]
         for missing in [JSONValue.null, nil] {
-            let model = try configuration(names.map { ($0, missing) }).model
+            let model = try #require(configuration(names.map { ($0, missing) }).model.falconH1)
             #expect(model.embeddingMultiplier == 1)
             #expect(model.ssmOutMultiplier == 1)
             #expect(model.mlpMultipliers == [1, 1])
@@ -79,8 +79,8 @@ private func configuration(
 
     @Test(
         arguments: [
-            ("model_type", .string("llama"), "got \"llama\", want \"falcon_h1\""),
-            ("model_type", nil, "got none, want \"falcon_h1\""),
+            ("model_type", .string("gpt2"), "got \"gpt2\", want one of \"falcon_h1\""),
+            ("model_type", nil, "got none, want one of \"falcon_h1\""),
             (
                 "architectures", .array([.string("FalconMambaForCausalLM")]),
                 "FalconMambaForCausalLM"
@@ -144,12 +144,12 @@ private func configuration(
         #expect(problems.map(\.key) == ["attention_bias", "hidden_act", "vocab_size"])
     }
 
-    @Test(arguments: ["rms_g2_untied", "norms_g1_tied"])
+    @Test(arguments: allGoldenModels)
     func whatIsWrittenReadsBack(name: String) throws {
         var config = try configuration(of: name)
         for eos in [[], [11], [11, 228]] {
             config.eosTokenIDs = eos
-            let text = config.serialized(weightType: .bfloat16)
+            let text = try config.serialized(weightType: .bfloat16)
             let read = try HuggingFaceConfiguration(bytes: Array(text.utf8), path: "config.json")
             #expect(read == config)
         }

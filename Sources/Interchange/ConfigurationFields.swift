@@ -1,0 +1,115 @@
+import FalconCheckpoint
+import FalconModel
+import FalconSystem
+import FoundationEssentials
+
+/// Takes fields out of a `config.json` and collects what is wrong with them.
+struct ConfigurationFields {
+    let object: JSONObject
+    private(set) var problems: [ConfigurationProblem] = []
+
+    init(_ object: JSONObject) { self.object = object }
+
+    mutating func report(_ key: String, _ message: String) {
+        problems.append(ConfigurationProblem(key: key, message: message))
+    }
+
+    /// The value of a key; nil if it is missing or null.
+    func value(_ key: String) -> JSONValue? {
+        let value = object[key]
+        return value == .null ? nil : value
+    }
+
+    /// Reads a field; null and absence mean the class's default.
+    mutating func read<Value>(
+        _ key: String, _ convert: (JSONValue) -> Value?, want: String, default missing: Value?,
+        else placeholder: Value
+    ) -> Value {
+        guard let found = value(key) else {
+            if let missing { return missing }
+            report(key, "is missing, want \(want)")
+            return placeholder
+        }
+        if let converted = convert(found) { return converted }
+        report(key, "got \(found.serialized()), want \(want)")
+        return placeholder
+    }
+
+    mutating func integer(_ key: String, default missing: Int? = nil) -> Int {
+        // Bounded, so that products of two sizes cannot overflow before they are judged.
+        let limit = Int(Int32.max)
+        return read(
+            key, { $0.integer.flatMap { $0.magnitude <= limit ? $0 : nil } },
+            want: "a whole number of at most \(limit)", default: missing, else: 1)
+    }
+
+    mutating func number(_ key: String, default missing: Double? = nil) -> Double {
+        read(
+            key, { $0.number.flatMap { $0.isFinite ? $0 : nil } }, want: "a finite number",
+            default: missing, else: 1)
+    }
+
+    mutating func bool(_ key: String, default missing: Bool) -> Bool {
+        read(key, \.bool, want: "true or false", default: missing, else: missing)
+    }
+
+    mutating func numbers(_ key: String, count: Int) -> [Double] {
+        read(
+            key, { $0.array?.map(\.number) as? [Double] }, want: "a list of \(count) numbers",
+            default: Array(repeating: 1, count: count), else: [])
+    }
+
+    mutating func optionalInteger(_ key: String) -> Int? {
+        guard let found = value(key) else { return nil }
+        if let number = found.integer { return number }
+        report(key, "got \(found.serialized()), want a whole number")
+        return nil
+    }
+
+    mutating func integers(_ key: String) -> [Int] {
+        guard let found = value(key) else { return [] }
+        if let number = found.integer { return [number] }
+        if let numbers = found.array?.map(\.integer) as? [Int] { return numbers }
+        report(key, "got \(found.serialized()), want a whole number or a list of them")
+        return []
+    }
+
+    /// Reports switches that are on, though what they ask for is not in the models here.
+    mutating func requireOff(_ keys: [String], _ reason: String) {
+        for key in keys where bool(key, default: false) {
+            report(key, "got true, want false: \(reason)")
+        }
+    }
+
+    /// Reports keys that have a value, though what they ask for is not in the models here.
+    mutating func requireNull(_ keys: [String]) {
+        for key in keys {
+            if let found = value(key) {
+                report(key, "got \(found.serialized()), want null: there is no such thing here")
+            }
+        }
+    }
+
+    /// Reports another activation than SiLU.
+    mutating func requireSiLU() {
+        if let activation = value("hidden_act"), activation != .string("silu") {
+            report("hidden_act", "got \(activation.serialized()), want \"silu\"")
+        }
+    }
+
+    /// The configuration of a model from its fields under this program's keys.
+    ///
+    /// - Returns: nil if a problem was reported.
+    mutating func model(_ fields: [String: JSONValue]) -> ModelConfiguration? {
+        guard problems.isEmpty else { return nil }
+        var normal = JSONObject()
+        for (key, value) in fields { normal[key] = value }
+        do {
+            return try ModelConfiguration(
+                decoding: Array(JSONValue.object(normal).serialized().utf8))
+        } catch {
+            report("config", "\(error)")
+            return nil
+        }
+    }
+}

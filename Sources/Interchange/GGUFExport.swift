@@ -1,0 +1,143 @@
+import FalconCheckpoint
+import FalconData
+import FalconGGUF
+import FalconModel
+import FalconSystem
+
+/// Writes a GGUF file that llama.cpp loads, vocabulary included.
+///
+/// Fixed multipliers are folded into the weights: the format has no place for them.
+public struct GGUFExport: Sendable {
+    /// Which type most tensors have.
+    public var fileType: GGUFFileType
+    /// Threads that quantise; the bytes do not depend on it.
+    public var threadCount: Int
+
+    /// An export.
+    ///
+    /// - Parameters:
+    ///   - fileType: which type most tensors have.
+    ///   - threadCount: threads that quantise, at least 1.
+    public init(_ fileType: GGUFFileType, threadCount: Int) {
+        self.fileType = fileType
+        self.threadCount = threadCount
+    }
+
+    /// Writes the file; it appears under its name when it is whole.
+    ///
+    /// - Parameters:
+    ///   - model: what to export.
+    ///   - path: the file to create; one that exists is an error.
+    /// - Returns: size, digest, and what rounding did to each tensor.
+    /// - Throws: `InterchangeError` if the format cannot express the model or its tokenizer;
+    ///   `GGUFError` for values that a type cannot hold; `FileError`. Nothing is then left behind.
+    public func write(_ model: ModelFiles, to path: String) throws -> GGUFWrittenFile {
+        let architecture = try GGUFArchitecture(of: model.configuration)
+        guard fileKind(of: path) == .missing else {
+            throw FileError.exists(path: path, advice: "choose another name or remove it first")
+        }
+        let sources = architecture.tensors(of: model.configuration)
+        let hasOutput = sources.contains { $0.name == "output.weight" }
+        let tensors = sources.map { source in
+            GGUFTensor(
+                name: source.name, shape: source.shape,
+                type: fileType.tensorType(
+                    name: source.name, shape: source.shape, architecture: architecture.rawValue,
+                    layerCount: model.configuration.numHiddenLayers, hasOutput: hasOutput))
+        }
+        let writer = GGUFWriter(metadata: try metadata(of: model, architecture), tensors: tensors)
+        if let slash = path.lastIndex(of: "/"), slash != path.startIndex {
+            try createFolder(String(path[..<slash]))
+        }
+        return try writer.write(to: path, threads: threadCount) { number, rows, values in
+            let length = tensors[number].rowLength
+            try sources[number].read(
+                from: model.weights,
+                elements: rows.lowerBound * length..<rows.upperBound * length, into: &values)
+        }
+    }
+
+    private func metadata(
+        of model: ModelFiles, _ architecture: GGUFArchitecture
+    ) throws -> GGUFMetadata {
+        var metadata = GGUFMetadata()
+        for (key, value) in architecture.metadata(of: model.configuration) {
+            metadata[key] = value
+        }
+        metadata["general.name"] = .string(model.name)
+        metadata["general.file_type"] = .uint32(fileType.rawValue)
+        if fileType.isQuantized { metadata["general.quantization_version"] = .uint32(2) }
+        if let tokenizer = model.tokenizer {
+            let fields = try GGUFVocabulary.fields(
+                of: tokenizer, embeddingCount: model.configuration.vocabSize)
+            for (key, value) in fields { metadata[key] = value }
+        }
+        return metadata
+    }
+}
+
+extension ModelFiles {
+    /// What the model is called: of its run or its folder.
+    var name: String {
+        let parts = path.split(separator: "/").map(String.init)
+        let isCheckpoint =
+            parts.count >= 3 && parts[parts.count - 2] == CheckpointFolder.folderName
+        return (isCheckpoint ? parts[parts.count - 3] : parts.last) ?? "falcon"
+    }
+
+    /// Opens a GGUF file.
+    ///
+    /// - Parameter path: the file.
+    /// - Throws: `FileError`, `GGUFError` or `InterchangeError` for files that are wrong or that hold
+    ///   another kind of model.
+    init(gguf path: String) throws {
+        let reader = try GGUFReader(path: path)
+        let name = try reader.metadata.string("general.architecture")
+        guard let architecture = GGUFArchitecture(rawValue: name) else {
+            let known = GGUFArchitecture.allCases.map { "\"\($0.rawValue)\"" }
+            throw InterchangeError.configuration(
+                path: path,
+                problems: [
+                    ConfigurationProblem(
+                        key: "general.architecture",
+                        message: "got \"\(name)\", want one of \(known.joined(separator: ", "))")
+                ])
+        }
+        let configuration = try architecture.configuration(of: reader)
+        let tensors = architecture.tensors(of: configuration)
+        try Self.requireExactly(tensors, in: reader)
+        self.init(
+            path: path, origin: .gguf, configuration: configuration,
+            weights: GGUFWeights(
+                reader: reader,
+                tensors: Dictionary(uniqueKeysWithValues: tensors.map { ($0.parameter, $0) })),
+            tokenizer: try GGUFVocabulary.tokenizer(of: reader))
+    }
+
+    /// Checks that a file holds exactly the tensors of a model.
+    private static func requireExactly(
+        _ wanted: [ForeignTensor], in reader: GGUFReader
+    ) throws(CheckpointError) {
+        let names = Set(wanted.map(\.name))
+        var problems: [CheckpointProblem] = []
+        for tensor in wanted {
+            guard let found = reader.tensor(named: tensor.name) else {
+                problems.append(.missingTensor(tensor.name, like: nil))
+                continue
+            }
+            // llama.cpp drops leading lengths of 1 when it rewrites a file.
+            if found.shape.drop(while: { $0 == 1 }) != tensor.shape.drop(while: { $0 == 1 }) {
+                problems.append(
+                    .wrongShape(tensor: tensor.name, got: found.shape, want: tensor.shape))
+            }
+        }
+        problems += reader.tensors.filter { !names.contains($0.name) }.map {
+            .extraTensor($0.name)
+        }
+        guard problems.isEmpty else {
+            throw CheckpointError(
+                path: reader.path, problems: problems,
+                advice: "the file holds another kind of model than its metadata says")
+        }
+    }
+}

@@ -1,0 +1,51 @@
+import FalconGGUF
+import FalconSystem
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// The weights of a GGUF file, dequantised where they are read.
+struct GGUFWeights: WeightSource {
+    let reader: GGUFReader
+    /// The tensor of each parameter.
+    let tensors: [String: ForeignTensor]
+
+    func readFloats(
+        _ name: String, elements: Range<Int>, into destination: inout MutableSpan<Float>
+    ) throws {
+        guard let tensor = tensors[name] else {
+            preconditionFailure("GGUFWeights: \(name) is no parameter of the model")
+        }
+        if case .interleaved = tensor.change {
+            for (row, place) in tensor.rows(of: elements) {
+                let start = tensor.foreignRow(row) * tensor.rowLength
+                let values = try values(of: tensor, start..<start + tensor.rowLength)
+                for column in values.indices { destination[place + column] = values[column] }
+            }
+        } else {
+            let values = try values(of: tensor, elements)
+            for index in values.indices { destination[index] = values[index] }
+        }
+        if case .negativeExponential = tensor.change {
+            for index in destination.indices { destination[index] = log(-destination[index]) }
+        }
+    }
+
+    func typeName(of name: String) -> String {
+        tensors[name].flatMap { reader.tensor(named: $0.name)?.type.name } ?? "none"
+    }
+
+    /// A part of a stored tensor; the file gives whole rows, for its blocks lie along them.
+    private func values(of tensor: ForeignTensor, _ elements: Range<Int>) throws -> [Float] {
+        let rowLength = tensor.shape.last ?? 1
+        let rows =
+            elements.lowerBound / rowLength..<(elements.upperBound + rowLength - 1) / rowLength
+        var values = [Float](repeating: 0, count: rows.count * rowLength)
+        var span = values.mutableSpan
+        try reader.readFloats(tensor.name, rows: rows, into: &span)
+        let start = elements.lowerBound - rows.lowerBound * rowLength
+        return start == 0 && values.count == elements.count
+            ? values : Array(values[start..<start + elements.count])
+    }
+}

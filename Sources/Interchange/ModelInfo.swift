@@ -1,0 +1,118 @@
+import FalconCheckpoint
+import FalconData
+import FalconGGUF
+import FalconModel
+import FalconSystem
+import FalconTensor
+
+/// What a model on disk is and where it comes from.
+public struct ModelInfo: Encodable, Sendable {
+    /// One parameter.
+    public struct Tensor: Encodable, Sendable {
+        /// The name that this program uses.
+        public let name: String
+        /// Lengths, outermost first.
+        public let shape: [Int]
+        /// The type in the file.
+        public let type: String
+        /// The root of the mean square; nil where it was not asked for.
+        public let rootMeanSquare: Double?
+    }
+
+    /// The folder or file that was opened in the end.
+    public let path: String
+    /// `checkpoint`, `Hugging Face` or `GGUF`.
+    public let kind: String
+    /// Such as `falcon-h1`.
+    public let architecture: String
+    /// All weights.
+    public let parameters: Int
+    /// The types in the file, each with its number of tensors.
+    public let types: [String]
+    /// The kind and size of the tokenizer; nil if there is none.
+    public let tokenizer: String?
+    /// Of a checkpoint, optimizer steps taken.
+    public let step: Int?
+    /// Of a checkpoint, tokens trained on.
+    public let trainedTokens: Int?
+    /// Of a checkpoint, the SHA-256 of its recipe.
+    public let recipeDigest: String?
+    /// Of a checkpoint, the SHA-256 of its data's index.
+    public let dataDigest: String?
+    /// The parameters in the order of the model.
+    public let tensors: [Tensor]
+
+    /// Looks at a model.
+    ///
+    /// - Parameters:
+    ///   - files: the model.
+    ///   - withStatistics: whether all weights are read for their root mean squares.
+    /// - Throws: what reading the weights throws.
+    public init(_ files: ModelFiles, withStatistics: Bool) throws {
+        path = files.path
+        architecture = files.configuration.architecture.rawValue
+        let wanted = files.configuration.tensors()
+        parameters = wanted.reduce(0) { $0 + $1.elementCount }
+        tensors = try wanted.map { tensor in
+            var squares = 0.0
+            if withStatistics {
+                try files.weights.readPieces(of: tensor.name, count: tensor.elementCount) {
+                    for index in $0.indices { squares += Double($0[index]) * Double($0[index]) }
+                }
+            }
+            return Tensor(
+                name: tensor.name, shape: tensor.shape,
+                type: files.weights.typeName(of: tensor.name),
+                rootMeanSquare: withStatistics
+                    ? (squares / Double(tensor.elementCount)).squareRoot() : nil)
+        }
+        let names = Set(tensors.map(\.type)).sorted()
+        types = names.map { [tensors] name in
+            "\(name) (\(tensors.filter { $0.type == name }.count))"
+        }
+        tokenizer = files.tokenizer.map {
+            "\($0.files.main.name), \($0.vocabularyCount) tokens"
+        }
+        switch files.origin {
+        case .checkpoint: kind = "checkpoint"
+        case .huggingFace: kind = "Hugging Face"
+        case .gguf: kind = "GGUF"
+        }
+        let manifest = files.manifest
+        step = manifest?.step
+        trainedTokens = manifest?.tokens
+        recipeDigest = manifest.flatMap { $0.recipeDigest.isEmpty ? nil : $0.recipeDigest }
+        dataDigest = manifest.flatMap { $0.dataDigest.isEmpty ? nil : $0.dataDigest }
+    }
+}
+
+extension ModelFiles {
+    /// Reads all weights and checks that each is a number.
+    ///
+    /// - Returns: how many there are.
+    /// - Throws: `InterchangeError.model` naming the first tensor with another value; what reading
+    ///   throws.
+    public func requireFiniteWeights() throws -> Int {
+        var count = 0
+        for tensor in configuration.tensors() {
+            var place = 0
+            try weights.readPieces(of: tensor.name, count: tensor.elementCount) { values in
+                for index in values.indices where !values[index].isFinite {
+                    throw InterchangeError.model(
+                        reason: "\(path): element \(place + index) of \(tensor.name) is "
+                            + "\(values[index])", advice: "go back to an earlier checkpoint")
+                }
+                place += values.count
+            }
+            count += tensor.elementCount
+        }
+        return count
+    }
+
+    /// What opening the files has shown about them.
+    public var proof: String {
+        manifest == nil
+            ? "names and shapes are those of the configuration"
+            : "every file has the digest of the manifest"
+    }
+}

@@ -1,0 +1,78 @@
+import FalconCheckpoint
+import FalconModel
+import FalconSystem
+import FalconTensor
+
+/// The parameters of a model in some file, under this program's names.
+///
+/// Values are read in pieces, so that no more than a piece of the largest one is ever in memory.
+public protocol WeightSource: Sendable {
+    /// Reads a part of a parameter as float32.
+    ///
+    /// - Parameters:
+    ///   - name: the parameter's name.
+    ///   - elements: places in the parameter, row-major.
+    ///   - destination: as many elements; all are set.
+    /// - Throws: `CheckpointError` or `GGUFError` if the file cannot give them.
+    func readFloats(
+        _ name: String, elements: Range<Int>, into destination: inout MutableSpan<Float>) throws
+
+    /// The type that a parameter has in the file.
+    ///
+    /// - Parameter name: the parameter's name.
+    /// - Returns: such as "BF16" or "Q4_K".
+    func typeName(of name: String) -> String
+}
+
+extension WeightSource {
+    /// Reads a whole parameter in pieces.
+    ///
+    /// - Parameters:
+    ///   - name: the parameter's name.
+    ///   - count: its elements.
+    ///   - take: gets piece after piece, in order.
+    /// - Throws: what reading or `take` throws.
+    public func readPieces(
+        of name: String, count: Int, _ take: (Span<Float>) throws -> Void
+    ) throws {
+        for start in stride(from: 0, to: count, by: weightPieceLength) {
+            let end = min(count, start + weightPieceLength)
+            var piece = [Float](repeating: 0, count: end - start)
+            var span = piece.mutableSpan
+            try readFloats(name, elements: start..<end, into: &span)
+            try take(piece.span)
+        }
+    }
+}
+
+/// Elements of a parameter that are in memory at a time when files are written: 4 MiB.
+let weightPieceLength = 1 << 20
+
+/// The weights of safetensors files.
+struct SafetensorsWeights: WeightSource {
+    let reader: SafetensorsReader
+    /// The names in the file where they are not this program's.
+    var names: [String: String] = [:]
+
+    func readFloats(
+        _ name: String, elements: Range<Int>, into destination: inout MutableSpan<Float>
+    ) throws {
+        try reader.readFloats(names[name] ?? name, elements: elements, into: &destination)
+    }
+
+    func typeName(of name: String) -> String {
+        reader.tensor(named: names[name] ?? name)?.type.rawValue ?? "none"
+    }
+}
+
+extension ModelConfiguration {
+    /// The parameters of the model as tensors of a file.
+    ///
+    /// - Parameter type: the type in the file.
+    /// - Returns: in the order of the model.
+    func tensors(type: ElementType = .float32) -> [TensorDescription] {
+        makeModel().table.parameters.map {
+            TensorDescription(name: $0.name, shape: $0.shape, type: type)
+        }
+    }
+}

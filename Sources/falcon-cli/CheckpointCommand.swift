@@ -1,0 +1,236 @@
+import ArgumentParser
+import FalconCheckpoint
+import FalconInterchange
+import FalconSystem
+import FoundationEssentials
+
+struct CheckpointCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ckpt",
+        abstract: "Look at, compare, average and convert models on disk.",
+        discussion: """
+            MODEL is a checkpoint, a run folder (its newest checkpoint), a Hugging Face folder or a GGUF \
+            file, everywhere.
+            """,
+        subcommands: [
+            CheckpointInfo.self, CheckpointVerify.self, CheckpointDiff.self,
+            CheckpointAverage.self, CheckpointConvert.self,
+        ])
+}
+
+struct CheckpointInfo: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "info", abstract: "Print what a model is and where it comes from.")
+
+    @Argument(help: "A checkpoint, a run folder, a Hugging Face folder or a GGUF file.")
+    var model: String
+
+    @Flag(help: "Print the model section of a recipe that goes on training it.")
+    var recipe = false
+
+    @Flag(help: "List every tensor: name, shape, type in the file, root mean square.")
+    var tensors = false
+
+    @OptionGroup var common: CommonOptions
+
+    func run() throws {
+        let files = try ModelFiles.open(model)
+        for warning in files.warnings {
+            common.talk("falcon: skipping a damaged checkpoint: \(warning)")
+        }
+        if recipe {
+            print("model:")
+            for (key, value) in try files.configuration.fields().sorted(by: { $0.key < $1.key }) {
+                print("  \(key): \(value)")
+            }
+            return
+        }
+        let info = try ModelInfo(files, withStatistics: tensors)
+        if common.json { return try printJSON(info) }
+        var rows = [("model", info.path), ("kind", info.kind), ("architecture", info.architecture)]
+        rows.append(("parameters", "\(grouped(info.parameters)) in \(info.tensors.count) tensors"))
+        rows.append(("types", info.types.joined(separator: ", ")))
+        rows.append(("tokenizer", info.tokenizer ?? "none"))
+        if let step = info.step { rows.append(("step", grouped(step))) }
+        if let tokens = info.trainedTokens { rows.append(("trained tokens", grouped(tokens))) }
+        if let digest = info.recipeDigest { rows.append(("recipe SHA-256", digest)) }
+        if let digest = info.dataDigest { rows.append(("data SHA-256", digest)) }
+        try common.printResult(info, table: rows)
+        guard tensors else { return }
+        var table = Table("tensor", "shape", "type", "rms")
+        for tensor in info.tensors {
+            table.add([
+                tensor.name, tensor.shape.map(String.init).joined(separator: " x "), tensor.type,
+                tensor.rootMeanSquare.map { scientific($0, places: 3) } ?? "-",
+            ])
+        }
+        table.printed()
+    }
+}
+
+struct CheckpointVerify: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify",
+        abstract: "Read all of a model: digests, names, shapes, and that every weight is a number.",
+        discussion: "The exit status is 65 for files that are damaged or do not fit together.")
+
+    @Argument(help: "A checkpoint, a run folder, a Hugging Face folder or a GGUF file.")
+    var model: String
+
+    @OptionGroup var common: CommonOptions
+
+    /// What `--json` prints.
+    private struct Output: Encodable {
+        let version = 1
+        let path: String
+        let parameters: Int
+        let warnings: [String]
+    }
+
+    func run() throws {
+        let files = try ModelFiles.open(model)
+        let count = try files.requireFiniteWeights()
+        try common.printResult(
+            Output(path: files.path, parameters: count, warnings: files.warnings),
+            table: [
+                ("model", files.path),
+                ("verified", "\(grouped(count)) parameters, all finite; \(files.proof)"),
+            ] + files.warnings.map { ("damaged", $0) })
+    }
+}
+
+struct CheckpointDiff: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "diff",
+        abstract: "Compare two models: configurations, and weights parameter by parameter.",
+        discussion: "The exit status is 1 when they differ by more than --tolerance.")
+
+    @Argument(help: "A model.")
+    var first: String
+
+    @Argument(help: "Another.")
+    var second: String
+
+    @Option(help: "The largest difference of a weight that is still the same model.")
+    var tolerance = 0.0
+
+    @OptionGroup var common: CommonOptions
+
+    func run() throws {
+        let difference = try ModelDifference(ModelFiles.open(first), ModelFiles.open(second))
+        if common.json {
+            try printJSON(difference)
+        } else {
+            for line in difference.configuration { print("configuration  \(line)") }
+            for name in difference.unmatched { print("only in one    \(name)") }
+            var table = Table("parameter", "largest difference", "relative")
+            for parameter in difference.parameters {
+                table.add([
+                    parameter.name, scientific(parameter.largest, places: 3),
+                    scientific(parameter.relative, places: 3),
+                ])
+            }
+            if !difference.parameters.isEmpty { table.printed() }
+            if difference.isEmpty { print("the same configuration and the same weights") }
+        }
+        let isSame =
+            difference.configuration.isEmpty && difference.unmatched.isEmpty
+            && difference.largest <= tolerance
+        if !isSame { throw ExitCode(ExitStatus.checkFailed.rawValue) }
+    }
+}
+
+struct CheckpointAverage: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "average", abstract: "Write the mean of the weights of several models.")
+
+    @Argument(help: "Models of one configuration, such as the last checkpoints of a run.")
+    var models: [String]
+
+    @Option(help: "The share of each model, separated by commas; equal ones if not given.")
+    var weights: String?
+
+    @Option(help: "The checkpoint folder to write; it must not exist.")
+    var output: String
+
+    @OptionGroup var common: CommonOptions
+
+    /// What `--json` prints.
+    private struct Output: Encodable {
+        let version = 1
+        let output: String
+        let models: [String]
+    }
+
+    func run() throws {
+        if models.count < 2 { throw ValidationError("give at least two models to average") }
+        let shares = try weights.map { text in
+            let numbers = text.split(separator: ",").compactMap { Double($0) }
+            guard numbers.count == models.count, numbers.allSatisfy({ $0 > 0 && $0.isFinite })
+            else {
+                throw ValidationError(
+                    "--weights is \(text); want \(models.count) positive numbers, one a model")
+            }
+            return numbers
+        }
+        let files = try models.map(ModelFiles.open)
+        let mean = files[0].with(try AveragedWeights(of: files, shares: shares))
+        try ModelImport.write(mean, to: output)
+        try common.printResult(
+            Output(output: output, models: files.map(\.path)),
+            table: [("checkpoint", output), ("mean of", "\(files.count) models")])
+    }
+}
+
+/// What `falcon ckpt convert` writes.
+enum ConversionFormat: String, ExpressibleByArgument, CaseIterable {
+    case checkpoint, hf, gguf
+}
+
+struct CheckpointConvert: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "convert",
+        abstract: "Write a model in another form: from any of the formats to any other.",
+        discussion: """
+            A checkpoint that is written has no optimizer state. Written Hugging Face folders and GGUF \
+            files are opened again and compared, as by falcon export.
+            """)
+
+    @Argument(help: "A checkpoint, a run folder, a Hugging Face folder or a GGUF file.")
+    var model: String
+
+    @Option(help: "checkpoint, hf or gguf.")
+    var to: ConversionFormat
+
+    @Option(help: "The type of the weights, for hf and gguf.")
+    var quantize = ExportType.f32
+
+    @Option(help: "The folder or file to write; it must not exist.")
+    var output: String
+
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        if to == .hf && quantize.elementType == nil {
+            throw ValidationError("--quantize \(quantize.rawValue) is for --to gguf")
+        }
+        if to == .checkpoint && quantize != .f32 {
+            throw ValidationError("--quantize: checkpoints are float32")
+        }
+    }
+
+    func run() throws {
+        guard to != .checkpoint else {
+            var command = ImportCommand()
+            command.model = model
+            command.output = output
+            command.common = common
+            return try command.run()
+        }
+        try ModelConversion(
+            model: model, output: output, format: to == .hf ? .hf : .gguf, type: quantize,
+            shardBytes: WeightsWriter.defaultShardByteLimit, text: nil, listsErrors: false,
+            common: common
+        ).run()
+    }
+}
