@@ -23,43 +23,80 @@ public struct ExportCheck: Codable, Equatable, Sendable {
 
     /// Compares two models on fixed prompts: three texts, and tokens spread over the vocabulary.
     ///
+    /// Both are read block by block, so that memory does not grow with the models.
+    ///
     /// - Parameters:
     ///   - original: the model that was exported.
     ///   - written: the export, opened again.
-    /// - Throws: `DataError` if a prompt cannot be encoded.
-    public init(_ original: LoadedModel, _ written: LoadedModel) throws {
-        let vocabularyCount = original.model.configuration.vocabSize
+    ///   - device: where both run.
+    /// - Throws: `DataError` if a prompt cannot be encoded; what reading the weights throws.
+    public init(_ original: ModelFiles, _ written: ModelFiles, on device: Device) throws {
+        let vocabularyCount = min(
+            original.configuration.vocabSize, written.configuration.vocabSize)
         let texts = [
             "The people of the United States,", "  def f(x):\n\treturn x + 12345", "Größe 日本語 😀",
         ]
-        var prompts = try texts.map { try original.tokenizer.encode($0) }
+        var prompts = try original.tokenizer.map { tokenizer in
+            try texts.map { try tokenizer.encode($0) }
+        } ?? []
         prompts.append((0..<64).map { Int32($0 * (vocabularyCount - 1) / 63) })
-        var (largest, agreeing, count) = (0.0, 0, 0)
-        var (squares, sum, total, logits) = (0.0, 0.0, 0.0, 0.0)
-        for prompt in prompts where !prompt.isEmpty {
-            for (wanted, got) in zip(original.logits(prompt), written.logits(prompt)) {
-                for (a, b) in zip(wanted, got) {
-                    let difference = abs(Double(a) - Double(b))
-                    largest = difference.isNaN ? .infinity : max(largest, difference)
-                    squares += difference * difference
-                    sum += Double(a)
-                    total += Double(a) * Double(a)
-                    logits += 1
-                }
-                agreeing += Self.best(wanted) == Self.best(got) ? 1 : 0
-                count += 1
-            }
+        prompts.removeAll(where: \.isEmpty)
+        let count = prompts.reduce(0) { $0 + $1.count }
+        var wanted: [[Float]] = []
+        try StreamedModel(original, on: device).logits(of: prompts) { _, logits in
+            wanted.append(logits.toArray())
+        }
+        var sums = LogitSums(rowCount: count)
+        var part = 0
+        try StreamedModel(written, on: device).logits(of: prompts) { range, logits in
+            sums.add(wanted[part], logits.toArray(), from: range.lowerBound)
+            part += 1
         }
         tokens = count
-        largestDifference = largest
-        let mean = sum / logits
-        let variance = max(total / logits - mean * mean, .leastNormalMagnitude)
-        relativeDifference =
-            largest.isFinite ? (squares / logits / variance).squareRoot() : .infinity
-        topAgreement = Double(agreeing) / Double(count)
+        (largestDifference, relativeDifference) = (sums.largest, sums.relativeDifference)
+        topAgreement = sums.topAgreement
+    }
+}
+
+/// What the comparison of two tables of logits adds up, some columns at a time.
+private struct LogitSums {
+    private let rowCount: Int
+    private var best: [(wanted: Int, got: Int)]
+    private var peaks: [(wanted: Float, got: Float)]
+    private var (squares, sum, total, count) = (0.0, 0.0, 0.0, 0.0)
+    private(set) var largest = 0.0
+
+    init(rowCount: Int) {
+        self.rowCount = rowCount
+        best = Array(repeating: (0, 0), count: rowCount)
+        peaks = Array(repeating: (-.infinity, -.infinity), count: rowCount)
     }
 
-    private static func best(_ logits: [Float]) -> Int {
-        logits.indices.reduce(0) { logits[$1] > logits[$0] ? $1 : $0 }
+    mutating func add(_ wanted: [Float], _ got: [Float], from first: Int) {
+        let width = wanted.count / rowCount
+        for row in 0..<rowCount {
+            for column in 0..<width {
+                let (a, b) = (wanted[row * width + column], got[row * width + column])
+                let difference = abs(Double(a) - Double(b))
+                largest = difference.isNaN ? .infinity : max(largest, difference)
+                squares += difference * difference
+                sum += Double(a)
+                total += Double(a) * Double(a)
+                if a > peaks[row].wanted { (peaks[row].wanted, best[row].wanted) = (a, first + column) }
+                if b > peaks[row].got { (peaks[row].got, best[row].got) = (b, first + column) }
+            }
+        }
+        count += Double(wanted.count)
+    }
+
+    /// RMS of the differences over the standard deviation of the wanted logits.
+    var relativeDifference: Double {
+        let mean = sum / count
+        let variance = max(total / count - mean * mean, .leastNormalMagnitude)
+        return largest.isFinite ? (squares / count / variance).squareRoot() : .infinity
+    }
+
+    var topAgreement: Double {
+        Double(best.filter { $0.wanted == $0.got }.count) / Double(rowCount)
     }
 }

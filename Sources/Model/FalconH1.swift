@@ -111,37 +111,47 @@ public final class FalconH1: LanguageModel {
         (head, Float(sizes.lmHeadMultiplier))
     }
 
-    /// The normed output of the last block.
+    /// The embedding with its multipliers.
     ///
     /// - Parameters:
     ///   - tokens: `[R]`, each in `0..<vocab_size`.
-    ///   - pass: the documents among the rows, and what this pass is for.
     ///   - tape: where the model runs.
     /// - Returns: `[R, D]`.
-    public func hidden(
-        _ tokens: IndexTensor, _ pass: ForwardPass, on tape: inout Tape
-    ) -> Tensor {
+    public func embed(_ tokens: IndexTensor, on tape: inout Tape) -> Tensor {
+        embedding(
+            tokens, embeddingTable, scale: Float(sizes.embeddingMultiplier),
+            multiplier: embeddingMultiplier, padding: FalconH1Configuration.padTokenID, on: &tape)
+    }
+
+    /// Prepares positions and the rotary table.
+    ///
+    /// - Parameters:
+    ///   - pass: the documents among the rows, and what this pass is for.
+    ///   - device: where the model runs.
+    /// - Returns: runs one block on the residual stream `[R, D]`.
+    public func makeBlocks(for pass: ForwardPass, on device: Device) -> BlockFunction {
         guard var constants else { preconditionFailure("FalconH1: used before allocate") }
         let start = pass.state?.position ?? 0
         let length = pass.segments.ranges.reduce(0) { max($0, $1.count) }
-        constants.reserve(positions: start + length, sizes, on: tape.device)
+        constants.reserve(positions: start + length, sizes, on: device)
         self.constants = constants
         let context = FalconH1Context(
             segments: pass.segments,
-            positions: tape.device.indices(pass.segments.positions(from: start)),
+            positions: device.indices(pass.segments.positions(from: start)),
             constants: constants, observe: pass.observe)
-        var h = embedding(
-            tokens, embeddingTable, scale: Float(sizes.embeddingMultiplier),
-            multiplier: embeddingMultiplier, padding: FalconH1Configuration.padTokenID, on: &tape)
-        pass.observe?("embedding", h)
-        for (index, block) in blocks.enumerated() {
-            h = tape.block(h, recompute: pass.recompute) { h, tape in
-                block(h, context, pass.state?.layers[index], index: index, on: &tape)
-            }
-            pass.observe?("layers.\(index)", h)
+        return { [blocks] index, h, tape in
+            blocks[index](h, context, pass.state?.layers[index], index: index, on: &tape)
         }
-        pass.state?.position += tokens.count
-        return rmsNorm(h, gain: finalNorm, epsilon: Float(sizes.rmsNormEps), on: &tape)
+    }
+
+    /// The norm after the last block.
+    ///
+    /// - Parameters:
+    ///   - h: the residual stream, `[R, D]`.
+    ///   - tape: where the model runs.
+    /// - Returns: `[R, D]`.
+    public func normalize(_ h: Tensor, on tape: inout Tape) -> Tensor {
+        rmsNorm(h, gain: finalNorm, epsilon: Float(sizes.rmsNormEps), on: &tape)
     }
 }
 

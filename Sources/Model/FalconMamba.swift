@@ -82,30 +82,40 @@ public final class FalconMamba: LanguageModel {
             })
     }
 
-    /// The normed output of the last block.
+    /// The embedding.
     ///
     /// - Parameters:
     ///   - tokens: `[R]`, each in `0..<vocab_size`.
-    ///   - pass: the documents among the rows, and what this pass is for.
     ///   - tape: where the model runs.
     /// - Returns: `[R, D]`.
-    public func hidden(
-        _ tokens: IndexTensor, _ pass: ForwardPass, on tape: inout Tape
-    ) -> Tensor {
+    public func embed(_ tokens: IndexTensor, on tape: inout Tape) -> Tensor {
+        embedding(tokens, embeddingTable, scale: 1, on: &tape)
+    }
+
+    /// Prepares a pass.
+    ///
+    /// - Parameters:
+    ///   - pass: the documents among the rows, and what this pass is for.
+    ///   - device: where the model runs.
+    /// - Returns: runs one block on the residual stream `[R, D]`.
+    public func makeBlocks(for pass: ForwardPass, on device: Device) -> BlockFunction {
         guard let convScale else { preconditionFailure("FalconMamba: used before allocate") }
-        var h = embedding(tokens, embeddingTable, scale: 1, on: &tape)
-        pass.observe?("embedding", h)
-        for (index, block) in blocks.enumerated() {
-            h = tape.block(h, recompute: pass.recompute) { h, tape in
-                let mixed = block(
-                    h, pass.segments, pass.state?.layers[index], convScale: convScale, on: &tape)
-                pass.observe?("layers.\(index).ssm", mixed)
-                return sum(h, mixed, on: &tape)
-            }
-            pass.observe?("layers.\(index)", h)
+        return { [blocks] index, h, tape in
+            let mixed = blocks[index](
+                h, pass.segments, pass.state?.layers[index], convScale: convScale, on: &tape)
+            pass.observe?("layers.\(index).ssm", mixed)
+            return sum(h, mixed, on: &tape)
         }
-        pass.state?.position += tokens.count
-        return rmsNorm(h, gain: finalNorm, epsilon: Float(sizes.layerNormEpsilon), on: &tape)
+    }
+
+    /// The norm after the last block.
+    ///
+    /// - Parameters:
+    ///   - h: the residual stream, `[R, D]`.
+    ///   - tape: where the model runs.
+    /// - Returns: `[R, D]`.
+    public func normalize(_ h: Tensor, on tape: inout Tape) -> Tensor {
+        rmsNorm(h, gain: finalNorm, epsilon: Float(sizes.layerNormEpsilon), on: &tape)
     }
 }
 

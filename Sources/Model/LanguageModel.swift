@@ -27,31 +27,59 @@ public protocol LanguageModel: AnyObject {
     /// The matrix that makes logits, and the fixed multiplier of these.
     var outputHead: (weight: Parameter, scale: Float) { get }
 
-    /// The normed output of the last block.
+    /// What enters the first block.
     ///
     /// - Parameters:
     ///   - tokens: `[R]`, each in `0..<vocab_size`.
-    ///   - pass: the documents among the rows, and what this pass is for.
     ///   - tape: where the model runs.
     /// - Returns: `[R, D]`.
-    func hidden(_ tokens: IndexTensor, _ pass: ForwardPass, on tape: inout Tape) -> Tensor
+    func embed(_ tokens: IndexTensor, on tape: inout Tape) -> Tensor
+
+    /// Prepares what the blocks share in one pass.
+    ///
+    /// - Parameters:
+    ///   - pass: the documents among the rows, and what this pass is for.
+    ///   - device: where the model runs.
+    /// - Returns: runs one block on the residual stream `[R, D]`.
+    func makeBlocks(for pass: ForwardPass, on device: Device) -> BlockFunction
+
+    /// The norm after the last block.
+    ///
+    /// - Parameters:
+    ///   - h: the residual stream, `[R, D]`.
+    ///   - tape: where the model runs.
+    /// - Returns: `[R, D]`.
+    func normalize(_ h: Tensor, on tape: inout Tape) -> Tensor
 }
+
+/// Runs the block of a number on the residual stream `[R, D]` and returns the stream after it.
+public typealias BlockFunction = (_ index: Int, _ h: Tensor, _ tape: inout Tape) -> Tensor
 
 /// Told an activation and where it stands in the model.
 public typealias Observer = (_ place: String, _ activation: Tensor) -> Void
 
-/// What one run of tokens through a model is for.
+/// What one run of tokens through the blocks of a model is for.
 public struct ForwardPass {
     /// Documents among the rows; nothing crosses their borders.
     public var segments: Segments
     /// What came before the rows, for generation: one segment, and a tape that does not record; it is
     /// moved past the rows.
     public var state: GenerationState?
-    /// What of each block backward computes a second time.
-    public var recompute = Recompute.none
     /// Shown activations, contiguous, on the way: `embedding`; for each block its branches, such as
     /// `layers.I.ssm`, and the residual stream after it, `layers.I`.
     public var observe: Observer?
+
+    /// A pass.
+    ///
+    /// - Parameters:
+    ///   - segments: documents among the rows.
+    ///   - state: what came before the rows; nil for nothing.
+    ///   - observe: shown activations on the way.
+    public init(segments: Segments, state: GenerationState? = nil, observe: Observer? = nil) {
+        self.segments = segments
+        self.state = state
+        self.observe = observe
+    }
 }
 
 extension LanguageModel {
@@ -69,9 +97,16 @@ extension LanguageModel {
         _ tokens: IndexTensor, segments: Segments, state: GenerationState? = nil,
         recompute: Recompute = .none, observe: Observer? = nil, on tape: inout Tape
     ) -> Tensor {
-        let pass = ForwardPass(
-            segments: segments, state: state, recompute: recompute, observe: observe)
-        return hidden(tokens, pass, on: &tape)
+        let pass = ForwardPass(segments: segments, state: state, observe: observe)
+        let block = makeBlocks(for: pass, on: tape.device)
+        var h = embed(tokens, on: &tape)
+        observe?("embedding", h)
+        for index in 0..<configuration.numHiddenLayers {
+            h = tape.block(h, recompute: recompute) { h, tape in block(index, h, &tape) }
+            observe?("layers.\(index)", h)
+        }
+        state?.position += tokens.count
+        return normalize(h, on: &tape)
     }
 
     /// The losses of the next tokens; the root of the backward pass.

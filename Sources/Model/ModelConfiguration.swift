@@ -15,7 +15,7 @@ public protocol ArchitectureConfiguration: RecipeSection, Codable, Equatable {
     /// D, the width of the residual stream.
     var hiddenSize: Int { get }
     /// Blocks.
-    var numHiddenLayers: Int { get set }
+    var numHiddenLayers: Int { get }
     /// The longest context, in tokens.
     var maxPositionEmbeddings: Int { get }
     /// Whether the head is the embedding.
@@ -104,6 +104,24 @@ public enum ModelConfiguration: RecipeSection, Codable, Equatable {
 
     /// What is impossible about the sizes; empty when all is well.
     public func problems() -> [RecipeProblem] { sizes.problems() }
+
+    /// The model with a single block, few tokens and a head of its own: as much as is in memory when the
+    /// weights of a large model are read block by block.
+    ///
+    /// - Parameter vocabSize: rows of embedding and head.
+    /// - Returns: the same model otherwise.
+    public func withOneBlock(vocabSize: Int) -> ModelConfiguration {
+        switch self {
+        case .falconH1(var sizes):
+            (sizes.numHiddenLayers, sizes.vocabSize) = (1, vocabSize)
+            sizes.tieWordEmbeddings = false
+            return .falconH1(sizes)
+        case .falconMamba(var sizes):
+            (sizes.numHiddenLayers, sizes.vocabSize) = (1, vocabSize)
+            sizes.tieWordEmbeddings = false
+            return .falconMamba(sizes)
+        }
+    }
 
     /// The model of these sizes, not yet in memory.
     ///

@@ -140,10 +140,8 @@ struct ModelConversion {
         let device = Device(threadCount: common.threadCount)
         let files = try ModelFiles.open(model)
         let (bytes, errors) = try write(files)
-        let (original, written) = (
-            try LoadedModel(files, on: device), try LoadedModel(path: output, on: device)
-        )
-        let check = try ExportCheck(original, written)
+        let written = try ModelFiles.open(output)
+        let check = try ExportCheck(files, written, on: device)
         guard check.relativeDifference <= type.tolerance else {
             try FileManager.default.removeItem(atPath: output)
             writeToStandardError(
@@ -153,7 +151,9 @@ struct ModelConversion {
             throw ExitCode(ExitStatus.checkFailed.rawValue)
         }
         let scores = try text.map { text in
-            try [original, written].map { try perplexity(of: $0, on: text) }
+            try [files, written].map {
+                try perplexity(of: LoadedModel($0, on: device), on: text)
+            }
         }
         let worst = errors.max { $0.relativeRootMeanSquare < $1.relativeRootMeanSquare }
         var table = [
