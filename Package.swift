@@ -208,9 +208,8 @@ let package = Package(
         .testTarget(
             name: "InterchangeTests",
             dependencies: [
-                "FalconInterchange", "FalconModel", "FalconData", "FalconCheckpoint",
-                "FalconSystem",
-                "FalconTensor",
+                "FalconInterchange", "FalconModel", "FalconData", "FalconCheckpoint", "FalconGGUF",
+                "FalconSystem", "FalconTensor",
             ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(

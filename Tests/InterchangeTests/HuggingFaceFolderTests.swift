@@ -8,7 +8,7 @@ import FoundationEssentials
 import Testing
 
 /// The names of a folder.
-private func names(_ folder: String) throws -> [String] {
+func names(_ folder: String) throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
 }
 

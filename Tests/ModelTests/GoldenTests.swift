@@ -55,6 +55,26 @@ import Testing
         }
         #expect(state.position == start)
     }
+
+    /// A prompt longer than the pieces it is read in: the same logits as in one pass, and of a model
+    /// without attention the same memory as after a short one.
+    @Test(arguments: folders) func longPromptsAreReadInPieces(_ name: String) throws {
+        let golden = try Golden(name)
+        let (model, device) = (golden.model, golden.device)
+        let prompt = (0..<1301).map { Int32(1 + $0 * $0 % 59) }
+        var tape = Tape(on: device, isRecording: false)
+        let hidden = model.hidden(
+            device.indices(prompt), segments: Segments(rowCount: prompt.count), on: &tape)
+        let wanted = model.logits(hidden.rows(1300..<1301), on: &tape).toArray()
+        let state = model.makeState(on: device)
+        let got = model.prefill(prompt, state, on: device)
+        let error = largestDifference(got, wanted)
+        print("\(name): logits after 1301 tokens in pieces within \(error) of those in one pass")
+        #expect(error <= 1e-5)
+        let short = model.makeState(on: device)
+        _ = model.prefill([5], short, on: device)
+        #expect((state.byteCount == short.byteCount) == (model.configuration.falconMamba != nil))
+    }
 }
 
 /// A fixture folder, loaded.

@@ -4,7 +4,7 @@ measure what reading and exporting a large model takes.
     python3 scripts/bench/large_model.py falcon-mamba-7b FOLDER
     python3 scripts/bench/large_model.py h1-7b FOLDER
 
-Needs no package. Weights are N(0, 0.02)-like numbers from a pattern of a million, norms are ones.
+Needs no package. Weights are normal numbers from a pattern of a million, norms are ones.
 """
 
 import json
@@ -93,8 +93,11 @@ def main():
     with open(os.path.join(folder, "config.json"), "w") as file:
         json.dump(config, file, indent=1)
     random.seed(0)
-    pattern = b"".join(
-        struct.pack("<H", bfloat16(random.gauss(0, 0.02))) for _ in range(1_000_003))
+    numbers = [random.gauss(0, 0.02) for _ in range(1_000_003)]
+    # What writes to the residual stream is smaller, as in fresh models: rounding then stays small too.
+    patterns = {
+        scale: b"".join(struct.pack("<H", bfloat16(scale * number)) for number in numbers)
+        for scale in (1, 1 / 8)}
     ones = struct.pack("<H", bfloat16(1.0))
     shards, size = [[]], 0
     for tensor in tensors:
@@ -118,7 +121,8 @@ def main():
             file.write(struct.pack("<Q", len(text)) + text)
             for tensor, shape in shard:
                 left = 2 * count(shape)
-                content = ones * 4096 if "norm" in tensor else pattern
+                writes = any(part in tensor for part in ("out_proj", "o_proj", "down_proj"))
+                content = ones * 4096 if "norm" in tensor else patterns[1 / 8 if writes else 1]
                 while left:
                     piece = content[:left]
                     file.write(piece)
