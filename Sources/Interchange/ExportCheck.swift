@@ -36,9 +36,10 @@ public struct ExportCheck: Codable, Equatable, Sendable {
         let texts = [
             "The people of the United States,", "  def f(x):\n\treturn x + 12345", "Größe 日本語 😀",
         ]
-        var prompts = try original.tokenizer.map { tokenizer in
-            try texts.map { try tokenizer.encode($0) }
-        } ?? []
+        var prompts =
+            try original.tokenizer.map { tokenizer in
+                try texts.map { try tokenizer.encode($0) }
+            } ?? []
         prompts.append((0..<64).map { Int32($0 * (vocabularyCount - 1) / 63) })
         prompts.removeAll(where: \.isEmpty)
         let count = prompts.reduce(0) { $0 + $1.count }
@@ -82,7 +83,9 @@ private struct LogitSums {
                 squares += difference * difference
                 sum += Double(a)
                 total += Double(a) * Double(a)
-                if a > peaks[row].wanted { (peaks[row].wanted, best[row].wanted) = (a, first + column) }
+                if a > peaks[row].wanted {
+                    (peaks[row].wanted, best[row].wanted) = (a, first + column)
+                }
                 if b > peaks[row].got { (peaks[row].got, best[row].got) = (b, first + column) }
             }
         }

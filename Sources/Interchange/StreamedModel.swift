@@ -39,7 +39,8 @@ struct StreamedModel {
         let distinct = Set(tokens).sorted()
         precondition(
             distinct.count <= Self.vocabularyPart,
-            "StreamedModel: \(distinct.count) different tokens, want at most \(Self.vocabularyPart)")
+            "StreamedModel: \(distinct.count) different tokens, want at most \(Self.vocabularyPart)"
+        )
         var offsets = [0]
         for prompt in prompts { offsets.append(offsets[offsets.count - 1] + prompt.count) }
         let places = Dictionary(
@@ -93,7 +94,8 @@ struct StreamedModel {
     /// Reads rows of embedding or head; a tied model's head is its embedding.
     private func read(_ parameter: Parameter, rows: Range<Int>, from first: Int) throws {
         let width = parameter.shape[1]
-        let isTiedHead = parameter.role == .outputMatrix && source.configuration.sizes.tieWordEmbeddings
+        let isTiedHead =
+            parameter.role == .outputMatrix && source.configuration.sizes.tieWordEmbeddings
         let name =
             isTiedHead
             ? body.table.parameters.first { $0.role == .embedding }?.name ?? parameter.name
@@ -108,7 +110,8 @@ struct StreamedModel {
 extension String {
     /// What stands before the first place of a text.
     fileprivate func components(before marker: String) -> String {
-        split(separator: marker, maxSplits: 1, omittingEmptySubsequences: false).first.map(String.init)
+        split(separator: marker, maxSplits: 1, omittingEmptySubsequences: false).first.map(
+            String.init)
             ?? self
     }
 }

@@ -1,9 +1,10 @@
 import FalconCheckpoint
-@testable import FalconInterchange
 import FalconGGUF
 import FalconModel
 import FalconTensor
 import Testing
+
+@testable import FalconInterchange
 
 /// A shape of a model, made from a golden one.
 struct RoundTripShape: Sendable, CustomTestStringConvertible {
@@ -16,7 +17,8 @@ struct RoundTripShape: Sendable, CustomTestStringConvertible {
             [1, 2].flatMap { groups in
                 [false, true].map { isTied in
                     RoundTripShape(
-                        testDescription: "H1, gated norm \(hasNorm), \(groups) groups, tied \(isTied)",
+                        testDescription:
+                            "H1, gated norm \(hasNorm), \(groups) groups, tied \(isTied)",
                         golden: "rms_g2_untied"
                     ) {
                         $0.mambaRmsNorm = hasNorm
@@ -70,7 +72,8 @@ struct RoundTripShape: Sendable, CustomTestStringConvertible {
             var export = HuggingFaceExport()
             (export.weightType, export.shardByteLimit) = kind
             let written = try export.write(original, to: folder + "/first")
-            #expect((written.contains { $0.name.hasSuffix(".index.json") }) == (kind.limit < 1 << 20))
+            #expect(
+                (written.contains { $0.name.hasSuffix(".index.json") }) == (kind.limit < 1 << 20))
             try ModelImport.write(ModelFiles.open(folder + "/first"), to: folder + "/imported")
             let imported = try ModelFiles.open(folder + "/imported")
             #expect(try imported.configuration.functionalEquals(original.configuration))
