@@ -86,24 +86,30 @@ public struct HuggingFaceExport: Sendable {
                 HuggingFaceConfiguration.fileName,
                 Array(try configuration.serialized(weightType: weightType).utf8)
             ),
-            ("generation_config.json", Array(configuration.generationJSON().utf8)),
+            (
+                ModelCard.fileName,
+                Array(ModelCard(model, family: family, weightType: weightType).text().utf8)
+            ),
         ]
-        if let tokenizer = tokenizer as? SentencePieceTokenizer {
-            let description = HuggingFaceTokenizer.configurationJSON(
-                tokenizer.model, maximumLength: model.configuration.maxPositionEmbeddings)
-            files += [
-                (
-                    HuggingFaceTokenizer.fileName,
-                    Array(try HuggingFaceTokenizer.tokenizerJSON(tokenizer.model).utf8)
-                ),
-                (HuggingFaceTokenizer.configurationFileName, Array(description.utf8)),
-                (CheckpointFileName.tokenizer, tokenizer.modelBytes),
-            ]
-        } else if let tokenizer {
-            files += tokenizer.files.all.filter { file in
-                !files.contains { $0.name == file.name }
-            }.map { ($0.name, $0.bytes) }
+        // What came with the tokenizer goes with it, byte for byte; the rest is made.
+        files += tokenizer?.files.all.map { ($0.name, $0.bytes) } ?? []
+        func isMissing(_ name: String) -> Bool { !files.contains { $0.name == name } }
+        if isMissing(Self.generationFileName) {
+            files.append((Self.generationFileName, Array(configuration.generationJSON().utf8)))
+        }
+        if let pieces = tokenizer as? SentencePieceTokenizer {
+            if isMissing(TokenizerFiles.jsonName) {
+                let json = try HuggingFaceTokenizer.tokenizerJSON(pieces.model)
+                files.append((TokenizerFiles.jsonName, Array(json.utf8)))
+            }
+            if isMissing(TokenizerFiles.configurationName) {
+                let json = HuggingFaceTokenizer.configurationJSON(
+                    pieces.model, maximumLength: model.configuration.maxPositionEmbeddings)
+                files.append((TokenizerFiles.configurationName, Array(json.utf8)))
+            }
         }
         return files
     }
+
+    private static let generationFileName = "generation_config.json"
 }

@@ -6,11 +6,6 @@ import FalconSystem
 /// `tokenizer.json` alone is enough for transformers; it gives the ids of SentencePiece for every text
 /// that does not spell out a special piece, and needs neither sentencepiece nor protobuf there.
 public enum HuggingFaceTokenizer {
-    /// The name of the file with vocabulary and merges.
-    public static let fileName = "tokenizer.json"
-    /// The name of the file with the special tokens.
-    public static let configurationFileName = "tokenizer_config.json"
-
     /// `tokenizer.json`: byte-pair encoding with the merges in the order of SentencePiece.
     ///
     /// - Parameter tokenizer: a BPE model without normalization.

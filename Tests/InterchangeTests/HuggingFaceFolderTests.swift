@@ -86,8 +86,8 @@ private func makeFolder(_ path: String, tokenizer: Bool) throws {
             #expect(first == second)
             #expect(
                 Set(first.map(\.name)) == [
-                    "config.json", "generation_config.json", "model.safetensors", "tokenizer.json",
-                    "tokenizer.model", "tokenizer_config.json",
+                    "README.md", "config.json", "generation_config.json", "model.safetensors",
+                    "tokenizer.json", "tokenizer.model", "tokenizer_config.json",
                 ])
         }
     }

@@ -84,10 +84,12 @@ struct RoundTripShape: Sendable, CustomTestStringConvertible {
                 let got = try imported.floats(parameter)
                 #expect(got.map(\.bitPattern) == wanted.map(\.bitPattern), "\(parameter.name)")
             }
-            // Once more: the files themselves.
+            // Once more: the files themselves, but for the card, which names the folder.
             let again = try export.write(imported, to: folder + "/second")
             #expect(again.map(\.name) == written.map(\.name))
-            #expect(again.map(\.sha256) == written.map(\.sha256))
+            for (file, other) in zip(again, written) where file.name != "README.md" {
+                #expect(file.sha256 == other.sha256, "\(file.name)")
+            }
         }
     }
 

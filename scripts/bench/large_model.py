@@ -97,7 +97,7 @@ def main():
     # What writes to the residual stream is smaller, as in fresh models: rounding then stays small too.
     patterns = {
         scale: b"".join(struct.pack("<H", bfloat16(scale * number)) for number in numbers)
-        for scale in (1, 1 / 8)}
+        for scale in (1, 1 / 64)}
     ones = struct.pack("<H", bfloat16(1.0))
     shards, size = [[]], 0
     for tensor in tensors:
@@ -122,7 +122,7 @@ def main():
             for tensor, shape in shard:
                 left = 2 * count(shape)
                 writes = any(part in tensor for part in ("out_proj", "o_proj", "down_proj"))
-                content = ones * 4096 if "norm" in tensor else patterns[1 / 8 if writes else 1]
+                content = ones * 4096 if "norm" in tensor else patterns[1 / 64 if writes else 1]
                 while left:
                     piece = content[:left]
                     file.write(piece)
