@@ -39,7 +39,13 @@ struct EvalCommand: ParsableCommand {
     @Option(help: "Write one JSON object per task document to this file.")
     var samples: String?
 
-    @Option(help: "Tokens that see each other when text is scored; without it, as in training.")
+    /// Tokens that see each other when neither an option nor a recipe says how many.
+    private static let usualLength = 4096
+
+    @Option(
+        help: """
+            Tokens that see each other when text is scored; without it, as in training, or of a model             without recipe 4096.
+            """)
     var sequenceLength: Int?
 
     @Option(help: "Compare with an earlier --json result; exit status 1 if a number differs.")
@@ -86,7 +92,7 @@ struct EvalCommand: ParsableCommand {
         let trained = try trainingData(loaded)
         let length =
             sequenceLength ?? trained?.sequenceLength
-            ?? loaded.model.configuration.maxPositionEmbeddings
+            ?? min(Self.usualLength, loaded.model.configuration.maxPositionEmbeddings)
         if shards != nil || (text.isEmpty && wanted.isEmpty) {
             guard let folder = shards ?? trained?.path else {
                 throw ValidationError("\(model) names no data; give --shards, --text or --tasks")
