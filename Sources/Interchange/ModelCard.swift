@@ -27,7 +27,8 @@ struct ModelCard {
         var lines = [
             "---", "library_name: transformers", "pipeline_tag: text-generation", "tags:",
             "- \(family.rawValue)", "---", "", "# \(model.name)", "",
-            "A language model of the class `\(family.className)`, trained and exported by falcon.", "",
+            "A language model of the class `\(family.className)`, trained and exported by falcon.",
+            "",
             "| | |", "|---|---|", "| parameters | \(count) |",
             "| width, blocks | \(sizes.hiddenSize), \(sizes.numHiddenLayers) |",
             "| vocabulary | \(sizes.vocabSize) |",
