@@ -25,8 +25,9 @@ public enum InterchangeError: FalconError, Equatable {
         case .tokenizer(let reason, let advice), .model(let reason, let advice):
             return "\(reason); \(advice)"
         case .notAModel(let path):
-            return "\(path) is no model: it holds neither manifest.json (a checkpoint), nor "
-                + "checkpoints/ (a run), nor config.json (a Hugging Face folder); check the path"
+            return "\(path) is no model: it is no GGUF file, and it holds neither manifest.json (a "
+                + "checkpoint), nor checkpoints/ (a run), nor config.json (a Hugging Face folder); "
+                + "check the path"
         case .noCheckpoint(let path, let reasons):
             if reasons.isEmpty { return "\(path) has no checkpoint yet; train first" }
             let list = reasons.map { "\n  - \($0)" }.joined()

@@ -57,7 +57,11 @@ public struct ModelFiles: Sendable {
     public static func open(_ path: String) throws -> ModelFiles {
         switch fileKind(of: path) {
         case .missing: throw FileError.missing(path: path)
-        case .file: return try ModelFiles(gguf: path)
+        case .file:
+            guard try InputFile(path: path).read(upTo: 4) == Array("GGUF".utf8) else {
+                throw InterchangeError.notAModel(path: path)
+            }
+            return try ModelFiles(gguf: path)
         default: break
         }
         if fileKind(of: path + "/" + CheckpointManifest.fileName) == .file {
