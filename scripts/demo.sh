@@ -84,7 +84,7 @@ evaluate() {
 stage "install what is missing" scripts/setup.sh demo
 stage "build" swift build --configuration release --static-swift-stdlib
 stage "download the texts" download
-rm -rf "$demo/tok.model" "$demo/shards" "$demo/hf"
+rm -rf "$demo/tok.model" "$demo/shards" "$demo/hf" "$demo/model.gguf"
 stage "train a tokenizer" "$falcon" tokenizer train --input "$demo/text" --vocab-size 4096 \
     --output "$demo/tok.model"
 stage "turn text into tokens" "$falcon" tokenize --tokenizer "$demo/tok.model" \
@@ -95,6 +95,8 @@ stage "evaluate" evaluate
 stage "write a few sentences" "$falcon" generate "$demo/run" --prompt "$prompt" \
     --max-tokens 120 --temperature 0.7 --top-p 0.9 --seed 1
 stage "export for Hugging Face" "$falcon" export "$demo/run" --format hf --output "$demo/hf"
+stage "export for llama.cpp" "$falcon" export "$demo/run" --format gguf --quantize q8_0 \
+    --output "$demo/model.gguf"
 
 model=$(from_json "$demo/eval.json" texts validation bits_per_byte)
 cat <<END
@@ -114,6 +116,7 @@ Where everything is:
     $demo/shards       tokens
     $demo/run          recipe.resolved.yaml, metrics.jsonl, checkpoints
     $demo/hf           a folder that transformers loads
+    $demo/model.gguf   a file that llama.cpp loads
 
 What to do next:
     $falcon generate $demo/run --prompt "My fellow Americans," --max-tokens 200

@@ -128,6 +128,11 @@ import Testing
 
     @Test func aRunGoesOnFromAnImportedModel() throws {
         try place.success("export run --format hf --output hf --quiet")
+        let card = String(decoding: try place.read("hf/README.md"), as: UTF8.self)
+        for text in [
+            "FalconH1ForCausalLM", "| optimizer steps | 8 |", "recipe, SHA-256", "data, SHA-256",
+            "| validation loss, nats a token |", "(step 8) |", "```yaml\nname: tiny",
+        ] { #expect(card.contains(text), "\(text)") }
         try place.success("import hf --output imported --quiet")
         let model = try place.success("ckpt info imported --recipe").output
         #expect(model.hasPrefix("model:\n") && model.contains("\n  vocab_size: 300\n"))
