@@ -2,7 +2,7 @@
 //
 // On AVX-512 a tile of 12 x 32 sums is 24 vectors of 16: at each step two loads from the right panel and
 // twelve broadcasts from the left factor feed 24 multiply-adds. What is left below 12 rows, and narrower
-// machines, go in strips of 4 rows.
+// machines, go in strips of 4 rows; a single row, as in generation, alone. Each sum is formed alike.
 #include "gemm_tile.h"
 
 #if defined(__x86_64__)
@@ -130,29 +130,29 @@ FK_INLINE struct lane_masks masks_of(size_t columns) {
     (sums)[1] = _mm512_dpbf16_ps((sums)[1], pair, (__m512bh)(second));                                    \
   } while (0)
 
-// A tile of 12 rows, or strips of 4. Sums go on for `chain` steps; the chains are added up in `kept`.
+// A tile of 12 rows, or strips of 4 rows or of 1; `height` is a constant wherever it is inlined. Sums go on for `chain` steps; the chains are added up in `kept`.
 #define FK_DEFINE_WIDE_TILE(name, attributes, STEP, chain)                                                \
-  attributes static void name##_strip(const struct fk_target *to, size_t first, const fk_unit *left,      \
-                                      size_t leftRow, size_t leftStep, const fk_unit *panel,              \
-                                      size_t steps) {                                                     \
+  attributes static inline __attribute__((always_inline)) void name##_strip(                              \
+      const struct fk_target *to, size_t first, const fk_unit *left, size_t leftRow, size_t leftStep,     \
+      const fk_unit *panel, size_t steps, const size_t height) {                                          \
     struct lane_masks masks = masks_of(to->columns);                                                      \
     struct strip_rows rows = strip_at(left, leftRow, first, to->rows);                                    \
     __m512 total[strip][2], sums[strip][2];                                                               \
-    FK_UNROLLED(i, strip) total[i][0] = total[i][1] = _mm512_setzero_ps();                                \
+    FK_UNROLLED(i, height) total[i][0] = total[i][1] = _mm512_setzero_ps();                               \
     for (size_t k0 = 0; k0 < steps; k0 += chain) {                                                        \
       size_t k1 = steps - k0 < chain ? steps : k0 + chain;                                                \
-      FK_UNROLLED(i, strip) sums[i][0] = sums[i][1] = _mm512_setzero_ps();                                \
+      FK_UNROLLED(i, height) sums[i][0] = sums[i][1] = _mm512_setzero_ps();                               \
       for (size_t k = k0; k < k1; ++k) {                                                                  \
         __m512 low = _mm512_loadu_ps(panel + k * FK_RIGHT_PANEL);                                         \
         __m512 high = _mm512_loadu_ps(panel + k * FK_RIGHT_PANEL + 16);                                   \
-        FK_UNROLLED(i, strip) STEP(sums[i], rows.row[i][k * leftStep], low, high);                        \
+        FK_UNROLLED(i, height) STEP(sums[i], rows.row[i][k * leftStep], low, high);                       \
       }                                                                                                   \
-      FK_UNROLLED(i, strip) {                                                                             \
+      FK_UNROLLED(i, height) {                                                                            \
         total[i][0] = _mm512_add_ps(total[i][0], sums[i][0]);                                             \
         total[i][1] = _mm512_add_ps(total[i][1], sums[i][1]);                                             \
       }                                                                                                   \
     }                                                                                                     \
-    FK_UNROLLED(i, strip) {                                                                               \
+    FK_UNROLLED(i, height) {                                                                              \
       if (first + i < to->rows) FK_STORE_ROW(to, first + i, total[i][0], total[i][1], masks);             \
     }                                                                                                     \
   }                                                                                                       \
@@ -161,7 +161,11 @@ FK_INLINE struct lane_masks masks_of(size_t columns) {
                               size_t leftStep, const fk_unit *panel, size_t steps) {                      \
     if (to->rows < FK_LEFT_PANEL) {                                                                       \
       for (size_t first = 0; first < to->rows; first += strip) {                                          \
-        name##_strip(to, first, left, leftRow, leftStep, panel, steps);                                   \
+        if (to->rows - first == 1) {                                                                      \
+          name##_strip(to, first, left, leftRow, leftStep, panel, steps, 1);                              \
+        } else {                                                                                          \
+          name##_strip(to, first, left, leftRow, leftStep, panel, steps, strip);                          \
+        }                                                                                                 \
       }                                                                                                   \
       return;                                                                                             \
     }                                                                                                     \

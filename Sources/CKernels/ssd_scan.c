@@ -9,6 +9,8 @@
 #include "fk_sequence.h"
 #include "ssd_scan.h"
 
+enum { oneRowBlock = 64 };  // channels whose outputs stay in registers
+
 FK_KERNEL void fk_ssd_steps(float *restrict dt, float *restrict decay, float *restrict total,
                             const float *restrict dtRaw, size_t dtRow, const float *restrict dtBias,
                             const float *restrict aLog, size_t rows, size_t heads, float dtScale) {
@@ -173,23 +175,52 @@ FK_KERNEL void fk_ssd_outputs(float *restrict y, size_t yRow, const float *restr
   }
 }
 
+// Channels [0, width) of one row, at most 64: state = kept state + b in, y = d x + c state; `width` is a
+// constant where it is inlined for whole blocks.
+FK_INLINE void move_channels(float *restrict y, float *restrict state, const float *restrict kept,
+                             const float *restrict in, const float *restrict b, const float *restrict c,
+                             size_t stateSize, size_t stateRow, const size_t width) {
+  float out[oneRowBlock];
+  for (size_t i = 0; i < width; ++i) out[i] = y[i];
+  for (size_t n = 0; n < stateSize; ++n) {
+    float *restrict row = state + n * stateRow;
+    for (size_t i = 0; i < width; ++i) {
+      float value = kept[i] * row[i] + b[n] * in[i];
+      row[i] = value;
+      out[i] += c[n] * value;
+    }
+  }
+  for (size_t i = 0; i < width; ++i) y[i] = out[i];
+}
+
 FK_KERNEL void fk_ssd_one_row(float *restrict y, float *restrict state, const float *restrict x,
                               const float *restrict b, const float *restrict c,
                               const float *restrict dtRaw, const float *restrict dtBias,
                               const float *restrict aLog, const float *restrict d, size_t heads,
                               size_t headSize, size_t stateSize, size_t stateRow, float dtScale) {
-  for (size_t h = 0; h < heads; ++h) {
-    float step = fk_softplus(dtRaw[h] * dtScale + dtBias[h]), kept = expf(step * -expf(aLog[h]));
-    float *restrict yHead = y + h * headSize;
-    const float *restrict xHead = x + h * headSize;
-    for (size_t p = 0; p < headSize; ++p) yHead[p] = d[h] * xHead[p];
-    for (size_t n = 0; n < stateSize; ++n) {
-      float *restrict row = state + n * stateRow + h * headSize;
-      float in = b[n] * step, out = c[n];
-      for (size_t p = 0; p < headSize; ++p) {
-        row[p] = kept * row[p] + in * xHead[p];
-        yHead[p] += out * row[p];
+  float kept[oneRowBlock], in[oneRowBlock];
+  float step = 0.0f, keep = 0.0f;
+  size_t width = heads * headSize, h = 0, left = 0;  // heads begun, and channels left of the last of them
+  for (size_t first = 0; first < width; first += oneRowBlock) {
+    size_t count = width - first < oneRowBlock ? width - first : oneRowBlock;
+    for (size_t i = 0; i < count;) {
+      if (left == 0) {
+        step = fk_softplus(dtRaw[h] * dtScale + dtBias[h]);
+        keep = expf(step * -expf(aLog[h++]));
+        left = headSize;
       }
+      size_t end = left < count - i ? i + left : count;
+      left -= end - i;
+      for (; i < end; ++i) {
+        kept[i] = keep;
+        in[i] = step * x[first + i];
+        y[first + i] = d[h - 1] * x[first + i];
+      }
+    }
+    if (count == oneRowBlock) {
+      move_channels(y + first, state + first, kept, in, b, c, stateSize, stateRow, oneRowBlock);
+    } else {
+      move_channels(y + first, state + first, kept, in, b, c, stateSize, stateRow, count);
     }
   }
 }

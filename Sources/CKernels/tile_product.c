@@ -5,6 +5,7 @@
 #include "fk_common.h"
 #include "fk_sequence.h"
 #include "gemm_tile.h"
+#include "lanes.h"
 
 enum {
   panelDepth = 256,                  // depth at a time
@@ -27,6 +28,24 @@ static FK_KERNEL void few_rows(float *restrict c, size_t cRow, const float *rest
       float product = dot(a + i * aRow, b + j * bColumn, depth);
       c[i * cRow + j] = add ? c[i * cRow + j] + product : product;
     }
+  }
+}
+
+// One row of weights for the rows of b, as in generation: c [n] (+)= a [depth] b [depth, n].
+static FK_KERNEL void weighted_sum(float *restrict c, const float *restrict a, const float *restrict b,
+                                   size_t bRow, size_t n, size_t depth, int add) {
+  size_t j = 0;
+  for (; j + 4 * laneCount <= n; j += 4 * laneCount) {
+    fk_lanes sums[4];
+    for (size_t v = 0; v < 4; ++v) sums[v] = add ? FK_LANES(c + j + v * laneCount) : (fk_lanes){0};
+    for (size_t k = 0; k < depth; ++k) {
+      for (size_t v = 0; v < 4; ++v) sums[v] += a[k] * FK_CONST_LANES(b + k * bRow + j + v * laneCount);
+    }
+    for (size_t v = 0; v < 4; ++v) FK_LANES(c + j + v * laneCount) = sums[v];
+  }
+  for (size_t i = j; i < n && !add; ++i) c[i] = 0.0f;
+  for (size_t k = 0; k < depth && j < n; ++k) {
+    for (size_t i = j; i < n; ++i) c[i] += a[k] * b[k * bRow + i];
   }
 }
 
@@ -60,6 +79,10 @@ void fk_tile_product(float *restrict c, size_t cRow, const float *restrict a, si
                      unsigned options) {
   if (m < 3 && aColumn == 1 && bRow == 1) {
     few_rows(c, cRow, a, aRow, b, bColumn, m, n, depth, (options & FK_TILE_ADD) != 0);
+    return;
+  }
+  if (m == 1 && aColumn == 1 && bColumn == 1 && !(options & ~(unsigned)(FK_TILE_ADD | FK_TILE_BF16))) {
+    weighted_sum(c, a, b, bRow, n, depth, (options & FK_TILE_ADD) != 0);
     return;
   }
   int bf16 = (options & FK_TILE_BF16) != 0;

@@ -140,6 +140,8 @@ final class Storage {
     let requestedByteCount: Int
     /// Never reused, unlike an address: gradients are filed under it.
     let identity: UInt64
+    /// Counts writes by the host and by `ParameterTable`; kernels do not count theirs.
+    private(set) var version: UInt64 = 0
     private let arena: Arena
 
     fileprivate init(
@@ -167,6 +169,9 @@ final class Storage {
     func read(from offset: Int, into destination: UnsafeMutableRawBufferPointer) {
         arena.backend.read(pointer + offset, into: destination)
     }
+
+    /// Says that the contents were changed.
+    func noteChange() { version += 1 }
 
     /// Whether the memory was given up.
     var isDiscarded: Bool { block == nil }

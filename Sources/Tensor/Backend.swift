@@ -40,7 +40,12 @@ package protocol Backend: AnyObject {
         _ c: Tensor, _ a: Tensor, _ b: Tensor, transposeA: Bool, transposeB: Bool, alpha: Float,
         beta: Float)
     /// outputs[i] = scales[i] · input weights[i]ᵀ.
-    func linearForward(_ outputs: [Tensor], input: Tensor, weights: [Tensor], scales: [Float])
+    func linearForward(
+        _ outputs: [Tensor], input: Tensor, weights: [WeightMatrix], scales: [Float])
+    /// Floats of a weight matrix as products read it; nil where keeping it so does not pay.
+    func packedFloatCount(rows: Int, columns: Int) -> Int?
+    /// Writes a weight matrix as products read it.
+    func packWeights(_ packed: Tensor, _ weight: Tensor)
     /// dWeights[i] += scales[i] · dOutputs[i]ᵀ input and
     /// dInput = Σ scales[i] · dOutputs[i] weights[i], added to what is there if `accumulates`.
     func linearBackward(
@@ -148,6 +153,18 @@ package protocol Backend: AnyObject {
     func adamW(
         weights: Tensor, firstMoment: Tensor, secondMoment: Tensor, gradient: Tensor,
         step: AdamWStep)
+}
+
+/// The weights of a product, `[O, I]`.
+package struct WeightMatrix {
+    /// The weights themselves.
+    package let value: Tensor
+    /// The same in the backend's own layout and precision, from `packWeights`; nil if there is none.
+    package let packed: Tensor?
+
+    package init(_ value: Tensor, packed: Tensor? = nil) {
+        (self.value, self.packed) = (value, packed)
+    }
 }
 
 /// The numbers of one AdamW step.

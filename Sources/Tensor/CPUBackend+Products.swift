@@ -98,8 +98,8 @@ private struct ProductJob {
         let pieces = (left.panelCount + 20) / 21
         return (left.panelCount + pieces - 1) / pieces
     }
-    /// Panels of the right factor a piece: 256 columns.
-    private var columnGrain: Int { min(8, right.panelCount) }
+    /// Panels of the right factor a piece: 256 columns, fewer where there is one panel of rows.
+    private var columnGrain: Int { min(left.panelCount == 1 ? 2 : 8, right.panelCount) }
     private var columnPieces: Int { (right.panelCount + columnGrain - 1) / columnGrain }
     var pieceCount: Int { (left.panelCount + rowGrain - 1) / rowGrain * columnPieces }
 
@@ -142,23 +142,26 @@ extension CPUBackend {
             "matmul: \(c.shape) from \(a.shape)\(transposeA ? "ᵀ" : "") and \(b.shape)\(transposeB ? "ᵀ" : "")"
         )
         if left.lanes <= Self.fewRows && !transposeA && transposeB && precision == .f32 {
-            pool.ranges(right.lanes, grain: 64) { _, range in
-                fk_multiply_few_rows(
-                    c.pointer, c.rowStride, a.pointer, a.rowStride, b.pointer, b.rowStride,
-                    left.lanes, left.depth, range.lowerBound, range.upperBound, alpha, beta)
-            }
-            return
+            return multiplyFewRows([c], a, [b], scales: [alpha], beta: beta)
         }
         multiplyInBlocks(c, left, right, alpha: alpha, beta: beta)
     }
 
     package func linearForward(
-        _ outputs: [Tensor], input: Tensor, weights: [Tensor], scales: [Float]
+        _ outputs: [Tensor], input: Tensor, weights: [WeightMatrix], scales: [Float]
     ) {
+        let packed = weights.compactMap(\.packed)
+        let weights = weights.map(\.value)
+        if packed.count == weights.count {
+            return multiplyKept(outputs, input, weights, packed: packed, scales: scales)
+        }
+        if input.rowCount <= Self.fewRows && precision == .f32 {
+            return multiplyFewRows(outputs, input, weights, scales: scales, beta: 0)
+        }
         let left = ProductFactor.left(input, transposed: false)
         let rights = weights.map { ProductFactor.right($0, transposed: true) }
         let isShared =
-            outputs.count > 1 && left.lanes > Self.fewRows
+            outputs.count > 1
             && ([left] + rights).reduce(0) { $0 + $1.elementCount } <= Self.sharedElements
         guard isShared else {
             for (place, output) in outputs.enumerated() {
@@ -218,6 +221,64 @@ extension CPUBackend {
                                     alpha: scales[place])
                             ])
                     })
+        }
+    }
+
+    package func packedFloatCount(rows: Int, columns: Int) -> Int? {
+        // In float32 a copy would be as large as the weights: one row is no faster, and packing is a
+        // small part of many.
+        guard precision == .bf16 else { return nil }
+        return fk_packed_bytes(rows, columns, FK_RIGHT_PANEL, bf16) / MemoryLayout<Float>.stride
+    }
+
+    package func packWeights(_ packed: Tensor, _ weight: Tensor) {
+        pack([
+            Packing(
+                factor: .right(weight, transposed: true),
+                packed: UnsafeMutableRawPointer(packed.pointer))
+        ])
+    }
+
+    /// outputs[i] = scales[i] · input weights[i]ᵀ with weights that were packed before.
+    private func multiplyKept(
+        _ outputs: [Tensor], _ input: Tensor, _ weights: [Tensor], packed: [Tensor],
+        scales: [Float]
+    ) {
+        let rights = zip(weights, packed).map {
+            Packing(
+                factor: .right($0, transposed: true), packed: UnsafeMutableRawPointer($1.pointer))
+        }
+        let (rowCount, depth) = (input.rowCount, input.columnCount)
+        let block = max(FK_LEFT_PANEL, Self.packedElements / depth / FK_LEFT_PANEL * FK_LEFT_PANEL)
+        for start in stride(from: 0, to: rowCount, by: block) {
+            let rows = start..<min(rowCount, start + block)
+            withPacked([.left(input.rows(rows), transposed: false)]) { left in
+                run(
+                    outputs.enumerated().map { place, output in
+                        ProductJob(
+                            c: output.pointer + start * output.rowStride,
+                            strideC: output.rowStride, beta: 0,
+                            terms: [
+                                .init(left: left[0], right: rights[place], alpha: scales[place])
+                            ])
+                    })
+            }
+        }
+    }
+
+    /// outputs[i] = scales[i] · input weights[i]ᵀ + beta · outputs[i], reading weights as they are.
+    private func multiplyFewRows(
+        _ outputs: [Tensor], _ input: Tensor, _ weights: [Tensor], scales: [Float], beta: Float
+    ) {
+        let grain = 64
+        let parts = zip(outputs, weights).map { (c: $0.rowPointer, weight: $1.rowPointer) }
+        let (rows, x) = (input.rowCount, input.rowPointer)
+        pool.run(pieceCounts: outputs.map { ($0.columnCount + grain - 1) / grain }) {
+            place, piece in
+            let (c, weight) = parts[place]
+            fk_multiply_few_rows(
+                c.first, c.stride, x.first, x.stride, weight.first, weight.stride, rows, x.columns,
+                piece * grain, min(c.columns, (piece + 1) * grain), scales[place], beta)
         }
     }
 

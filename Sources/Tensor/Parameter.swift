@@ -49,6 +49,8 @@ public final class Parameter {
     /// The learnable multipliers that the matrix may have.
     public let multiplierRoom: MultiplierRoom
     private var slices: (value: Tensor, master: Tensor, gradient: Tensor?)?
+    /// The value as products read it, and the state of the value's memory that it was made from.
+    private var packed: (tensor: Tensor, version: UInt64)?
 
     init(
         name: String, shape: [Int], role: ParameterRole, initialization: Initialization,
@@ -95,6 +97,29 @@ public final class Parameter {
 
     func bind(value: Tensor, master: Tensor, gradient: Tensor?) {
         slices = (value, master, gradient)
+        packed = nil
+    }
+
+    /// The weights for a product, `[O, I]`.
+    ///
+    /// Weights without a gradient change only where `Storage.version` counts it, so that a packed copy
+    /// is kept and made again after a change.
+    ///
+    /// - Parameter device: where the product runs.
+    /// - Returns: the value, with a packed copy if it has no gradient and the device wants one.
+    func matrix(on device: Device) -> WeightMatrix {
+        let value = value
+        guard slices?.gradient == nil,
+            let count = device.backend.packedFloatCount(rows: shape[0], columns: shape[1])
+        else { return WeightMatrix(value) }
+        let version = value.storage.version
+        if let packed, packed.version == version {
+            return WeightMatrix(value, packed: packed.tensor)
+        }
+        let tensor = packed?.tensor ?? device.empty([count])
+        device.backend.packWeights(tensor, value)
+        packed = (tensor, version)
+        return WeightMatrix(value, packed: tensor)
     }
 }
 

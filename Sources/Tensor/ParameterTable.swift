@@ -109,6 +109,7 @@ public final class ParameterTable {
         }
         copy(to: flatCount)
         for matrix in multipliedMatrices { matrix.materialise(device.backend) }
+        values.storage.noteChange()
     }
 
     /// Turns gradients of the weights that the model uses into those of masters and multipliers.
@@ -145,6 +146,7 @@ public final class ParameterTable {
     public func initialize(seed: UInt64) {
         guard let device else { preconditionFailure("ParameterTable: not allocated") }
         for parameter in parameters { initialize(parameter, seed: seed, on: device) }
+        values.storage.noteChange()
         materialise()
     }
 

@@ -111,6 +111,7 @@ public struct Tensor {
     ) throws(Failure) -> Result {
         precondition(
             isContiguous, "withMutableSpan: \(shape) with row stride \(rowStride) has gaps")
+        storage.noteChange()
         var span = MutableSpan(
             _unsafeElements: UnsafeMutableBufferPointer(start: pointer, count: count))
         return try body(&span)

@@ -17,7 +17,8 @@ public func linear(
 /// Products of one input with several weight matrices: yᵢ = scaleᵢ · x Wᵢᵀ.
 ///
 /// One op, so that the input is prepared once and its gradient is formed in one go:
-/// dx = Σ scaleᵢ · dyᵢ Wᵢ, dWᵢ = scaleᵢ · dyᵢᵀ x.
+/// dx = Σ scaleᵢ · dyᵢ Wᵢ, dWᵢ = scaleᵢ · dyᵢᵀ x. Weights that are not trained are kept packed from
+/// their first product on, where that pays; the result is the same bits.
 ///
 /// - Parameters:
 ///   - x: `[R, I]`, rows may be strided.
@@ -37,7 +38,8 @@ public func linear(
     let outputs = weights.map { device.empty([x.rowCount, $0.weight.shape[0]]) }
     let backend = tape.backend
     backend.linearForward(
-        outputs, input: x, weights: weights.map(\.weight.value), scales: weights.map(\.scale))
+        outputs, input: x, weights: weights.map { $0.weight.matrix(on: device) },
+        scales: weights.map(\.scale))
     tape.record(outputs, reading: [x]) { outputGradients, gradients in
         // An output that nothing depends on has no gradient.
         let reached = zip(outputGradients, weights).compactMap { dy, part in

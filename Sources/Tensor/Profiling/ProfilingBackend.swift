@@ -92,12 +92,23 @@ package final class ProfilingBackend: Backend {
     }
 
     package func linearForward(
-        _ outputs: [Tensor], input: Tensor, weights: [Tensor], scales: [Float]
+        _ outputs: [Tensor], input: Tensor, weights: [WeightMatrix], scales: [Float]
     ) {
         let cost = KernelCost(
-            flops: Self.productFLOPs(outputs, input), reads: [input] + weights, writes: outputs)
+            flops: Self.productFLOPs(outputs, input),
+            reads: [input] + weights.map { $0.packed ?? $0.value }, writes: outputs)
         timed("product forward NT", cost, precision: precision) {
             $0.linearForward(outputs, input: input, weights: weights, scales: scales)
+        }
+    }
+
+    package func packedFloatCount(rows: Int, columns: Int) -> Int? {
+        base.packedFloatCount(rows: rows, columns: columns)
+    }
+
+    package func packWeights(_ packed: Tensor, _ weight: Tensor) {
+        timed("pack weights", KernelCost(reads: [weight], writes: [packed])) {
+            $0.packWeights(packed, weight)
         }
     }
 
