@@ -48,7 +48,12 @@ public enum GGUFFileType: UInt32, CaseIterable, Sendable {
         }
     }
 
-    /// The type that llama.cpp gives to a tensor of a model in float32.
+    /// The type that llama.cpp gives to a tensor of a model in float32, with one exception.
+    ///
+    /// Without a norm between scan and output projection the projection's inputs know no bound; in
+    /// trained models they pass 1e8. llama.cpp rounds what meets float16 weights to float16, and what meets
+    /// Q8_0, Q4_0 or Q5_0 to blocks whose scale is a float16: both become infinite and all logits NaN
+    /// or 0. So that projection gets a type that is multiplied in a wide range.
     ///
     /// - Parameters:
     ///   - name: the tensor's name in the file.
@@ -57,19 +62,34 @@ public enum GGUFFileType: UInt32, CaseIterable, Sendable {
     ///   - layerCount: the number of layers; in `falcon-h1` and `llama` all have attention.
     ///   - hasOutput: whether the file has an `output.weight`; without it the token embedding serves as
     ///     output too.
+    ///   - hasScanNorm: whether a `falcon-h1` has an `ssm_norm.weight` in its layers.
     /// - Returns: a type whose block length divides the last length.
     /// - SeeAlso: `llama_model_quantize` in llama.cpp, src/llama-quant.cpp.
     public func tensorType(
-        name: String, shape: [Int], architecture: String, layerCount: Int, hasOutput: Bool
+        name: String, shape: [Int], architecture: String, layerCount: Int, hasOutput: Bool,
+        hasScanNorm: Bool
     ) -> GGMLType {
         guard Self.isConverted(name: name, shape: shape) else { return .float32 }
+        let isUnbounded =
+            architecture == "falcon-h1" && !hasScanNorm && name.hasSuffix("ssm_out.weight")
         let type = usualType
-        guard type.isQuantized else { return type }
+        guard type.isQuantized else { return isUnbounded ? Self.wide(type) : type }
         let rowLength = shape.last ?? 1
         let wanted = preferredType(
             name: name, shape: shape, architecture: architecture, layerCount: layerCount,
             hasOutput: hasOutput)
-        return Self.fitting(wanted, rowLength: rowLength)
+        let fitting = Self.fitting(wanted, rowLength: rowLength)
+        return isUnbounded ? Self.wide(fitting) : fitting
+    }
+
+    /// A type at least as precise whose products in llama.cpp have the range of float32.
+    private static func wide(_ type: GGMLType) -> GGMLType {
+        switch type {
+        case .float16: .float32
+        // The inputs of these are blocks whose scale is a float32.
+        case .float32, .bfloat16, .q4K, .q5K, .q6K: type
+        default: .bfloat16
+        }
     }
 
     /// Whether a tensor takes part: matrices whose name ends in "weight", except norms and the short

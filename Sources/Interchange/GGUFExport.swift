@@ -38,12 +38,14 @@ public struct GGUFExport: Sendable {
         }
         let sources = architecture.tensors(of: model.configuration)
         let hasOutput = sources.contains { $0.name == "output.weight" }
+        let hasScanNorm = sources.contains { $0.name == "blk.0.ssm_norm.weight" }
         let tensors = sources.map { source in
             GGUFTensor(
                 name: source.name, shape: source.shape,
                 type: fileType.tensorType(
                     name: source.name, shape: source.shape, architecture: architecture.rawValue,
-                    layerCount: model.configuration.numHiddenLayers, hasOutput: hasOutput))
+                    layerCount: model.configuration.numHiddenLayers, hasOutput: hasOutput,
+                    hasScanNorm: hasScanNorm))
         }
         let writer = GGUFWriter(metadata: try metadata(of: model, architecture), tensors: tensors)
         if let slash = path.lastIndex(of: "/"), slash != path.startIndex {
