@@ -6,6 +6,8 @@ logits of the stock class with those of y = r * (W (c * x)), made of the trained
 checkpoint: at most 1e-5 apart. Also falcon's logits with the stock class's. transformers runs in float64,
 so that only what folding changed, and falcon's own rounding, count: in float32 two orders of the same
 operations can differ by more than that by themselves, as the printed difference of the two shows.
+The same models as GGUF files: llama.cpp's logits are at most 1e-5 of the largest from falcon's.
+A Falcon-Mamba goes through the same, but is not written out.
 """
 
 import glob
@@ -13,8 +15,8 @@ import os
 import tempfile
 import types
 
-from common import (
-    ROOT, arguments, falcon, falcon_json, finish, in_float64, load_model, prompts)
+from common import ROOT, arguments, falcon, finish, in_float64, load_model, prompts
+import llama_cpp_model as llama
 
 
 def multipliers_of(tensors, matrix):
@@ -70,67 +72,87 @@ def part_rows_of(config):
     return part_rows
 
 
+def train(options, run, recipe, settings):
+    settings = {
+        "data.path": options.shards, "parametrization.kind": "learnable", "train.precision": "f32",
+        "optimizer.learning_rate": "4.0e-3", "train.steps": "60", "schedule.warmup_tokens": "8192",
+        "schedule.decay_tokens": "0", **settings}
+    words = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+    falcon(options, "pretrain", "--recipe", recipe, "--run", run, "--quiet", *words)
+
+
+def check(options, name, folder, writes_out):
+    """What differs for a trained model."""
+    import safetensors.torch
+    import torch
+
+    run, hf = folder + "/run", folder + "/hf"
+    falcon(options, "export", run, "--format", "hf", "--output", hf, "--quiet")
+    path = sorted(glob.glob(run + "/checkpoints/*/optimizer.safetensors"))[-1]
+    tensors = safetensors.torch.load_file(path)
+    where = types.SimpleNamespace(hf=hf)
+    stock = load_model(where)
+    learned = torch.cat([tensors[name].flatten() for name in tensors
+                         if name.startswith("multiplier.")])
+    inputs = prompts(stock.config.vocab_size)
+
+    def logits(model):
+        with torch.no_grad():
+            return [model(torch.tensor([ids]), use_cache=False).logits[0].double()
+                    for ids in inputs]
+
+    def apart(these, others):
+        return max(llama.distance(a.numpy(), b.numpy()) for a, b in zip(these, others))
+
+    got = [torch.from_numpy(llama.falcon_logits(options, run, ids)) for ids in inputs]
+    loaded = llama.LlamaModel(llama.export(options, run, folder + "/f32.gguf"))
+    other = [torch.from_numpy(loaded.logits(ids).astype("float64")) for ids in inputs]
+    loaded.close()
+    in_float32 = logits(stock)
+    with in_float64():
+        folded = logits(stock.double())
+    words, worst = "", 0.0
+    if writes_out:
+        explicit = load_model(where)
+        written_out(explicit, tensors, part_rows_of(stock.config))
+        in_float32 = apart(in_float32, logits(explicit))
+        with in_float64():
+            worst = apart(folded, logits(explicit.double()))
+        words = f" folded against written out {worst:.3g} (in float32 {in_float32:.3g});"
+    ours, theirs, both = apart(folded, got), apart(folded, other), apart(got, other)
+    largest = max(a.abs().max().item() for a in folded)
+    print(f"  {name}: {learned.numel()} multipliers from {learned.min():.3f} to {learned.max():.3f};"
+          f"{words} from folded falcon {ours:.3g}, llama.cpp {theirs:.3g}; falcon and llama.cpp "
+          f"{both:.3g} apart, {both / largest:.3g} of the largest logit ({largest:.3g})", flush=True)
+    # Written so that NaN fails too.
+    failures = []
+    if not (worst <= options.tolerance and ours <= options.tolerance):
+        failures.append(f"{name}: {worst:.3g} and {ours:.3g}, want {options.tolerance}")
+    if not both <= options.tolerance * largest:
+        failures.append(f"{name}: llama.cpp {both:.3g} apart, want {options.tolerance} of {largest:.3g}")
+    if not learned.sub(1).abs().max() > 0.01:
+        failures.append(f"{name}: the multipliers have not moved")
+    return failures
+
+
 def main():
     parser = arguments(__doc__)
     parser.add_argument("--shards", default=os.path.join(ROOT, "demo/shards"))
     parser.add_argument("--recipe", default=os.path.join(ROOT, "recipes/studies/small.yaml"))
     parser.add_argument("--tolerance", type=float, default=1e-5, help="absolute")
     options = parser.parse_args()
-    import safetensors.torch
-    import torch
-
+    cases = [
+        (f"{placement}, {'tied' if tied == 'true' else 'untied'}", options.recipe,
+         {"parametrization.placement": placement, "model.tie_word_embeddings": tied})
+        for placement in ("redundant", "symmetry_free", "scalar") for tied in ("false", "true")]
+    cases.append(("falcon-mamba", "mamba-tiny", {
+        "parametrization.start": "one", "model.num_hidden_layers": "4", "data.sequence_length": "256",
+        "train.batch_tokens": "512", "train.micro_batch_sequences": "2"}))
     failures = []
-    for placement in ("redundant", "symmetry_free", "scalar"):
-        for tied in ("false", "true"):
-            with tempfile.TemporaryDirectory() as folder:
-                run, hf = folder + "/run", folder + "/hf"
-                settings = {
-                    "data.path": options.shards, "parametrization.kind": "learnable",
-                    "parametrization.placement": placement, "model.tie_word_embeddings": tied,
-                    "optimizer.learning_rate": "4.0e-3", "train.precision": "f32",
-                    "train.steps": "60", "schedule.warmup_tokens": "8192",
-                    "schedule.decay_tokens": "0"}
-                words = [word for key, value in settings.items()
-                         for word in ("--set", f"{key}={value}")]
-                falcon(options, "pretrain", "--recipe", options.recipe, "--run", run, "--quiet",
-                       *words)
-                falcon(options, "export", run, "--format", "hf", "--output", hf, "--quiet")
-                path = sorted(glob.glob(run + "/checkpoints/*/optimizer.safetensors"))[-1]
-                tensors = safetensors.torch.load_file(path)
-                where = types.SimpleNamespace(hf=hf)
-                stock, explicit = load_model(where), load_model(where)
-                written_out(explicit, tensors, part_rows_of(stock.config))
-                learned = torch.cat([tensors[name].flatten() for name in tensors
-                                     if name.startswith("multiplier.")])
-                inputs = prompts(stock.config.vocab_size)
-
-                def logits(model):
-                    with torch.no_grad():
-                        return [model(torch.tensor([ids]), use_cache=False).logits[0].double()
-                                for ids in inputs]
-
-                def apart(these, others):
-                    return max((a - b).abs().max().item() for a, b in zip(these, others))
-
-                got = [torch.tensor(falcon_json(
-                    options, "logits", run, "--ids", " ".join(map(str, ids)))["logits"],
-                    dtype=torch.float64) for ids in inputs]
-                in_float32 = apart(logits(stock), logits(explicit))
-                with in_float64():
-                    folded = logits(stock.double())
-                    worst = apart(folded, logits(explicit.double()))
-                ours = apart(folded, got)
-                largest = max(a.abs().max().item() for a in folded)
-                name = f"{placement}, {'tied' if tied == 'true' else 'untied'}"
-                print(f"  {name}: {learned.numel()} multipliers from {learned.min():.3f} to "
-                      f"{learned.max():.3f}; folded against written out {worst:.3g} (in float32 "
-                      f"{in_float32:.3g}), falcon against folded {ours:.3g} "
-                      f"(largest logit {largest:.3g})")
-                # Written so that NaN fails too.
-                if not (worst <= options.tolerance and ours <= options.tolerance):
-                    failures.append(f"{name}: {worst:.3g} and {ours:.3g}, want {options.tolerance}")
-                if not learned.sub(1).abs().max() > 0.01:
-                    failures.append(f"{name}: the multipliers have not moved")
+    for name, recipe, settings in cases:
+        with tempfile.TemporaryDirectory() as folder:
+            train(options, folder + "/run", recipe, settings)
+            failures += check(options, name, folder, writes_out=recipe == options.recipe)
     finish("multipliers", failures)
 
 

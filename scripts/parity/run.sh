@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Compares a falcon model with what it exported, in Hugging Face transformers and
 # lm-evaluation-harness: weights, logits, greedy text, token ids, HellaSwag. Then trains small models with
-# learnable multipliers on the demo's shards and compares what folding them at export makes.
+# learnable multipliers on the demo's shards and compares what folding them at export makes. Then GGUF files
+# of every type in llama.cpp, and the published model SmolLM2-135M-Instruct in both.
 #
 #   scripts/parity/run.sh [--hf FOLDER] [--model RUN] [--text PATH] [--falcon PROGRAM] [--hellaswag FILE]
-#                         [--shards FOLDER]
+#                         [--shards FOLDER] [--mamba RUN] [--wikitext FILE] [--characters NUMBER]
 #
 # The Python packages go to .venv-parity in the repository (PYTHON names the interpreter to use);
 # they are installed when requirements.txt changes. Ends with status 1 if any check fails.
@@ -16,6 +17,9 @@ model="$root/demo/run"
 falcon="$root/.build/release/falcon"
 hellaswag="$root/Tests/EvalTests/Fixtures/hellaswag-200.jsonl"
 shards="$root/demo/shards"
+mamba=
+wikitext=
+characters=0
 text=("$root/demo/text" "$root/Tests/EvalTests/Fixtures/hellaswag-200.jsonl")
 
 while [ $# -gt 0 ]; do
@@ -30,6 +34,9 @@ while [ $# -gt 0 ]; do
         --falcon) falcon="$2" ;;
         --hellaswag) hellaswag="$2" ;;
         --shards) shards="$2" ;;
+        --mamba) mamba="$(realpath "$2")" ;;
+        --wikitext) wikitext="$(realpath "$2")" ;;
+        --characters) characters="$2" ;;
         *) echo "run.sh: unknown option $1" >&2; exit 64 ;;
     esac
     shift 2
@@ -70,5 +77,9 @@ cd "$root/scripts/parity"
 "$python" check_tokenizer.py "${common[@]}" "${texts[@]}" || failed=1
 "$python" check_hellaswag.py "${common[@]}" --data "$hellaswag" || failed=1
 "$python" check_multipliers.py --falcon "$falcon" --shards "$shards" || failed=1
+"$python" check_llama.py "${common[@]}" "${texts[@]}" --shards "$shards" \
+    ${mamba:+--mamba "$mamba"} || failed=1
+"$python" check_smollm.py --falcon "$falcon" "${texts[@]}" --characters "$characters" \
+    ${wikitext:+--wikitext "$wikitext"} || failed=1
 if [ "$failed" = 0 ]; then echo "parity: all checks passed"; else echo "parity: FAILED"; fi
 exit "$failed"
