@@ -3,12 +3,12 @@
 SWIFT ?= swift
 # Release tests need other flags than the program, so they are built beside it.
 RELEASE_TESTS := --configuration release --scratch-path .build-release-tests -Xswiftc -enable-testing
-SOURCES := Sources Tests recipes Package.swift
+SOURCES := Sources Tests recipes scripts/fuzz/Sources scripts/fuzz/Package.swift Package.swift
 # A longer file is two files.
 MAX_LINES := 450
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint format resume parity bench clean
+.PHONY: help setup build demo test lint format resume parity fuzz bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -30,7 +30,7 @@ test: setup ## run all tests, built for debugging and for release
 
 lint: ## check formatting, documentation comments and the length of files
 	$(SWIFT) format lint --strict --parallel --recursive $(SOURCES)
-	@find Sources Tests recipes scripts -type f \
+	@find Sources Tests recipes scripts -name .build -prune -o -type f \
 		\( -name '*.swift' -o -name '*.c' -o -name '*.cpp' -o -name '*.h' -o -name '*.sh' \
 		-o -name '*.py' -o -name '*.yaml' \) -exec wc -l {} + \
 		| awk '$$2 != "total" && $$1 > $(MAX_LINES) { print $$2 ": " $$1 " lines, at most $(MAX_LINES)"; bad = 1 } \
@@ -45,6 +45,9 @@ resume: build ## kill a run three times and compare it with one left alone
 parity: build ## compare with Hugging Face transformers and llama.cpp
 	@scripts/parity/run.sh
 
+fuzz: setup ## fuzz the readers of files, MINUTES=10 each (READERS="gguf tokenizer" for some)
+	@MINUTES=$(or $(MINUTES),10) SWIFT="$(SWIFT)" scripts/fuzz/run.sh $(READERS)
+
 bench: build ## measure kernels and training steps against this machine's peak
 	.build/release/falcon bench kernels
 	.build/release/falcon bench train --size tiny --profile
@@ -52,4 +55,4 @@ bench: build ## measure kernels and training steps against this machine's peak
 	.build/release/falcon bench train --size 0.5b --profile
 
 clean: ## remove what was built
-	rm -rf .build .build-release-tests
+	rm -rf .build .build-release-tests scripts/fuzz/.build

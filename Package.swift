@@ -28,7 +28,16 @@ let kernelSettings: [CSetting] = [
 
 let package = Package(
     name: "falcon",
-    products: [.executable(name: "falcon", targets: ["falcon-cli"])],
+    products: [
+        .executable(name: "falcon", targets: ["falcon-cli"]),
+        // For `scripts/fuzz`: what reads files from elsewhere.
+        .library(
+            name: "FalconFiles",
+            targets: [
+                "FalconSystem", "FalconTensor", "FalconData", "FalconModel", "FalconCheckpoint",
+                "FalconGGUF", "FalconInterchange",
+            ]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),

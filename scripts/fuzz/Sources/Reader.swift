@@ -1,0 +1,168 @@
+import FalconCheckpoint
+import FalconData
+import FalconGGUF
+import FalconInterchange
+import FalconModel
+import FalconSystem
+import FalconTensor
+import Glibc
+
+/// A reader of files from elsewhere.
+enum Reader: String, CaseIterable {
+    /// One safetensors file.
+    case safetensors
+    /// A table of shards, with shards.
+    case shards
+    /// A GGUF file, first as such and then as a model.
+    case gguf
+    /// `config.json`, of Hugging Face and of a checkpoint.
+    case configuration
+    /// `tokenizer.json`.
+    case tokenizer
+    /// `tokenizer.model`.
+    case sentencepiece
+    /// A Hugging Face folder.
+    case folder
+
+    /// What an input is.
+    var format: Format {
+        switch self {
+        case .safetensors: .safetensors
+        case .shards: .files(Self.shardNames)
+        case .gguf, .sentencepiece: .bytes
+        case .configuration, .tokenizer: .json
+        case .folder: .files(Self.folderNames)
+        }
+    }
+
+    static let shardNames: [(name: String, format: Format)] = [
+        (SafetensorsReader.indexFileName, .json), ("a.safetensors", .safetensors),
+        ("b.safetensors", .safetensors),
+    ]
+
+    static let folderNames: [(name: String, format: Format)] = [
+        (HuggingFaceConfiguration.fileName, .json),
+        (SafetensorsReader.singleFileName, .safetensors),
+        (TokenizerFiles.jsonName, .json), (TokenizerFiles.configurationName, .json),
+        (TokenizerFiles.modelName, .bytes), (SafetensorsReader.indexFileName, .json),
+        ("a.safetensors", .safetensors),
+    ]
+
+    /// A text for tokenizers that were accepted.
+    private static let text =
+        "It's 12345 tokens,\r\n  don't\tyou think?  \u{65E5}\u{672C} e\u{301}\u{1F600} <s>"
+        + "<|end|>" + String(repeating: "ab ", count: 20) + "\u{2581}x   "
+
+    /// Reads an input as a program would; whatever is wrong with it must be a thrown error.
+    func read(_ bytes: [UInt8], scratch: String) {
+        do {
+            switch self {
+            case .safetensors:
+                store(bytes, at: scratch + "/input")
+                try Self.use(SafetensorsReader(path: scratch + "/input"))
+            case .shards:
+                Self.lay(FileSet(bytes, nameCount: Self.shardNames.count), Self.shardNames, scratch)
+                try Self.use(SafetensorsReader(path: scratch))
+            case .gguf:
+                store(bytes, at: scratch + "/input")
+                try Self.use(GGUFReader(path: scratch + "/input"))
+                try Self.use(ModelFiles.open(scratch + "/input"))
+            case .configuration: try Self.useConfiguration(bytes)
+            case .tokenizer:
+                let main = TokenizerFiles.File(name: TokenizerFiles.jsonName, bytes: bytes)
+                try Self.use(BytePairTokenizer(files: TokenizerFiles(main: main)))
+            case .sentencepiece: try Self.use(SentencePieceTokenizer(modelBytes: bytes))
+            case .folder:
+                Self.lay(
+                    FileSet(bytes, nameCount: Self.folderNames.count), Self.folderNames, scratch)
+                try Self.use(ModelFiles.open(scratch))
+            }
+        } catch {
+            // The message is made of the input too.
+            precondition(!"\(error)".isEmpty)
+        }
+    }
+
+    private static func lay(
+        _ set: FileSet, _ names: [(name: String, format: Format)], _ scratch: String
+    ) {
+        for (index, (name, _)) in names.enumerated() {
+            if let file = set.files.first(where: { $0.name == index }) {
+                store(file.bytes, at: scratch + "/" + name)
+            } else {
+                unlink(scratch + "/" + name)
+            }
+        }
+    }
+}
+
+// What is done with what was opened.
+extension Reader {
+    private static func use(_ reader: SafetensorsReader) throws {
+        for tensor in reader.tensors.prefix(64) {
+            let count = tensor.elementCount
+            if tensor.type.isReadable {
+                _ = try reader.floats(tensor.name)
+                let part = count / 3..<count - count / 4
+                var values = [Float](repeating: 0, count: part.count)
+                var span = values.mutableSpan
+                try reader.readFloats(tensor.name, elements: part, into: &span)
+            }
+            if tensor.type == .int64 { _ = try reader.integers(tensor.name) }
+            if tensor.type == .float64 { _ = try reader.doubles(tensor.name) }
+            try reader.withBytes(of: tensor.name) { precondition($0.byteCount <= 1 << 30) }
+        }
+        var wanted = Array(reader.tensors.prefix(8))
+        wanted.append(TensorDescription(name: "weight.0", shape: [2, 3]))
+        try reader.requireExactly(wanted)
+    }
+
+    private static func use(_ reader: GGUFReader) throws {
+        for tensor in reader.tensors.prefix(64) {
+            _ = try reader.floats(tensor.name)
+            let rows = tensor.rowCount / 3..<tensor.rowCount - tensor.rowCount / 4
+            var values = [Float](repeating: 0, count: rows.count * tensor.rowLength)
+            var span = values.mutableSpan
+            try reader.readFloats(tensor.name, rows: rows, into: &span)
+        }
+        for entry in reader.metadata.entries {
+            _ = try? reader.metadata.integers(entry.key)
+            _ = try? reader.metadata.integer(entry.key)
+            _ = try? reader.metadata.number(entry.key)
+        }
+    }
+
+    private static func use(_ files: ModelFiles) throws {
+        var sum: Float = 0
+        for parameter in files.configuration.makeModel().table.parameters {
+            _ = files.weights.typeName(of: parameter.name)
+            try files.weights.readPieces(of: parameter.name, count: parameter.count) { values in
+                for index in values.indices { sum += values[index] }
+            }
+        }
+        precondition(sum == sum || sum.isNaN)
+        if let tokenizer = files.tokenizer { try use(tokenizer) }
+    }
+
+    private static func useConfiguration(_ bytes: [UInt8]) throws {
+        if let model = try? ModelConfiguration(decoding: bytes) { declare(model) }
+        let configuration = try HuggingFaceConfiguration(bytes: bytes, path: "config.json")
+        declare(configuration.model)
+        _ = try configuration.serialized()
+    }
+
+    private static func declare(_ model: ModelConfiguration) {
+        if model.problems().isEmpty { precondition(!model.makeModel().table.parameters.isEmpty) }
+    }
+
+    private static func use(_ tokenizer: any Tokenizer) throws {
+        let ids = try tokenizer.encode(text)
+        _ = try tokenizer.decode(ids)
+        let again = try tokenizer.makeEncoder().encode(text)
+        precondition(again == ids, "the encoder and encode differ")
+        for id in 0..<Int32(min(tokenizer.vocabularyCount, 2000)) { _ = tokenizer.surface(of: id) }
+        if let tokenizer = tokenizer as? BytePairTokenizer {
+            _ = try tokenizer.bytePairPieces().files(path: "again")
+        }
+    }
+}
