@@ -216,6 +216,9 @@ extension SafetensorsReader {
             advice: "export the model again with float weights")
     }
 
+    /// Problems up to which similar names are looked for: each look goes through all names.
+    private static let suggestionLimit = 40
+
     /// Checks that the files hold exactly the tensors of a model.
     ///
     /// - Parameter wanted: names and shapes; the types are not compared, but must be float types.
@@ -226,7 +229,9 @@ extension SafetensorsReader {
         let extras = tensors.map(\.name).filter { !wantedNames.contains($0) }
         for want in wanted {
             guard let got = tensor(named: want.name) else {
-                let like = closest(to: want.name, among: extras)
+                let like =
+                    problems.count < Self.suggestionLimit
+                    ? closest(to: want.name, among: extras) : nil
                 problems.append(.missingTensor(want.name, like: like))
                 continue
             }

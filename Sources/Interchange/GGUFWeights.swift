@@ -18,10 +18,17 @@ struct GGUFWeights: WeightSource {
             preconditionFailure("GGUFWeights: \(name) is no parameter of the model")
         }
         if case .interleaved = tensor.change {
-            for (row, place) in tensor.rows(of: elements) {
-                let start = tensor.foreignRow(row) * tensor.rowLength
-                let values = try values(of: tensor, start..<start + tensor.rowLength)
-                for column in values.indices { destination[place + column] = values[column] }
+            let length = tensor.rowLength
+            var place = elements.lowerBound
+            while place < elements.upperBound {
+                let row = place / length
+                let end = min(elements.upperBound, (row + 1) * length)
+                let start = (tensor.foreignRow(row) - row) * length
+                let values = try values(of: tensor, start + place..<start + end)
+                for index in values.indices {
+                    destination[place - elements.lowerBound + index] = values[index]
+                }
+                place = end
             }
         } else {
             let values = try values(of: tensor, elements)

@@ -86,18 +86,26 @@ public struct ModelFiles: Sendable {
     /// - Parameters:
     ///   - checkpoint: found whole.
     ///   - warnings: what went wrong on the way to it.
-    /// - Throws: `InterchangeError.model` if its configuration cannot be read; `CheckpointError` if
-    ///   the weights are not those of the configuration.
+    /// - Throws: `InterchangeError` if its configuration cannot be read or is impossible;
+    ///   `CheckpointError` if the weights are not those of the configuration.
     public init(_ checkpoint: Checkpoint, warnings: [String] = []) throws {
         let bytes = try checkpoint.bytes(of: CheckpointFileName.configuration) ?? []
         let configuration: ModelConfiguration
+        let configurationPath = checkpoint.path + "/" + CheckpointFileName.configuration
         do {
             configuration = try ModelConfiguration(decoding: bytes)
         } catch {
             throw InterchangeError.model(
-                reason: "\(checkpoint.path)/\(CheckpointFileName.configuration) cannot be read: "
-                    + "\(error)",
+                reason: "\(configurationPath) cannot be read: \(error)",
                 advice: "use the version of falcon that wrote it")
+        }
+        let problems = configuration.problems()
+        guard problems.isEmpty else {
+            throw InterchangeError.configuration(
+                path: configurationPath,
+                problems: problems.map {
+                    ConfigurationProblem(key: $0.key ?? "config", message: $0.message)
+                })
         }
         try checkpoint.weights.requireExactly(configuration.tensors())
         self.init(

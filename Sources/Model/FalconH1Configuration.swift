@@ -131,9 +131,10 @@ public struct FalconH1Configuration: ArchitectureConfiguration {
     /// Whether blocks have the state-space mixer.
     public var hasSSM: Bool { mixers != .attention }
 
-    // Limits far above any model, so that products of sizes and counts of bytes cannot overflow.
+    // Limits far above any model, so that products of sizes and counts of bytes cannot overflow, and
+    // a few bytes of JSON cannot ask for a table of parameters that takes much memory.
     private static let sizeLimit = Int(Int32.max)
-    private static let layerLimit = 10_000
+    private static let layerLimit = 1000
     private static let parameterLimit = 1e15
 
     /// The number of weights, in floating point: the sizes have not been judged yet.
