@@ -48,12 +48,11 @@ public enum GGUFFileType: UInt32, CaseIterable, Sendable {
         }
     }
 
-    /// The type that llama.cpp gives to a tensor of a model in float32, with one exception.
+    /// The type that llama.cpp gives to a tensor of a model in float32, unless its inputs are too large.
     ///
-    /// Without a norm between scan and output projection the projection's inputs know no bound; in
-    /// trained models they pass 1e8. llama.cpp rounds what meets float16 weights to float16, and what meets
-    /// Q8_0, Q4_0 or Q5_0 to blocks whose scale is a float16: both become infinite and all logits NaN
-    /// or 0. So that projection gets a type that is multiplied in a wide range.
+    /// llama.cpp rounds what meets float16 weights to float16, and what meets Q8_0, Q4_0 or Q5_0 to blocks
+    /// whose scale is a float16: inputs beyond `inputLimit` become infinite and all logits NaN or 0. With
+    /// `needsWideRange` the tensor gets a type that is multiplied in the range of float32.
     ///
     /// - Parameters:
     ///   - name: the tensor's name in the file.
@@ -62,25 +61,26 @@ public enum GGUFFileType: UInt32, CaseIterable, Sendable {
     ///   - layerCount: the number of layers; in `falcon-h1` and `llama` all have attention.
     ///   - hasOutput: whether the file has an `output.weight`; without it the token embedding serves as
     ///     output too.
-    ///   - hasScanNorm: whether a `falcon-h1` has an `ssm_norm.weight` in its layers.
+    ///   - needsWideRange: whether what the tensor is multiplied with was seen beyond `inputLimit`.
     /// - Returns: a type whose block length divides the last length.
     /// - SeeAlso: `llama_model_quantize` in llama.cpp, src/llama-quant.cpp.
     public func tensorType(
         name: String, shape: [Int], architecture: String, layerCount: Int, hasOutput: Bool,
-        hasScanNorm: Bool
+        needsWideRange: Bool = false
     ) -> GGMLType {
         guard Self.isConverted(name: name, shape: shape) else { return .float32 }
-        let isUnbounded =
-            architecture == "falcon-h1" && !hasScanNorm && name.hasSuffix("ssm_out.weight")
         let type = usualType
-        guard type.isQuantized else { return isUnbounded ? Self.wide(type) : type }
+        guard type.isQuantized else { return needsWideRange ? Self.wide(type) : type }
         let rowLength = shape.last ?? 1
         let wanted = preferredType(
             name: name, shape: shape, architecture: architecture, layerCount: layerCount,
             hasOutput: hasOutput)
         let fitting = Self.fitting(wanted, rowLength: rowLength)
-        return isUnbounded ? Self.wide(fitting) : fitting
+        return needsWideRange ? Self.wide(fitting) : fitting
     }
+
+    /// The largest input of a product with float16 weights that is far from float16's limit of 65,504.
+    public static let inputLimit: Float = 4096
 
     /// A type at least as precise whose products in llama.cpp have the range of float32.
     private static func wide(_ type: GGMLType) -> GGMLType {

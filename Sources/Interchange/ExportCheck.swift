@@ -33,15 +33,7 @@ public struct ExportCheck: Codable, Equatable, Sendable {
     public init(_ original: ModelFiles, _ written: ModelFiles, on device: Device) throws {
         let vocabularyCount = min(
             original.configuration.vocabSize, written.configuration.vocabSize)
-        let texts = [
-            "The people of the United States,", "  def f(x):\n\treturn x + 12345", "Größe 日本語 😀",
-        ]
-        var prompts =
-            try original.tokenizer.map { tokenizer in
-                try texts.map { try tokenizer.encode($0) }
-            } ?? []
-        prompts.append((0..<64).map { Int32($0 * (vocabularyCount - 1) / 63) })
-        prompts.removeAll(where: \.isEmpty)
+        let prompts = try Self.prompts(for: original, vocabularyCount: vocabularyCount)
         let count = prompts.reduce(0) { $0 + $1.count }
         var wanted: [[Float]] = []
         try StreamedModel(original, on: device).logits(of: prompts) { _, logits in
@@ -56,6 +48,18 @@ public struct ExportCheck: Codable, Equatable, Sendable {
         tokens = count
         (largestDifference, relativeDifference) = (sums.largest, sums.relativeDifference)
         topAgreement = sums.topAgreement
+    }
+
+    /// Three texts, and tokens spread over the vocabulary.
+    static func prompts(for model: ModelFiles, vocabularyCount: Int) throws -> [[Int32]] {
+        let texts = [
+            "The people of the United States,", "  def f(x):\n\treturn x + 12345", "Größe 日本語 😀",
+        ]
+        let encoded = try model.tokenizer.map { tokenizer in
+            try texts.map { try tokenizer.encode($0) }
+        }
+        let spread = (0..<64).map { Int32($0 * (vocabularyCount - 1) / 63) }
+        return ((encoded ?? []) + [spread]).filter { !$0.isEmpty }
     }
 }
 

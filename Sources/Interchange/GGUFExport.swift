@@ -3,6 +3,7 @@ import FalconData
 import FalconGGUF
 import FalconModel
 import FalconSystem
+import FalconTensor
 
 /// Writes a GGUF file that llama.cpp loads, vocabulary included.
 ///
@@ -38,14 +39,14 @@ public struct GGUFExport: Sendable {
         }
         let sources = architecture.tensors(of: model.configuration)
         let hasOutput = sources.contains { $0.name == "output.weight" }
-        let hasScanNorm = sources.contains { $0.name == "blk.0.ssm_norm.weight" }
+        let wide = try tensorsOfWideRange(model, architecture)
         let tensors = sources.map { source in
             GGUFTensor(
                 name: source.name, shape: source.shape,
                 type: fileType.tensorType(
                     name: source.name, shape: source.shape, architecture: architecture.rawValue,
                     layerCount: model.configuration.numHiddenLayers, hasOutput: hasOutput,
-                    hasScanNorm: hasScanNorm))
+                    needsWideRange: wide.contains(source.name)))
         }
         let writer = GGUFWriter(metadata: try metadata(of: model, architecture), tensors: tensors)
         if let slash = path.lastIndex(of: "/"), slash != path.startIndex {
@@ -57,6 +58,30 @@ public struct GGUFExport: Sendable {
                 from: model.weights,
                 elements: rows.lowerBound * length..<rows.upperBound * length, into: &values)
         }
+    }
+
+    /// The projections after the scan whose inputs are too large for float16.
+    ///
+    /// In a Falcon-H1 without a norm there, they know no bound: small models that train at high rates pass
+    /// 1e8. Which do is seen on the prompts of the check.
+    private func tensorsOfWideRange(
+        _ model: ModelFiles, _ architecture: GGUFArchitecture
+    ) throws -> Set<String> {
+        guard architecture == .falconH1, model.configuration.falconH1?.mambaRmsNorm == false,
+            fileType != .float32, fileType != .bfloat16
+        else { return [] }
+        var names: Set<String> = []
+        let place = FalconH1.scanOutputPlace
+        _ = try StreamedModel(model, on: Device(threadCount: threadCount)).hidden(
+            of: ExportCheck.prompts(for: model, vocabularyCount: model.configuration.vocabSize)
+        ) { layer, name, activation in
+            if name.hasSuffix(place),
+                activation.toArray().contains(where: { !(abs($0) <= GGUFFileType.inputLimit) })
+            {
+                names.insert("blk.\(layer).ssm_out.weight")
+            }
+        }
+        return names
     }
 
     private func metadata(

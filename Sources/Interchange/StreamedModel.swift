@@ -35,6 +35,29 @@ struct StreamedModel {
     func logits(
         of prompts: [[Int32]], _ take: (_ tokens: Range<Int>, _ logits: Tensor) throws -> Void
     ) throws {
+        let hidden = try hidden(of: prompts)
+        var tape = Tape(on: device, isRecording: false)
+        let head = body.outputHead.weight
+        let count = source.configuration.vocabSize
+        for start in stride(from: 0, to: count, by: head.shape[0]) {
+            let end = min(count, start + head.shape[0])
+            try read(head, rows: 0..<end - start, from: start)
+            let logits = body.logits(hidden, on: &tape)
+            try take(start..<end, logits.columns(0..<end - start))
+        }
+    }
+
+    /// Runs prompts through the blocks, each as one document.
+    ///
+    /// - Parameters:
+    ///   - prompts: tokens, at most `vocabularyPart` different ones in all.
+    ///   - observe: shown activations on the way, with the number of the block.
+    /// - Returns: the normed output of the last block, `[R, D]`.
+    /// - Throws: what reading the weights throws.
+    func hidden(
+        of prompts: [[Int32]],
+        observe: ((_ layer: Int, _ place: String, _ activation: Tensor) -> Void)? = nil
+    ) throws -> Tensor {
         let tokens = prompts.flatMap { $0 }
         let distinct = Set(tokens).sorted()
         precondition(
@@ -51,23 +74,20 @@ struct StreamedModel {
             }
         }
         var tape = Tape(on: device, isRecording: false)
+        var current = 0
+        let observer: Observer? = observe.map { observe in
+            { place, activation in observe(current, place, activation) }
+        }
         let run = body.makeBlocks(
-            for: ForwardPass(segments: Segments(offsets: offsets)), on: device)
+            for: ForwardPass(segments: Segments(offsets: offsets), observe: observer), on: device)
         var h = body.embed(device.indices(tokens.map { places[$0] ?? 0 }), on: &tape)
         for layer in 0..<source.configuration.numHiddenLayers {
+            current = layer
             try readBlock(layer)
             h = run(0, h, &tape)
         }
         try readFinalNorm()
-        let hidden = body.normalize(h, on: &tape)
-        let head = body.outputHead.weight
-        let count = source.configuration.vocabSize
-        for start in stride(from: 0, to: count, by: head.shape[0]) {
-            let end = min(count, start + head.shape[0])
-            try read(head, rows: 0..<end - start, from: start)
-            let logits = body.logits(hidden, on: &tape)
-            try take(start..<end, logits.columns(0..<end - start))
-        }
+        return body.normalize(h, on: &tape)
     }
 
     private func readBlock(_ layer: Int) throws {

@@ -16,6 +16,8 @@ public final class FalconH1: LanguageModel {
     public let sizes: FalconH1Configuration
     /// Every parameter, in the order of its declaration.
     public let table: ParameterTable
+    /// The place in a block of what enters the projection after the scan, as observers are told.
+    public static let scanOutputPlace = "scan_output"
     private let embeddingTable: Parameter
     /// Learnable, when the table is also the head and cannot be scaled itself.
     private let embeddingMultiplier: Parameter?
@@ -224,7 +226,7 @@ struct FalconH1Block {
         // All that reads u is one op: u is prepared once, its gradient is formed once.
         let projected = linear(
             u, (mamba?.projections ?? []) + (attention?.projections ?? []), on: &tape)
-        let ssm = mamba.map { $0(projected[0], context, state, on: &tape) }
+        let ssm = mamba.map { $0(projected[0], context, state, index: index, on: &tape) }
         let attended = attention.map {
             $0(Array(projected.suffix(3)), context, state, on: &tape)
         }
@@ -359,7 +361,7 @@ struct FalconH1Mamba {
 
     // `p`: z, x, B, C and dt next to each other.
     func callAsFunction(
-        _ p: Tensor, _ context: FalconH1Context, _ state: GenerationState.Layer?,
+        _ p: Tensor, _ context: FalconH1Context, _ state: GenerationState.Layer?, index: Int,
         on tape: inout Tape
     ) -> Tensor {
         let (width, channels) = (configuration.mambaDSsm, configuration.convChannels)
@@ -382,6 +384,7 @@ struct FalconH1Mamba {
             y, gate: z, gain: norm, groups: configuration.mambaNGroups,
             gateScale: Float(configuration.ssmMultipliers[0]),
             epsilon: Float(configuration.rmsNormEps), on: &tape)
+        context.observe?("layers.\(index).\(FalconH1.scanOutputPlace)", gated)
         return linear(
             gated, outProjection, scale: Float(configuration.ssmOutMultiplier), on: &tape)
     }

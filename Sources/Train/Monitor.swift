@@ -120,7 +120,9 @@ struct Monitor {
         var tape = Tape(on: trainer.device, isRecording: false)
         let hidden = trainer.model.hidden(
             trainer.device.indices(tokens), segments: Segments(offsets),
-            observe: { result[$0] = rms($1) }, on: &tape)
+            observe: { place, activation in
+                if !place.hasSuffix(FalconH1.scanOutputPlace) { result[place] = rms(activation) }
+            }, on: &tape)
         let rows = hidden.rows(0..<min(tokens.count, Self.logitRowLimit))
         result["logits"] = rms(trainer.model.logits(rows, on: &tape))
         return result

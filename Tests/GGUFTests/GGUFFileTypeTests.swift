@@ -24,7 +24,7 @@ import Testing
             for (fileType, want) in zip(fileTypes, parts.dropFirst(2)) {
                 let type = fileType.tensorType(
                     name: parts[0], shape: shape, architecture: architecture,
-                    layerCount: layerCount, hasOutput: hasOutput, hasScanNorm: true)
+                    layerCount: layerCount, hasOutput: hasOutput)
                 #expect(
                     type.name == want,
                     "\(architecture) of \(layerCount): \(parts[0]) \(shape) in \(fileType.name)")
@@ -35,29 +35,17 @@ import Testing
         #expect(compared > 3000)
     }
 
-    /// With others llama.cpp's products of unbounded inputs overflow.
+    /// With others llama.cpp's products of large inputs overflow.
     @Test(arguments: [
         ("f32", 384, "F32"), ("f16", 384, "F32"), ("bf16", 384, "BF16"), ("q8_0", 384, "BF16"),
         ("q4_0", 384, "BF16"), ("q4_k_m", 384, "BF16"), ("q6_k", 384, "BF16"),
         ("q4_k_m", 512, "Q4_K"), ("q6_k", 512, "Q6_K"), ("q8_0", 512, "BF16"),
     ])
-    func givesUnnormedScansAWideType(fileType: String, rowLength: Int, want: String) throws {
-        let fileType = try #require(GGUFFileType(name: fileType))
-        func name(_ tensor: String, _ architecture: String, hasScanNorm: Bool) -> String {
-            fileType.tensorType(
-                name: tensor, shape: [256, rowLength], architecture: architecture, layerCount: 6,
-                hasOutput: true, hasScanNorm: hasScanNorm
-            ).name
-        }
-        let projection = "blk.1.ssm_out.weight"
-        #expect(name(projection, "falcon-h1", hasScanNorm: false) == want)
-        // Nothing else changes.
-        #expect(
-            name(projection, "mamba", hasScanNorm: false)
-                == name(projection, "falcon-h1", hasScanNorm: true))
-        #expect(
-            name("blk.1.ssm_in.weight", "falcon-h1", hasScanNorm: false)
-                == name("blk.1.ssm_in.weight", "falcon-h1", hasScanNorm: true))
+    func givesLargeInputsAWideType(fileType: String, rowLength: Int, want: String) throws {
+        let type = try #require(GGUFFileType(name: fileType)).tensorType(
+            name: "blk.1.ssm_out.weight", shape: [256, rowLength], architecture: "falcon-h1",
+            layerCount: 6, hasOutput: true, needsWideRange: true)
+        #expect(type.name == want)
     }
 
     @Test func hasNames() {

@@ -276,7 +276,9 @@ private func complaints(
     @Test func unknownRecipeListsTheShippedOnes() throws {
         let error = #expect(throws: RecipeError.self) { try RecipeDocument(recipe: "h2-7b") }
         #expect(error?.description.contains("did you mean h1-7b?") == true)
-        #expect(error?.description.contains("shipped recipes: demo, falcon-mamba-7b, h1-0.5b, ") == true)
+        #expect(
+            error?.description.contains("shipped recipes: demo, falcon-mamba-7b, h1-0.5b, ") == true
+        )
     }
 
     @Test func fileComesBeforeShippedRecipeAndFolderDoesNot() throws {
