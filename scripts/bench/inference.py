@@ -25,7 +25,7 @@ os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("TQDM_DISABLE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # Readings of the prompt in a process; the first one warms up.
-READINGS = 4
+READINGS = 3
 
 
 def arguments():
@@ -44,7 +44,7 @@ def arguments():
     parser.add_argument("--tokens", type=int, default=64, help="tokens written after it")
     parser.add_argument("--prefix", default="",
                         help="a command put before each measurement, such as 'taskset -c 0,1'")
-    parser.add_argument("--json", help="a file for all measurements")
+    parser.add_argument("--json", help="a file that measurements are added to; the table is of all in it")
     parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -174,8 +174,8 @@ def cases(options):
 
 def printed(options, found):
     """A line a model and type: medians, and falcon over the others."""
-    print(f"prompt {options.prompt}, {options.tokens} tokens written, {options.threads} threads, "
-          f"medians of {options.rounds} rounds; tokens/s")
+    print(f"prompt {options.prompt}, {options.tokens} tokens written, {options.threads} threads; "
+          "medians of the rounds; tokens/s")
     print("| model | type | phase | falcon | llama.cpp | ratio | transformers | ratio |")
     print("|---|---|---|--:|--:|--:|--:|--:|")
     for model in options.models.split(","):
@@ -201,6 +201,9 @@ def main():
     os.makedirs(options.folder, exist_ok=True)
     make_models(options)
     found = {}
+    if options.json and os.path.exists(options.json):
+        with open(options.json, encoding="utf-8") as file:
+            found = {tuple(key.split("/")): value for key, value in json.load(file).items()}
     for number in range(options.rounds):
         for model, kind, program in cases(options):
             if program == "falcon":
@@ -210,10 +213,10 @@ def main():
             found.setdefault((model, kind, program), []).append(result)
             print(f"round {number + 1}: {model} {kind} {program} prompt {result[0]:.1f}, "
                   f"generation {result[1]:.1f}", file=sys.stderr, flush=True)
-    printed(options, found)
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump({"/".join(key): value for key, value in found.items()}, file, indent=1)
+    printed(options, found)
 
 
 if __name__ == "__main__":
