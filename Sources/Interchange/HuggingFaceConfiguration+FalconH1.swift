@@ -10,14 +10,9 @@ extension FalconH1Configuration {
     /// infinity is spelled in a way that not all readers know.
     var huggingFaceFields: [String: JSONValue] {
         [
-            "attention_bias": .bool(false),
-            "attention_dropout": .number(0),
             "attention_in_multiplier": .number(attentionInMultiplier),
             "attention_out_multiplier": .number(attentionOutMultiplier),
             "embedding_multiplier": .number(embeddingMultiplier),
-            "head_dim": .integer(headDim),
-            "hidden_act": .string("silu"),
-            "intermediate_size": .integer(intermediateSize),
             "key_multiplier": .number(keyMultiplier),
             "lm_head_multiplier": .number(lmHeadMultiplier),
             "mamba_chunk_size": .integer(mambaChunkSize),
@@ -32,23 +27,28 @@ extension FalconH1Configuration {
             "mamba_norm_before_gate": .bool(false),
             "mamba_proj_bias": .bool(false),
             "mamba_rms_norm": .bool(mambaRmsNorm),
-            "max_position_embeddings": .integer(maxPositionEmbeddings),
-            "mlp_bias": .bool(false),
             "mlp_multipliers": .array(mlpMultipliers.map { .number($0) }),
-            "num_attention_heads": .integer(numAttentionHeads),
-            "num_key_value_heads": .integer(numKeyValueHeads),
             "num_logits_to_keep": .integer(1),
             "projectors_bias": .bool(false),
-            "rms_norm_eps": .number(rmsNormEps),
             "ssm_in_multiplier": .number(ssmInMultiplier),
             "ssm_multipliers": .array(ssmMultipliers.map { .number($0) }),
             "ssm_out_multiplier": .number(ssmOutMultiplier),
-        ].merging(ropeFields) { first, _ in first }
+        ].merging(attentionFields) { first, _ in first }
     }
 
-    /// RoPE's base in both spellings.
-    var ropeFields: [String: JSONValue] {
+    /// The fields of attention, MLP and norms, which Llama has too; RoPE's base in both spellings.
+    var attentionFields: [String: JSONValue] {
         [
+            "attention_bias": .bool(false),
+            "attention_dropout": .number(0),
+            "head_dim": .integer(headDim),
+            "hidden_act": .string("silu"),
+            "intermediate_size": .integer(intermediateSize),
+            "max_position_embeddings": .integer(maxPositionEmbeddings),
+            "mlp_bias": .bool(false),
+            "num_attention_heads": .integer(numAttentionHeads),
+            "num_key_value_heads": .integer(numKeyValueHeads),
+            "rms_norm_eps": .number(rmsNormEps),
             "rope_parameters": .object([
                 "rope_theta": .number(ropeTheta), "rope_type": .string("default"),
             ]),

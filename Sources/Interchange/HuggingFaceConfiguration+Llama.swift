@@ -7,18 +7,8 @@ extension FalconH1Configuration {
     /// The fields of `config.json` that only Llama has.
     var llamaFields: [String: JSONValue] {
         [
-            "attention_bias": .bool(false),
-            "attention_dropout": .number(0),
-            "head_dim": .integer(headDim),
-            "hidden_act": .string("silu"),
-            "intermediate_size": .integer(intermediateSize),
-            "max_position_embeddings": .integer(maxPositionEmbeddings),
-            "mlp_bias": .bool(false),
-            "num_attention_heads": .integer(numAttentionHeads),
-            "num_key_value_heads": .integer(numKeyValueHeads),
-            "pretraining_tp": .integer(1),
-            "rms_norm_eps": .number(rmsNormEps),
-        ].merging(ropeFields) { first, _ in first }
+            "pretraining_tp": .integer(1)
+        ].merging(attentionFields) { first, _ in first }
     }
 
     /// The name of a parameter in Llama's files.

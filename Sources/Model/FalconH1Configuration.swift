@@ -131,12 +131,6 @@ public struct FalconH1Configuration: ArchitectureConfiguration {
     /// Whether blocks have the state-space mixer.
     public var hasSSM: Bool { mixers != .attention }
 
-    // Limits far above any model, so that products of sizes and counts of bytes cannot overflow, and
-    // a few bytes of JSON cannot ask for a table of parameters that takes much memory.
-    private static let sizeLimit = Int(Int32.max)
-    private static let layerLimit = 1000
-    private static let parameterLimit = 1e15
-
     /// The number of weights, in floating point: the sizes have not been judged yet.
     private var roughParameterCount: Double {
         let width = Double(hiddenSize)
@@ -149,10 +143,6 @@ public struct FalconH1Configuration: ArchitectureConfiguration {
 
     /// What is impossible about the sizes; empty when all is well.
     public func problems() -> [RecipeProblem] {
-        var found: [RecipeProblem] = []
-        func require(_ condition: Bool, _ key: CodingKeys, _ message: String) {
-            if !condition { found.append(RecipeProblem(key: key.rawValue, message)) }
-        }
         let sizes: [(CodingKeys, Int)] = [
             (.vocabSize, vocabSize), (.hiddenSize, hiddenSize), (.numHiddenLayers, numHiddenLayers),
             (.intermediateSize, intermediateSize), (.numAttentionHeads, numAttentionHeads),
@@ -161,17 +151,12 @@ public struct FalconH1Configuration: ArchitectureConfiguration {
             (.mambaDState, mambaDState), (.mambaDConv, mambaDConv),
             (.mambaChunkSize, mambaChunkSize), (.maxPositionEmbeddings, maxPositionEmbeddings),
         ]
-        for (key, value) in sizes {
-            require(value >= 1, key, "got \(value), want at least 1")
-            let limit = key == .numHiddenLayers ? Self.layerLimit : Self.sizeLimit
-            require(value <= limit, key, "got \(value), want at most \(limit)")
+        var found = SizeLimits.problems(
+            sizes, layerKey: .numHiddenLayers, roughParameterCount: roughParameterCount)
+        guard found.isEmpty else { return found }
+        func require(_ condition: Bool, _ key: CodingKeys, _ message: String) {
+            if !condition { found.append(RecipeProblem(key: key.rawValue, message)) }
         }
-        guard found.isEmpty else { return found }
-        require(
-            roughParameterCount <= Self.parameterLimit, .hiddenSize,
-            "the sizes make about \(roughParameterCount) parameters, want at most "
-                + "\(Self.parameterLimit)")
-        guard found.isEmpty else { return found }
         require(
             mambaNHeads * mambaDHead == mambaDSsm, .mambaDSsm,
             "got \(mambaDSsm), want mamba_n_heads · mamba_d_head = \(mambaNHeads * mambaDHead)")

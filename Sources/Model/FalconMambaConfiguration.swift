@@ -64,12 +64,6 @@ public struct FalconMambaConfiguration: ArchitectureConfiguration {
     /// Rows of x_proj: time step, B, C.
     public var xProjRows: Int { timeStepRank + 2 * stateSize }
 
-    // Limits far above any model, so that products of sizes and counts of bytes cannot overflow, and
-    // a few bytes of JSON cannot ask for a table of parameters that takes much memory.
-    private static let sizeLimit = Int(Int32.max)
-    private static let layerLimit = 1000
-    private static let parameterLimit = 1e15
-
     /// The number of weights, in floating point: the sizes have not been judged yet.
     private var roughParameterCount: Double {
         let (width, inner) = (Double(hiddenSize), Double(intermediateSize))
@@ -79,25 +73,17 @@ public struct FalconMambaConfiguration: ArchitectureConfiguration {
 
     /// What is impossible about the sizes; empty when all is well.
     public func problems() -> [RecipeProblem] {
-        var found: [RecipeProblem] = []
-        func require(_ condition: Bool, _ key: CodingKeys, _ message: String) {
-            if !condition { found.append(RecipeProblem(key: key.rawValue, message)) }
-        }
         let sizes: [(CodingKeys, Int)] = [
             (.vocabSize, vocabSize), (.hiddenSize, hiddenSize), (.numHiddenLayers, numHiddenLayers),
             (.intermediateSize, intermediateSize), (.stateSize, stateSize),
             (.convKernel, convKernel), (.timeStepRank, timeStepRank),
         ]
-        for (key, value) in sizes {
-            require(value >= 1, key, "got \(value), want at least 1")
-            let limit = key == .numHiddenLayers ? Self.layerLimit : Self.sizeLimit
-            require(value <= limit, key, "got \(value), want at most \(limit)")
-        }
+        var found = SizeLimits.problems(
+            sizes, layerKey: .numHiddenLayers, roughParameterCount: roughParameterCount)
         guard found.isEmpty else { return found }
-        require(
-            roughParameterCount <= Self.parameterLimit, .hiddenSize,
-            "the sizes make about \(roughParameterCount) parameters, want at most "
-                + "\(Self.parameterLimit)")
+        func require(_ condition: Bool, _ key: CodingKeys, _ message: String) {
+            if !condition { found.append(RecipeProblem(key: key.rawValue, message)) }
+        }
         require(convKernel <= 16, .convKernel, "got \(convKernel), want at most 16 taps")
         require(
             layerNormEpsilon > 0, .layerNormEpsilon,
