@@ -14,7 +14,8 @@ public struct GenerationReport: Encodable, Sendable {
         public let secondsPerToken: Double
         /// Keys, values, states and rows of the convolution after the context.
         public let stateBytes: Int
-        /// The most bytes of tensors at one time besides the weights: the memory and what is at work.
+        /// The most bytes of tensors at one time besides the weights: the memory, what is at work, and with
+        /// bf16 the packed copies of the weights.
         public let workingBytes: Int
     }
 
@@ -64,7 +65,7 @@ public struct GenerationBenchmark {
         contexts: [Int], tokens: Int, onLine: (GenerationReport.Line) -> Void = { _ in }
     ) -> GenerationReport {
         let vocabulary = model.configuration.vocabSize
-        // Kernels, tables and memory are there before anything is timed.
+        // Kernels, tables, memory and packed weights are there before anything is timed.
         _ = model.prefill([0, 1 % Int32(vocabulary)], model.makeState(on: device), on: device)
         let lines = contexts.map { context in
             device.resetPeak()
