@@ -1,6 +1,6 @@
 """Reading a prompt and writing after it: falcon against llama.cpp and transformers, tokens a second.
 
-    python scripts/bench/inference.py --tokenizer demo/tok.model --folder build/inference
+    python scripts/bench/inference.py --tokenizer demo/tok.model --folder .build/inference
 
 Makes a Falcon-H1 of the sizes of the recipe h1-tiny-90m and a Falcon-Mamba, both with random weights,
 and exports them with falcon to GGUF files of each type; what is in the folder already is kept. Then each
@@ -31,7 +31,7 @@ READINGS = 3
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--falcon", default=os.path.join(ROOT, ".build/release/falcon"))
-    parser.add_argument("--folder", default=os.path.join(ROOT, "build/inference"),
+    parser.add_argument("--folder", default=os.path.join(ROOT, ".build/inference"),
                         help="where the models are, or are made")
     parser.add_argument("--tokenizer", default=os.path.join(ROOT, "demo/tok.model"),
                         help="a SentencePiece model of at most 32,768 pieces")
