@@ -7,6 +7,8 @@
 # Inputs that crash, take 5 s of processor time or more memory than 64 MiB and 40 bytes a byte of input
 # are kept in .build/crashes; `run.sh READER FILE` reads one again.
 set -euo pipefail
+file=
+if [ $# = 2 ] && [ -f "$2" ]; then file=$(realpath "$2"); fi
 cd "$(dirname "$0")"
 
 readers=(safetensors shards gguf configuration tokenizer sentencepiece folder)
@@ -15,12 +17,18 @@ work=$PWD/.build
 program=$work/release/fuzz-readers
 # Freed blocks above this go back to the system, so that the bound on memory is exact.
 export MALLOC_MMAP_THRESHOLD_=131072
+# Naming the places of a crash would need more memory than the bound leaves, and lose the input.
+export UBSAN_OPTIONS=symbolize=0
 
 "${SWIFT:-swift}" build --configuration release --product fuzz-readers \
     -Xswiftc -sanitize=fuzzer -Xcc -fsanitize=fuzzer-no-link
+TMPDIR=$(mktemp -d -p /dev/shm falcon-fuzz-XXXXXX)
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
 
-if [ $# = 2 ] && [ -f "$2" ]; then
-    exec "$program" "$1" -rss_limit_mb=4096 "$2"
+if [ -n "$file" ]; then
+    "$program" "$1" -rss_limit_mb=4096 "$file"
+    exit
 fi
 mkdir -p "$work/crashes" "$work/corpus" "$work/seeds"
 rm -rf "$work/seeds"/*
@@ -43,5 +51,4 @@ for reader in "${readers[@]}"; do
         grep -a 'Fatal error\|ERROR\|Test unit written' "$work/$reader.log" || true
     fi
 done
-rm -rf /dev/shm/falcon-fuzz-*
 exit $failed

@@ -50,8 +50,9 @@ func customMutator(
             fatalError("want one of \(Reader.allCases.map(\.rawValue).joined(separator: ", "))")
         }
         Self.reader = reader
-        var template = Array("/dev/shm/falcon-fuzz-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { fatalError("no folder can be made in /dev/shm") }
+        let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        var template = Array("\(parent)/fuzz-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { fatalError("no folder can be made in \(parent)") }
         scratch = String(
             decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         Bounds.reportAtExit()

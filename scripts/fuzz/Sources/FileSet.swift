@@ -36,17 +36,3 @@ func store(_ bytes: [UInt8], at path: String) {
     defer { close(descriptor) }
     precondition(write(descriptor, bytes, bytes.count) == bytes.count, "cannot write \(path)")
 }
-
-/// Removes a folder and the files in it.
-func removeTree(_ path: String) {
-    if let folder = opendir(path) {
-        while let entry = readdir(folder) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != "." && name != ".." { unlink(path + "/" + name) }
-        }
-        closedir(folder)
-    }
-    rmdir(path)
-}
