@@ -85,6 +85,7 @@ public struct SentencePieceModel: Sendable, Equatable {
             case (1, .bytes(let bytes)): pieces.append(try Self.piece(bytes))
             case (2, .bytes(let bytes)): try readTrainerSettings(bytes)
             case (3, .bytes(let bytes)): try readNormalizerSettings(bytes)
+            case (5, .bytes(let bytes)): try Self.checkCharacterMaps(ofNormalizer: bytes)
             default: break
             }
         }
@@ -145,7 +146,18 @@ public struct SentencePieceModel: Sendable, Equatable {
         }
     }
 
+    /// Checks the map of characters of a normalizer: that before encoding or that after decoding.
+    private static func checkCharacterMaps(
+        ofNormalizer bytes: ArraySlice<UInt8>
+    ) throws(Malformed) {
+        var fields = ProtobufFields(bytes)
+        while let field = try fields.next() {
+            if case (2, .bytes(let map)) = (field.number, field.value) { _ = try CharacterMap(map) }
+        }
+    }
+
     private mutating func readNormalizerSettings(_ bytes: ArraySlice<UInt8>) throws(Malformed) {
+        try Self.checkCharacterMaps(ofNormalizer: bytes)
         var fields = ProtobufFields(bytes)
         while let field = try fields.next() {
             switch (field.number, field.value) {
@@ -184,6 +196,8 @@ private struct ProtobufFields {
     mutating func next() throws(SentencePieceModel.Malformed) -> (number: Int, value: Value)? {
         if rest.isEmpty { return nil }
         let key = try varint()
+        // Other readers would keep the lower half, and so see another field.
+        guard key <= UInt64(UInt32.max) else { throw .init(reason: "it is no protocol buffer") }
         let number = Int(truncatingIfNeeded: key >> 3)
         switch key & 7 {
         case 0: return (number, .integer(try varint()))
