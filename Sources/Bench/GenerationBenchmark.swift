@@ -17,8 +17,19 @@ public struct GenerationReport: Encodable, Sendable {
         /// The most bytes of tensors at one time besides the weights: the memory, what is at work, and with
         /// bf16 the packed copies of the weights.
         public let workingBytes: Int
+
+        /// The key of each field in JSON.
+        public enum CodingKeys: String, CodingKey {
+            case context
+            case promptTokensPerSecond = "prompt_tokens_per_second"
+            case secondsPerToken = "seconds_per_token"
+            case stateBytes = "state_bytes"
+            case workingBytes = "working_bytes"
+        }
     }
 
+    /// The version of this object.
+    public let version = 1
     /// Weights of the model.
     public let parameters: Int
     /// One line a context, as asked for.

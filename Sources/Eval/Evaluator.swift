@@ -43,6 +43,9 @@ public struct TextScore: Codable, Equatable, Sendable {
 
 /// Scores text with a model, without training it.
 public final class Evaluator {
+    /// Tokens that see each other when text is scored and nothing says how many.
+    public static let usualLength = 4096
+
     let model: any LanguageModel
     let tokenizer: any Tokenizer
     let device: Device

@@ -17,7 +17,16 @@ public struct ModelInfo: Encodable, Sendable {
         public let type: String
         /// The root of the mean square; nil where it was not asked for.
         public let rootMeanSquare: Double?
+
+        /// The key of each field in JSON.
+        public enum CodingKeys: String, CodingKey {
+            case name, shape, type
+            case rootMeanSquare = "root_mean_square"
+        }
     }
+
+    /// The version of this object.
+    public let version = 1
 
     /// The folder or file that was opened in the end.
     public let path: String
@@ -41,6 +50,14 @@ public struct ModelInfo: Encodable, Sendable {
     public let dataDigest: String?
     /// The parameters in the order of the model.
     public let tensors: [Tensor]
+
+    /// The key of each field in JSON.
+    public enum CodingKeys: String, CodingKey {
+        case version, path, kind, architecture, parameters, types, tokenizer, step, tensors
+        case trainedTokens = "trained_tokens"
+        case recipeDigest = "recipe_sha256"
+        case dataDigest = "data_sha256"
+    }
 
     /// Looks at a model.
     ///

@@ -13,7 +13,6 @@ struct StreamedModel {
     private let source: ModelFiles
     private let device: Device
     private let body: any LanguageModel
-    private let blockPrefix: String
 
     init(_ source: ModelFiles, on device: Device) {
         self.source = source
@@ -21,9 +20,6 @@ struct StreamedModel {
         let part = min(source.configuration.vocabSize, Self.vocabularyPart)
         body = source.configuration.withOneBlock(vocabSize: part).makeModel()
         body.allocate(on: device, withGradients: false)
-        let marker = ".layers.0."
-        let name = body.table.parameters.first { $0.name.contains(marker) }?.name ?? ""
-        blockPrefix = name.components(before: marker)
     }
 
     /// Runs prompts through the model, each as one document, and shows the logits after every token.
@@ -91,10 +87,11 @@ struct StreamedModel {
     }
 
     private func readBlock(_ layer: Int) throws {
-        let prefix = blockPrefix + ".layers.0."
-        for parameter in body.table.parameters where parameter.name.hasPrefix(prefix) {
-            let name = blockPrefix + ".layers.\(layer)." + parameter.name.dropFirst(prefix.count)
-            try read(parameter, named: name)
+        let own = ".layers.0."
+        for parameter in body.table.parameters where parameter.name.contains(own) {
+            try read(
+                parameter,
+                named: parameter.name.replacing(own, with: ".layers.\(layer).", maxReplacements: 1))
         }
     }
 
@@ -124,14 +121,5 @@ struct StreamedModel {
             try source.weights.readFloats(
                 name, elements: first * width..<(first + rows.count) * width, into: &$0)
         }
-    }
-}
-
-extension String {
-    /// What stands before the first place of a text.
-    fileprivate func components(before marker: String) -> String {
-        split(separator: marker, maxSplits: 1, omittingEmptySubsequences: false).first.map(
-            String.init)
-            ?? self
     }
 }

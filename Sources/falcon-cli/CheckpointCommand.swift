@@ -221,11 +221,7 @@ struct CheckpointConvert: ParsableCommand {
 
     func run() throws {
         guard to != .checkpoint else {
-            var command = ImportCommand()
-            command.model = model
-            command.output = output
-            command.common = common
-            return try command.run()
+            return try ImportCommand.importModel(model, to: output, common)
         }
         try ModelConversion(
             model: model, output: output, format: to == .hf ? .hf : .gguf, type: quantize,

@@ -39,9 +39,6 @@ struct EvalCommand: ParsableCommand {
     @Option(help: "Write one JSON object per task document to this file.")
     var samples: String?
 
-    /// Tokens that see each other when neither an option nor a recipe says how many.
-    private static let usualLength = 4096
-
     @Option(
         help: """
             Tokens that see each other when text is scored; without it, as in training, or of a model             without recipe 4096.
@@ -92,7 +89,7 @@ struct EvalCommand: ParsableCommand {
         let trained = try trainingData(loaded)
         let length =
             sequenceLength ?? trained?.sequenceLength
-            ?? min(Self.usualLength, loaded.model.configuration.maxPositionEmbeddings)
+            ?? min(Evaluator.usualLength, loaded.model.configuration.maxPositionEmbeddings)
         if shards != nil || (text.isEmpty && wanted.isEmpty) {
             guard let folder = shards ?? trained?.path else {
                 throw ValidationError("\(model) names no data; give --shards, --text or --tasks")

@@ -150,8 +150,16 @@ struct ModelConversion {
         let device = Device(threadCount: common.threadCount)
         let files = try ModelFiles.open(model)
         let (bytes, errors) = try write(files)
-        let written = try ModelFiles.open(output)
-        let check = try ExportCheck(files, written, on: device)
+        let written: ModelFiles
+        let check: ExportCheck
+        do {
+            written = try ModelFiles.open(output)
+            check = try ExportCheck(files, written, on: device)
+        } catch {
+            // What could not be compared must not be left looking whole.
+            try FileManager.default.removeItem(atPath: output)
+            throw error
+        }
         // Folded multipliers round where weights that stay as they are do not.
         let isFolded = format == .gguf || files.configuration.falconH1?.mixers == .attention
         let limit = isFolded ? Double.infinity : type.largestDifference
@@ -225,7 +233,7 @@ struct ModelConversion {
     private func perplexity(of loaded: LoadedModel, on text: String) throws -> Double {
         let evaluator = Evaluator(
             model: loaded.model, tokenizer: loaded.tokenizer, device: loaded.device)
-        let length = min(2048, loaded.model.configuration.maxPositionEmbeddings)
+        let length = min(Evaluator.usualLength, loaded.model.configuration.maxPositionEmbeddings)
         return try evaluator.score(textFile: text, sequenceLength: length).perplexity
     }
 
@@ -265,7 +273,10 @@ struct ImportCommand: ParsableCommand {
         let parameters: Int
     }
 
-    func run() throws {
+    func run() throws { try Self.importModel(model, to: output, common) }
+
+    /// Writes a checkpoint and says so.
+    static func importModel(_ model: String, to output: String, _ common: CommonOptions) throws {
         let manifest = try ModelImport.write(try ModelFiles.open(model), to: output)
         let count = manifest.parameters.reduce(0) { $0 + $1.tensor.elementCount }
         try common.printResult(

@@ -114,7 +114,7 @@ import Testing
             let json = try place.success("ckpt info \(model) --tensors --json").json()
             let tensors = try #require(json["tensors"] as? [[String: Any]])
             let gain = tensors.first { $0["name"] as? String == "model.final_layernorm.weight" }
-            return try #require(gain?["rootMeanSquare"] as? Double)
+            return try #require(gain?["root_mean_square"] as? Double)
         }
         #expect(abs(norm[2] - (norm[0] + norm[1]) / 2) < 1e-4)
         #expect(abs(norm[3] - (3 * norm[0] + norm[1]) / 4) < 1e-4)

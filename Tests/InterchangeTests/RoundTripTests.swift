@@ -40,11 +40,16 @@ struct RoundTripShape: Sendable, CustomTestStringConvertible {
     }
 
     /// A checkpoint with random weights.
-    func writeCheckpoint(_ path: String) throws -> ModelFiles {
+    func writeCheckpoint(
+        _ path: String, scale: (name: String, factor: Float)? = nil
+    ) throws -> ModelFiles {
         let configuration = try configuration()
         let model = configuration.makeModel()
         model.allocate(on: Device(threadCount: 1), withGradients: false)
         model.table.initialize(seed: 11)
+        for parameter in model.table.parameters where parameter.name == scale?.name {
+            parameter.value.withMutableSpan { for i in $0.indices { $0[i] *= scale?.factor ?? 1 } }
+        }
         let contents = CheckpointContents(
             step: 0, tokens: 0,
             parameters: model.table.parameters.map {
@@ -146,6 +151,28 @@ struct RoundTripShape: Sendable, CustomTestStringConvertible {
                 got += logits.toArray()
             }
             #expect(got == wanted)
+        }
+    }
+
+    /// A projection whose inputs are beyond float16 is written in a type of wide range, and no other is.
+    @Test(
+        arguments: [false, true], [(GGUFFileType.float16, "F16", "F32"), (.q80, "Q8_0", "BF16")])
+    func largeScanOutputsGetAWideType(
+        isLarge: Bool, _ kind: (type: GGUFFileType, usual: String, wide: String)
+    ) throws {
+        try withTemporaryFolder { folder in
+            let shape = try #require(
+                RoundTripShape.all.first {
+                    $0.testDescription == "H1, gated norm false, 1 groups, tied false"
+                })
+            let original = try shape.writeCheckpoint(
+                folder + "/original", scale: ("model.layers.1.mamba.D", isLarge ? 1e7 : 1))
+            _ = try GGUFExport(kind.type, threadCount: 1).write(
+                original, to: folder + "/model.gguf")
+            let types = try GGUFReader(path: folder + "/model.gguf").tensors
+                .filter { $0.name.hasSuffix("ssm_out.weight") }
+            #expect(types.map(\.name) == ["blk.0.ssm_out.weight", "blk.1.ssm_out.weight"])
+            #expect(types.map(\.type.name) == [kind.usual, isLarge ? kind.wide : kind.usual])
         }
     }
 

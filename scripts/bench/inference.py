@@ -99,8 +99,8 @@ def measure_falcon(options, model, kind):
         str(options.tokens), "--precision", "bf16" if kind == "bf16" else "f32", "--threads",
         str(options.threads), "--json", "--quiet"]))
     lines = report["lines"][1:]
-    return (statistics.median(line["promptTokensPerSecond"] for line in lines),
-            1 / statistics.median(line["secondsPerToken"] for line in lines))
+    return (statistics.median(line["prompt_tokens_per_second"] for line in lines),
+            1 / statistics.median(line["seconds_per_token"] for line in lines))
 
 
 def measure_worker(options, program, model, kind):

@@ -1,8 +1,7 @@
-"""Writes a Hugging Face folder of a published size with random bfloat16 weights, tensor by tensor, to
-measure what reading and exporting a large model takes.
+"""Writes a Hugging Face folder of Falcon-Mamba-7B's shape with random bfloat16 weights, tensor by tensor,
+to measure what reading and exporting a large model takes.
 
-    python3 scripts/bench/large_model.py falcon-mamba-7b FOLDER
-    python3 scripts/bench/large_model.py h1-7b FOLDER
+    python3 scripts/bench/large_model.py FOLDER
 
 Needs no package. Weights are normal numbers from a pattern of a million, norms are ones.
 """
@@ -16,7 +15,7 @@ import sys
 SHARD_BYTES = 5_000_000_000
 
 
-def mamba():
+def model():
     d, layers, vocab, inner, rank, state, taps = 4096, 64, 65024, 8192, 256, 16, 4
     config = dict(
         model_type="falcon_mamba", architectures=["FalconMambaForCausalLM"], vocab_size=vocab,
@@ -43,36 +42,6 @@ def mamba():
     yield "lm_head.weight", (vocab, d)
 
 
-def h1():
-    d, layers, vocab, ff, ssm, heads, state = 3072, 44, 130049, 12288, 3072, 24, 256
-    conv = ssm + 2 * state
-    config = dict(
-        model_type="falcon_h1", architectures=["FalconH1ForCausalLM"], vocab_size=vocab,
-        hidden_size=d, num_hidden_layers=layers, intermediate_size=ff, num_attention_heads=12,
-        num_key_value_heads=2, head_dim=128, mamba_d_ssm=ssm, mamba_n_heads=heads, mamba_d_head=128,
-        mamba_n_groups=1, mamba_d_state=state, mamba_d_conv=4, mamba_chunk_size=128,
-        mamba_rms_norm=True, mamba_norm_before_gate=False, rope_theta=1e11, rms_norm_eps=1e-5,
-        max_position_embeddings=262144, tie_word_embeddings=False, hidden_act="silu")
-    yield config
-    yield "model.embed_tokens.weight", (vocab, d)
-    for i in range(layers):
-        p = f"model.layers.{i}."
-        yield p + "input_layernorm.weight", (d,)
-        yield p + "pre_ff_layernorm.weight", (d,)
-        for name, shape in {
-            "mamba.A_log": (heads,), "mamba.D": (heads,), "mamba.dt_bias": (heads,),
-            "mamba.conv1d.weight": (conv, 1, 4), "mamba.conv1d.bias": (conv,),
-            "mamba.in_proj.weight": (ssm + conv + heads, d), "mamba.norm.weight": (ssm,),
-            "mamba.out_proj.weight": (d, ssm), "self_attn.q_proj.weight": (12 * 128, d),
-            "self_attn.k_proj.weight": (256, d), "self_attn.v_proj.weight": (256, d),
-            "self_attn.o_proj.weight": (d, 12 * 128), "feed_forward.gate_proj.weight": (ff, d),
-            "feed_forward.up_proj.weight": (ff, d), "feed_forward.down_proj.weight": (d, ff),
-        }.items():
-            yield p + name, shape
-    yield "model.final_layernorm.weight", (d,)
-    yield "lm_head.weight", (vocab, d)
-
-
 def bfloat16(value):
     return struct.unpack("<I", struct.pack("<f", value))[0] >> 16
 
@@ -85,8 +54,8 @@ def count(shape):
 
 
 def main():
-    name, folder = sys.argv[1:]
-    source = {"falcon-mamba-7b": mamba, "h1-7b": h1}[name]()
+    folder = sys.argv[1]
+    source = model()
     config = next(source)
     tensors = list(source)
     os.makedirs(folder)
@@ -121,7 +90,7 @@ def main():
             file.write(struct.pack("<Q", len(text)) + text)
             for tensor, shape in shard:
                 left = 2 * count(shape)
-                writes = any(part in tensor for part in ("out_proj", "o_proj", "down_proj"))
+                writes = "out_proj" in tensor
                 content = ones * 4096 if "norm" in tensor else patterns[1 / 64 if writes else 1]
                 while left:
                     piece = content[:left]
