@@ -46,6 +46,7 @@ let package = Package(
     targets: [
         // Floor 1: C kernels and shims over system libraries.
         .target(name: "CKernels", cSettings: kernelSettings),
+        .target(name: "CSystem", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
@@ -58,7 +59,7 @@ let package = Package(
 
         // Floor 2: files and digests; the engine; text to batches; recipe files.
         .target(
-            name: "FalconSystem", dependencies: ["CCrypto"], path: "Sources/System",
+            name: "FalconSystem", dependencies: ["CCrypto", "CSystem"], path: "Sources/System",
             swiftSettings: swiftSettings),
         .target(
             name: "FalconTensor", dependencies: ["CKernels", "FalconSystem"],

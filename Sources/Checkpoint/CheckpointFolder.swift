@@ -94,7 +94,7 @@ public struct CheckpointFolder: Sendable {
         var removed: [String] = []
         for name in try namesInFolder(path)
         where name.hasPrefix(Self.prefix) && name.hasSuffix(AtomicFolder.partialSuffix) {
-            try removeFlatFolder(path + "/" + name)
+            try removeFolder(path + "/" + name)
             removed.append(name)
         }
         return removed
@@ -117,9 +117,9 @@ public struct CheckpointFolder: Sendable {
             if let keepEverySteps, step.isMultiple(of: keepEverySteps) { continue }
             // Renamed first: a crash half-way must not leave something that looks like a checkpoint.
             let leaving = path(ofStep: step) + AtomicFolder.partialSuffix
-            if fileKind(of: leaving) == .folder { try removeFlatFolder(leaving) }
-            try renameFolder(path(ofStep: step), to: leaving)
-            try removeFlatFolder(leaving)
+            if fileKind(of: leaving) == .folder { try removeFolder(leaving) }
+            try renameItem(path(ofStep: step), to: leaving)
+            try removeFolder(leaving)
             removed.append(step)
         }
         return removed

@@ -83,7 +83,7 @@ public enum CheckpointWriter {
     public static func write(
         _ contents: CheckpointContents, to path: String, values: CheckpointValues
     ) throws -> CheckpointManifest {
-        let folder = try AtomicFolder(path: path)
+        let folder = try AtomicFolder(path: path, replacing: true)
         let partial = folder.partialPath
         var files: [WrittenFile] = []
         files.append(
@@ -109,7 +109,7 @@ public enum CheckpointWriter {
             dataDigest: contents.dataDigest, parameters: contents.parameters, files: files)
         _ = try writeFile(
             manifest.serialized(), named: CheckpointManifest.fileName, in: partial)
-        try folder.commit(replacing: true)
+        try folder.commit()
         return manifest
     }
 

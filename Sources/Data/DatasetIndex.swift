@@ -148,9 +148,7 @@ public struct DatasetIndex: Codable, Sendable, Equatable {
 
     /// The JSON of `index.json`: keys sorted, so that equal data give equal bytes.
     func encoded() throws -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return Array(try encoder.encode(self)) + [0x0A]
+        Array((try jsonText(self, isPretty: true) + "\n").utf8)
     }
 
     /// Reads and checks an `index.json`.
@@ -160,8 +158,8 @@ public struct DatasetIndex: Codable, Sendable, Equatable {
     /// - Throws: `FileError` if it cannot be read, `DataError.invalidIndex` if it cannot be right.
     static func load(path: String) throws -> DatasetIndex {
         func invalid(_ reason: String) -> DataError { .invalidIndex(path: path, reason: reason) }
-        let bytes = Data(try InputFile.contents(of: path))
-        guard let header = try? JSONDecoder().decode(Header.self, from: bytes) else {
+        let bytes = try InputFile.contents(of: path)
+        guard let header = try? decodedJSON(Header.self, from: bytes) else {
             throw invalid("not an index of token shards")
         }
         guard header.format == formatName, header.version == currentVersion else {
@@ -171,7 +169,7 @@ public struct DatasetIndex: Codable, Sendable, Equatable {
         }
         let index: DatasetIndex
         do {
-            index = try JSONDecoder().decode(DatasetIndex.self, from: bytes)
+            index = try decodedJSON(DatasetIndex.self, from: bytes)
         } catch {
             throw invalid("a field is missing or of the wrong type: \(error)")
         }

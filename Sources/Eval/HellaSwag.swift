@@ -1,3 +1,4 @@
+import FalconSystem
 import FoundationEssentials
 
 /// HellaSwag, validation split, zero-shot, as lm-evaluation-harness scores it.
@@ -33,7 +34,7 @@ public struct HellaSwag: MultipleChoiceTask {
     /// - Returns: the item.
     /// - Throws: what is wrong with the record.
     public func item(from line: [UInt8]) throws -> MultipleChoiceItem {
-        let record = try JSONDecoder().decode(Record.self, from: Data(line))
+        let record = try decodedJSON(Record.self, from: line)
         guard let gold = Int(record.label), record.endings.indices.contains(gold) else {
             throw BadLabel(
                 description:

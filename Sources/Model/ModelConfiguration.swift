@@ -145,11 +145,9 @@ extension ModelConfiguration {
     /// The `config.json` of a checkpoint: every field under its Hugging Face name, keys sorted.
     ///
     /// - Returns: JSON, the same bytes for equal configurations.
-    /// - Throws: an encoding error if a number is not finite.
+    /// - Throws: never for a configuration without problems.
     public func encoded() throws -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return Array(try encoder.encode(self)) + [0x0A]
+        Array((try jsonText(self, isPretty: true) + "\n").utf8)
     }
 
     /// Reads what `encoded()` wrote.
@@ -157,6 +155,6 @@ extension ModelConfiguration {
     /// - Parameter bytes: the contents of a checkpoint's `config.json`.
     /// - Throws: a decoding error that names the field.
     public init(decoding bytes: [UInt8]) throws {
-        self = try JSONDecoder().decode(Self.self, from: Data(bytes))
+        self = try decodedJSON(Self.self, from: bytes)
     }
 }

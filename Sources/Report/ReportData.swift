@@ -87,10 +87,9 @@ struct ReportData {
     /// Adds the runs of a sweep; its name, if told, keeps them apart from those of other sweeps.
     private mutating func addSweep(_ path: String, isNamed: Bool) throws {
         let file = path + "/results.jsonl"
-        let decoder = JSONDecoder()
         for (number, line) in try readBytes(ofFile: file).split(separator: 0x0A).enumerated() {
             let record: SweepRecord
-            do { record = try decoder.decode(SweepRecord.self, from: Data(line)) } catch {
+            do { record = try decodedJSON(SweepRecord.self, from: line) } catch {
                 throw ReportError.damaged(path: file, line: number + 1, reason: "\(error)")
             }
             let metrics = path + "/" + record.path + "/metrics.jsonl"
@@ -146,13 +145,12 @@ struct ReportData {
 
     /// The steps of a run; damaged lines are left out and told, a half-written last one is not.
     private mutating func readMetrics(_ path: String) throws -> [StepMetrics] {
-        let decoder = JSONDecoder()
         let bytes = try readBytes(ofFile: path)
         let lines = bytes.split(separator: 0x0A)
         var result: [StepMetrics] = []
         result.reserveCapacity(lines.count)
         for (number, line) in lines.enumerated() {
-            do { result.append(try decoder.decode(StepMetrics.self, from: Data(line))) } catch {
+            do { result.append(try decodedJSON(StepMetrics.self, from: line)) } catch {
                 if number == lines.count - 1 && bytes.last != 0x0A { continue }
                 warnings.append("\(path), line \(number + 1) is damaged and left out")
             }

@@ -41,10 +41,8 @@ struct SweepFolder {
 
     /// One line a run.
     func writeResults(_ records: [SweepRecord]) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        let lines = try records.map { String(decoding: try encoder.encode($0), as: UTF8.self) }
-        try writeAtomically(lines.map { $0 + "\n" }.joined(), to: resultsPath)
+        let lines = try records.map { try jsonText($0) + "\n" }
+        try writeAtomically(lines.joined(), to: resultsPath)
     }
 
     /// The last words of a run.
@@ -71,9 +69,8 @@ struct SweepFolder {
         guard let bytes = try? readBytes(ofFile: runPath(of: id) + "/metrics.jsonl") else {
             return []
         }
-        let decoder = JSONDecoder()
         return bytes.split(separator: 0x0A).compactMap {
-            try? decoder.decode(StepMetrics.self, from: Data($0))
+            try? decodedJSON(StepMetrics.self, from: $0)
         }
     }
 }

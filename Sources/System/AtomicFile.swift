@@ -4,32 +4,76 @@
 
 /// A file that appears under its name only when it is whole.
 ///
-/// Bytes go to `NAME.partial` beside the final name; `commit()` syncs, renames and syncs the folder.
-/// Without `commit()` the partial file is removed.
+/// Bytes go to `NAME.partial` beside the final name, which one process at a time holds; `commit()` syncs,
+/// renames and syncs the folder. Without `commit()` the partial file is removed, and what a crash left is
+/// taken over by the next `AtomicFile` of that name. A link is written through; a device or pipe is
+/// written to, never replaced.
 public struct AtomicFile: ~Copyable {
     /// The final path.
     public let path: String
-    private let partialPath: String
-    private let descriptor: Int32
+    private let target: Target
+    private let isReplacing: Bool
     private var digest = SHA256()
     /// Bytes written so far.
     public private(set) var byteCount = 0
     private var isCommitted = false
 
-    /// Creates `path.partial`, replacing what an earlier crash left there.
+    /// Where bytes go.
+    private enum Target {
+        case partial(LockedFile)
+        /// An open device or pipe.
+        case stream(Int32)
+
+        init(_ path: String, isReplacing: Bool) throws(FileError) {
+            if isStream(path) {
+                let descriptor = unsafe open(path, O_WRONLY | O_CLOEXEC)
+                guard descriptor >= 0 else {
+                    throw FileError(action: "create", path: path, code: errno)
+                }
+                self = .stream(descriptor)
+                return
+            }
+            let file = try LockedFile(path: path + ".partial", for: path)
+            do {
+                try requireRoom(path, isReplacing: isReplacing)
+            } catch {
+                file.remove()
+                throw error
+            }
+            guard ftruncate(file.descriptor, 0) == 0 else {
+                throw FileError(action: "write", path: path, code: errno)
+            }
+            self = .partial(file)
+        }
+    }
+
+    /// Creates `path.partial`, taking over what an earlier crash left there.
     ///
-    /// - Parameter path: the final name; its folder must exist.
-    /// - Throws: `FileError` if the file cannot be created.
-    public init(path: String) throws(FileError) {
-        self.path = path
-        partialPath = path + ".partial"
-        descriptor = unsafe open(partialPath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw FileError(action: "create", path: path, code: errno) }
+    /// - Parameters:
+    ///   - path: the final name; its folder must exist.
+    ///   - isReplacing: whether a file that has the name already is replaced by `commit()`; else that is
+    ///     an error, now and then.
+    /// - Throws: `FileError.held` if another process writes the same file; `FileError.exists`;
+    ///   `FileError` if the file cannot be created.
+    public init(path: String, replacing isReplacing: Bool = true) throws(FileError) {
+        let target = try Target(resolvedLink(path), isReplacing: isReplacing)
+        self.path = resolvedLink(path)
+        self.isReplacing = isReplacing
+        self.target = target
     }
 
     deinit {
-        close(descriptor)
-        if !isCommitted { unsafe unlink(partialPath) }
+        switch target {
+        case .partial(let file): if !isCommitted { file.remove() }
+        case .stream(let descriptor): close(descriptor)
+        }
+    }
+
+    private var descriptor: Int32 {
+        switch target {
+        case .partial(let file): file.descriptor
+        case .stream(let descriptor): descriptor
+        }
     }
 
     /// Appends bytes.
@@ -69,11 +113,17 @@ public struct AtomicFile: ~Copyable {
     /// - Throws: `FileError` if syncing or renaming fails; the partial file is then removed.
     @discardableResult
     public consuming func commit() throws(FileError) -> String {
-        guard fsync(descriptor) == 0 else {
+        guard case .partial(let file) = target else { return takeDigest() }
+        guard fsync(file.descriptor) == 0 else {
             throw FileError(action: "write", path: path, code: errno)
         }
-        guard unsafe rename(partialPath, path) == 0 else {
-            throw FileError(action: "create", path: path, code: errno)
+        try requireRoom(path, isReplacing: isReplacing)
+        if isReplacing {
+            guard unsafe rename(file.path, path) == 0 else {
+                throw FileError(action: "create", path: path, code: errno)
+            }
+        } else {
+            try renameToFreeName(file.path, path)
         }
         isCommitted = true
         try syncFolder(of: path)
@@ -87,15 +137,25 @@ public struct AtomicFile: ~Copyable {
     }
 }
 
+/// Refuses a name that is taken by something that must stay.
+private func requireRoom(_ path: String, isReplacing: Bool) throws(FileError) {
+    let kind = fileKind(of: path)
+    guard kind == .folder || kind == .file && !isReplacing else { return }
+    throw .exists(path: path, advice: "choose another name or remove it first")
+}
+
 /// Makes the names in a folder durable after a rename or creation.
 ///
 /// - Parameter path: a file or folder whose parent is synced.
-/// - Throws: `FileError` if the parent cannot be opened.
+/// - Throws: `FileError` if the parent cannot be opened or synced.
 public func syncFolder(of path: String) throws(FileError) {
     let slash = path.lastIndex(of: "/")
     let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
     let descriptor = unsafe open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { throw FileError(action: "open", path: folder, code: errno) }
-    fsync(descriptor)
-    close(descriptor)
+    defer { close(descriptor) }
+    // Some file systems have nothing to sync for a folder.
+    guard fsync(descriptor) == 0 || errno == EINVAL || errno == ENOTSUP else {
+        throw FileError(action: "write", path: folder, code: errno)
+    }
 }

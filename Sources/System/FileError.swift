@@ -10,6 +10,8 @@ public enum FileError: FalconError, Equatable {
     case missing(path: String)
     /// The path exists and must not be overwritten.
     case exists(path: String, advice: String)
+    /// Another process is writing it.
+    case held(path: String, owner: String)
     /// Opening, reading, writing, syncing or renaming failed with `errno` = `code`.
     case failed(action: String, path: String, code: Int32)
 
@@ -33,11 +35,14 @@ public enum FileError: FalconError, Equatable {
             return "\(path): no such file or folder; check the path"
         case .exists(let path, let advice):
             return "\(path) exists already; \(advice)"
+        case .held(let path, let owner):
+            return "\(path) is in use by \(owner); wait until it has ended, or choose another name"
         case .failed(let action, let path, let code):
             let reason = unsafe String(cString: strerror(code))
             let advice =
                 switch code {
                 case ENOSPC: "; free some space on that disk and run again"
+                case EFBIG: "; raise the limit on the size of files (ulimit -f) and run again"
                 case EACCES, EPERM: "; check the permissions"
                 default: ""
                 }
@@ -49,7 +54,7 @@ public enum FileError: FalconError, Equatable {
     public var exitStatus: ExitStatus {
         switch self {
         case .missing: .missingInput
-        case .exists: .cannotCreate
+        case .exists, .held: .cannotCreate
         case .failed(let action, _, let code):
             code == ENOSPC || action == "read" || action == "write" ? .inputOutput : .cannotCreate
         }

@@ -21,6 +21,13 @@ public func fileKind(of path: String) -> FileKind {
     return status.st_mode & S_IFMT == S_IFDIR ? .folder : .file
 }
 
+/// Whether a path names something that is written to but not replaced: a device, pipe or socket.
+func isStream(_ path: String) -> Bool {
+    var status = stat()
+    guard unsafe stat(path, &status) == 0 else { return false }
+    return ![S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT)
+}
+
 /// Says whether a path is a symbolic link.
 ///
 /// - Parameter path: any path.

@@ -92,7 +92,7 @@ public func dropFromPageCache(path: String) {
 }
 
 /// The lines of a file under /proc, empty if it cannot be read.
-private func textLines(ofSystemFile path: String) -> [Substring] {
+func textLines(ofSystemFile path: String) -> [Substring] {
     guard let bytes = try? InputFile(path: path) else { return [] }
     var text: [UInt8] = []
     while let more = try? bytes.read(upTo: 1 << 16), !more.isEmpty { text += more }

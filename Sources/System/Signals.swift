@@ -4,8 +4,8 @@
 
 /// What the user has asked for by signals since the handlers were installed.
 ///
-/// SIGINT and SIGTERM ask to save and stop, SIGUSR1 to save and go on. A second SIGINT ends the program
-/// at once.
+/// SIGINT, SIGTERM and SIGHUP ask to save and stop, SIGUSR1 to save and go on. A second SIGINT ends the
+/// program at once.
 public enum Signals {
     // Written by the handler and read by the program: one machine word each, no locks in a handler.
     nonisolated(unsafe) private static let flags: UnsafeMutablePointer<sig_atomic_t> = {
@@ -14,13 +14,21 @@ public enum Signals {
         return flags
     }()
 
+    /// Turns writing to a closed pipe, or beyond the limit on the size of a file, into an error of the
+    /// write that can be told; by default either would end the program without a word.
+    public static func makeWritesFail() {
+        for number in [SIGPIPE, SIGXFSZ] { signal(number, SIG_IGN) }
+    }
+
     /// Starts to listen.
     public static func install() {
         _ = flags
         // A parent's blocked signals are inherited; these must arrive.
         var wanted = sigset_t()
         sigemptyset(&wanted)
-        for number in [SIGINT, SIGTERM, SIGUSR1] {
+        for number in [SIGINT, SIGTERM, SIGHUP, SIGUSR1] {
+            // nohup has its will.
+            if number == SIGHUP && isIgnored(number) { continue }
             var action = sigaction()
             action.__sigaction_handler.sa_handler = { number in
                 if number == SIGUSR1 {
@@ -35,6 +43,13 @@ public enum Signals {
             sigaddset(&wanted, number)
         }
         pthread_sigmask(SIG_UNBLOCK, &wanted, nil)
+    }
+
+    private static func isIgnored(_ number: Int32) -> Bool {
+        var current = sigaction()
+        sigaction(number, nil, &current)
+        return unsafeBitCast(current.__sigaction_handler.sa_handler, to: Int.self)
+            == unsafeBitCast(SIG_IGN, to: Int.self)
     }
 
     /// Asks to save and stop when standard input ends.

@@ -94,9 +94,8 @@ struct MetricsFile {
     init(path: String, keepingStepsTo step: Int) throws {
         self.path = path
         let old = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
-        let decoder = JSONDecoder()
         let kept = old.split(separator: "\n").filter { line in
-            guard let metrics = try? decoder.decode(StepMetrics.self, from: Data(line.utf8)) else {
+            guard let metrics = try? decodedJSON(StepMetrics.self, from: line.utf8) else {
                 return false
             }
             return metrics.step <= step
@@ -108,10 +107,6 @@ struct MetricsFile {
 
     /// Appends one line.
     func append(_ metrics: StepMetrics) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        var line = try encoder.encode(metrics)
-        line.append(0x0A)
-        try appendToFile(path: path, Array(line))
+        try appendToFile(path: path, Array((try jsonText(metrics) + "\n").utf8))
     }
 }

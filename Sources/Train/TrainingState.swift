@@ -1,6 +1,7 @@
 import FalconCheckpoint
 import FalconModel
 import FalconOptim
+import FalconSystem
 import FalconTensor
 import FoundationEssentials
 
@@ -22,16 +23,14 @@ struct TrainingState: Codable, Equatable {
     }
 
     func encoded() throws -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-        return Array(try encoder.encode(self)) + [0x0A]
+        Array((try jsonText(self, isPretty: true) + "\n").utf8)
     }
 }
 
 extension TrainingState {
     init(decoding bytes: [UInt8], path: String) throws {
         do {
-            self = try JSONDecoder().decode(Self.self, from: Data(bytes))
+            self = try decodedJSON(Self.self, from: bytes)
         } catch {
             throw TrainError.badState(
                 path: path + "/" + CheckpointFileName.state, reason: "\(error)")

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FalconBench
+import FalconSystem
 
 struct BenchData: ParsableCommand {
     static let configuration = CommandConfiguration(

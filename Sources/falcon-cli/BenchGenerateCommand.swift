@@ -3,6 +3,7 @@ import FalconBench
 import FalconInterchange
 import FalconModel
 import FalconRecipe
+import FalconSystem
 import FalconTensor
 import FalconTrain
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FalconBench
+import FalconSystem
 import FalconTensor
 
 struct BenchKernels: ParsableCommand {

@@ -1,7 +1,6 @@
 import ArgumentParser
 import FalconSystem
 import FalconTensor
-import FoundationEssentials
 
 /// Options that every command has.
 struct CommonOptions: ParsableArguments {
@@ -40,9 +39,7 @@ struct CommonOptions: ParsableArguments {
 
 /// Writes an object as one line of JSON to standard output, keys sorted.
 func printJSON(_ value: some Encodable) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    print(String(decoding: try encoder.encode(value), as: UTF8.self))
+    print(try jsonText(value))
 }
 
 /// A line on the terminal that tells how far a job is; nothing where nobody watches.
@@ -69,9 +66,9 @@ final class ProgressLine {
         let rate = Double(bytes) / elapsed
         var text = megabytes(bytes)
         if let total { text += " of \(megabytes(total))" }
-        text += ", \(megabytes(Int(rate)))/s, \(note)"
+        text += ", \(megabytes(wholeNumber(rate)))/s, \(note)"
         if let total, rate > 0 {
-            let left = Int((Double(max(0, total - bytes)) / rate).rounded(.up))
+            let left = wholeNumber((Double(max(0, total - bytes)) / rate).rounded(.up))
             text += ", \(left / 60) min \(left % 60) s left"
         }
         show(text)
@@ -91,18 +88,6 @@ final class ProgressLine {
 
 /// Bytes as "12.3 MB".
 func megabytes(_ bytes: Int) -> String { decimal(Double(bytes) / 1e6, places: 1) + " MB" }
-
-/// A number with a fixed count of decimals.
-func decimal(_ value: Double, places: Int) -> String {
-    var scale = 1.0
-    for _ in 0..<places { scale *= 10 }
-    let scaled = Int((value * scale).rounded())
-    let digits = String(abs(scaled))
-    let padded = String(repeating: "0", count: max(0, places + 1 - digits.count)) + digits
-    let sign = scaled < 0 ? "-" : ""
-    return places == 0
-        ? sign + padded : "\(sign)\(padded.dropLast(places)).\(padded.suffix(places))"
-}
 
 /// A count with its digits in groups of three: "12,185,751".
 func grouped(_ count: Int) -> String {
@@ -124,7 +109,7 @@ func memory(_ bytes: Int) -> String {
 
 /// Seconds as "1h02m", "3m20s" or "12s".
 func duration(_ seconds: Double) -> String {
-    let whole = Int(max(0, seconds).rounded())
+    let whole = wholeNumber(max(0, seconds))
     func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
     if whole >= 3600 { return "\(whole / 3600)h\(two(whole % 3600 / 60))m" }
     if whole >= 60 { return "\(whole / 60)m\(two(whole % 60))s" }

@@ -128,11 +128,9 @@ struct EvalCommand: ParsableCommand {
 
     private func run(_ task: any MultipleChoiceTask, _ evaluator: Evaluator) throws -> TaskScore {
         var lines = ""
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
         let score = try evaluator.run(task, dataIn: data ?? ".", limit: limit) { answer, total in
             if samples != nil {
-                lines += String(decoding: try encoder.encode(answer), as: UTF8.self) + "\n"
+                lines += try jsonText(answer) + "\n"
             }
             if !common.quiet && isTerminal(2) {
                 writeToStandardError("\r\(task.name) \(answer.document + 1)/\(total)")
@@ -166,7 +164,7 @@ struct EvalCommand: ParsableCommand {
     private func earlierResult(_ path: String) throws -> Output {
         let bytes = try readBytes(ofFile: path)
         do {
-            return try JSONDecoder().decode(Output.self, from: Data(bytes))
+            return try decodedJSON(Output.self, from: bytes)
         } catch {
             throw EvaluationError.notAResult(path: path)
         }

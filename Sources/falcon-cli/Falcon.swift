@@ -17,6 +17,7 @@ struct Falcon: ParsableCommand {
         ])
 
     static func main() {
+        Signals.makeWritesFail()
         do {
             var command = try parseAsRoot()
             try command.run()

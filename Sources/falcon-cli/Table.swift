@@ -1,4 +1,5 @@
 import FalconBench
+import FalconSystem
 import FalconTensor
 
 /// Rows of cells under a header: the first column to the left, numbers to the right.

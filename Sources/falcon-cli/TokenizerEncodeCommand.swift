@@ -1,7 +1,6 @@
 import ArgumentParser
 import FalconData
 import FalconSystem
-import FoundationEssentials
 
 extension TokenizerCommand {
     /// Turns lines into token ids.
@@ -18,7 +17,7 @@ extension TokenizerCommand {
             var number = 0
             while let line = readLine() {
                 number += 1
-                guard let text = try? JSONDecoder().decode(String.self, from: Data(line.utf8))
+                guard let text = try? decodedJSON(String.self, from: line.utf8)
                 else {
                     throw ValidationError("standard input, line \(number): want a JSON string")
                 }

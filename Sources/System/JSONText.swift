@@ -1,0 +1,45 @@
+import FoundationEssentials
+
+/// The texts that stand for numbers which JSON does not have.
+private enum JSONNumberText {
+    static let infinity = "Infinity"
+    static let negativeInfinity = "-Infinity"
+    static let nan = "NaN"
+}
+
+/// A value as JSON, keys sorted: the same text for equal values.
+///
+/// Numbers that are not finite become the texts `NaN`, `Infinity` and `-Infinity`, which `decodedJSON` reads
+/// back as numbers.
+///
+/// - Parameters:
+///   - value: anything that can be encoded.
+///   - isPretty: on many lines, indented.
+/// - Returns: the text, without a line break at its end.
+/// - Throws: what the value's own encoding throws.
+public func jsonText(_ value: some Encodable, isPretty: Bool = false) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    if isPretty { encoder.outputFormatting.insert(.prettyPrinted) }
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+        positiveInfinity: JSONNumberText.infinity,
+        negativeInfinity: JSONNumberText.negativeInfinity, nan: JSONNumberText.nan)
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
+}
+
+/// Reads what `jsonText` wrote, or other JSON.
+///
+/// - Parameters:
+///   - type: what to read.
+///   - bytes: one JSON value in UTF-8.
+/// - Returns: the value.
+/// - Throws: a decoding error that names the key.
+public func decodedJSON<Value: Decodable>(
+    _ type: Value.Type, from bytes: some Collection<UInt8>
+) throws -> Value {
+    let decoder = JSONDecoder()
+    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+        positiveInfinity: JSONNumberText.infinity,
+        negativeInfinity: JSONNumberText.negativeInfinity, nan: JSONNumberText.nan)
+    return try decoder.decode(type, from: Data(bytes))
+}
