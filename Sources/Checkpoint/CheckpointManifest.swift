@@ -31,14 +31,44 @@ public struct CheckpointParameter: Equatable, Sendable {
     }
 }
 
+/// A checkpoint of another run that a run has begun from.
+public struct CheckpointAncestor: Codable, Equatable, Sendable {
+    /// The other run's folder, as it was named then.
+    public let run: String
+    /// Optimizer steps taken there.
+    public let step: Int
+    /// SHA-256 that ends the manifest of that checkpoint.
+    public let manifestDigest: String
+
+    /// The key of each field.
+    public enum CodingKeys: String, CodingKey {
+        case run, step
+        case manifestDigest = "manifest_sha256"
+    }
+
+    /// An ancestor.
+    ///
+    /// - Parameters:
+    ///   - run: the other run's folder.
+    ///   - step: optimizer steps taken there.
+    ///   - manifestDigest: SHA-256 that ends the manifest of that checkpoint.
+    public init(run: String, step: Int, manifestDigest: String) {
+        self.run = run
+        self.step = step
+        self.manifestDigest = manifestDigest
+    }
+}
+
 /// What a checkpoint says about itself: `manifest.json`.
 ///
 /// The text ends with a digest of everything before it, so that a changed digit is noticed too.
 public struct CheckpointManifest: Equatable, Sendable {
     /// The file's name in a checkpoint.
     public static let fileName = "manifest.json"
-    /// The version of the layout that this program writes and reads.
-    public static let schemaVersion = 1
+    /// The newest version of the layout that this program reads.
+    ///
+    /// Checkpoints with ancestors have version 2, those without version 1.
+    public static let schemaVersion = 2
 
     /// Optimizer steps taken.
     public var step: Int
@@ -48,6 +78,9 @@ public struct CheckpointManifest: Equatable, Sendable {
     public var recipeDigest: String
     /// SHA-256 of the data's index; empty for imported weights.
     public var dataDigest: String
+    /// The checkpoints of other runs that this one comes from, the oldest first; empty for a run that
+    /// began with its first step.
+    public var ancestors: [CheckpointAncestor]
     /// The parameters in the order of the model.
     public var parameters: [CheckpointParameter]
     /// Every other file of the checkpoint.
@@ -55,46 +88,67 @@ public struct CheckpointManifest: Equatable, Sendable {
 
     init(
         step: Int, tokens: Int, recipeDigest: String, dataDigest: String,
-        parameters: [CheckpointParameter], files: [WrittenFile]
+        ancestors: [CheckpointAncestor] = [], parameters: [CheckpointParameter],
+        files: [WrittenFile]
     ) {
         self.step = step
         self.tokens = tokens
         self.recipeDigest = recipeDigest
         self.dataDigest = dataDigest
+        self.ancestors = ancestors
         self.parameters = parameters
         self.files = files
     }
+
+    /// Of the text before it: what stands at the end of `manifest.json`.
+    public var digest: String { Self.digest(of: JSONValue.object(fields).serialized()) }
 
     /// The text of `manifest.json`.
     ///
     /// - Returns: the same text for the same values: it holds no time and no machine.
     func serialized() -> String {
+        var object = fields
+        object["manifest_sha256"] = .string(digest)
+        return JSONValue.object(object).serialized(indentation: 1) + "\n"
+    }
+
+    /// Everything but the digest.
+    private var fields: JSONObject {
         var object: JSONObject = [
-            "schema_version": .integer(Self.schemaVersion),
+            "schema_version": .integer(ancestors.isEmpty ? 1 : 2),
             "step": .integer(step),
             "tokens": .integer(tokens),
             "recipe_sha256": .string(recipeDigest),
             "data_sha256": .string(dataDigest),
-            "parameters": .array(
-                parameters.map { parameter in
-                    .object([
-                        "name": .string(parameter.name),
-                        "shape": .array(parameter.shape.map { .integer($0) }),
-                        "dtype": .string(parameter.type.rawValue),
-                        "role": .string(parameter.role),
-                    ])
-                }),
-            "files": .array(
-                files.map { file in
-                    .object([
-                        "name": .string(file.name),
-                        "bytes": .integer(file.byteCount),
-                        "sha256": .string(file.sha256),
-                    ])
-                }),
         ]
-        object["manifest_sha256"] = .string(Self.digest(of: JSONValue.object(object).serialized()))
-        return JSONValue.object(object).serialized(indentation: 1) + "\n"
+        if !ancestors.isEmpty {
+            object["ancestors"] = .array(
+                ancestors.map { ancestor in
+                    .object([
+                        "run": .string(ancestor.run),
+                        "step": .integer(ancestor.step),
+                        "manifest_sha256": .string(ancestor.manifestDigest),
+                    ])
+                })
+        }
+        object["parameters"] = .array(
+            parameters.map { parameter in
+                .object([
+                    "name": .string(parameter.name),
+                    "shape": .array(parameter.shape.map { .integer($0) }),
+                    "dtype": .string(parameter.type.rawValue),
+                    "role": .string(parameter.role),
+                ])
+            })
+        object["files"] = .array(
+            files.map { file in
+                .object([
+                    "name": .string(file.name),
+                    "bytes": .integer(file.byteCount),
+                    "sha256": .string(file.sha256),
+                ])
+            })
+        return object
     }
 
     private static func digest(of text: String) -> String {
@@ -122,7 +176,9 @@ public struct CheckpointManifest: Equatable, Sendable {
         guard let object = value.object else {
             throw malformed("it is \(value.kindName), not an object")
         }
-        if let version = object["schema_version"]?.integer, version != Self.schemaVersion {
+        if let version = object["schema_version"]?.integer,
+            !(1...Self.schemaVersion).contains(version)
+        {
             throw CheckpointError(
                 path: path,
                 problems: [.unsupportedSchema(got: version, want: Self.schemaVersion)],
@@ -131,16 +187,25 @@ public struct CheckpointManifest: Equatable, Sendable {
         guard let step = object["step"]?.integer, let tokens = object["tokens"]?.integer,
             let recipeDigest = object["recipe_sha256"]?.string,
             let dataDigest = object["data_sha256"]?.string,
+            let ancestors = (object["ancestors"] ?? .array([])).array?.map(Self.ancestor)
+                as? [CheckpointAncestor],
             let parameters = object["parameters"]?.array?.map(Self.parameter)
                 as? [CheckpointParameter],
             let files = object["files"]?.array?.map(Self.file) as? [WrittenFile]
         else { throw malformed("a field is missing or has the wrong type") }
         (self.step, self.tokens) = (step, tokens)
         (self.recipeDigest, self.dataDigest) = (recipeDigest, dataDigest)
-        (self.parameters, self.files) = (parameters, files)
+        (self.ancestors, self.parameters, self.files) = (ancestors, parameters, files)
         guard Array(serialized().utf8) == bytes else {
             throw malformed("its text does not match its own SHA-256; it was changed or damaged")
         }
+    }
+
+    private static func ancestor(_ value: JSONValue) -> CheckpointAncestor? {
+        guard let object = value.object, let run = object["run"]?.string,
+            let step = object["step"]?.integer, let digest = object["manifest_sha256"]?.string
+        else { return nil }
+        return CheckpointAncestor(run: run, step: step, manifestDigest: digest)
     }
 
     private static func parameter(_ value: JSONValue) -> CheckpointParameter? {

@@ -10,6 +10,8 @@ public struct CheckpointContents: Sendable {
     public var recipeDigest: String
     /// SHA-256 of the data's index; empty for imported weights.
     public var dataDigest: String
+    /// The checkpoints of other runs that this one comes from, the oldest first.
+    public var ancestors: [CheckpointAncestor]
     /// The parameters in the order of the model.
     public var parameters: [CheckpointParameter]
     /// What the update rule remembers, one tensor or more a parameter; empty for imported weights.
@@ -30,6 +32,7 @@ public struct CheckpointContents: Sendable {
     ///   - tokens: tokens consumed, >= 0.
     ///   - recipeDigest: SHA-256 of the resolved recipe.
     ///   - dataDigest: SHA-256 of the data's index.
+    ///   - ancestors: the checkpoints of other runs that this one comes from.
     ///   - parameters: the parameters in the order of the model.
     ///   - optimizerTensors: what the update rule remembers.
     ///   - configuration: `config.json`.
@@ -38,6 +41,7 @@ public struct CheckpointContents: Sendable {
     ///   - tokenizerFiles: `tokenizer.model` or `tokenizer.json`, with the files that belong to it.
     public init(
         step: Int, tokens: Int, recipeDigest: String = "", dataDigest: String = "",
+        ancestors: [CheckpointAncestor] = [],
         parameters: [CheckpointParameter], optimizerTensors: [TensorDescription] = [],
         configuration: [UInt8], state: [UInt8]? = nil, recipe: [UInt8]? = nil,
         tokenizerFiles: [(name: String, bytes: [UInt8])] = []
@@ -46,6 +50,7 @@ public struct CheckpointContents: Sendable {
         self.tokens = tokens
         self.recipeDigest = recipeDigest
         self.dataDigest = dataDigest
+        self.ancestors = ancestors
         self.parameters = parameters
         self.optimizerTensors = optimizerTensors
         self.configuration = configuration
@@ -106,7 +111,8 @@ public enum CheckpointWriter {
         }
         let manifest = CheckpointManifest(
             step: contents.step, tokens: contents.tokens, recipeDigest: contents.recipeDigest,
-            dataDigest: contents.dataDigest, parameters: contents.parameters, files: files)
+            dataDigest: contents.dataDigest, ancestors: contents.ancestors,
+            parameters: contents.parameters, files: files)
         _ = try writeFile(
             manifest.serialized(), named: CheckpointManifest.fileName, in: partial)
         try folder.commit()

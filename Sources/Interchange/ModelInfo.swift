@@ -48,12 +48,15 @@ public struct ModelInfo: Encodable, Sendable {
     public let recipeDigest: String?
     /// Of a checkpoint, the SHA-256 of its data's index.
     public let dataDigest: String?
+    /// Of a checkpoint, those of other runs that its run has begun from, the oldest first.
+    public let ancestors: [CheckpointAncestor]
     /// The parameters in the order of the model.
     public let tensors: [Tensor]
 
     /// The key of each field in JSON.
     public enum CodingKeys: String, CodingKey {
-        case version, path, kind, architecture, parameters, types, tokenizer, step, tensors
+        case version, path, kind, architecture, parameters, types, tokenizer, step, ancestors,
+            tensors
         case trainedTokens = "trained_tokens"
         case recipeDigest = "recipe_sha256"
         case dataDigest = "data_sha256"
@@ -98,6 +101,7 @@ public struct ModelInfo: Encodable, Sendable {
         let manifest = files.manifest
         step = manifest?.step
         trainedTokens = manifest?.tokens
+        ancestors = manifest?.ancestors ?? []
         recipeDigest = manifest.flatMap { $0.recipeDigest.isEmpty ? nil : $0.recipeDigest }
         dataDigest = manifest.flatMap { $0.dataDigest.isEmpty ? nil : $0.dataDigest }
     }

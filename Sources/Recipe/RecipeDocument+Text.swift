@@ -139,7 +139,7 @@ extension RecipeDocument {
     }
 
     /// The value as JSON with sorted keys and one spelling for each number.
-    private static func canonical(_ value: RecipeValue) -> String {
+    static func canonical(_ value: RecipeValue) -> String {
         switch value.content {
         case .list(let values):
             return "[\(values.map(canonical).joined(separator: ","))]"

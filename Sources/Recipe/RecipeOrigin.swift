@@ -6,6 +6,8 @@ public enum RecipeOrigin: Hashable, Sendable, CustomStringConvertible {
     case shipped(name: String, line: Int, column: Int)
     /// `--set` on the command line, with the text after it.
     case setting(String)
+    /// Read back from a resolved recipe, whose comment says where it was written first.
+    case recorded(String)
 
     /// The text that opens a message: `mine.yaml:3:5`, `shipped h1-0.5b.yaml:3:5`, `--set a=1`.
     public var description: String {
@@ -13,6 +15,7 @@ public enum RecipeOrigin: Hashable, Sendable, CustomStringConvertible {
         case .file(let path, let line, let column): "\(path):\(line):\(column)"
         case .shipped(let name, let line, let column): "shipped \(name):\(line):\(column)"
         case .setting(let text): "--set \(text)"
+        case .recorded(let place): place
         }
     }
 
@@ -22,6 +25,7 @@ public enum RecipeOrigin: Hashable, Sendable, CustomStringConvertible {
         case .file(let path, let line, let column): (path, line, column)
         case .shipped(let name, let line, let column): ("shipped \(name)", line, column)
         case .setting(let text): ("--set \(text)", 0, 0)
+        case .recorded(let place): (place, 0, 0)
         }
     }
 

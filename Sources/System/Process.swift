@@ -73,19 +73,30 @@ public func writeToStandardError(_ text: String) {
     _ = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
 }
 
-/// Appends bytes to a file, creating it if needed.
+/// Appends bytes to a file, creating it if needed: all of them, or none.
 ///
 /// - Parameters:
 ///   - path: the file.
 ///   - bytes: written with one call, so that lines of several processes do not mix.
-/// - Throws: `FileError`, for instance when the disk is full.
+/// - Throws: `FileError`, for instance when the disk is full; the file then has its old length.
 public func appendToFile(path: String, _ bytes: [UInt8]) throws(FileError) {
     let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw FileError(action: "create", path: path, code: errno) }
     defer { close(descriptor) }
-    let written = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-    guard written == bytes.count else {
-        throw FileError(action: "write", path: path, code: written < 0 ? errno : ENOSPC)
+    var status = stat()
+    let isSized = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    var offset = 0
+    while offset < bytes.count {
+        let written = bytes.withUnsafeBytes {
+            write(descriptor, $0.baseAddress.map { $0 + offset }, bytes.count - offset)
+        }
+        if written < 0 {
+            if errno == EINTR { continue }
+            let code = errno
+            if isSized && offset > 0 { ftruncate(descriptor, status.st_size) }
+            throw FileError(action: "write", path: path, code: code)
+        }
+        offset += written
     }
 }
 

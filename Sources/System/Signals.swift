@@ -14,6 +14,9 @@ public enum Signals {
         return flags
     }()
 
+    /// What the handler says at the first request to stop; written before the handler is installed.
+    nonisolated(unsafe) private static var notice: UnsafeMutableRawBufferPointer?
+
     /// Turns writing to a closed pipe, or beyond the limit on the size of a file, into an error of the
     /// write that can be told; by default either would end the program without a word.
     public static func makeWritesFail() {
@@ -21,8 +24,18 @@ public enum Signals {
     }
 
     /// Starts to listen.
-    public static func install() {
+    ///
+    /// - Parameter notice: written to standard error at once when a signal asks to stop, while the program
+    ///   may be busy for long; nil for nothing.
+    public static func install(notice: String? = nil) {
         _ = flags
+        if let notice {
+            let bytes = Array(notice.utf8)
+            let buffer = UnsafeMutableRawBufferPointer.allocate(
+                byteCount: bytes.count, alignment: 1)
+            buffer.copyBytes(from: bytes)
+            Signals.notice = buffer
+        }
         // A parent's blocked signals are inherited; these must arrive.
         var wanted = sigset_t()
         sigemptyset(&wanted)
@@ -35,6 +48,11 @@ public enum Signals {
                     Signals.flags[1] = 1
                 } else {
                     if number == SIGINT && Signals.flags[0] != 0 { _exit(130) }
+                    if Signals.flags[0] == 0, let notice = Signals.notice {
+                        let code = errno
+                        _ = write(STDERR_FILENO, notice.baseAddress, notice.count)
+                        errno = code
+                    }
                     Signals.flags[0] = 1
                 }
             }

@@ -84,29 +84,3 @@ public struct StepMetrics: Codable, Equatable, Sendable {
         self.applied = applied
     }
 }
-
-/// Appends to a run's `metrics.jsonl`.
-struct MetricsFile {
-    let path: String
-
-    /// Opens the file for a run that has done `step` steps: lines of later steps, which a stopped run
-    /// left and which will be written again, are dropped.
-    init(path: String, keepingStepsTo step: Int) throws {
-        self.path = path
-        let old = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
-        let kept = old.split(separator: "\n").filter { line in
-            guard let metrics = try? decodedJSON(StepMetrics.self, from: line.utf8) else {
-                return false
-            }
-            return metrics.step <= step
-        }
-        var file = try AtomicFile(path: path)
-        for line in kept { try file.write(line + "\n") }
-        try file.commit()
-    }
-
-    /// Appends one line.
-    func append(_ metrics: StepMetrics) throws {
-        try appendToFile(path: path, Array((try jsonText(metrics) + "\n").utf8))
-    }
-}

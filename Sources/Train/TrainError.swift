@@ -4,8 +4,14 @@ import FalconSystem
 public enum TrainError: FalconError, Equatable {
     case runExists(path: String)
     case notARun(path: String)
-    case nothingToResume(path: String)
+    case noRecipe(path: String)
+    case noWholeCheckpoint(path: String, reasons: [String])
+    case nothingToBranchFrom(path: String)
+    case noSuchCheckpoint(path: String, step: Int, steps: [Int])
+    case noTrainingState(path: String)
     case recipeChanged(path: String, differences: [String])
+    case branchChanged(path: String, differences: [String])
+    case branchAtEnd(path: String, step: Int, steps: Int)
     case dataChanged(path: String, got: String, want: String)
     case vocabularyTooSmall(model: Int, tokenizer: Int)
     case initialModelDiffers(path: String, differences: [String])
@@ -18,18 +24,36 @@ public enum TrainError: FalconError, Equatable {
     public var description: String {
         switch self {
         case .runExists(let path):
-            "\(path) holds a run already; continue it with --resume, replace it with --overwrite, or "
-                + "choose another folder with --run"
+            "\(path) holds a run already; go on with it with --resume, or choose another folder with "
+                + "--run"
         case .notARun(let path):
-            "\(path) exists but holds no run of falcon, so --overwrite leaves it alone; choose another "
-                + "folder with --run or empty it yourself"
-        case .nothingToResume(let path):
-            "\(path) holds no checkpoint to resume from; start the run without --resume, "
-                + "with --overwrite if it was stopped before its first save"
+            "\(path) exists and holds no run of falcon; choose another folder with --run, or empty it "
+                + "yourself (--resume begins a run beside what is there)"
+        case .noRecipe(let path):
+            "\(path) holds no recipe to go on with; name one with --recipe"
+        case .noWholeCheckpoint(let path, let reasons):
+            "\(path) has no whole checkpoint; restore one of these from a copy, or start a new run with "
+                + "--run\n" + reasons.map { "  \($0)" }.joined(separator: "\n")
+        case .nothingToBranchFrom(let path):
+            "\(path) has no checkpoint to branch from; name the folder of a run that has saved"
+        case .noSuchCheckpoint(let path, let step, let steps):
+            "\(path) has no checkpoint of step \(step); it has those of "
+                + steps.map(String.init).joined(separator: ", ")
+        case .noTrainingState(let path):
+            "\(path) has weights only, no recipe or state of the optimizer to go on with; "
+                + "train.initial_model takes weights alone"
         case .recipeChanged(let path, let differences):
             "the recipe is not the one that \(path) was trained with; resuming would mix two runs:\n"
                 + differences.map { "  \($0)" }.joined(separator: "\n")
-                + "\nrestore these values, or start a new run with --run"
+                + "\nleave out --recipe and these settings, or begin another run from this one with "
+                + "--branch"
+        case .branchChanged(let path, let differences):
+            "a branch goes on with the model, the state of the optimizer and the data of \(path), so it "
+                + "cannot change:\n" + differences.map { "  \($0)" }.joined(separator: "\n")
+                + "\nleave out these settings, or start a new run with train.initial_model"
+        case .branchAtEnd(let path, let step, let steps):
+            "the branch would end with step \(steps), and \(path) has done \(step) already; raise "
+                + "train.tokens (or train.steps)"
         case .dataChanged(let path, let got, let want):
             "the data at \(path) is not what this run was trained on: its digest is \(got), the "
                 + "checkpoint's is \(want); restore the shards, or start a new run with --run"
@@ -64,9 +88,13 @@ public enum TrainError: FalconError, Equatable {
     public var exitStatus: ExitStatus {
         switch self {
         case .runExists, .notARun: .cannotCreate
-        case .nothingToResume: .missingInput
-        case .recipeChanged, .vocabularyTooSmall, .doesNotFit, .initialModelDiffers: .badRecipe
-        case .dataChanged, .badState, .initialTokenizerDiffers: .badData
+        case .noRecipe, .nothingToBranchFrom, .noSuchCheckpoint: .missingInput
+        case .recipeChanged, .branchChanged, .branchAtEnd, .vocabularyTooSmall, .doesNotFit,
+            .initialModelDiffers:
+            .badRecipe
+        case .dataChanged, .badState, .initialTokenizerDiffers, .noWholeCheckpoint,
+            .noTrainingState:
+            .badData
         case .diverged: .checkFailed
         }
     }

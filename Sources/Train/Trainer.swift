@@ -80,11 +80,34 @@ public final class Trainer {
     /// - Parameter batches: the micro-batches, as many as `nextStep` says in a run, with at least one scored token.
     /// - Returns: what happened; with a loss or gradient that is not finite nothing is updated.
     public func step(_ batches: [Batch]) -> StepResult {
+        guard let result = step(batches, proceed: { _ in true }) else {
+            preconditionFailure("Trainer.step: given up by nobody")
+        }
+        return result
+    }
+
+    /// One optimizer step that can be given up between micro-batches.
+    ///
+    /// - Parameters:
+    ///   - batches: as for `step(_:)`.
+    ///   - proceed: asked before each micro-batch, with the number of those done; false gives the step
+    ///     up. Weights and moments are then still those of the step before, and may be saved.
+    /// - Returns: what happened; nil for a step that was given up, of which nothing is left.
+    /// - Throws: what `proceed` throws; nothing is left of the step then either.
+    public func step(
+        _ batches: [Batch], proceed: (_ microBatchesDone: Int) throws -> Bool
+    ) rethrows -> StepResult? {
         let scored = batches.reduce(0) { $0 + $1.targetCount }
         precondition(scored > 0, "Trainer.step: no token to predict in \(batches.count) batches")
         let table = model.table
         var lossSum = 0.0
-        for batch in batches { lossSum += accumulate(batch, gradientScale: 1 / Float(scored)) }
+        var isWhole = false
+        defer { if !isWhole { device.backend.fill(table.gradients, with: 0) } }
+        for (done, batch) in batches.enumerated() {
+            guard try proceed(done) else { return nil }
+            lossSum += accumulate(batch, gradientScale: 1 / Float(scored))
+        }
+        isWhole = true
         table.splitGradients()
         let squares = device.backend.sumOfSquares(table.modelGradients)
         let multiplierSquares = table.multiplierGradients.map(device.backend.sumOfSquares)

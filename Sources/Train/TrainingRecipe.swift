@@ -37,6 +37,7 @@ public struct TrainingRecipe: RecipeSection, Equatable {
 
     /// What is impossible about the parts together; empty when all is well.
     public func problems() -> [RecipeProblem] {
+        if let problem = nameProblem { return [problem] }
         // Parts with problems of their own are not compared.
         guard data.problems().isEmpty, train.problems().isEmpty else { return [] }
         let sequenceBatch = data.sequenceLength * train.microBatchSequences
@@ -87,6 +88,19 @@ public struct TrainingRecipe: RecipeSection, Equatable {
 }
 
 extension TrainingRecipe {
+    /// A name is one component of the path `runs/NAME`.
+    private var nameProblem: RecipeProblem? {
+        let limit = 200
+        let isPlain =
+            !name.isEmpty && name != "." && name != ".." && name.utf8.count <= limit
+            && name.unicodeScalars.allSatisfy { $0 != "/" && $0.value >= 0x20 && $0.value != 0x7F }
+        return isPlain
+            ? nil
+            : RecipeProblem(
+                key: CodingKeys.name.stringValue,
+                "got \"\(name)\", want the name of a folder in runs: 1 to \(limit) bytes without /")
+    }
+
     /// The update rule, with a group for the learnable multipliers if there are any.
     public var optimizerWithMultipliers: OptimizerSection {
         guard parametrization.multipliers != nil else { return optimizer }

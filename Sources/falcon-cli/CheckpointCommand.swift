@@ -36,7 +36,7 @@ struct CheckpointInfo: ParsableCommand {
     func run() throws {
         let files = try ModelFiles.open(model)
         for warning in files.warnings {
-            common.talk("falcon: skipping a damaged checkpoint: \(warning)")
+            writeToStandardError("falcon: skipping a damaged checkpoint: \(warning)\n")
         }
         if recipe {
             print("model:")
@@ -53,6 +53,14 @@ struct CheckpointInfo: ParsableCommand {
         rows.append(("tokenizer", info.tokenizer ?? "none"))
         if let step = info.step { rows.append(("step", grouped(step))) }
         if let tokens = info.trainedTokens { rows.append(("trained tokens", grouped(tokens))) }
+        for ancestor in info.ancestors {
+            rows.append(
+                (
+                    "branched from",
+                    "\(ancestor.run) after step \(grouped(ancestor.step)) (manifest SHA-256 "
+                        + "\(ancestor.manifestDigest))"
+                ))
+        }
         if let digest = info.recipeDigest { rows.append(("recipe SHA-256", digest)) }
         if let digest = info.dataDigest { rows.append(("data SHA-256", digest)) }
         try common.printResult(info, table: rows)

@@ -8,20 +8,50 @@ import FalconTrain
 
 struct PretrainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "pretrain", abstract: "Train a model from a recipe.")
+        commandName: "pretrain", abstract: "Train a model from a recipe.",
+        discussion: """
+            Ctrl-C, SIGTERM and SIGHUP give up the step that has begun, save the one before and end with status \
+            75; SIGUSR1 saves and goes on. A line that begins, goes on and survives a requeue:
 
-    @OptionGroup var recipe: RecipeOptions
+              falcon pretrain --recipe mine.yaml --run runs/mine --resume
+
+            A run folder holds its recipe: falcon pretrain --run runs/mine --resume. Going on, a run may \
+            change checkpoint, evaluation, monitor, name, train.max_skipped_steps, train.recompute, \
+            train.spike_guard, and data.path to the same data; a branch also the schedule, the length and \
+            the rates:
+
+              falcon pretrain --branch runs/mine@2000 --run runs/decayed --set train.steps=2500
+            """)
+
+    @Option(
+        help:
+            "A recipe file, or the name of a shipped recipe. Going on, the run's own if not given.")
+    var recipe: String?
+
+    @Option(
+        name: .customLong("set"), parsing: .singleValue,
+        help: ArgumentHelp("Override one value.", valueName: "key.path=value"))
+    var overrides: [String] = []
 
     @Option(
         name: .customLong("run"),
         help: "The folder of the run; without it, runs/NAME with the recipe's name.")
     var runPath: String?
 
-    @Flag(help: "Go on from the newest good checkpoint of the run.")
+    @Flag(help: "Go on from the newest whole checkpoint of the run; begin if there is none yet.")
     var resume = false
 
-    @Flag(help: "Delete the run that is there first.")
+    @Flag(
+        help: """
+            Replace the run that is there. It stays until the new one has saved for the first time.
+            """)
     var overwrite = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Begin from a checkpoint of another run, with its optimizer's state and data position.",
+            valueName: "run[@step]"))
+    var branch: String?
 
     @Option(help: "Save and stop after the step that reaches so many tokens.")
     var untilTokens: Int?
@@ -38,25 +68,29 @@ struct PretrainCommand: ParsableCommand {
         if resume && overwrite {
             throw ValidationError("--resume and --overwrite exclude each other")
         }
+        if recipe == nil && branch == nil && !(resume && runPath != nil) {
+            throw ValidationError(
+                resume
+                    ? "--resume without --recipe wants --run: the run's folder holds its recipe"
+                    : "missing --recipe: a file, or the name of a shipped recipe")
+        }
     }
 
     func run() throws {
-        let document = try RecipeDocument(recipe: recipe.recipe, settings: recipe.overrides)
-        if document.contains("sweep") { throw SweepError.isSweep(recipe: recipe.recipe) }
-        let decoded = try document.decode(TrainingRecipe.self)
-        let path = runPath ?? "runs/\(decoded.name)"
-        Signals.install()
+        let branch = try branch.map { try BranchPoint($0) }
+        Signals.install(notice: common.quiet ? nil : TrainingProgress.stopNotice)
         if stopAtEndOfInput { try Signals.requestStopAtEndOfInput() }
+        let (held, document) = try open(branch)
+        let decoded = try document.decode(TrainingRecipe.self)
         let progress = TrainingProgress(common, plan: RunPlan(decoded))
         let run = try PretrainingRun(
-            decoded, resolvedRecipe: document.resolvedYAML(), recipeDigest: document.digest,
-            runPath: path, existing: resume ? .resume : overwrite ? .overwrite : .refuse,
-            threadCount: common.threadCount, onEvent: progress.handle)
+            document, in: held, existing: resume ? .resume : overwrite ? .overwrite : .refuse,
+            branch: branch, threadCount: common.threadCount, onEvent: progress.handle)
         let outcome = try run.run(untilTokens: untilTokens)
         progress.finish()
         let summary = Output(
-            run: path, step: run.trainer.step, finished: outcome == .finished,
-            checkpoint: RunFolder(path: path).checkpoints.path(ofStep: run.trainer.step),
+            run: held.folder.path, step: run.trainer.step, finished: outcome == .finished,
+            checkpoint: held.folder.checkpoints.path(ofStep: run.trainer.step),
             loss: progress.last?.loss, validation_loss: progress.lastValidation?.validationLoss,
             validation_bits_per_byte: progress.lastValidation?.validationBitsPerByte,
             elapsed_seconds: progress.last?.elapsedSeconds ?? 0,
@@ -66,6 +100,32 @@ struct PretrainCommand: ParsableCommand {
             common.talk("stopped before the end; everything is saved: go on with --resume")
             throw ExitCode(ExitStatus.stoppedButSaved.rawValue)
         }
+    }
+
+    /// The run's folder, held, and the recipe: the one that is named, else the run's own, else the parent's.
+    private func open(_ branch: BranchPoint?) throws -> (HeldRun, RecipeDocument) {
+        if let recipe {
+            let document = try RecipeDocument(recipe: recipe, settings: overrides)
+            if document.contains("sweep") { throw SweepError.isSweep(recipe: recipe) }
+            return (try hold(document), document)
+        }
+        if resume, let runPath, branch == nil || fileKind(of: runPath) == .folder {
+            guard fileKind(of: runPath) == .folder else { throw FileError.missing(path: runPath) }
+            let held = try HeldRun(runPath)
+            if try branch == nil || held.folder.state() == .saved {
+                return (held, try held.folder.recipe(settings: overrides))
+            }
+            if let branch { return (held, try branch.recipe(settings: overrides)) }
+        }
+        guard let branch else { throw CleanExit.helpRequest(self) }
+        let document = try branch.recipe(settings: overrides)
+        return (try hold(document), document)
+    }
+
+    private func hold(_ document: RecipeDocument) throws -> HeldRun {
+        // Nothing is created for a recipe that is wrong.
+        let name = try document.decode(TrainingRecipe.self).name
+        return try HeldRun(runPath ?? "runs/\(name)")
     }
 
     /// What `--json` prints.
@@ -80,90 +140,5 @@ struct PretrainCommand: ParsableCommand {
         let validation_bits_per_byte: Double?
         let elapsed_seconds: Double
         let peak_memory_bytes: Int
-    }
-}
-
-/// Tells a person how the run goes: a line that moves on a terminal, lines now and then elsewhere.
-final class TrainingProgress {
-    private let common: CommonOptions
-    private let plan: RunPlan
-    private let isLive: Bool
-    private var firstStep = 0
-    private var lastShown = -1e9
-    /// Seconds a token, smoothed.
-    private var pace: Double?
-    private var previousElapsed = 0.0
-    private(set) var last: StepMetrics?
-    private(set) var lastValidation: StepMetrics?
-
-    init(_ common: CommonOptions, plan: RunPlan) {
-        self.common = common
-        self.plan = plan
-        isLive = isTerminal(2) && !common.quiet
-    }
-
-    func handle(_ event: RunEvent) {
-        switch event {
-        case .started(let start): show(start)
-        case .damagedCheckpoint(let text): writeLine("skipping a damaged checkpoint: \(text)")
-        case .step(let metrics): show(metrics)
-        case .skipped(let step, let parameter):
-            writeLine(
-                "step \(step): loss or gradient is not finite"
-                    + (parameter.map { " (first in \($0))" } ?? "") + "; the step is not applied")
-        case .saved(let path, let seconds):
-            writeLine("saved \(path) in \(decimal(seconds, places: 1)) s")
-        }
-    }
-
-    /// Ends the moving line.
-    func finish() {
-        if isLive && last != nil { writeToStandardError("\n") }
-    }
-
-    private func show(_ start: RunStart) {
-        firstStep = start.step
-        let plan = start.plan
-        common.talk(
-            "\(grouped(plan.parameterCount)) parameters, \(grouped(plan.totalTokens)) tokens in "
-                + "\(grouped(plan.steps)) steps of \(stepTokensText(plan)), "
-                + "\(decimal(plan.flopsPerToken / 1e6, places: 1)) MFLOP a token, "
-                + "\(decimal(Double(plan.totalTokens) / Double(max(1, start.datasetTokens)), places: 2)) epochs, "
-                + "\(start.threadCount) threads, \(start.precision.rawValue) products")
-        if start.precision != start.wantedPrecision {
-            common.talk(
-                "this processor has no bfloat16 products (AVX512-BF16); they are float32 instead")
-        }
-        if start.step > 0 { common.talk("going on after step \(start.step)") }
-    }
-
-    private func show(_ metrics: StepMetrics) {
-        last = metrics
-        if metrics.validationLoss != nil { lastValidation = metrics }
-        let seconds =
-            (metrics.elapsedSeconds - previousElapsed) / Double(metrics.batchTokens)
-        previousElapsed = metrics.elapsedSeconds
-        pace = pace.map { 0.9 * $0 + 0.1 * seconds } ?? seconds
-        let isNotable = metrics.validationLoss != nil || metrics.step == plan.steps
-        guard isLive || isNotable || metrics.elapsedSeconds - lastShown >= 10 else { return }
-        lastShown = metrics.elapsedSeconds
-        var text =
-            "step \(metrics.step)/\(plan.steps)  loss \(metrics.loss.map { decimal($0, places: 4) } ?? "-")"
-        text += "  \(grouped(Int(1 / (pace ?? 1)))) tokens/s"
-        text += "  left \(duration(Double(plan.totalTokens - metrics.tokens) * (pace ?? 0)))"
-        text += "  memory \(memory(metrics.peakMemoryBytes))"
-        if let loss = metrics.validationLoss, let bits = metrics.validationBitsPerByte {
-            text +=
-                "  validation \(decimal(loss, places: 4)), \(decimal(bits, places: 4)) bits/byte"
-        }
-        if isLive && !isNotable {
-            writeToStandardError("\r\u{1B}[K" + text)
-        } else {
-            writeLine(text)
-        }
-    }
-
-    private func writeLine(_ text: String) {
-        common.talk((isLive ? "\r\u{1B}[K" : "") + text)
     }
 }

@@ -104,6 +104,6 @@ import Testing
     @Test func anotherRecipeIsNotResumed() throws {
         try place.failure(
             "pretrain --recipe tiny.yaml --run run --resume --set optimizer.learning_rate=0.5",
-            status: 78, says: "was learning_rate: 1.0e-3", "now learning_rate: 0.5")
+            status: 78, says: "optimizer.learning_rate: was 1.0e-3, now 0.5")
     }
 }

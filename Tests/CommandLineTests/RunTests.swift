@@ -54,7 +54,8 @@ import Testing
             "eval run", status: 65, says: "run has no whole checkpoint", "step-00000006",
             "step-00000008", "bytes, want")
         let outcome = try place.falcon("pretrain --recipe tiny.yaml --run run --resume")
-        #expect(outcome.status == 66 && outcome.errors.contains("step-00000006"))
+        #expect(outcome.status == 65 && outcome.errors.contains("step-00000006"))
+        #expect(!outcome.errors.contains("--overwrite"))
     }
 
     @Test func aManifestThatIsNoneIsTold() throws {

@@ -69,10 +69,8 @@ import Testing
     private func run(
         _ name: String, threads: Int = 2, existing: ExistingRun = .refuse, settings: [String] = []
     ) throws -> Trainer {
-        let document = try document(settings)
         let run = try PretrainingRun(
-            try document.decode(TrainingRecipe.self), resolvedRecipe: document.resolvedYAML(),
-            recipeDigest: document.digest, runPath: folder + "/" + name, existing: existing,
+            document(settings), in: HeldRun(folder + "/" + name), existing: existing,
             threadCount: threads, onEvent: { _ in })
         #expect(try run.run() == .finished)
         return run.trainer
@@ -202,9 +200,6 @@ import Testing
         _ = try run("run")
         let before = try manifest("run")
         #expect(throws: TrainError.runExists(path: folder + "/run")) { try run("run") }
-        #expect(throws: TrainError.nothingToResume(path: folder + "/none")) {
-            try run("none", existing: .resume)
-        }
         #expect(throws: TrainError.notARun(path: folder + "/text")) {
             try run("text", existing: .overwrite)
         }
@@ -218,7 +213,7 @@ import Testing
         let error = #expect(throws: TrainError.self) {
             try run("run", existing: .resume, settings: ["optimizer.learning_rate=0.5"])
         }
-        #expect(error?.description.contains("now learning_rate: 0.5") == true)
+        #expect(error?.description.contains("optimizer.learning_rate: was 1.0e-3, now 0.5") == true)
     }
 
     @Test func trainingLearnsAndIsMeasured() throws {

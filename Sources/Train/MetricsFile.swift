@@ -1,0 +1,130 @@
+import FalconSystem
+
+/// Lines of a run's metrics that could not be read, and where they are now.
+public struct DamagedMetrics: Equatable, Sendable, CustomStringConvertible {
+    /// The file they were in.
+    public let path: String
+    /// Their numbers in that file, from 1.
+    public let lines: [Int]
+    /// The file that keeps them.
+    public let keptIn: String
+
+    /// The line shown to a person.
+    public var description: String {
+        let shown = lines.prefix(5).map(String.init).joined(separator: ", ")
+        return
+            "\(path): \(lines.count) line\(lines.count == 1 ? "" : "s") cannot be read (line \(shown)"
+            + (lines.count > 5 ? ", …" : "") + "); kept in \(keptIn)"
+    }
+}
+
+/// A run's `metrics.jsonl`, written by the one process that holds the run.
+///
+/// Lines are kept byte for byte. What cannot be read moves to `metrics.damaged.jsonl`, so that every
+/// line that is left is a step.
+struct MetricsFile {
+    let path: String
+    /// The newest step that is kept.
+    private(set) var last: StepMetrics?
+    /// What could not be read when the file was opened.
+    private(set) var damage: DamagedMetrics?
+
+    /// Opens the file for a run that has done `step` steps: lines of later steps, which a stopped run
+    /// left and which will be written again, are dropped.
+    init(path: String, damagedPath: String, keepingStepsTo step: Int) throws {
+        self.path = path
+        var old: [UInt8] = []
+        if fileKind(of: path) != .missing { old = try InputFile.contents(of: path) }
+        var lines = Self.lines(of: old)
+        // Among steps that are done, a later one is a wrong number.
+        let lastDone = lines.lastIndex { ($0.metrics?.step ?? .max) <= step } ?? 0
+        for place in lines.indices
+        where place < lastDone && (lines[place].metrics?.step ?? 0) > step {
+            lines[place].metrics = nil
+        }
+        let damaged = lines.filter { $0.metrics == nil }
+        if !damaged.isEmpty {
+            try appendToFile(path: damagedPath, Self.joined(damaged.map(\.bytes)))
+            damage = DamagedMetrics(path: path, lines: damaged.map(\.number), keptIn: damagedPath)
+        }
+        let kept = lines.filter { ($0.metrics?.step ?? .max) <= step }
+        last = kept.last?.metrics
+        let new = Self.joined(kept.map(\.bytes))
+        if new != old || fileKind(of: path) == .missing { try replace(by: new) }
+    }
+
+    /// Lines with a line break behind each.
+    private static func joined(_ lines: [ArraySlice<UInt8>]) -> [UInt8] {
+        var result: [UInt8] = []
+        for line in lines { result += line + [0x0A] }
+        return result
+    }
+
+    private func replace(by bytes: [UInt8]) throws(FileError) {
+        var file = try AtomicFile(path: path)
+        try file.write(bytes)
+        try file.commit()
+    }
+
+    /// Appends one line.
+    mutating func append(_ metrics: StepMetrics) throws {
+        try appendToFile(path: path, Array((try jsonText(metrics) + "\n").utf8))
+        last = metrics
+    }
+
+    /// Writes the newest line again, with more in it.
+    mutating func completeLast(with metrics: StepMetrics) throws {
+        let lines = try InputFile.contents(of: path).split(separator: 0x0A)
+        let line = Array(try jsonText(metrics).utf8)
+        try replace(by: Self.joined(lines.dropLast() + [line[...]]))
+        last = metrics
+    }
+}
+
+extension MetricsFile {
+    /// One line as it lies in the file.
+    private struct Line {
+        let number: Int
+        let bytes: ArraySlice<UInt8>
+        /// Nil for what cannot be read.
+        var metrics: StepMetrics?
+    }
+
+    /// The steps that a file tells of, in its order; what cannot be read is left out.
+    static func steps(in bytes: [UInt8]) -> [StepMetrics] { lines(of: bytes).compactMap(\.metrics) }
+
+    private static func lines(of bytes: [UInt8]) -> [Line] {
+        var result: [Line] = []
+        var number = 0
+        for bytes in bytes.split(separator: 0x0A, omittingEmptySubsequences: false) {
+            number += 1
+            if bytes.isEmpty { continue }
+            if let metrics = decoded(bytes) {
+                result.append(Line(number: number, bytes: bytes, metrics: metrics))
+            } else if let end = joint(in: bytes) {
+                // A line break that has become another byte.
+                for part in [bytes[..<end], bytes[(end + 1)...]] where !part.isEmpty {
+                    result.append(Line(number: number, bytes: part, metrics: decoded(part)))
+                }
+            } else {
+                result.append(Line(number: number, bytes: bytes, metrics: nil))
+            }
+        }
+        return result
+    }
+
+    private static func decoded(_ line: ArraySlice<UInt8>) -> StepMetrics? {
+        try? decodedJSON(StepMetrics.self, from: line)
+    }
+
+    /// The byte between two lines that were one before, if there is such a place.
+    private static func joint(in bytes: ArraySlice<UInt8>) -> Int? {
+        guard let end = bytes.indices.last else { return nil }
+        // At the end of the file nothing follows.
+        if bytes[end] != UInt8(ascii: "}") && decoded(bytes[..<end]) != nil { return end }
+        return bytes.indices.dropFirst().dropLast().first { place in
+            bytes[place - 1] == UInt8(ascii: "}") && bytes[place + 1] == UInt8(ascii: "{")
+                && decoded(bytes[..<place]) != nil
+        }
+    }
+}

@@ -1,0 +1,134 @@
+import FalconCheckpoint
+import FalconData
+import FalconInterchange
+import FalconModel
+import FalconRecipe
+import FalconSystem
+import FalconTensor
+
+/// A checkpoint that a run goes on from.
+struct RunSource {
+    let checkpoint: Checkpoint
+    /// Of a branch, what is told about its parent.
+    let ancestor: CheckpointAncestor?
+}
+
+// Where a run starts from.
+extension PretrainingRun {
+    /// What is in the folder, if that fits what was asked for.
+    static func state(of folder: RunFolder, _ existing: ExistingRun) throws -> RunState {
+        let state = try folder.state()
+        switch (existing, state) {
+        case (_, .blank), (.resume, _), (.overwrite, .begun), (.overwrite, .saved): return state
+        case (.refuse, .begun), (.refuse, .saved): throw TrainError.runExists(path: folder.path)
+        case (.refuse, .foreign), (.overwrite, .foreign):
+            throw TrainError.notARun(path: folder.path)
+        }
+    }
+
+    /// The checkpoint to go on from; nil to begin with the first step.
+    static func checkpoint(
+        of folder: RunFolder, _ state: RunState, _ existing: ExistingRun, branch: BranchPoint?,
+        onEvent: (RunEvent) -> Void
+    ) throws -> RunSource? {
+        if existing == .resume && state == .saved {
+            let (newest, damaged) = try folder.checkpoints.newest()
+            for error in damaged { onEvent(.damagedCheckpoint(error.description)) }
+            guard let newest else {
+                throw TrainError.noWholeCheckpoint(
+                    path: folder.path, reasons: damaged.map(\.description))
+            }
+            return RunSource(checkpoint: newest, ancestor: nil)
+        }
+        guard let branch else { return nil }
+        for text in branch.damaged { onEvent(.damagedCheckpoint(text)) }
+        return RunSource(checkpoint: branch.checkpoint, ancestor: branch.ancestor)
+    }
+
+    /// Checks that the recipe may follow the one that a checkpoint was trained with, and that the data are
+    /// the same.
+    ///
+    /// A recipe with the same values keeps its text, so that the same run writes the same bytes.
+    ///
+    /// - Returns: what has changed, one line a value.
+    func takeRecipe(_ document: RecipeDocument, against source: RunSource) throws -> [String] {
+        let (checkpoint, isBranch) = (source.checkpoint, source.ancestor != nil)
+        guard let text = try checkpoint.recipeText else {
+            throw TrainError.noTrainingState(path: checkpoint.path)
+        }
+        let old = try RecipeDocument(
+            resolvedYAML: text, name: checkpoint.path + "/" + CheckpointFileName.recipe)
+        let differences = document.differences(from: old)
+        let refused = differences.filter {
+            $0.keyPath != RecipeChange.dataPath
+                && !(isBranch
+                    ? RecipeChange.isFreeInBranches($0) || RecipeChange.isOfBatches($0)
+                    : RecipeChange.isHarmless($0))
+        }
+        guard refused.isEmpty else {
+            let lines = refused.map(\.description)
+            throw isBranch
+                ? TrainError.branchChanged(path: checkpoint.path, differences: lines)
+                : TrainError.recipeChanged(path: checkpoint.path, differences: lines)
+        }
+        guard checkpoint.manifest.dataDigest == dataset.index.datasetDigest else {
+            throw TrainError.dataChanged(
+                path: recipe.data.path, got: dataset.index.datasetDigest,
+                want: checkpoint.manifest.dataDigest)
+        }
+        if isBranch { try requireSteps(after: checkpoint, differences) }
+        if differences.isEmpty {
+            resolvedRecipe = text
+            recipeDigest = checkpoint.manifest.recipeDigest
+        }
+        return differences.map(\.description)
+    }
+
+    /// Checks that a branch counts tokens as its parent did, and has something left to do.
+    private func requireSteps(
+        after checkpoint: Checkpoint, _ differences: [RecipeDifference]
+    ) throws {
+        let (step, tokens) = (checkpoint.manifest.step, checkpoint.manifest.tokens)
+        guard trainer.plan.batches.tokens(afterStep: step) == tokens else {
+            throw TrainError.branchChanged(
+                path: checkpoint.path,
+                differences: differences.filter(RecipeChange.isOfBatches).map(\.description))
+        }
+        guard trainer.plan.steps > step else {
+            throw TrainError.branchAtEnd(
+                path: checkpoint.path, step: step, steps: trainer.plan.steps)
+        }
+    }
+
+    /// Begins with the weights of a model that someone else trained; learnable multipliers begin as
+    /// declared, behind them.
+    func takeWeights(of path: String, tokenizer: any Tokenizer) throws {
+        let source = try ModelFiles.open(path)
+        let differences = try source.configuration.functionalDifferences(
+            from: trainer.model.configuration)
+        guard differences.isEmpty else {
+            throw TrainError.initialModelDiffers(path: path, differences: differences)
+        }
+        if let other = source.tokenizer, other.digest != tokenizer.digest {
+            throw TrainError.initialTokenizerDiffers(path: path, data: recipe.data.path)
+        }
+        for parameter in trainer.model.table.modelParameters {
+            try parameter.master.withMutableSpan {
+                try source.weights.readFloats(
+                    parameter.name, elements: 0..<parameter.count, into: &$0)
+            }
+        }
+        trainer.model.table.materialise()
+    }
+
+    /// Writes what makes the folder a run; everything that can be wrong has been checked.
+    ///
+    /// A branch saves at once: from then on it needs its parent no more. Its recipe comes after that, so
+    /// that a folder with a recipe and no checkpoint is a run to begin from its first step.
+    func begin(replacing isReplacing: Bool, isBranch: Bool) throws {
+        if isReplacing { try held.setAside() }
+        if isBranch { try save() }
+        let old = try? InputFile.contents(of: folder.recipePath)
+        if old != Array(resolvedRecipe.utf8) { try folder.write(resolvedRecipe: resolvedRecipe) }
+    }
+}

@@ -1,0 +1,74 @@
+import FalconCheckpoint
+import FalconData
+import FalconModel
+import FalconOptim
+import FalconSystem
+import FalconTensor
+
+// What a run leaves on disk.
+extension PretrainingRun {
+    /// Writes a checkpoint of the last step, and removes those that are no longer wanted.
+    func save() throws {
+        let start = monotonicSeconds()
+        let state = TrainingState(
+            step: trainer.step, tokens: trainer.tokens,
+            dataPosition: dataPosition, appliedSteps: trainer.optimizer.stepCount,
+            skippedInARow: skippedInARow)
+        let table = trainer.model.table
+        let parameters = table.modelParameters.map {
+            CheckpointParameter(name: $0.name, shape: $0.shape, role: $0.role.rawValue)
+        }
+        let slots = trainer.trainedTensors
+        let tensors = Dictionary(
+            uniqueKeysWithValues: table.modelParameters.map { ($0.name, $0.value) }
+                + slots.map { ($0.description.name, $0.tensor) })
+        let contents = CheckpointContents(
+            step: trainer.step, tokens: state.tokens, recipeDigest: recipeDigest,
+            dataDigest: dataset.index.datasetDigest, ancestors: ancestors, parameters: parameters,
+            optimizerTensors: slots.map(\.description),
+            configuration: try trainer.model.exportedConfiguration.encoded(),
+            state: try state.encoded(),
+            recipe: Array(resolvedRecipe.utf8),
+            tokenizerFiles: try dataset.tokenizerFiles().all.map { ($0.name, $0.bytes) })
+        try folder.checkpoints.write(contents) { _, tensor, take in
+            try tensors[tensor.name]?.withSpan(take)
+        }
+        try held.removeReplaced()
+        try folder.checkpoints.prune(
+            keepLast: recipe.checkpoint.keepLast, keepEverySteps: recipe.checkpoint.keepEverySteps)
+        lastSavedStep = trainer.step
+        onEvent(
+            .saved(
+                path: folder.checkpoints.path(ofStep: trainer.step),
+                seconds: monotonicSeconds() - start))
+    }
+
+    /// Brings weights, the optimizer's state and all counters to those of a checkpoint.
+    func restore(from checkpoint: Checkpoint) throws {
+        guard let optimizer = checkpoint.optimizer,
+            let stateBytes = try checkpoint.bytes(of: CheckpointFileName.state)
+        else { throw TrainError.noTrainingState(path: checkpoint.path) }
+        let state = try TrainingState(decoding: stateBytes, path: checkpoint.path)
+        let table = trainer.model.table
+        try checkpoint.weights.requireExactly(
+            table.modelParameters.map { TensorDescription(name: $0.name, shape: $0.shape) })
+        let slots = trainer.trainedTensors
+        try optimizer.requireExactly(slots.map(\.description))
+        for parameter in table.modelParameters {
+            try parameter.master.withMutableSpan {
+                try checkpoint.weights.readFloats(parameter.name, into: &$0)
+            }
+        }
+        // The masters of multiplied matrices take the place of what was just read.
+        for slot in slots {
+            try slot.tensor.withMutableSpan {
+                try optimizer.readFloats(slot.description.name, into: &$0)
+            }
+        }
+        table.materialise()
+        trainer.restoreCounters(step: state.step, appliedSteps: state.appliedSteps)
+        dataPosition = state.dataPosition
+        skippedInARow = state.skippedInARow
+        lastSavedStep = state.step
+    }
+}

@@ -1,0 +1,182 @@
+import FalconCheckpoint
+import FalconData
+import FalconEval
+import FalconSystem
+
+// The loop.
+extension PretrainingRun {
+    /// Trains to the end of the recipe, or until a signal asks to stop.
+    ///
+    /// A stop comes between micro-batches; the step that has begun is given up and done again when the run
+    /// goes on. A stop during a validation leaves its score to the run that goes on.
+    ///
+    /// - Parameter untilTokens: stop after the step that reaches so many; nil for the end.
+    /// - Returns: how it ended; either way the state is saved.
+    /// - Throws: `TrainError.diverged`, `DataError`, `FileError`; the last save then stands.
+    public func run(untilTokens: Int? = nil) throws -> RunOutcome {
+        var metrics = try MetricsFile(
+            path: folder.metricsPath, damagedPath: folder.damagedMetricsPath,
+            keepingStepsTo: trainer.step)
+        if let damage = metrics.damage { onEvent(.damagedMetrics(damage)) }
+        let start = monotonicSeconds()
+        guard try finishLastLine(of: &metrics, start: start) else { return .stopped }
+        let loader = try BatchLoader(
+            dataset: dataset, split: .train, sequenceLength: recipe.data.sequenceLength,
+            sequencesPerBatch: recipe.train.microBatchSequences, seed: recipe.seed,
+            position: dataPosition)
+        while trainer.step < trainer.plan.steps {
+            if Signals.stopRequested || trainer.tokens >= untilTokens ?? .max {
+                return try stop()
+            }
+            let stepStart = monotonicSeconds()
+            let planned = trainer.nextStep
+            guard let batches = try nextBatches(planned.microBatches, of: loader) else {
+                return try stop()
+            }
+            let dataWait = monotonicSeconds() - stepStart
+            guard let result = try step(batches, start: stepStart) else { return try stop() }
+            dataPosition = batches[batches.count - 1].position
+            var line = StepMetrics(
+                planned,
+                loss: result.loss.isFinite ? result.loss : nil,
+                gradientNorm: result.gradientNorm.isFinite ? result.gradientNorm : nil,
+                tokensPerSecond: Double(planned.batchTokens) / (monotonicSeconds() - stepStart),
+                elapsedSeconds: 0, dataWaitSeconds: dataWait,
+                peakMemoryBytes: peakMemoryByteCount(), applied: result.isApplied ? nil : false)
+            let isInterrupted = try isValidationDue && !addScore(to: &line)
+            line.multiplierGradientNorm = result.multiplierGradientNorm
+            if isDue(recipe.monitor.everySteps) {
+                let monitor = Monitor(trainer: trainer)
+                line.matrices = monitor.matrices()
+                line.activations = monitor.activations(batches[0])
+            }
+            line.elapsedSeconds = monotonicSeconds() - start
+            try metrics.append(line)
+            onEvent(.step(line))
+            try checkFinite(result)
+            if isInterrupted { return try stop() }
+            if isDue(recipe.checkpoint.everySteps) || Signals.takeSaveRequest() { try save() }
+        }
+        if lastSavedStep != trainer.step { try save() }
+        return .finished
+    }
+
+    private func stop() throws -> RunOutcome {
+        if lastSavedStep != trainer.step { try save() }
+        return .stopped
+    }
+
+    /// The batches of a step; nil if a stop was asked for.
+    private func nextBatches(_ count: Int, of loader: BatchLoader) throws -> [Batch]? {
+        var batches: [Batch] = []
+        for _ in 0..<count {
+            if Signals.stopRequested { return nil }
+            batches.append(try loader.next())
+        }
+        return batches
+    }
+
+    /// One step, which a stop may interrupt; nil then, and nothing of it is left.
+    private func step(_ batches: [Batch], start: Double) throws -> StepResult? {
+        try trainer.step(batches) { done in
+            if Signals.stopRequested {
+                onEvent(
+                    .givenUp(
+                        step: trainer.step + 1, microBatchesDone: done,
+                        microBatches: batches.count))
+                return false
+            }
+            // Until the update the state is that of the last step.
+            if done > 0 && Signals.takeSaveRequest() && lastSavedStep != trainer.step {
+                try save()
+            }
+            onEvent(
+                .progress(
+                    RunProgress(
+                        phase: .training, step: trainer.step + 1, done: done,
+                        count: batches.count, seconds: monotonicSeconds() - start)))
+            return true
+        }
+    }
+
+    /// Whether something that happens at an interval happens now; the last step always counts.
+    func isDue(_ interval: Int?) -> Bool {
+        guard let interval else { return false }
+        return trainer.step % interval == 0 || trainer.step == trainer.plan.steps
+    }
+
+    /// Stops after too many steps in a row that were not applied.
+    private func checkFinite(_ result: StepResult) throws {
+        guard !result.isApplied else {
+            skippedInARow = 0
+            return
+        }
+        skippedInARow += 1
+        onEvent(.skipped(step: trainer.step, parameter: result.badParameter))
+        if skippedInARow >= recipe.train.maxSkippedSteps {
+            throw TrainError.diverged(
+                step: trainer.step, skipped: skippedInARow, parameter: result.badParameter,
+                lastSave: try folder.checkpoints.steps().last)
+        }
+    }
+}
+
+// Validation.
+extension PretrainingRun {
+    /// Whether the step that is done is to be scored on the validation split.
+    private var isValidationDue: Bool {
+        isDue(recipe.evaluation.everySteps) && dataset.hasValidation
+    }
+
+    /// Scores the validation split for the line of a step.
+    ///
+    /// - Returns: false if a stop came before the end; the line is then as it was.
+    private func addScore(to line: inout StepMetrics) throws -> Bool {
+        let batches = try ValidationBatches(
+            dataset: dataset, sequenceLength: recipe.data.sequenceLength,
+            sequencesPerBatch: recipe.train.microBatchSequences,
+            tokenLimit: recipe.evaluation.tokens)
+        let (iterator, start) = (batches.makeIterator(), monotonicSeconds())
+        var done = 0
+        let score = try evaluator.score {
+            if Signals.stopRequested { return nil }
+            onEvent(
+                .progress(
+                    RunProgress(
+                        phase: .validation, step: trainer.step, done: done,
+                        count: batches.batchCount, seconds: monotonicSeconds() - start)))
+            done += 1
+            return try iterator.next()
+        }
+        if Signals.stopRequested { return false }
+        line.validationLoss = score?.loss
+        line.validationBitsPerByte = score?.bitsPerByte
+        return true
+    }
+
+    /// Completes the line of the last step that was done before: a stop during its validation left it
+    /// without a score, and a line that was lost is written again without what only the step itself knew.
+    ///
+    /// - Returns: false if a stop came before the end.
+    private func finishLastLine(of metrics: inout MetricsFile, start: Double) throws -> Bool {
+        guard trainer.step > firstStep else { return true }
+        let isThere = metrics.last?.step == trainer.step
+        guard !isThere || isValidationDue && metrics.last?.validationLoss == nil else {
+            return true
+        }
+        let planned = StepPlan(step: trainer.step, of: recipe, trainer.plan.batches)
+        var line =
+            metrics.last.flatMap { isThere ? $0 : nil }
+            ?? StepMetrics(
+                planned, loss: nil, gradientNorm: nil, tokensPerSecond: 0, elapsedSeconds: 0,
+                dataWaitSeconds: 0, peakMemoryBytes: peakMemoryByteCount(), applied: nil)
+        let isWhole = try !isValidationDue || addScore(to: &line)
+        if isThere && isWhole {
+            try metrics.completeLast(with: line)
+        } else if !isThere {
+            try metrics.append(line)
+        }
+        if isWhole { onEvent(.step(line)) }
+        return isWhole
+    }
+}
