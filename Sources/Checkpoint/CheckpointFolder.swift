@@ -4,6 +4,8 @@ import FalconSystem
 public struct CheckpointFolder: Sendable {
     /// The folder's name in a run.
     public static let folderName = "checkpoints"
+    /// In the folder of a run that has begun in place of another: the old one, until the new one has saved.
+    public static let replacedRunName = "replaced" + AtomicFolder.partialSuffix
     private static let prefix = "step-"
     private static let digitCount = 8
 
@@ -15,6 +17,20 @@ public struct CheckpointFolder: Sendable {
     /// - Parameter run: the run's folder.
     public init(run: String) {
         path = run + "/" + Self.folderName
+    }
+
+    /// The folder's checkpoints, or those of the run that it is about to replace while it has none.
+    ///
+    /// - Parameter run: the run's folder.
+    /// - Returns: nil if neither folder is there.
+    /// - Throws: `FileError` if a folder cannot be read.
+    public static func newest(ofRun run: String) throws(FileError) -> CheckpointFolder? {
+        let own = CheckpointFolder(run: run)
+        if try own.steps().isEmpty {
+            let replaced = CheckpointFolder(run: run + "/" + replacedRunName)
+            if fileKind(of: replaced.path) == .folder { return replaced }
+        }
+        return fileKind(of: own.path) == .folder ? own : nil
     }
 
     /// The folder of a checkpoint.

@@ -67,8 +67,8 @@ public struct ModelFiles: Sendable {
         if fileKind(of: path + "/" + CheckpointManifest.fileName) == .file {
             return try ModelFiles(try Checkpoint.open(path), warnings: [])
         }
-        if fileKind(of: path + "/" + CheckpointFolder.folderName) == .folder {
-            let (checkpoint, damaged) = try CheckpointFolder(run: path).newest()
+        if let folder = try CheckpointFolder.newest(ofRun: path) {
+            let (checkpoint, damaged) = try folder.newest()
             let reasons = damaged.map(\.description)
             guard let checkpoint else {
                 throw InterchangeError.noCheckpoint(path: path, reasons: reasons)

@@ -36,7 +36,7 @@ public struct RunFolder: Sendable {
     static let metricsName = "metrics.jsonl"
     static let damagedMetricsName = "metrics.damaged.jsonl"
     static let eventsName = "events"
-    static let replacedName = "replaced" + AtomicFolder.partialSuffix
+    static let replacedName = CheckpointFolder.replacedRunName
     /// What is being deleted.
     static let removedName = "removed" + AtomicFolder.partialSuffix
     /// Everything that belongs to a run; the recipe last: with it a run is complete.

@@ -50,6 +50,9 @@ import Testing
     @Test(arguments: [
         (SIGTERM, ["train.steps=300", "checkpoint.every_steps=1000"]),
         (SIGINT, ["train.steps=300", "checkpoint.every_steps=1000"]),
+        (SIGHUP, ["train.steps=300", "checkpoint.every_steps=1000"]),
+        // Within a step of 30 micro-batches.
+        (SIGTERM, ["train.steps=60", "train.batch_tokens=1440", "checkpoint.every_steps=1000"]),
         (SIGTERM, ["train.steps=60", "evaluation.every_steps=1", "evaluation.tokens=700"]),
         (SIGTERM, ["train.steps=40", "checkpoint.every_steps=1"]),
     ]) func aStoppedRunIsResumedToTheSameBits(_ signal: Int32, settings: [String]) throws {
@@ -68,6 +71,25 @@ import Testing
             try place.read("stopped/checkpoints/\(last)/manifest.json")
                 == place.read("whole/checkpoints/\(last)/manifest.json"))
         #expect(lineCount("stopped/metrics.jsonl") == lineCount("whole/metrics.jsonl"))
+    }
+
+    /// A step of 20,000 micro-batches does not keep a run from saving and stopping.
+    @Test func aLongStepIsGivenUp() throws {
+        let settings = ["train.steps=3", "train.batch_tokens=960000"]
+        let program = try Program.start(arguments("long", settings), in: place.folder)
+        while program.isRunning && !place.exists("long/metrics.jsonl") { usleep(2000) }
+        usleep(300_000)
+        program.send(SIGUSR1)
+        while program.isRunning && !place.exists("long/checkpoints/step-00000000") { usleep(2000) }
+        let start = Date.now
+        program.send(SIGTERM)
+        let outcome = try program.outcome()
+        #expect(outcome.status == 75, "\(outcome.errors)")
+        #expect(Date.now.timeIntervalSince(start) < 10)
+        #expect(outcome.errors.contains("stopping: saving the last whole step"))
+        #expect(outcome.errors.contains("step 1 is given up after "))
+        #expect(outcome.output == "long/checkpoints/step-00000000\n")
+        #expect(lineCount("long/metrics.jsonl") == 0)
     }
 
     @Test func signalsThatAParentBlockedArrive() throws {
