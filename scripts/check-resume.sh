@@ -68,14 +68,8 @@ steps() { tail -n 1 killed/metrics.jsonl 2>/dev/null | sed -n 's/.*"step":\([0-9
 
 # kill_run HOW: starts or resumes the run and kills it; fails if it ended before.
 kill_run() {
-    local flags=() milliseconds_left
-    # Before the first save there is nothing to resume: such a run starts anew.
-    if [[ -n $(saves 'step-????????') ]]; then
-        flags=(--resume)
-    elif [[ -e killed ]]; then
-        flags=(--overwrite)
-    fi
-    "$falcon" pretrain --recipe tiny.yaml --run killed --quiet "${flags[@]}" >/dev/null &
+    local milliseconds_left
+    "$falcon" pretrain --recipe tiny.yaml --run killed --quiet --resume >/dev/null &
     child=$!
     if [[ $1 == saving ]]; then
         # Wait until a folder that is being written is there.
@@ -96,8 +90,7 @@ kill_run() {
 kill_run random
 kill_run saving
 kill_run random
-if [[ -n $(saves 'step-????????') ]]; then flags=(--resume); else flags=(--overwrite); fi
-"$falcon" pretrain --recipe tiny.yaml --run killed --quiet "${flags[@]}" >/dev/null
+"$falcon" pretrain --recipe tiny.yaml --run killed --quiet --resume >/dev/null
 
 last=checkpoints/step-00000600
 (cd "whole/$last" && sha256sum -- *) >whole.sha256

@@ -75,14 +75,19 @@ extension RecipeDocument {
     }
 }
 
-/// What stands behind the last "  # " of a line.
+/// The comment of a line: what stands behind the first "  # " that is not in quotes.
 private func comment(_ line: Substring) -> String? {
     let mark = Array("  # ".utf8)
     let bytes = Array(line.utf8)
-    let starts = stride(from: bytes.count - mark.count, through: 0, by: -1)
-    guard let start = starts.first(where: { bytes[$0..<$0 + mark.count].elementsEqual(mark) })
-    else { return nil }
-    return String(decoding: bytes[(start + mark.count)...], as: UTF8.self)
+    var (place, isQuoted) = (0, false)
+    while place + mark.count <= bytes.count {
+        if !isQuoted && bytes[place..<place + mark.count].elementsEqual(mark) {
+            return String(decoding: bytes[(place + mark.count)...], as: UTF8.self)
+        }
+        if bytes[place] == UInt8(ascii: "\"") { isQuoted.toggle() }
+        place += isQuoted && bytes[place] == UInt8(ascii: "\\") ? 2 : 1
+    }
+    return nil
 }
 
 extension RecipeValue {

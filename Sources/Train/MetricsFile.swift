@@ -90,8 +90,10 @@ extension MetricsFile {
         var metrics: StepMetrics?
     }
 
-    /// The steps that a file tells of, in its order; what cannot be read is left out.
-    static func steps(in bytes: [UInt8]) -> [StepMetrics] { lines(of: bytes).compactMap(\.metrics) }
+    /// The last step that a file tells of; half a line behind it does not count.
+    static func last(in bytes: [UInt8]) -> StepMetrics? {
+        bytes.split(separator: 0x0A).reversed().lazy.compactMap(decoded).first
+    }
 
     private static func lines(of bytes: [UInt8]) -> [Line] {
         var result: [Line] = []

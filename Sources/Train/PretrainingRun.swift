@@ -55,7 +55,11 @@ public final class PretrainingRun {
         recipeDigest = document.digest
         self.held = held
         self.onEvent = onEvent
-        dataset = try TokenDataset(path: recipe.data.path)
+        do {
+            dataset = try TokenDataset(path: recipe.data.path)
+        } catch FileError.missing(let path) {
+            throw TrainError.noData(path: recipe.data.path, missing: path)
+        }
         let tokenizer = try dataset.tokenizer()
         if tokenizer.vocabularyCount > recipe.model.vocabSize {
             throw TrainError.vocabularyTooSmall(

@@ -90,7 +90,7 @@ public struct RunFolder: Sendable {
     /// - Throws: `FileError` if a file is there and cannot be read.
     public func isComplete(_ recipe: TrainingRecipe) throws -> Bool {
         guard fileKind(of: metricsPath) == .file else { return false }
-        let last = MetricsFile.steps(in: try InputFile.contents(of: metricsPath)).last
+        let last = MetricsFile.last(in: try InputFile.contents(of: metricsPath))
         let steps = BatchPlan(recipe.train, sequenceLength: recipe.data.sequenceLength).steps
         guard let last, last.step == steps else { return false }
         if last.validationLoss == nil && recipe.evaluation.everySteps != nil {

@@ -12,6 +12,7 @@ public enum TrainError: FalconError, Equatable {
     case recipeChanged(path: String, differences: [String])
     case branchChanged(path: String, differences: [String])
     case branchAtEnd(path: String, step: Int, steps: Int)
+    case noData(path: String, missing: String)
     case dataChanged(path: String, got: String, want: String)
     case vocabularyTooSmall(model: Int, tokenizer: Int)
     case initialModelDiffers(path: String, differences: [String])
@@ -54,6 +55,9 @@ public enum TrainError: FalconError, Equatable {
         case .branchAtEnd(let path, let step, let steps):
             "the branch would end with step \(steps), and \(path) has done \(step) already; raise "
                 + "train.tokens (or train.steps)"
+        case .noData(let path, let missing):
+            "data.path is \(path), seen from the current folder, and \(missing) is not there; "
+                + "`falcon tokenize --output \(path)` makes it, --set data.path names another place"
         case .dataChanged(let path, let got, let want):
             "the data at \(path) is not what this run was trained on: its digest is \(got), the "
                 + "checkpoint's is \(want); restore the shards, or start a new run with --run"
@@ -88,7 +92,7 @@ public enum TrainError: FalconError, Equatable {
     public var exitStatus: ExitStatus {
         switch self {
         case .runExists, .notARun: .cannotCreate
-        case .noRecipe, .nothingToBranchFrom, .noSuchCheckpoint: .missingInput
+        case .noData, .noRecipe, .nothingToBranchFrom, .noSuchCheckpoint: .missingInput
         case .recipeChanged, .branchChanged, .branchAtEnd, .vocabularyTooSmall, .doesNotFit,
             .initialModelDiffers:
             .badRecipe

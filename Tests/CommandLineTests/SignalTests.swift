@@ -92,6 +92,19 @@ import Testing
         #expect(lineCount("long/metrics.jsonl") == 0)
     }
 
+    @Test func aTerminalShowsMicroBatches() throws {
+        let line =
+            "'\(Program.path)' "
+            + arguments("shown", ["train.steps=2", "train.batch_tokens=48000"])
+            .joined(separator: " ")
+        let outcome = try Program.start(
+            ["script", "-qec", line, "/dev/null"], of: "/usr/bin/env", in: place.folder
+        ).outcome()
+        #expect(outcome.status == 0, "\(outcome.output)")
+        #expect(outcome.output.contains("step 1/2  micro-batch "))
+        #expect(outcome.output.contains("/1000  left of it "))
+    }
+
     @Test func signalsThatAParentBlockedArrive() throws {
         let outcome = try outcome(
             ofRun: "blocked", ["train.steps=400"], sending: SIGTERM, blockingSignals: true)
