@@ -110,14 +110,16 @@ fk_pool *fk_pool_create(size_t threads) {
     struct worker_start *start = malloc(sizeof *start);
     if (start) *start = (struct worker_start){pool, index};
     if (!start || pthread_create(&pool->handles[index], NULL, worker_main, start) != 0) {
+      // Fewer threads do the same pieces.
       free(start);
-      fk_pool_destroy(pool);
-      return NULL;
+      break;
     }
     pool->threads = index + 1;
   }
   return pool;
 }
+
+size_t fk_pool_threads(const fk_pool *pool) { return pool->threads; }
 
 static uint32_t next_generation(fk_pool *pool) {
   return atomic_load_explicit(&pool->generation, memory_order_relaxed) + 1;

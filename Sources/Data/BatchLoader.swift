@@ -1,6 +1,7 @@
 import FalconSystem
 
-/// Gives batches of training samples in the order of `SampleOrder`, read ahead by a thread.
+/// Gives batches of training samples in the order of `SampleOrder`, read ahead by a thread where the
+/// system gives one.
 ///
 /// The token stream of the split is cut into samples: sample i covers tokens i·T to (i+1)·T, both
 /// included: T inputs and, one later, T targets. Its last tokens, too few for a sample, are left
@@ -17,7 +18,9 @@ public final class BatchLoader {
     /// Samples consumed so far by the whole run: what a checkpoint stores.
     public private(set) var position: Int
     private let queue: BoundedQueue<Result<Batch, any Error>>
-    private let thread: WorkerThread
+    private let thread: WorkerThread?
+    /// What reads the batches where there is no thread.
+    private let source: BatchSource?
     private var failure: (any Error)?
 
     /// Starts reading ahead.
@@ -32,8 +35,7 @@ public final class BatchLoader {
     ///   - rank: which part of the run this is, 0 to `rankCount - 1`.
     ///   - rankCount: parts of the run; each step consumes B · `rankCount` samples, rank r takes
     ///     those from B·r.
-    /// - Throws: `DataError.splitTooShort` if the split has no whole sample; `FileError` without a
-    ///   thread.
+    /// - Throws: `DataError.splitTooShort` if the split has no whole sample.
     public init(
         dataset: TokenDataset, split: Split = .train, sequenceLength: Int, sequencesPerBatch: Int,
         seed: UInt64, position: Int = 0, rank: Int = 0, rankCount: Int = 1
@@ -55,27 +57,26 @@ public final class BatchLoader {
             datasetDigest: dataset.index.datasetDigest, seed: seed, sampleCount: sampleCount)
         let queue = BoundedQueue<Result<Batch, any Error>>(capacity: Self.queuedBatchCount)
         self.queue = queue
-        thread = try WorkerThread {
-            let source = SampleSource(dataset, split, sequenceLength)
-            var next = position
+        let makeSource = { @Sendable in
+            BatchSource(
+                samples: SampleSource(dataset, split, sequenceLength), order: order,
+                endOfDocumentID: dataset.index.endOfDocumentID,
+                sequencesPerBatch: sequencesPerBatch, rank: rank, rankCount: rankCount,
+                position: position)
+        }
+        thread = try? WorkerThread {
+            let source = makeSource()
             while true {
-                let first = next + rank * sequencesPerBatch
-                next += rankCount * sequencesPerBatch
-                let batch = Result {
-                    Batch(
-                        sequences: try (first..<first + sequencesPerBatch).map {
-                            try source.sample(order.sample(at: $0))
-                        },
-                        endOfDocumentID: dataset.index.endOfDocumentID, position: next)
-                }
+                let batch = source.next()
                 guard queue.push(batch), case .success = batch else { return }
             }
         }
+        source = thread == nil ? makeSource() : nil
     }
 
     deinit {
         queue.cancel()
-        thread.join()
+        thread?.join()
     }
 
     /// The next batch; waits only if reading is behind.
@@ -85,7 +86,7 @@ public final class BatchLoader {
     ///   every later call.
     public func next() throws -> Batch {
         if let failure { throw failure }
-        guard let result = queue.pop() else {
+        guard let result = source?.next() ?? queue.pop() else {
             preconditionFailure("BatchLoader: the thread stopped without an error")
         }
         do {
@@ -95,6 +96,42 @@ public final class BatchLoader {
         } catch {
             failure = error
             throw error
+        }
+    }
+}
+
+/// Puts batches together, one after the other.
+private final class BatchSource {
+    private let samples: SampleSource
+    private let order: SampleOrder
+    private let endOfDocumentID: Int32
+    private let sequencesPerBatch: Int
+    private let rank: Int
+    private let rankCount: Int
+    private var position: Int
+
+    init(
+        samples: SampleSource, order: SampleOrder, endOfDocumentID: Int32, sequencesPerBatch: Int,
+        rank: Int, rankCount: Int, position: Int
+    ) {
+        self.samples = samples
+        self.order = order
+        self.endOfDocumentID = endOfDocumentID
+        self.sequencesPerBatch = sequencesPerBatch
+        self.rank = rank
+        self.rankCount = rankCount
+        self.position = position
+    }
+
+    func next() -> Result<Batch, any Error> {
+        let first = position + rank * sequencesPerBatch
+        position += rankCount * sequencesPerBatch
+        return Result {
+            Batch(
+                sequences: try (first..<first + sequencesPerBatch).map {
+                    try samples.sample(order.sample(at: $0))
+                },
+                endOfDocumentID: endOfDocumentID, position: position)
         }
     }
 }

@@ -144,14 +144,11 @@ public struct CorpusTokenizer: Sendable {
             try WorkerThread {
                 source.read(into: jobs, results)
             })
-        for _ in 0..<threads {
-            workers.append(
-                try WorkerThread {
-                    let words = encoder.tokenizer.makeEncoder()
-                    while let job = jobs.pop() {
-                        results.put(Result { try encoder.encode(job, words) }, number: job.number)
-                    }
-                })
+        workers += try WorkerThread.some(threads) {
+            let words = encoder.tokenizer.makeEncoder()
+            while let job = jobs.pop() {
+                results.put(Result { try encoder.encode(job, words) }, number: job.number)
+            }
         }
         var counts = Progress()
         while let result = results.take() {

@@ -1,6 +1,10 @@
 import CSentencePiece
 import FalconSystem
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 // The only file that calls libsentencepiece (through the C shim CSentencePiece).
 
 /// Turns text into token ids and back with a SentencePiece model.
@@ -202,6 +206,10 @@ func trainSentencePiece(
     if let reason {
         // "source.cc(660) [condition] Text for people."
         let text = reason.split(separator: "] ", maxSplits: 1).last.map(String.init)
+        if reason == (unsafe String(cString: strerror(EAGAIN))) {
+            // Nothing but starting its threads ends like this.
+            throw FileError.failed(action: "start", path: "a thread", code: EAGAIN)
+        }
         throw DataError.trainingFailed(reason: text ?? reason)
     }
     defer { unsafe csp_free(model) }

@@ -77,11 +77,9 @@ public final class TokenDataset: Sendable {
         jobs.finish()
         let results = OrderedResults<Result<Void, any Error>>(capacity: max(1, shards.count))
         results.finish(total: shards.count)
-        let workers = try (0..<max(1, min(threadCount, shards.count))).map { _ in
-            try WorkerThread {
-                while let number = jobs.pop() {
-                    results.put(Result { try shards[number].verify() }, number: number)
-                }
+        let workers = try WorkerThread.some(min(threadCount, shards.count)) {
+            while let number = jobs.pop() {
+                results.put(Result { try shards[number].verify() }, number: number)
             }
         }
         defer {

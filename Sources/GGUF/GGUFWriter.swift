@@ -94,7 +94,7 @@ public struct GGUFWriter: Sendable {
                     filled.append(slot)
                     row = rows.upperBound
                 }
-                try Self.convert(filled)
+                Self.convert(filled)
                 for slot in filled {
                     if let problem = slot.piece.problem {
                         throw GGUFError(path: path, problem: problem)
@@ -114,11 +114,15 @@ public struct GGUFWriter: Sendable {
     }
 
     /// Converts all pieces, one a thread.
-    private static func convert(_ slots: [GGUFPieceSlot]) throws(FileError) {
+    private static func convert(_ slots: [GGUFPieceSlot]) {
         var workers: [WorkerThread] = []
         defer { for worker in workers { worker.join() } }
         for slot in slots.dropFirst() {
-            workers.append(try WorkerThread { slot.piece.convert() })
+            if let worker = try? WorkerThread({ slot.piece.convert() }) {
+                workers.append(worker)
+            } else {
+                slot.piece.convert()
+            }
         }
         slots.first?.piece.convert()
     }

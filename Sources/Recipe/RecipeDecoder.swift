@@ -23,8 +23,16 @@ struct DecodingStopped: Error {}
 
 /// What one call of `decode` found wrong.
 final class DecodingLog {
+    /// Nobody reads more.
+    static let limit = 100
+
     let root: RecipeValue
+    /// The first problems, at most `limit`.
     private(set) var problems: [RecipeError.Problem] = []
+    private var seen: Set<RecipeError.Problem> = []
+    /// Problems recorded, those that are not kept too.
+    private(set) var count = 0
+    var isFull: Bool { problems.count >= Self.limit }
 
     init(root: RecipeValue) {
         self.root = root
@@ -34,7 +42,8 @@ final class DecodingLog {
         let problem = RecipeError.Problem(
             origin: origin, keyPath: codingPath.map(\.stringValue).joined(separator: "."),
             message: message)
-        if !problems.contains(problem) { problems.append(problem) }
+        count += 1
+        if !isFull && seen.insert(problem).inserted { problems.append(problem) }
     }
 }
 
@@ -48,7 +57,10 @@ extension DecodingLog {
             ranks[place.source] = rank
             return (key: (rank, place.line, place.column, index), problem: problem)
         }
-        return keyed.sorted { $0.key < $1.key }.map(\.problem)
+        let sorted = keyed.sorted { $0.key < $1.key }.map(\.problem)
+        guard isFull else { return sorted }
+        let more = "these are the first \(Self.limit) problems; there may be more"
+        return sorted + [RecipeError.Problem(origin: nil, keyPath: "", message: more)]
     }
 }
 
@@ -103,10 +115,10 @@ struct RecipeDecoder: Decoder {
             return try placeholder(type)
         }
         do {
-            let problemCount = log.problems.count
+            let problemCount = log.count
             let decoded = try T(from: self)
             if let section = decoded as? any RecipeSection, value != nil,
-                log.problems.count == problemCount
+                log.count == problemCount
             {
                 for problem in section.problems() { record(problem) }
             }
@@ -191,6 +203,7 @@ struct RecipeDecoder: Decoder {
 
     private func refuseUnknownKeys(of map: RecipeMap, known: [String]) {
         for entry in map.entries where !known.contains(entry.key) {
+            if log.isFull { return }
             let path = codingPath + [RecipeKey(entry.key)]
             let keyPath = path.map(\.stringValue).joined(separator: ".")
             // Rather a key that nobody has written yet than one that is there already.

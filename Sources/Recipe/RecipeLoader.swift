@@ -131,25 +131,25 @@ struct RecipeLoader {
         return .shipped(name: name, text: text)
     }
 
-    /// The text of a file; nil if there is no file of this name, or only a folder.
+    /// The text of a file or pipe; nil if there is no file of this name, or only a folder.
     private func text(ofFile path: String) throws -> String? {
-        do {
-            return try MappedFile(path: path).withBytes { bytes throws(RecipeError) in
-                let text = unsafe bytes.withUnsafeBytes {
-                    unsafe String(validating: $0, as: UTF8.self)
-                }
-                guard let text else {
-                    throw RecipeError(
-                        .file(path: path, line: 1, column: 1), "",
-                        "not UTF-8 text; save it as UTF-8")
+        guard fileKind(of: path) == .file else { return nil }
+        let file = try InputFile(path: path)
+        func refusal(_ message: String) -> RecipeError {
+            RecipeError(.file(path: path, line: 1, column: 1), "", message)
+        }
+        var bytes: [UInt8] = []
+        while bytes.count <= RecipeParser.byteLimit {
+            let more = try file.read(upTo: 1 << 16)
+            guard !more.isEmpty else {
+                guard let text = String(validating: bytes, as: UTF8.self) else {
+                    throw refusal("not UTF-8 text; save it as UTF-8")
                 }
                 return text
             }
-        } catch FileError.missing {
-            return nil
-        } catch FileError.failed(_, _, code: EISDIR) {
-            return nil
+            bytes += more
         }
+        throw refusal("more than \(RecipeParser.byteLimit) bytes; this is no recipe")
     }
 
     /// What makes two mentions the same recipe.

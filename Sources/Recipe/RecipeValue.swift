@@ -108,15 +108,21 @@ struct RecipeMap: Sendable {
     }
 
     private(set) var entries: [Entry] = []
+    /// The place of each key in `entries`.
+    private var places: [String: Int] = [:]
 
     subscript(key: String) -> Entry? {
-        get { entries.first { $0.key == key } }
+        get { places[key].map { entries[$0] } }
         set {
-            let index = entries.firstIndex { $0.key == key }
-            switch (index, newValue) {
-            case (let index?, let entry?): entries[index] = entry
-            case (let index?, nil): entries.remove(at: index)
-            case (nil, let entry?): entries.append(entry)
+            switch (places[key], newValue) {
+            case (let place?, let entry?): entries[place] = entry
+            case (let place?, nil):
+                entries.remove(at: place)
+                places[key] = nil
+                for later in place..<entries.count { places[entries[later].key] = later }
+            case (nil, let entry?):
+                places[key] = entries.count
+                entries.append(entry)
             case (nil, nil): break
             }
         }

@@ -6,6 +6,8 @@
 /// - Returns: the nearest candidate if at most a third of the word (at least two letters) differs.
 /// - Complexity: O(candidates · word · candidate) letters.
 func suggestion(for word: String, among candidates: some Sequence<String>) -> String? {
+    // Nobody misspells a word of a page.
+    guard word.utf8.count <= 200 else { return nil }
     let letters = Array(word.lowercased())
     var best: (name: String, distance: Int)?
     for candidate in candidates {

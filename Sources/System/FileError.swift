@@ -44,6 +44,8 @@ public enum FileError: FalconError, Equatable {
                 case ENOSPC: "; free some space on that disk and run again"
                 case EFBIG: "; raise the limit on the size of files (ulimit -f) and run again"
                 case EACCES, EPERM: "; check the permissions"
+                case EAGAIN where action == "start":
+                    "; the limit on processes (ulimit -u, or that of the container) or the memory is used up"
                 default: ""
                 }
             return "cannot \(action) \(path): \(reason)\(advice)"
@@ -56,7 +58,8 @@ public enum FileError: FalconError, Equatable {
         case .missing: .missingInput
         case .exists, .held: .cannotCreate
         case .failed(let action, _, let code):
-            code == ENOSPC || action == "read" || action == "write" ? .inputOutput : .cannotCreate
+            code == ENOSPC || ["read", "write", "start"].contains(action)
+                ? .inputOutput : .cannotCreate
         }
     }
 }

@@ -1,3 +1,5 @@
+import CSystem
+
 #if canImport(Glibc)
     import Glibc
 #endif
@@ -102,9 +104,22 @@ public func appendToFile(path: String, _ bytes: [UInt8]) throws(FileError) {
 
 /// Hands over what has been printed so far to whoever reads standard output.
 ///
-/// - Throws: `FileError` if it could not be written, for instance to a full disk.
+/// - Throws: `FileError` if it, or something printed before, could not be written, for instance to a full
+///   disk or to a program that has ended.
 public func flushStandardOutput() throws(FileError) {
-    guard fflush(nil) == 0 else {
-        throw FileError(action: "write", path: "standard output", code: errno)
+    let code = csystem_flush_standard_output()
+    guard code == 0 else {
+        throw FileError(action: "write", path: "standard output", code: code)
+    }
+}
+
+/// Takes the numbers of standard streams that are closed, so that no file that is opened later gets one
+/// of them, and with it what is printed.
+///
+/// Reading from or writing to such a stream stays an error.
+public func holdStandardStreams() {
+    for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
+        // The lowest free number is this one.
+        _ = open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY)
     }
 }

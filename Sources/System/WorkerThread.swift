@@ -39,6 +39,21 @@ public final class WorkerThread: @unchecked Sendable {
         if !isJoined { pthread_detach(handle) }
     }
 
+    /// Starts as many threads as the system gives, at least one.
+    ///
+    /// - Parameters:
+    ///   - count: how many are wanted, at least 1.
+    ///   - body: what each of them does: it takes pieces of work until none is left.
+    /// - Returns: the threads.
+    /// - Throws: `FileError` if the system gives none.
+    public static func some(
+        _ count: Int, _ body: @escaping @Sendable () -> Void
+    ) throws(FileError) -> [WorkerThread] {
+        var threads = [try WorkerThread(body)]
+        while threads.count < count, let thread = try? WorkerThread(body) { threads.append(thread) }
+        return threads
+    }
+
     /// Waits until the thread has ended; a second call does nothing.
     public func join() {
         if isJoined { return }

@@ -9,7 +9,7 @@ public final class Device {
     ///
     /// - Parameters:
     ///   - threadCount: threads that share the work, at least 1; results are the same bits for any
-    ///     number.
+    ///     number, so that fewer do where the system gives no more.
     ///   - precision: what products multiply; where `Precision.bf16` is not available, float32.
     public convenience init(threadCount: Int, precision: Precision = .f32) {
         self.init(threadCount: threadCount, precision: precision, isDry: false)
@@ -29,20 +29,26 @@ public final class Device {
 
     private init(threadCount: Int, precision: Precision, isDry: Bool) {
         self.precision = precision.isAvailable ? precision : .f32
-        backend = CPUBackend(
+        let processors = CPUBackend(
             threadCount: threadCount, precision: self.precision, isDry: isDry)
+        backend = processors
+        self.threadCount = processors.pool.threadCount
         arena = Arena(backend: backend)
     }
 
     /// A device on a given backend.
-    init(backend: any Backend, precision: Precision) {
+    init(backend: any Backend, precision: Precision, threadCount: Int) {
         self.backend = backend
+        self.threadCount = threadCount
         self.precision = precision
         arena = Arena(backend: backend)
     }
 
     /// What products multiply.
     public let precision: Precision
+
+    /// Threads that share the work: as many as were asked for, or as the system gave.
+    public let threadCount: Int
 
     /// Cores that this process may use: the affinity mask and the cgroup limit, not the host's count.
     public static var usableCoreCount: Int { usableProcessorCount() }

@@ -24,7 +24,7 @@ public struct ParallelWork: Sendable, Hashable {
 package final class ThreadPool {
     /// nil for a pool that runs nothing.
     private let handle: OpaquePointer?
-    /// Threads that take pieces, the caller included.
+    /// Threads that take pieces, the caller included: as many as were asked for, or as the system gave.
     package let threadCount: Int
     /// The jobs so far, those of a pool of one thread too.
     package private(set) var work = ParallelWork()
@@ -32,10 +32,10 @@ package final class ThreadPool {
     package init(threadCount: Int) {
         precondition(threadCount >= 1, "ThreadPool: \(threadCount) threads, want at least 1")
         guard let handle = fk_pool_create(threadCount) else {
-            preconditionFailure("ThreadPool: the system gives no \(threadCount) threads")
+            preconditionFailure("ThreadPool: no memory for \(threadCount) threads")
         }
         self.handle = handle
-        self.threadCount = threadCount
+        self.threadCount = Int(fk_pool_threads(handle))
     }
 
     /// A pool without threads that runs no piece, for planning.

@@ -89,7 +89,7 @@ public final class PretrainingRun {
             .started(
                 RunStart(
                     beginning: beginning, step: trainer.step, changes: changes, plan: plan,
-                    datasetTokens: dataset.index.train.tokens, threadCount: threadCount,
+                    datasetTokens: dataset.index.train.tokens, threadCount: device.threadCount,
                     precision: device.precision, wantedPrecision: recipe.train.precision)))
     }
 

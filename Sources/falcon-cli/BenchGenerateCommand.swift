@@ -46,7 +46,7 @@ struct BenchGenerate: ParsableCommand {
     }
 
     func run() throws {
-        let device = Device(threadCount: common.threadCount, precision: precision)
+        let device = common.makeDevice(precision: precision)
         let benchmark: GenerationBenchmark
         if let recipe {
             let decoded = try RecipeDocument(recipe: recipe, settings: overrides)
@@ -62,7 +62,7 @@ struct BenchGenerate: ParsableCommand {
         }
         if common.json { return try printJSON(report) }
         print(
-            "\(grouped(report.parameters)) parameters, \(common.threadCount) threads, \(precision)")
+            "\(grouped(report.parameters)) parameters, \(device.threadCount) threads, \(precision)")
         var table = Table(
             "context", "read, tokens/s", "written, tokens/s", "a token", "state", "work")
         for line in report.lines {

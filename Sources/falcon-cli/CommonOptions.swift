@@ -13,13 +13,34 @@ struct CommonOptions: ParsableArguments {
     @Flag(help: "Print results and errors only.")
     var quiet = false
 
+    /// More than any machine has processors.
+    private static let threadLimit = 1024
+
     /// The number of threads asked for, or all processors.
-    var threadCount: Int { threads ?? Device.usableCoreCount }
+    var threadCount: Int { threads ?? min(Device.usableCoreCount, Self.threadLimit) }
 
     func validate() throws {
         if let threads, threads < 1 {
             throw ValidationError("--threads is \(threads), want at least 1")
         }
+        if let threads, threads > Self.threadLimit {
+            throw ValidationError("--threads is \(threads), want at most \(Self.threadLimit)")
+        }
+    }
+
+    /// The processors to compute with; says so if the system gives fewer threads than were asked for.
+    func makeDevice(precision: Precision = .f32) -> Device {
+        let device = Device(threadCount: threadCount, precision: precision)
+        tellThreads(device.threadCount)
+        return device
+    }
+
+    /// Says so if the system gives fewer threads than were asked for.
+    func tellThreads(_ given: Int) {
+        guard given < threadCount else { return }
+        talk(
+            "the system gives \(given) of \(threadCount) threads (see ulimit -u, or the container's "
+                + "limit of processes); the results are the same, later")
     }
 
     /// Prints a result: the table, or with `--json` the value.

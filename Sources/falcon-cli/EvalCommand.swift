@@ -82,7 +82,7 @@ struct EvalCommand: ParsableCommand {
             return task
         }
         let golden = try against.map(earlierResult)
-        let loaded = try LoadedModel(path: model, on: Device(threadCount: common.threadCount))
+        let loaded = try LoadedModel(path: model, on: common.makeDevice())
         let evaluator = Evaluator(
             model: loaded.model, tokenizer: loaded.tokenizer, device: loaded.device)
         var output = Output(model: loaded.path)

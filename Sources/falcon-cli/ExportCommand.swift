@@ -147,7 +147,7 @@ struct ModelConversion {
     }
 
     func run() throws {
-        let device = Device(threadCount: common.threadCount)
+        let device = common.makeDevice()
         let files = try ModelFiles.open(model)
         let (bytes, errors) = try write(files)
         let written: ModelFiles

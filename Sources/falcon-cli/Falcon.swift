@@ -18,19 +18,48 @@ struct Falcon: ParsableCommand {
 
     static func main() {
         Signals.makeWritesFail()
+        holdStandardStreams()
+        var code = runCommand()
+        do {
+            try flushStandardOutput()
+        } catch {
+            // A result that nobody got is none; other codes say already what else is the matter.
+            if code == ExitStatus.done.rawValue || code == ExitStatus.checkFailed.rawValue {
+                code = report(error)
+            }
+        }
+        exit(withError: ExitCode(code))
+    }
+
+    /// Runs what the command line asks for, and says what went wrong.
+    ///
+    /// - Returns: the exit code.
+    private static func runCommand() -> Int32 {
         do {
             var command = try parseAsRoot()
             try command.run()
-            try flushStandardOutput()
+            return ExitStatus.done.rawValue
         } catch let error as any FalconError {
-            writeToStandardError("falcon: \(error.description)\n")
-            Falcon.exit(withError: ExitCode(error.exitStatus.rawValue))
+            return report(error)
         } catch {
-            if exitCode(for: error) == .failure && !(error is ExitCode) {
+            let code = exitCode(for: error)
+            if code == .failure && !(error is ExitCode) {
                 writeToStandardError("falcon: internal error: \(error)\n")
-                Falcon.exit(withError: ExitCode(ExitStatus.internalError.rawValue))
+                return ExitStatus.internalError.rawValue
             }
-            Falcon.exit(withError: error)
+            let message = fullMessage(for: error)
+            if code.isSuccess {
+                // Help and the version are results like others.
+                print(message)
+            } else if !message.isEmpty {
+                writeToStandardError(message + "\n")
+            }
+            return code.rawValue
         }
+    }
+
+    private static func report(_ error: any FalconError) -> Int32 {
+        writeToStandardError("falcon: \(error.description)\n")
+        return error.exitStatus.rawValue
     }
 }

@@ -62,7 +62,7 @@ struct GenerateCommand: ParsableCommand {
     }
 
     func run() throws {
-        let loaded = try LoadedModel(path: model, on: Device(threadCount: common.threadCount))
+        let loaded = try LoadedModel(path: model, on: common.makeDevice())
         let tokenizer = loaded.tokenizer
         let ids = try promptTokens(tokenizer, vocabularyCount: loaded.model.configuration.vocabSize)
         var decoder = StreamingDecoder(tokenizer, continuesText: true)

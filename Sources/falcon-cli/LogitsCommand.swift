@@ -23,7 +23,7 @@ struct LogitsCommand: ParsableCommand {
     }
 
     func run() throws {
-        let loaded = try LoadedModel(path: model, on: Device(threadCount: common.threadCount))
+        let loaded = try LoadedModel(path: model, on: common.makeDevice())
         let vocabularyCount = loaded.model.configuration.vocabSize
         let tokens = try ids.split(whereSeparator: { $0 == " " || $0 == "," }).map { word in
             guard let id = Int32(word), id >= 0, id < vocabularyCount else {

@@ -66,6 +66,7 @@ final class TrainingProgress {
                 + "\(decimal(plan.flopsPerToken / 1e6, places: 1)) MFLOP a token, "
                 + "\(decimal(Double(plan.totalTokens) / Double(max(1, start.datasetTokens)), places: 2)) epochs, "
                 + "\(start.threadCount) threads, \(start.precision.rawValue) products")
+        common.tellThreads(start.threadCount)
         if start.precision != start.wantedPrecision {
             common.talk(
                 "this processor has no bfloat16 products (AVX512-BF16); they are float32 instead")

@@ -42,7 +42,7 @@ struct VerifyOps: ParsableCommand {
             throw ValidationError("--precision bf16: this processor has no AVX512-BF16")
         }
         let summaries = OpCase.summaries(
-            on: Device(threadCount: common.threadCount, precision: precision))
+            on: common.makeDevice(precision: precision))
         func isWithinLimits(_ summary: OpSummary) -> Bool {
             let limit = OpCase.tolerance(of: summary.op, precision)
             return summary.forward <= limit.forward && summary.backward <= limit.backward

@@ -29,6 +29,11 @@ struct BadCommand: CustomTestStringConvertible, Sendable {
         BadCommand("eval", "Missing expected argument '<model>'"),
         BadCommand("eval run --threads 0", "--threads is 0, want at least 1"),
         BadCommand("pretrain --recipe tiny.yaml --threads -1", "--threads"),
+        BadCommand("eval run --threads 100000", "--threads is 100000, want at most 1024"),
+        BadCommand(
+            "tokenize --tokenizer tok.model --output x --threads 9223372036854775807 corpus.jsonl",
+            "--threads is 9223372036854775807"),
+        BadCommand("eval run --threads 9223372036854775808", "--threads"),
         BadCommand("eval run --tasks nope --data .", "unknown task \"nope\"", "hellaswag"),
         BadCommand("eval run --tasks hellaswag", "--tasks needs --data"),
         BadCommand("eval run --limit 0", "--limit is 0"),
@@ -114,7 +119,10 @@ struct BadCommand: CustomTestStringConvertible, Sendable {
 
     @Test func aResultThatCannotBePrintedIsAnError() throws {
         let place = try Workplace()
-        for arguments in ["eval run --json", "plan --recipe tiny.yaml", "generate run --prompt a"] {
+        for arguments in [
+            "eval run --json", "plan --recipe tiny.yaml", "generate run --prompt a", "--help",
+            "help pretrain", "--version",
+        ] {
             let outcome = try Program.start(
                 arguments.split(separator: " ").map(String.init), in: place.folder,
                 outputTo: "/dev/full"
@@ -122,6 +130,40 @@ struct BadCommand: CustomTestStringConvertible, Sendable {
             #expect(outcome.status == 74, "\(arguments)")
             #expect(outcome.errors.contains("standard output: No space left"), "\(arguments)")
         }
+    }
+
+    /// A file that is opened must not get the number of a standard stream that is closed.
+    @Test func aClosedStandardOutputIsAnErrorAndHarmsNoFile() throws {
+        let place = try Workplace()
+        func closed(_ arguments: String) throws -> Outcome {
+            try Program.start(
+                ["-c", "\"$0\" \(arguments) >&-", Program.path], of: "/bin/bash", in: place.folder
+            ).outcome()
+        }
+        for arguments in [
+            "--version", "eval run", "export run --format gguf --output closed.gguf",
+            "tokenize --tokenizer tok.model --output closed corpus.jsonl",
+        ] {
+            let outcome = try closed(arguments)
+            #expect(outcome.status == 74, "\(arguments): \(outcome.errors)")
+            #expect(outcome.errors.contains("standard output"), "\(arguments)")
+        }
+        try place.success("export run --format gguf --output open.gguf")
+        #expect(try place.read("closed.gguf") == place.read("open.gguf"))
+        try place.success("verify data closed")
+    }
+
+    /// Thread stacks of a gigabyte leave room for one or two: the results are the same, with a word.
+    @Test func fewerThreadsThanAskedForComputeTheSame() throws {
+        let place = try Workplace()
+        let limits = "ulimit -s 1048576 && ulimit -v 3000000 && \"$0\""
+        let arguments = "eval run --text tiny.yaml --threads 64"
+        let outcome = try Program.start(
+            ["-c", "\(limits) \(arguments)", Program.path], of: "/bin/bash", in: place.folder
+        ).outcome()
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(outcome.errors.contains("of 64 threads"), "\(outcome.errors)")
+        #expect(try place.success(arguments).output == outcome.output)
     }
 
     @Test func helpAndVersionSucceed() throws {

@@ -9,8 +9,12 @@ typedef struct fk_pool fk_pool;
 // One piece of work. `worker` is below the pool's thread count and names whose scratch to use.
 typedef void (*fk_piece)(void *context, size_t piece, size_t worker);
 
-// Starts threads - 1 workers (the caller is worker 0). NULL when memory or threads are lacking.
+// Starts threads - 1 workers (the caller is worker 0), or as many as the system gives. NULL when
+// memory is lacking.
 fk_pool *fk_pool_create(size_t threads);
+
+// Threads that take pieces, the caller included.
+size_t fk_pool_threads(const fk_pool *pool);
 
 // Ends and joins the workers.
 void fk_pool_destroy(fk_pool *pool);

@@ -9,4 +9,7 @@ int csystem_rename_to_free_name(const char *path, const char *new_path);
 // ENOSYS where the file system cannot.
 int csystem_exchange_names(const char *path, const char *other);
 
+// Writes what was printed out. 0, or the errno of what, now or before, could not be written.
+int csystem_flush_standard_output(void);
+
 #endif

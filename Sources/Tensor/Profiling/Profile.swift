@@ -99,6 +99,6 @@ extension Device {
     public convenience init(profiling device: Device, in profile: Profile) {
         let backend = ProfilingBackend(
             device.backend, profile: profile, precision: device.precision.rawValue)
-        self.init(backend: backend, precision: device.precision)
+        self.init(backend: backend, precision: device.precision, threadCount: device.threadCount)
     }
 }
