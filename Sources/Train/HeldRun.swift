@@ -13,6 +13,7 @@ import FalconSystem
 public final class HeldRun {
     /// The files.
     public let folder: RunFolder
+    /// Nil only in a value that never was: what is not held is not touched.
     private var lock: FolderLock?
     private let isNew: Bool
 
@@ -29,6 +30,7 @@ public final class HeldRun {
     }
 
     deinit {
+        guard lock != nil else { return }
         // A failure here is mended by the next owner.
         try? recover()
         lock = nil

@@ -77,15 +77,14 @@ struct PretrainCommand: ParsableCommand {
     }
 
     func run() throws {
-        let branch = try branch.map { try BranchPoint($0) }
         Signals.install(notice: common.quiet ? nil : TrainingProgress.stopNotice)
         if stopAtEndOfInput { try Signals.requestStopAtEndOfInput() }
-        let (held, document) = try open(branch)
+        let (held, document, parent) = try open()
         let decoded = try document.decode(TrainingRecipe.self)
         let progress = TrainingProgress(common, plan: RunPlan(decoded))
         let run = try PretrainingRun(
             document, in: held, existing: resume ? .resume : overwrite ? .overwrite : .refuse,
-            branch: branch, threadCount: common.threadCount, onEvent: progress.handle)
+            branch: parent, threadCount: common.threadCount, onEvent: progress.handle)
         let outcome = try run.run(untilTokens: untilTokens)
         progress.finish()
         let summary = Output(
@@ -102,24 +101,33 @@ struct PretrainCommand: ParsableCommand {
         }
     }
 
-    /// The run's folder, held, and the recipe: the one that is named, else the run's own, else the parent's.
-    private func open(_ branch: BranchPoint?) throws -> (HeldRun, RecipeDocument) {
+    /// The run's folder, held; the recipe: the one that is named, else the run's own, else the parent's; and
+    /// the parent of a branch that has not saved yet.
+    private func open() throws -> (HeldRun, RecipeDocument, BranchPoint?) {
         if let recipe {
             let document = try RecipeDocument(recipe: recipe, settings: overrides)
             if document.contains("sweep") { throw SweepError.isSweep(recipe: recipe) }
-            return (try hold(document), document)
+            let held = try hold(document)
+            return (held, document, try parent(of: held))
         }
-        if resume, let runPath, branch == nil || fileKind(of: runPath) == .folder {
-            guard fileKind(of: runPath) == .folder else { throw FileError.missing(path: runPath) }
+        if resume, let runPath, fileKind(of: runPath) == .folder {
             let held = try HeldRun(runPath)
-            if try branch == nil || held.folder.state() == .saved {
-                return (held, try held.folder.recipe(settings: overrides))
-            }
-            if let branch { return (held, try branch.recipe(settings: overrides)) }
+            let parent = try parent(of: held)
+            let document =
+                try parent?.recipe(settings: overrides)
+                ?? held.folder.recipe(settings: overrides)
+            return (held, document, parent)
         }
-        guard let branch else { throw CleanExit.helpRequest(self) }
-        let document = try branch.recipe(settings: overrides)
-        return (try hold(document), document)
+        guard let branch else { throw FileError.missing(path: runPath ?? "runs") }
+        let parent = try BranchPoint(branch)
+        let document = try parent.recipe(settings: overrides)
+        return (try hold(document), document, parent)
+    }
+
+    /// The checkpoint to branch from; nil for none, or if the branch has gone its own way already.
+    private func parent(of held: HeldRun) throws -> BranchPoint? {
+        if try resume && held.folder.state() == .saved { return nil }
+        return try branch.map { try BranchPoint($0) }
     }
 
     private func hold(_ document: RecipeDocument) throws -> HeldRun {

@@ -24,7 +24,14 @@ import Testing
 
     @Test func aFolderHasOneOwner() throws {
         let held = try HeldRun(runs.path("run"))
+        // What the owner is about to finish.
+        try createFolder(runs.path("run/checkpoints/step-00000003.partial"))
+        try createFolder(runs.path("run/replaced.partial"))
         let error = #expect(throws: FileError.self) { try HeldRun(runs.path("run")) }
+        #expect(
+            try namesInFolder(runs.path("run")) == [".lock", "checkpoints", "replaced.partial"])
+        #expect(
+            try namesInFolder(runs.path("run/checkpoints")) == ["step-00000003.partial"])
         #expect(error?.exitStatus == .cannotCreate)
         #expect(error?.description.contains("process \(getpid())") == true)
         withExtendedLifetime(held) {}
