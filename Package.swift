@@ -125,7 +125,8 @@ let package = Package(
         .target(
             name: "FalconReport",
             dependencies: [
-                "FalconSystem", "FalconRecipe", "FalconOptim", "FalconSweep", "FalconTrain",
+                "FalconSystem", "FalconRecipe", "FalconData", "FalconOptim", "FalconCheckpoint",
+                "FalconSweep", "FalconTrain",
             ],
             path: "Sources/Report", swiftSettings: safeSwiftSettings),
 

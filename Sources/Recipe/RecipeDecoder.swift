@@ -211,6 +211,14 @@ struct RecipeDecoder: Decoder {
             let near =
                 suggestion(for: entry.key, among: unwritten)
                 ?? suggestion(for: entry.key, among: known)
+                ?? KeyNames.known(
+                    elsewhereAs: entry.key, below: codingPath.map(\.stringValue), in: log.root
+                ).map { path, note in
+                    // Within the section its own name is enough.
+                    let section = codingPath.map { $0.stringValue + "." }.joined()
+                    return (path.hasPrefix(section) ? String(path.dropFirst(section.count)) : path)
+                        + (note.map { " (\($0))" } ?? "")
+                }
                 ?? log.root.keyPaths.first { $0 != keyPath && $0.hasSuffix(".\(entry.key)") }
             let list = near == nil ? "; known keys: \(known.joined(separator: ", "))" : ""
             log.record(entry.keyOrigin, path, "unknown key" + didYouMean(near) + list)

@@ -116,7 +116,7 @@ public struct RecipeDocument: Sendable {
         guard root.value(at: path) != nil else {
             throw RecipeError(
                 origin, keyPath,
-                "no such key in the recipe" + didYouMean(nearest(to: path, in: root)))
+                "no such key in the recipe" + KeyNames.advice(for: path, in: root))
         }
         let text = String(setting[setting.index(after: equals)...])
         let parsed = try RecipeParser(origin: { _, _ in origin }).parse(text)
@@ -124,17 +124,6 @@ public struct RecipeDocument: Sendable {
         let nothing = RecipeValue(
             content: .scalar(RecipeScalar(text: "", isQuoted: false)), origin: origin)
         return (path, parsed.map?.entries.isEmpty == true && !text.contains("{") ? nothing : parsed)
-    }
-
-    /// The key path that a wrong one most likely means: same name elsewhere, else similar spelling.
-    private static func nearest(to path: [String], in root: RecipeValue) -> String? {
-        let keyPaths = root.keyPaths
-        let name = path.last ?? ""
-        return keyPaths.first { $0 == name || $0.hasSuffix(".\(name)") }
-            ?? suggestion(for: path.joined(separator: "."), among: keyPaths)
-            ?? keyPaths.first {
-                suggestion(for: name, among: [String($0.split(separator: ".").last ?? "")]) != nil
-            }
     }
 
     /// The paths of all keys, sections and list elements included, in the order of the recipe.

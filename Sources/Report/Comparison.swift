@@ -1,4 +1,5 @@
 import FalconSweep
+import FalconSystem
 
 /// A configuration with its runs.
 struct ConfigurationResult {
@@ -38,7 +39,9 @@ public struct Verdict: Encodable, Equatable, Sendable {
     public let better: String
     /// The other.
     public let worse: String
-    /// worse − better, in nats; Welch's interval.
+    /// `nats` of loss, or `bits a byte` of one text that was cut into different tokens.
+    public let unit: String
+    /// worse − better; Welch's interval.
     public let difference: Interval
     /// The same over runs of equal seeds, which saw the same data; nil without such.
     public let paired: Interval?
@@ -50,10 +53,13 @@ extension ConfigurationResult {
     /// Values of a key up to which all pairs are compared; of more, the best with each of the others.
     private static let pairLimit = 3
 
-    /// The verdicts on configurations that differ in one key.
-    static func verdicts(_ results: [ConfigurationResult]) -> [Verdict] {
+    /// The verdicts on configurations that differ in one key, and why there are none on some.
+    static func verdicts(
+        _ results: [ConfigurationResult]
+    ) -> (verdicts: [Verdict], refusals: [String]) {
         let keys = Set(results.flatMap(\.configuration.keys)).sorted()
-        return keys.flatMap { key -> [Verdict] in
+        var (verdicts, refusals): ([Verdict], [String]) = ([], [])
+        for key in keys {
             var groups: [(rest: [String: String], results: [ConfigurationResult])] = []
             for result in results where !result.bestValues.isEmpty {
                 let rest = result.configuration.filter { $0.key != key }
@@ -63,8 +69,16 @@ extension ConfigurationResult {
                     groups.append((rest, [result]))
                 }
             }
-            return groups.flatMap { pairs($0.results).map { verdict($0, $1, key) } }
+            for group in groups {
+                for (one, other) in pairs(group.results) {
+                    switch comparison(one, other) {
+                    case .some(let unit): verdicts.append(verdict(one, other, key, unit))
+                    case .none: refusals.append(refusal(one, other, key))
+                    }
+                }
+            }
         }
+        return (verdicts, refusals)
     }
 
     private static func pairs(
@@ -75,10 +89,71 @@ extension ConfigurationResult {
                 results[(first + 1)...].map { (results[first], $0) }
             }
         }
-        let best = results.indices.min {
-            Statistics.mean(results[$0].bestValues) < Statistics.mean(results[$1].bestValues)
+        // "The best" is one of those whose losses can be compared.
+        var groups: [[ConfigurationResult]] = []
+        for result in results {
+            if let place = groups.firstIndex(where: { comparison($0[0], result) == .nats }) {
+                groups[place].append(result)
+            } else {
+                groups.append([result])
+            }
         }
-        return results.indices.filter { $0 != best }.map { (results[best ?? 0], results[$0]) }
+        let bests = groups.compactMap { group in
+            group.indices.min {
+                Statistics.mean(group[$0].bestValues) < Statistics.mean(group[$1].bestValues)
+            }
+        }
+        let within = zip(groups, bests).flatMap { group, best in
+            group.indices.filter { $0 != best }.map { (group[best], group[$0]) }
+        }
+        let across = groups.indices.flatMap { first in
+            groups.indices.filter { $0 > first }.map {
+                (groups[first][bests[first]], groups[$0][bests[$0]])
+            }
+        }
+        return within + across
+    }
+
+    /// What two configurations can be compared in; nil for nothing.
+    private static func comparison(
+        _ one: ConfigurationResult, _ other: ConfigurationResult
+    ) -> Unit? {
+        func all(_ holds: (Measurement, Measurement) -> Bool) -> Bool {
+            one.best.allSatisfy { a in
+                other.best.allSatisfy { holds(a.measurement, $0.measurement) }
+            }
+        }
+        if all({ $0.isSame(as: $1) }) { return .nats }
+        let haveBits = (one.best + other.best).allSatisfy {
+            $0.validationBitsPerByte?.isFinite == true
+        }
+        return haveBits && all({ $0.isSameText(as: $1) }) ? .bits : nil
+    }
+
+    /// What a difference is in.
+    private enum Unit: String {
+        case nats
+        case bits = "bits a byte"
+
+        func value(_ run: ReportRun) -> Double? {
+            self == .nats ? run.objective : run.validationBitsPerByte
+        }
+    }
+
+    private static func refusal(
+        _ one: ConfigurationResult, _ other: ConfigurationResult, _ key: String
+    ) -> String {
+        let reason = one.best.first.flatMap { a in
+            other.best.first.map { a.measurement.difference(from: $0.measurement) }
+        }
+        return
+            "\(one.name(key)) and \(other.name(key)) are not compared: their losses are not of the "
+            + "same measure, \(reason ?? "or none"); score both on one text with falcon eval --text and "
+            + "compare bits a byte"
+    }
+
+    private func name(_ key: String) -> String {
+        configuration[key].map { Self.words(key, $0) } ?? "none"
     }
 
     /// A value in a sentence; numbers and truths need the last word of their key.
@@ -88,20 +163,20 @@ extension ConfigurationResult {
     }
 
     private static func verdict(
-        _ one: ConfigurationResult, _ other: ConfigurationResult, _ key: String
+        _ one: ConfigurationResult, _ other: ConfigurationResult, _ key: String, _ unit: Unit
     ) -> Verdict {
-        let isFirst = Statistics.mean(one.bestValues) <= Statistics.mean(other.bestValues)
+        func values(_ result: ConfigurationResult) -> [Double] {
+            result.best.compactMap(unit.value)
+        }
+        let isFirst = Statistics.mean(values(one)) <= Statistics.mean(values(other))
         let (better, worse) = isFirst ? (one, other) : (other, one)
-        let difference = Interval.difference(worse.bestValues, better.bestValues)
+        let difference = Interval.difference(values(worse), values(better))
         let byDifference = better.best.compactMap { run in
             worse.best.first { $0.seed == run.seed }.flatMap { match in
-                match.objective.flatMap { a in run.objective.map { a - $0 } }
+                unit.value(match).flatMap { a in unit.value(run).map { a - $0 } }
             }
         }
         let paired = byDifference.count > 1 ? Interval(byDifference) : nil
-        func name(_ result: ConfigurationResult) -> String {
-            result.configuration[key].map { words(key, $0) } ?? "none"
-        }
         let rest = one.configuration.filter { $0.key != key }.sorted { $0.key < $1.key }
         let context =
             rest.isEmpty
@@ -112,33 +187,29 @@ extension ConfigurationResult {
             : "\(better.best.count) and \(worse.best.count) seeds"
         var text: String
         if let half = difference.half {
-            let size = "\(nats(difference.mean)) ± \(nats(half)) nats"
+            let size = "\(nats(difference.mean)) ± \(nats(half)) \(unit.rawValue)"
             text =
                 difference.mean > half
-                ? "\(name(better)) beats \(name(worse))\(context) by \(size) (\(seeds))"
-                : "no difference between \(name(better)) and \(name(worse))\(context) that \(seeds) "
-                    + "can show: \(size)"
+                ? "\(better.name(key)) beats \(worse.name(key))\(context) by \(size) (\(seeds))"
+                : "no difference between \(better.name(key)) and \(worse.name(key))\(context) that "
+                    + "\(seeds) can show: \(size)"
             if let paired, let half = paired.half {
                 text += "; paired by seed \(nats(paired.mean)) ± \(nats(half))"
             }
         } else {
             text =
-                "\(name(better)) is \(nats(difference.mean)) nats below \(name(worse))\(context); one "
-                + "seed: no interval"
+                "\(better.name(key)) is \(nats(difference.mean)) \(unit.rawValue) below "
+                + "\(worse.name(key))\(context); "
+                + (difference.count == 1 ? "one seed: no interval" : "no interval")
         }
         for result in [better, worse] where result.isAtEdge {
-            text += "; the best rate of \(name(result)) lies at the edge of its grid"
+            text += "; the best rate of \(result.name(key)) lies at the edge of its grid"
         }
         return Verdict(
-            better: better.label, worse: worse.label, difference: difference, paired: paired,
-            text: text + ".")
+            better: better.label, worse: worse.label, unit: unit.rawValue, difference: difference,
+            paired: paired, text: text + ".")
     }
 }
 
 /// A loss or difference with four decimals.
-func nats(_ value: Double) -> String {
-    let scaled = Int((abs(value) * 10_000).rounded())
-    let digits = "\(scaled % 10_000)"
-    return (value < 0 && scaled != 0 ? "-" : "") + "\(scaled / 10_000)."
-        + String(repeating: "0", count: 4 - digits.count) + digits
-}
+func nats(_ value: Double) -> String { decimal(value, places: 4) }

@@ -1,3 +1,5 @@
+import FalconSystem
+
 #if canImport(Glibc)
     import Glibc
 #endif
@@ -39,8 +41,12 @@ struct Plot {
         scale == .log ? log10(value) : value
     }
 
+    /// Beyond these, differences of places on an axis are no numbers any more.
+    private static let limits = (least: 1e-200, most: 1e200)
+
     private func isDrawable(_ value: Double, _ scale: AxisScale) -> Bool {
-        value.isFinite && (scale != .log || value > 0)
+        value.isFinite && abs(value) < Self.limits.most
+            && (scale != .log || value > Self.limits.least)
     }
 
     /// The picture and its legend.
@@ -114,7 +120,9 @@ struct Plot {
                 + "</polyline>"
         }
         for (place, point) in one.points.enumerated() {
-            if !one.bars.isEmpty, let bar = one.bars[place], isDrawable(point.y - bar, yScale) {
+            if !one.bars.isEmpty, let bar = one.bars[place], isDrawable(point.y - bar, yScale),
+                isDrawable(point.y + bar, yScale)
+            {
                 let x = short(px(point.x))
                 body +=
                     "<line class=\"bar \(color)\" x1=\"\(x)\" x2=\"\(x)\" "
@@ -147,11 +155,16 @@ struct Axis {
     private let high: Double
     let ticks: [(value: Double, text: String)]
 
-    /// An axis around numbers, already logarithms for a log scale.
+    /// An axis around finite numbers, already logarithms for a log scale.
     init(_ values: [Double], scale: AxisScale, margin: Double) {
         let (least, most) = (values.min() ?? 0, values.max() ?? 1)
-        let span = most > least ? most - least : max(abs(most) * 0.1, 0.1)
-        (low, high) = (least - margin * span, most + margin * span)
+        // Numbers that a double can hardly tell apart are drawn as one.
+        let smallest = max(max(abs(least), abs(most)) * 1e-9, 1e-200)
+        let isOne = most - least < smallest
+        let center = (least + most) / 2
+        let half =
+            isOne ? max(abs(center) * 0.1, 0.1) * (0.5 + margin) : (most - least) * (0.5 + margin)
+        (low, high) = (center - half, center + half)
         ticks =
             scale == .log
             ? Self.logTicks(low, high) : Self.linearTicks(low, high, least: scale == .whole ? 1 : 0)
@@ -166,42 +179,39 @@ struct Axis {
         let free =
             [1.0, 2, 5, 10].map { $0 * power }.first { (high - low) / $0 <= 7 } ?? 10 * power
         let step = max(least, free)
-        var (ticks, value): ([(Double, String)], Double) = ([], ceil(low / step) * step)
-        while value <= high {
-            ticks.append((value, significant(abs(value) < step / 2 ? 0 : value)))
-            value += step
+        let first = ceil(low / step)
+        return (0...8).map { (first + Double($0)) * step }.filter { $0 <= high }.map {
+            ($0, significant(abs($0) < step / 2 ? 0 : $0))
         }
-        return ticks
     }
 
     private static func logTicks(_ low: Double, _ high: Double) -> [(Double, String)] {
         let factors: [Double] =
             high - low > 3 ? [1] : high - low > 1 ? [1, 3] : [1, 1.5, 2, 3, 5, 7]
-        var ticks: [(Double, String)] = []
-        for decade in Int(floor(low))...Int(ceil(high)) {
-            for factor in factors {
-                let value = factor * pow(10, Double(decade))
-                if log10(value) >= low && log10(value) <= high {
-                    ticks.append((value, significant(value)))
-                }
-            }
-        }
-        return ticks
+        // Of many decades, some.
+        let every = max(1, wholeNumber((high - low) / 12))
+        let decades = wholeNumber(floor(low))...wholeNumber(ceil(high))
+        return decades.filter { $0 % every == 0 }.flatMap { decade in
+            factors.map { $0 * pow(10, Double(decade)) }
+        }.filter { log10($0) >= low && log10($0) <= high }.map { ($0, significant($0)) }
     }
 }
 
-/// A number with two decimals, for places in a picture.
+/// A number with at most two decimals, for places in a picture.
 func short(_ value: Double) -> String {
-    let hundredths = Int((value * 100).rounded())
+    let hundredths = wholeNumber(value * 100)
     return hundredths % 100 == 0 ? "\(hundredths / 100)" : "\(Double(hundredths) / 100)"
 }
 
-/// A number with four significant digits, without trailing zeros.
+/// A number with four significant digits, without trailing zeros; a dash for none.
 func significant(_ value: Double) -> String {
     guard value.isFinite, value != 0 else { return value == 0 ? "0" : "-" }
-    let exponent = Int(floor(log10(abs(value))))
+    let exponent = wholeNumber(floor(log10(abs(value))))
     if exponent < -3 || exponent > 5 {
-        let mantissa = (value / pow(10, Double(exponent)) * 1000).rounded() / 1000
+        // The power itself may be too small for a double.
+        let mantissa =
+            (value / pow(10, Double(exponent / 2)) / pow(10, Double(exponent - exponent / 2)) * 1000)
+            .rounded() / 1000
         return trimmed(mantissa) + "e\(exponent)"
     }
     let scale = pow(10, Double(3 - exponent))
@@ -209,7 +219,7 @@ func significant(_ value: Double) -> String {
 }
 
 private func trimmed(_ value: Double) -> String {
-    value == value.rounded() && abs(value) < 1e15 ? "\(Int(value))" : "\(value)"
+    value == value.rounded() ? "\(wholeNumber(value))" : "\(value)"
 }
 
 /// A text as it stands in HTML.

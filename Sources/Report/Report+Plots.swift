@@ -49,8 +49,8 @@ extension Report {
         var training: [Series] = []
         var validation: [Series] = []
         for (color, result) in results.enumerated() {
-            guard let run = result.best.first ?? result.runs.first(where: { !$0.metrics.isEmpty })
-            else { continue }
+            let runs = result.best + result.runs
+            guard let run = runs.first(where: { !$0.metrics.isEmpty }) else { continue }
             training.append(
                 Series(
                     name: result.label, color: color, points: smoothed(run.metrics),
@@ -80,7 +80,7 @@ extension Report {
 
     /// Means of windows, at most `curvePoints` of them.
     private func smoothed(_ metrics: [StepMetrics]) -> [(x: Double, y: Double)] {
-        let lines = metrics.filter { $0.loss != nil }
+        let lines = metrics.filter { $0.loss?.isFinite == true }
         guard !lines.isEmpty else { return [] }
         let window = max(1, lines.count / 50)
         let stride = max(1, lines.count / Self.curvePoints)
@@ -95,7 +95,7 @@ extension Report {
     /// The name of a matrix without the number of its block.
     static func kind(_ name: String) -> String {
         name.split(separator: ".").filter {
-            Int($0) == nil && !["model", "layers", "weight"].contains($0)
+            Int($0) == nil && !["model", "backbone", "layers", "weight"].contains($0)
         }.joined(separator: ".")
     }
 
@@ -125,8 +125,9 @@ extension Report {
             guard let line = run.settled, let matrices = line.matrices else { continue }
             var sums: [String: (x: Double, y: Double, count: Double)] = [:]
             for (name, metrics) in matrices {
-                guard let value = norm(metrics), value > 0, let rate = metrics.learningRate,
-                    let decay = metrics.weightDecay, rate > 0, decay > 0
+                guard let value = norm(metrics), value > 0, value.isFinite,
+                    let rate = metrics.learningRate, let decay = metrics.weightDecay, rate > 0,
+                    decay > 0
                 else { continue }
                 let old = sums[Self.kind(name)] ?? (0, 0, 0)
                 sums[Self.kind(name)] = (
@@ -216,9 +217,11 @@ extension Report {
     var multipliers: String {
         var plots: [Plot] = []
         for result in results {
-            guard let run = result.best.first ?? result.runs.last,
-                let matrices = run.lastMonitored?.matrices
-            else { continue }
+            let runs = result.best + result.runs.reversed()
+            let matrices = runs.lazy.compactMap { $0.lastMonitored?.matrices }.first {
+                $0.values.contains { $0.multipliers?.isEmpty == false }
+            }
+            guard let matrices else { continue }
             var lines: [String: [(x: Double, y: Double)]] = [:]
             var bars: [String: [Double?]] = [:]
             for (name, metrics) in matrices.sorted(by: { layer($0.key) < layer($1.key) }) {
@@ -229,9 +232,13 @@ extension Report {
                     bars[key, default: []].append(numbers.deviation > 0 ? numbers.deviation : nil)
                 }
             }
-            for family in ["self_attn", "mamba", "feed_forward"] {
-                let keys = lines.keys.filter { $0.hasPrefix(family) }.sorted()
-                guard !keys.isEmpty else { continue }
+            // `self_attn`, `mamba`, `feed_forward`; `mixer` in a Falcon-Mamba.
+            let families = Set(lines.keys.map { String($0.prefix { $0 != "." && $0 != " " }) })
+            for family in families.sorted() {
+                let keys = lines.keys.filter {
+                    $0.hasPrefix(family + ".") || $0.hasPrefix(family + " ")
+                }
+                .sorted()
                 let series = keys.enumerated().map { color, key in
                     Series(
                         name: String(key.dropFirst(family.count + 1)), color: color,
@@ -254,9 +261,10 @@ extension Report {
     private func layer(_ name: String) -> Int { layer(name) ?? -1 }
 
     var ratesAndUpdates: String {
-        guard let run = results.compactMap({ $0.best.first }).first ?? data.runs.first,
-            !run.metrics.isEmpty
-        else { return Page.plots([], orMissing: "No run has steps yet.") }
+        let runs = results.flatMap(\.best) + data.runs
+        guard let run = runs.first(where: { !$0.metrics.isEmpty }) else {
+            return Page.plots([], orMissing: "No run has steps yet.")
+        }
         let stride = max(1, run.metrics.count / Self.curvePoints)
         let lines = Swift.stride(from: 0, to: run.metrics.count, by: stride).map { run.metrics[$0] }
         func series(_ name: String, _ color: Int, _ value: (StepMetrics) -> Double) -> Series {
@@ -301,9 +309,10 @@ extension Report {
     var activations: String {
         var plots: [Plot] = []
         for result in results {
-            guard let run = result.best.first ?? result.runs.last,
-                let places = run.lastMonitored?.activations
-            else { continue }
+            let runs = result.best + result.runs.reversed()
+            guard let places = runs.lazy.compactMap({ $0.lastMonitored?.activations }).first else {
+                continue
+            }
             var lines: [String: [(x: Double, y: Double)]] = [:]
             for (name, value) in places {
                 guard let layer = layer(name) as Int? else { continue }

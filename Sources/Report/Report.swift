@@ -15,13 +15,15 @@ public struct Report {
             public let isAtEdge: Bool
             /// The objective there.
             public let objective: Interval?
+            /// What that is: `validation_loss`, or `loss` of training.
+            public let measured: String?
 
             /// The key of each field.
             public enum CodingKeys: String, CodingKey {
                 case configuration
                 case learningRate = "learning_rate"
                 case isAtEdge = "at_edge"
-                case objective
+                case objective, measured
             }
         }
 
@@ -47,6 +49,7 @@ public struct Report {
     let data: ReportData
     let results: [ConfigurationResult]
     private let verdicts: [Verdict]
+    private let refusals: [String]
 
     /// Reads everything that the report shows.
     ///
@@ -65,7 +68,7 @@ public struct Report {
                 configuration, runs.filter { $0.configuration == configuration },
                 label: values.isEmpty ? "all runs" : values.joined(separator: ", "))
         }
-        verdicts = ConfigurationResult.verdicts(results)
+        (verdicts, refusals) = ConfigurationResult.verdicts(results)
     }
 
     /// The numbers behind the pictures.
@@ -76,8 +79,9 @@ public struct Report {
                 Summary.Configuration(
                     configuration: $0.configuration, learningRate: $0.bestRate,
                     isAtEdge: $0.isAtEdge,
-                    objective: $0.bestValues.isEmpty ? nil : Interval($0.bestValues))
-            }, normFits: normFits, warnings: data.warnings)
+                    objective: $0.bestValues.isEmpty ? nil : Interval($0.bestValues),
+                    measured: $0.best.first?.measurement.objective.rawValue)
+            }, normFits: normFits, warnings: data.warnings + refusals)
     }
 
     /// The page.
@@ -122,7 +126,7 @@ public struct Report {
     }
 
     private var verdictList: String {
-        guard !verdicts.isEmpty else {
+        guard !verdicts.isEmpty || !refusals.isEmpty else {
             return
                 "<p class=\"missing\">No two configurations with finished runs differ in one key.</p>"
         }
@@ -130,7 +134,10 @@ public struct Report {
             verdicts.count > 1
             ? "<p class=\"note\">Each configuration at its own best learning rate; 95 % intervals, not "
                 + "corrected for the number of comparisons.</p>" : ""
-        return "<ul>" + verdicts.map { "<li>\(escaped($0.text))</li>" }.joined() + "</ul>" + note
+        func item(_ text: String) -> String { "<li>\(escaped(text))</li>" }
+        return "<ul>" + verdicts.map { item($0.text) }.joined() + "</ul>" + note
+            + (refusals.isEmpty
+                ? "" : "<ul class=\"warnings\">" + refusals.map(item).joined() + "</ul>")
     }
 
     private var configurationTable: String {
@@ -146,8 +153,12 @@ public struct Report {
                 "\(result.runs.count { $0.status == .diverged })",
             ]
         }
+        let measures = Set(results.flatMap(\.best).map(\.measurement.objective))
         return Page.table(
-            keys + ["best rate", "loss", "95 %", "bits/byte", "seeds", "diverged"], rows)
+            keys + [
+                "best rate", measures == [.loss] ? "training loss" : "loss", "95 %", "bits/byte",
+                "seeds", "diverged",
+            ], rows)
     }
 
     private var runTable: String {

@@ -1,3 +1,5 @@
+import FalconCheckpoint
+import FalconData
 import FalconOptim
 import FalconRecipe
 import FalconSweep
@@ -17,7 +19,8 @@ public enum ReportError: FalconError, Equatable {
             "\(path) is neither a run (it has no metrics.jsonl) nor a sweep (no results.jsonl); name "
                 + "folders that falcon pretrain or falcon sweep has written"
         case .damaged(let path, let line, let reason):
-            "\(path), line \(line): not what falcon writes: \(reason)"
+            "\(path), line \(line): not what falcon writes: \(reason); falcon sweep --gather and --resume "
+                + "write the file again"
         }
     }
 
@@ -45,8 +48,19 @@ struct ReportRun {
     var message: String?
     var recipeDigest: String
     var metrics: [StepMetrics]
+    /// What the loss that decides was measured on.
+    var measurement = Measurement()
 
-    var objective: Double? { validationLoss ?? loss }
+    /// The loss that decides; finite.
+    var objective: Double? {
+        let value = measurement.objective == .loss ? loss : validationLoss
+        return value.flatMap { $0.isFinite ? $0 : nil }
+    }
+
+    /// Chooses what decides: the training loss where nothing was validated.
+    mutating func decide(by kind: SweepObjective) {
+        measurement.objective = validationLoss == nil ? .loss : kind
+    }
 
     /// The last monitored step at the top of the schedule: norms follow the rate when it decays.
     var settled: StepMetrics? {
@@ -66,6 +80,8 @@ struct ReportData {
     var warnings: [String] = []
     /// What the configurations of single runs are called, by the digest of all but rate and seed.
     private var names: [String: String] = [:]
+    /// Data sets that were looked at, by path; nil for one that cannot be read.
+    private var indexes: [String: DatasetIndex?] = [:]
 
     /// Reads runs and sweeps.
     ///
@@ -87,29 +103,34 @@ struct ReportData {
     /// Adds the runs of a sweep; its name, if told, keeps them apart from those of other sweeps.
     private mutating func addSweep(_ path: String, isNamed: Bool) throws {
         let file = path + "/results.jsonl"
+        let objective = try Sweep.objective(ofFolder: path)
         for (number, line) in try readBytes(ofFile: file).split(separator: 0x0A).enumerated() {
             let record: SweepRecord
             do { record = try decodedJSON(SweepRecord.self, from: line) } catch {
                 throw ReportError.damaged(path: file, line: number + 1, reason: "\(error)")
             }
-            let metrics = path + "/" + record.path + "/metrics.jsonl"
-            runs.append(
-                ReportRun(
-                    name: record.run,
-                    configuration: (isNamed ? ["sweep": path] : [:]).merging(
-                        record.configuration.mapValues {
-                            switch $0 {
-                            case .number(let number): significant(number)
-                            case .text(let text): text
-                            }
-                        }, uniquingKeysWith: { $1 }), learningRate: record.learningRate,
-                    seed: record.seed,
-                    status: record.status, loss: record.loss,
-                    validationLoss: record.validationLoss,
-                    validationBitsPerByte: record.validationBitsPerByte,
-                    elapsedSeconds: record.elapsedSeconds, message: record.message,
-                    recipeDigest: record.recipeSHA256,
-                    metrics: fileKind(of: metrics) == .file ? try readMetrics(metrics) : []))
+            let folder = path + "/" + record.path
+            let metrics = folder + "/metrics.jsonl"
+            var run = ReportRun(
+                name: record.run,
+                configuration: (isNamed ? ["sweep": path] : [:]).merging(
+                    record.configuration.mapValues {
+                        switch $0 {
+                        case .number(let number): significant(number)
+                        case .text(let text): text
+                        }
+                    }, uniquingKeysWith: { $1 }), learningRate: record.learningRate,
+                seed: record.seed,
+                status: record.status, loss: record.loss, validationLoss: record.validationLoss,
+                validationBitsPerByte: record.validationBitsPerByte,
+                elapsedSeconds: record.elapsedSeconds, message: record.message,
+                recipeDigest: record.recipeSHA256,
+                metrics: fileKind(of: metrics) == .file ? try readMetrics(metrics) : [])
+            let recipe = try? RecipeDocument(recipe: folder + "/recipe.resolved.yaml")
+                .decode(TrainingRecipe.self)
+            if let recipe { run.measurement = measurement(ofRun: folder, recipe) }
+            run.decide(by: objective)
+            runs.append(run)
         }
     }
 
@@ -121,7 +142,6 @@ struct ReportData {
         let document = try RecipeDocument(recipe: path + "/recipe.resolved.yaml")
         let recipe = try document.decode(TrainingRecipe.self)
         let metrics = try readMetrics(path + "/metrics.jsonl")
-        let tail = metrics.suffix(max(1, metrics.count / 20)).compactMap(\.loss)
         let validation = metrics.last { $0.validationLoss != nil }
         let common =
             try document.applying(["\(SweepSection.seedKey)=0", "\(SweepSection.rateKey)=1"]).digest
@@ -130,17 +150,29 @@ struct ReportData {
             if names.values.contains(name) { name += " (\(path))" }
             names[common] = name
         }
-        let isDone = metrics.last?.step == RunPlan(recipe).steps
-        runs.append(
-            ReportRun(
-                name: path, configuration: ["recipe": name],
-                learningRate: recipe.optimizer.learningRate, seed: recipe.seed,
-                status: isDone ? .finished : .running,
-                loss: tail.isEmpty ? nil : Statistics.mean(tail),
-                validationLoss: validation?.validationLoss,
-                validationBitsPerByte: validation?.validationBitsPerByte,
-                elapsedSeconds: metrics.last?.elapsedSeconds, message: nil,
-                recipeDigest: document.digest, metrics: metrics))
+        let steps = RunPlan(recipe).steps
+        let isDone =
+            metrics.last?.step == steps
+            && RunFolder(path: path).checkpoints.newestManifest()?.step == steps
+        var run = ReportRun(
+            name: path, configuration: ["recipe": name],
+            learningRate: recipe.optimizer.learningRate, seed: recipe.seed,
+            status: isDone ? .finished : .running, loss: StepMetrics.finalLoss(metrics),
+            validationLoss: validation?.validationLoss,
+            validationBitsPerByte: validation?.validationBitsPerByte,
+            elapsedSeconds: StepMetrics.trainingSeconds(metrics), message: nil,
+            recipeDigest: document.digest, metrics: metrics,
+            measurement: measurement(ofRun: path, recipe))
+        run.decide(by: .validationLoss)
+        runs.append(run)
+    }
+
+    private mutating func measurement(
+        ofRun path: String, _ recipe: TrainingRecipe
+    ) -> Measurement {
+        let data = recipe.data.path
+        if indexes[data] == nil { indexes[data] = .some(try? TokenDataset(path: data).index) }
+        return Measurement(run: path, recipe, index: indexes[data] ?? nil)
     }
 
     /// The steps of a run; damaged lines are left out and told, a half-written last one is not.

@@ -17,10 +17,9 @@ public struct Interval: Encodable, Equatable, Sendable {
     public init(_ values: [Double]) {
         mean = Statistics.mean(values)
         count = values.count
-        half =
-            values.count > 1
-            ? Statistics.studentQuantile(0.975, Double(values.count - 1))
-                * (Statistics.variance(values) / Double(values.count)).squareRoot() : nil
+        half = Statistics.halfWidth(
+            variance: Statistics.variance(values) / Double(values.count),
+            freedom: Double(values.count - 1))
     }
 
     init(mean: Double, half: Double?, count: Int) {
@@ -49,7 +48,7 @@ public struct Interval: Encodable, Equatable, Sendable {
             (u + v) * (u + v) / (u * u / Double(a.count - 1) + v * v / Double(b.count - 1))
         return Interval(
             mean: difference,
-            half: Statistics.studentQuantile(0.975, freedom) * (u + v).squareRoot(), count: count)
+            half: Statistics.halfWidth(variance: u + v, freedom: freedom), count: count)
     }
 }
 
@@ -74,7 +73,7 @@ public struct Fit: Encodable, Equatable, Sendable {
     public init?(_ points: [(x: Double, y: Double)]) {
         let (x, y) = (Statistics.mean(points.map(\.x)), Statistics.mean(points.map(\.y)))
         let xx = points.reduce(0) { $0 + ($1.x - x) * ($1.x - x) }
-        guard xx > 0 else { return nil }
+        guard xx > 0, xx.isFinite, y.isFinite else { return nil }
         let xy = points.reduce(0) { $0 + ($1.x - x) * ($1.y - y) }
         let yy = points.reduce(0) { $0 + ($1.y - y) * ($1.y - y) }
         slope = xy / xx
@@ -91,6 +90,12 @@ public enum Statistics {
     static func variance(_ values: [Double]) -> Double {
         let center = mean(values)
         return values.reduce(0) { $0 + ($1 - center) * ($1 - center) } / Double(values.count - 1)
+    }
+
+    /// Half the 95 % interval around a mean; nil if there is none.
+    static func halfWidth(variance: Double, freedom: Double) -> Double? {
+        guard variance.isFinite, freedom.isFinite, freedom > 0 else { return nil }
+        return studentQuantile(0.975, freedom) * variance.squareRoot()
     }
 
     /// The number below which Student's t lies with a probability.

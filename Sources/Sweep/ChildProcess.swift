@@ -7,12 +7,16 @@ import FalconSystem
 /// A program that was started, with a pipe as its standard input that closes when this process ends.
 ///
 /// The child is told to save and stop at the end of its input, so that it does not outlive a parent
-/// that was killed.
+/// that was killed. It has a process group of its own: a Ctrl-C of the terminal reaches this process
+/// alone, which passes it on once.
 final class ChildProcess {
-    let pid: pid_t
+    private let pid: pid_t
     private let input: Int32
+    private var isAsked = false
 
     /// Starts a program; what it says goes to a file.
+    ///
+    /// Signals wait until the program listens, so that an early one does not end it.
     init(_ program: String, _ arguments: [String], logPath: String) throws(FileError) {
         var ends: [Int32] = [0, 0]
         guard unsafe pipe(&ends) == 0 else {
@@ -20,22 +24,34 @@ final class ChildProcess {
         }
         // No other child may hold the end whose closing tells this one to stop.
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        defer { close(ends[0]) }
         let log = unsafe open(logPath, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
-        guard log >= 0 else { throw FileError(action: "create", path: logPath, code: errno) }
-        defer {
-            close(ends[0])
-            close(log)
+        guard log >= 0 else {
+            let code = errno
+            close(ends[1])
+            throw FileError(action: "create", path: logPath, code: code)
         }
+        defer { close(log) }
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
         defer { unsafe posix_spawn_file_actions_destroy(&actions) }
         unsafe posix_spawn_file_actions_adddup2(&actions, ends[0], 0)
         unsafe posix_spawn_file_actions_adddup2(&actions, log, 1)
         unsafe posix_spawn_file_actions_adddup2(&actions, log, 2)
+        var attributes = posix_spawnattr_t()
+        unsafe posix_spawnattr_init(&attributes)
+        defer { unsafe posix_spawnattr_destroy(&attributes) }
+        var blocked = sigset_t()
+        unsafe sigemptyset(&blocked)
+        for number in [SIGINT, SIGTERM, SIGHUP, SIGUSR1] { unsafe sigaddset(&blocked, number) }
+        unsafe posix_spawnattr_setpgroup(&attributes, 0)
+        unsafe posix_spawnattr_setsigmask(&attributes, &blocked)
+        unsafe posix_spawnattr_setflags(
+            &attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK))
         let words = unsafe ([program] + arguments).map { unsafe strdup($0) } + [nil]
         defer { unsafe words.forEach { unsafe free($0) } }
         var pid = pid_t()
-        let code = unsafe posix_spawn(&pid, program, &actions, nil, words, environ)
+        let code = unsafe posix_spawn(&pid, program, &actions, &attributes, words, environ)
         guard code == 0 else {
             close(ends[1])
             throw FileError(action: "start", path: program, code: code)
@@ -46,8 +62,12 @@ final class ChildProcess {
 
     deinit { close(input) }
 
-    /// Asks it to save and stop.
-    func stop() { kill(pid, SIGTERM) }
+    /// Asks it to save and stop; a second time does nothing.
+    func stop() {
+        guard !isAsked else { return }
+        isAsked = true
+        kill(pid, SIGTERM)
+    }
 
     /// Its exit status if it has ended, 128 and the signal's number if one ended it; nil if it runs.
     func endedStatus() -> Int32? {
@@ -65,12 +85,6 @@ func runningProgramPath() throws(FileError) -> String {
     }
     defer { unsafe free(path) }
     return unsafe String(cString: path)
-}
-
-/// Whether a process is alive and has a word among its arguments.
-func isRunning(pid: Int, withArgument word: String) -> Bool {
-    guard let bytes = try? readBytes(ofFile: "/proc/\(pid)/cmdline") else { return false }
-    return bytes.split(separator: 0).contains { $0.elementsEqual(word.utf8) }
 }
 
 /// Waits a little.

@@ -1,13 +1,15 @@
+import FalconRecipe
 import FalconSystem
 
 /// What is wrong with a sweep as a whole; what happens to a run is recorded with it.
 public enum SweepError: FalconError, Equatable {
     case folderExists(path: String)
-    case nothingToResume(path: String)
-    case changed(path: String, got: String, want: String)
+    case notASweep(path: String)
+    case changed(path: String, changes: [RecipeDifference])
     case noSweep(recipe: String)
     case isSweep(recipe: String)
     case halvingElsewhere
+    case nothingThere(path: String)
     case database(path: String, reason: String)
 
     /// The message for a person.
@@ -16,11 +18,13 @@ public enum SweepError: FalconError, Equatable {
         case .folderExists(let path):
             "\(path) holds a sweep already; go on with it by --resume, or choose another folder with "
                 + "--run"
-        case .nothingToResume(let path):
-            "\(path) holds no sweep to resume; start it without --resume"
-        case .changed(let path, let got, let want):
-            "the recipe is not the one that \(path) was started with (its digest is \(got), the "
-                + "sweep's is \(want)); restore it, or start another sweep with --run"
+        case .notASweep(let path):
+            "\(path) holds other things than a sweep; choose another folder with --run"
+        case .changed(let path, let changes):
+            "the recipe is not the one that \(path) was started with:\n"
+                + changes.map { "  \($0)" }.joined(separator: "\n")
+                + "\nrestore these values (without --recipe and --set the sweep's own recipe is used), "
+                + "or start another sweep with --run"
         case .noSweep(let recipe):
             "\(recipe) has no sweep part, so there is nothing to vary; add one, or train it with "
                 + "falcon pretrain"
@@ -29,18 +33,21 @@ public enum SweepError: FalconError, Equatable {
         case .halvingElsewhere:
             "--emit and --gather cannot follow halving, where runs wait for each other; leave "
                 + "sweep.halving out"
+        case .nothingThere(let path):
+            "\(path) holds no sweep; check --run, or start it with --recipe"
         case .database(let path, let reason):
-            "\(path): the sweep's database cannot be used: \(reason)"
+            "\(path): the sweep's database cannot be used: \(reason); if it is damaged, move it away and "
+                + "run with --resume: the runs themselves are in their folders"
         }
     }
 
     /// The code that the program exits with.
     public var exitStatus: ExitStatus {
         switch self {
-        case .folderExists: .cannotCreate
-        case .nothingToResume: .missingInput
+        case .folderExists, .notASweep: .cannotCreate
         case .changed, .noSweep, .isSweep: .badRecipe
         case .halvingElsewhere: .usage
+        case .nothingThere: .missingInput
         case .database: .inputOutput
         }
     }

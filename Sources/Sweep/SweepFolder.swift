@@ -1,36 +1,54 @@
-import FalconCheckpoint
 import FalconRecipe
 import FalconSystem
 import FalconTrain
-import FoundationEssentials
 
 /// The files of a sweep.
 ///
 ///     sweep.resolved.yaml  sweep.sqlite  results.jsonl  recipes/ID.yaml  runs/ID/  runs/ID.log
 struct SweepFolder {
+    static let recipeName = "sweep.resolved.yaml"
+    static let databaseName = "sweep.sqlite"
+    static let resultsName = "results.jsonl"
+
     let path: String
 
-    var recipePath: String { path + "/sweep.resolved.yaml" }
-    var databasePath: String { path + "/sweep.sqlite" }
-    var resultsPath: String { path + "/results.jsonl" }
+    var recipePath: String { path + "/" + Self.recipeName }
+    var databasePath: String { path + "/" + Self.databaseName }
+    var resultsPath: String { path + "/" + Self.resultsName }
     func recipePath(of id: String) -> String { path + "/recipes/\(id).yaml" }
     func runPath(of id: String) -> String { path + "/runs/\(id)" }
     func logPath(of id: String) -> String { path + "/runs/\(id).log" }
 
     /// Makes or checks the folder.
-    func prepare(_ document: RecipeDocument, resume: Bool) throws {
-        let isThere = fileKind(of: recipePath) == .file
-        if resume {
-            guard isThere else { throw SweepError.nothingToResume(path: path) }
-            let old = try RecipeDocument(recipe: recipePath)
-            guard old.digest == document.digest else {
-                throw SweepError.changed(path: path, got: document.digest, want: old.digest)
+    ///
+    /// - Returns: what keeps others out of it.
+    func prepare(_ document: RecipeDocument, resume: Bool) throws -> FolderLock {
+        try createFolder(path)
+        let lock = try FolderLock(folder: path)
+        if fileKind(of: recipePath) == .file {
+            guard resume else { throw SweepError.folderExists(path: path) }
+            try requireSame(document)
+        } else {
+            let known = ["recipes", "runs", Self.databaseName, Self.resultsName]
+            let others = try namesInFolder(path).filter {
+                !$0.hasPrefix(".") && !known.contains($0) && !$0.hasSuffix(".partial")
             }
-        } else if isThere {
-            throw SweepError.folderExists(path: path)
+            guard others.isEmpty else { throw SweepError.notASweep(path: path) }
+            try writeAtomically(document.resolvedYAML(), to: recipePath)
         }
-        for folder in [path, path + "/recipes", path + "/runs"] { try createFolder(folder) }
-        if !isThere { try writeAtomically(document.resolvedYAML(), to: recipePath) }
+        for folder in ["/recipes", "/runs"] { try createFolder(path + folder) }
+        return lock
+    }
+
+    /// What may change between two calls: how many runs at a time and on how many threads.
+    private static let free = ["sweep.jobs", "sweep.threads_per_run"]
+
+    private func requireSame(_ document: RecipeDocument) throws {
+        let old = try RecipeDocument(recipe: recipePath)
+        let changes = document.differences(from: old).filter { change in
+            !Self.free.contains { change.keyPath == $0 }
+        }
+        guard changes.isEmpty else { throw SweepError.changed(path: path, changes: changes) }
     }
 
     func writeAtomically(_ text: String, to path: String) throws(FileError) {
@@ -41,37 +59,47 @@ struct SweepFolder {
 
     /// One line a run.
     func writeResults(_ records: [SweepRecord]) throws {
-        let lines = try records.map { try jsonText($0) + "\n" }
-        try writeAtomically(lines.joined(), to: resultsPath)
+        try writeAtomically(records.map { try jsonText($0) + "\n" }.joined(), to: resultsPath)
     }
 
-    /// The last words of a run.
-    func lastWords(of id: String) -> String? {
-        guard let text = try? String(contentsOfFile: logPath(of: id), encoding: .utf8) else {
+    /// How long the log of a run is.
+    func logByteCount(of id: String) -> Int { fileByteCount(of: logPath(of: id)) ?? 0 }
+
+    /// The last message of a run's process.
+    ///
+    /// - Parameters:
+    ///   - id: the run.
+    ///   - start: where the process' words begin in the log.
+    /// - Returns: from its last error on, or its last line; nil if it said nothing.
+    func lastWords(of id: String, from start: Int) -> String? {
+        guard let bytes = try? readBytes(ofFile: logPath(of: id)), start < bytes.count else {
             return nil
         }
-        return text.split(separator: "\n").last.map(String.init)
+        let limit = 4096
+        let text = String(decoding: bytes[start...].suffix(limit), as: UTF8.self)
+        let lines = text.split(separator: "\n")
+        let error = lines.lastIndex { $0.hasPrefix("falcon: ") }
+        let words = lines[(error ?? max(0, lines.count - 1))...].joined(separator: "\n")
+        return words.isEmpty ? nil : words
     }
 
-    /// The digest of the recipe that a run folder was made from; nil if there is no such folder.
-    func recipeDigest(ofRun id: String) throws -> String? {
-        let recipe = runPath(of: id) + "/recipe.resolved.yaml"
-        guard fileKind(of: recipe) == .file else { return nil }
-        return try RecipeDocument(recipe: recipe).digest
+    /// Who trains a run at the moment; nil for nobody.
+    func owner(ofRun id: String) -> String? { FolderLock.owner(ofFolder: runPath(of: id)) }
+
+    private func run(_ id: String) -> RunFolder { RunFolder(path: runPath(of: id)) }
+
+    /// The recipe that a run folder was made from; nil if there is none yet.
+    func recipe(ofRun id: String) throws -> RecipeDocument? {
+        let recipe = run(id).recipePath
+        return fileKind(of: recipe) == .file ? try RecipeDocument(recipe: recipe) : nil
     }
 
-    func hasCheckpoint(_ id: String) -> Bool {
-        (try? CheckpointFolder(run: runPath(of: id)).steps().isEmpty) == false
-    }
+    /// The steps that a run has done; what cannot be read is left out.
+    func metrics(of id: String) -> [StepMetrics] { (try? run(id).steps()) ?? [] }
 
-    /// The steps that a run has done, without the half line that a killed one may have left.
-    func metrics(of id: String) -> [StepMetrics] {
-        guard let bytes = try? readBytes(ofFile: runPath(of: id) + "/metrics.jsonl") else {
-            return []
-        }
-        return bytes.split(separator: 0x0A).compactMap {
-            try? decodedJSON(StepMetrics.self, from: $0)
-        }
+    /// Whether a run has done all that its recipe asks for.
+    func isComplete(_ id: String, _ recipe: TrainingRecipe) throws -> Bool {
+        try run(id).isComplete(recipe)
     }
 }
 
@@ -79,15 +107,40 @@ extension SweepRecord {
     /// Takes what a run's metrics say.
     mutating func take(_ metrics: [StepMetrics], parameterCount: Int) {
         guard let last = metrics.last else { return }
+        func finite(_ number: Double?) -> Double? { number.flatMap { $0.isFinite ? $0 : nil } }
         steps = last.step
         tokens = last.tokens
         parameters = parameterCount
-        elapsedSeconds = last.elapsedSeconds
-        let tail = metrics.suffix(max(1, metrics.count / 20)).map { $0.loss ?? .nan }
-        let mean = tail.reduce(0, +) / Double(tail.count)
-        loss = mean.isFinite ? mean : nil
+        elapsedSeconds = StepMetrics.trainingSeconds(metrics)
+        loss = StepMetrics.finalLoss(metrics)
         let validation = metrics.last { $0.validationLoss != nil }
-        validationLoss = validation?.validationLoss
-        validationBitsPerByte = validation?.validationBitsPerByte
+        validationLoss = finite(validation?.validationLoss)
+        validationBitsPerByte = finite(validation?.validationBitsPerByte)
+    }
+}
+
+extension StepMetrics {
+    /// The mean loss of the last 5 % of the steps.
+    ///
+    /// - Parameter metrics: the steps of a run.
+    /// - Returns: nil if one of them has none that is finite.
+    public static func finalLoss(_ metrics: [StepMetrics]) -> Double? {
+        let tail = metrics.suffix(max(1, metrics.count / 20)).map { $0.loss ?? .nan }
+        guard !tail.isEmpty else { return nil }
+        let mean = tail.reduce(0, +) / Double(tail.count)
+        return mean.isFinite ? mean : nil
+    }
+
+    /// What the training took, over all processes that had a part in it.
+    ///
+    /// - Parameter metrics: the steps of a run; each process counts its time from 0.
+    /// - Returns: seconds; time of steps that a kill undid is not among them.
+    public static func trainingSeconds(_ metrics: [StepMetrics]) -> Double {
+        var (sum, previous) = (0.0, 0.0)
+        for line in metrics where line.elapsedSeconds.isFinite {
+            if line.elapsedSeconds < previous { sum += previous }
+            previous = line.elapsedSeconds
+        }
+        return sum + previous
     }
 }

@@ -13,12 +13,23 @@ public enum SweepStatus: String, Codable, Sendable {
 }
 
 /// A value in `results.jsonl`: a number or a text.
-public enum SweepValue: Codable, Hashable, Sendable {
+public enum SweepValue: Codable, Hashable, Sendable, CustomStringConvertible {
     case number(Double)
     case text(String)
 
-    /// From YAML: a number if it is one.
-    init(yaml: String) { self = Double(yaml).map { .number($0) } ?? .text(yaml) }
+    /// As a person writes it.
+    public var description: String {
+        switch self {
+        case .number(let number): Int(exactly: number).map { "\($0)" } ?? "\(number)"
+        case .text(let text): text
+        }
+    }
+
+    /// From YAML: a number if it is one; what is not finite is the name of something.
+    init(yaml: String) {
+        let number = Double(yaml)
+        self = number.flatMap { $0.isFinite ? .number($0) : nil } ?? .text(yaml)
+    }
 
     /// From JSON.
     ///
@@ -26,10 +37,11 @@ public enum SweepValue: Codable, Hashable, Sendable {
     /// - Throws: for anything else.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
-        if let number = try? container.decode(Double.self) {
-            self = .number(number)
+        // Texts first: "NaN" is one.
+        if let text = try? container.decode(String.self) {
+            self = .text(text)
         } else {
-            self = .text(try container.decode(String.self))
+            self = .number(try container.decode(Double.self))
         }
     }
 
@@ -68,9 +80,7 @@ public struct SweepRecord: Codable, Equatable, Sendable {
     public var recipeSHA256: String
     /// How often a process was started for it.
     public var starts = 0
-    /// The last process; nil when there is none.
-    public var pid: Int?
-    /// The objective at the rungs of halving that it has reached.
+    /// The objective at the rungs of halving that it has reached; infinite for none.
     public var rungs: [Double] = []
     /// Steps done.
     public var steps: Int?
@@ -95,7 +105,7 @@ public struct SweepRecord: Codable, Equatable, Sendable {
         case learningRate = "learning_rate"
         case seed, settings
         case recipeSHA256 = "recipe_sha256"
-        case starts, pid, rungs, steps, tokens, parameters, loss
+        case starts, rungs, steps, tokens, parameters, loss
         case validationLoss = "validation_loss"
         case validationBitsPerByte = "validation_bits_per_byte"
         case elapsedSeconds = "elapsed_seconds"
@@ -108,27 +118,54 @@ public struct SweepRecord: Codable, Equatable, Sendable {
         path = "runs/" + run.id
         status = .pending
         configuration = Dictionary(
-            uniqueKeysWithValues: run.configuration.axes.map {
-                ($0.key, SweepValue(yaml: $0.value))
-            })
+            run.configuration.axes.map { ($0.key, SweepValue(yaml: $0.value)) },
+            uniquingKeysWith: { $1 })
         learningRate = run.learningRate
         seed = run.seed
         settings = run.settings
         recipeSHA256 = recipeDigest
     }
 
-    /// What decides.
+    /// What decides; the training loss where nothing was validated.
+    ///
+    /// - Parameter kind: the sweep's.
+    /// - Returns: a finite number, or nil.
     public func objective(_ kind: SweepObjective) -> Double? {
-        switch kind {
-        case .validationLoss: validationLoss ?? loss
-        case .loss: loss
-        }
+        let value =
+            switch kind {
+            case .validationLoss: validationLoss ?? loss
+            case .loss: loss
+            }
+        return value.flatMap { $0.isFinite ? $0 : nil }
     }
 }
 
 extension SweepRecord: FetchableRecord, PersistableRecord {
     /// The table of the database.
     public static let databaseTableName = "run"
+
+    /// Writes the columns that are lists or maps, numbers that are not finite as texts.
+    ///
+    /// - Parameter column: any.
+    /// - Returns: an encoder.
+    public static func databaseJSONEncoder(for column: String) -> JSONEncoder {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        encoder.nonConformingFloatEncodingStrategy = .convertToString(
+            positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
+        return encoder
+    }
+
+    /// Reads what `databaseJSONEncoder` wrote.
+    ///
+    /// - Parameter column: any.
+    /// - Returns: a decoder.
+    public static func databaseJSONDecoder(for column: String) -> JSONDecoder {
+        let decoder = JSONDecoder()
+        decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+            positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
+        return decoder
+    }
 }
 
 /// The runs of a sweep, in SQLite.
@@ -153,7 +190,7 @@ struct SweepDatabase {
                     }
                     $0.column("learning_rate", .double).notNull()
                     for name in ["rungs", "message"] { $0.column(name, .text) }
-                    for name in ["pid", "steps", "tokens", "parameters"] {
+                    for name in ["steps", "tokens", "parameters"] {
                         $0.column(name, .integer)
                     }
                     for name in [
@@ -179,8 +216,8 @@ struct SweepDatabase {
     }
 
     private func reporting<T>(_ body: () throws -> T) throws -> T {
-        do { return try body() } catch let error as DatabaseError {
-            throw SweepError.database(path: path, reason: error.description)
+        do { return try body() } catch {
+            throw SweepError.database(path: path, reason: "\(error)")
         }
     }
 }

@@ -81,7 +81,9 @@ extension SweepSection {
                 })
         }
         if let random { add(random.draws()) }
-        return result
+        // Two draws may come to the same numbers.
+        var seen: Set<SweepConfiguration> = []
+        return result.filter { seen.insert($0).inserted }
     }
 }
 

@@ -57,6 +57,12 @@ public struct SweepSection: RecipeSection {
             (grid?.entries.map(\.key) ?? [])
             + (variants ?? []).flatMap { $0.settings.entries.map(\.key) }
             + (random?.ranges.entries.map(\.key) ?? [])
+        for key in Set(keys).sorted() where isAxisTwice(key) {
+            found.append(
+                RecipeProblem(
+                    "\(key) stands in more than one of grid, variants and random; the last would win, "
+                        + "so leave it in one of them"))
+        }
         if keys.contains(Self.seedKey) {
             found.append(RecipeProblem("seed is an axis of its own; write seeds: [0, 1]"))
         }
@@ -74,8 +80,12 @@ public struct SweepSection: RecipeSection {
         if let seeds, let bestSeeds, !Set(seeds).isDisjoint(with: bestSeeds) {
             found.append(RecipeProblem(key: "best_seeds", "some of them are in seeds already"))
         }
-        if variants?.isEmpty == true {
-            found.append(RecipeProblem(key: "variants", "got none, want at least one"))
+        found += variantProblems()
+        if runLimit < runCount {
+            found.append(
+                RecipeProblem(
+                    "this makes \(runCount == .max ? "too many" : "\(runCount)") runs, want at most "
+                        + "\(runLimit)"))
         }
         for (key, count) in [("jobs", jobs), ("threads_per_run", threadsPerRun)] {
             if let count, count < 1 {
@@ -88,6 +98,50 @@ public struct SweepSection: RecipeSection {
                     key: "halving", "it cannot be combined with learning_rates.extend: true"))
         }
         return found
+    }
+}
+
+extension SweepSection {
+    /// Runs that a sweep may have; more would not be looked through in a person's time.
+    private var runLimit: Int { 10_000 }
+
+    /// Configurations times rates times seeds, before anything is extended; at most `Int.max`.
+    private var runCount: Int {
+        let factors =
+            (grid?.entries.map(\.value.count) ?? []) + [
+                variants?.count ?? 1, random?.count ?? 1, learningRates?.steps ?? 1,
+                (seeds?.count ?? 1) + (bestSeeds?.count ?? 0),
+            ]
+        return factors.reduce(1) { product, factor in
+            let (result, isTooLarge) = product.multipliedReportingOverflow(by: max(0, factor))
+            return isTooLarge ? .max : result
+        }
+    }
+
+    private func isAxisTwice(_ key: String) -> Bool {
+        [
+            grid?.entries.contains { $0.key == key } == true,
+            variants?.contains { $0.settings.entries.contains { $0.key == key } } == true,
+            random?.ranges.entries.contains { $0.key == key } == true,
+        ].count { $0 } > 1
+    }
+
+    private func variantProblems() -> [RecipeProblem] {
+        guard let variants else { return [] }
+        func problem(_ text: String) -> [RecipeProblem] { [RecipeProblem(key: "variants", text)] }
+        if variants.isEmpty { return problem("got none, want at least one") }
+        for (place, variant) in variants.enumerated() {
+            for other in variants[..<place] {
+                if other.name == variant.name {
+                    return problem("two have the name \(variant.name)")
+                }
+                let (a, b) = (variant.settings.entries, other.settings.entries)
+                if a.elementsEqual(b, by: { $0.key == $1.key && $0.value == $1.value }) {
+                    return problem("\(other.name) and \(variant.name) have the same settings")
+                }
+            }
+        }
+        return []
     }
 }
 
@@ -141,7 +195,19 @@ public struct SweepLearningRates: RecipeSection {
         if let ratio, ratio <= 1 {
             found.append(RecipeProblem(key: "ratio", "got \(ratio), want more than 1"))
         }
+        if found.isEmpty { found += rateProblems() }
         return found
+    }
+
+    /// Whether rates differ and are numbers, all that `extend` may add included.
+    private func rateProblems() -> [RecipeProblem] {
+        let reach = (steps - 1) / 2 + (extend == true ? Self.extensionLimit : 0)
+        let rates = (-reach...reach).map(rate)
+        if !rates.allSatisfy({ $0.isNormal && $0 < 1e100 }) {
+            return [RecipeProblem("rates reach from \(rates[0]) to \(rates[2 * reach])")]
+        }
+        guard Set(rates).count < rates.count else { return [] }
+        return [RecipeProblem(key: "ratio", "got \(ratio ?? 0): rates of four digits are equal")]
     }
 
     /// The rate `index` steps above the centre, to four digits.
@@ -201,6 +267,7 @@ public struct SweepRange: RecipeSection {
     public func problems() -> [RecipeProblem] {
         var found: [RecipeProblem] = []
         if low >= high { found.append(RecipeProblem("low is \(low), want less than \(high)")) }
+        if !(high - low).isFinite { found.append(RecipeProblem("high - low is too large")) }
         if scale == .log && low <= 0 {
             found.append(RecipeProblem(key: "low", "got \(low), want more than 0 on a log scale"))
         }
@@ -236,7 +303,30 @@ public struct SweepHalving: RecipeSection {
         ] where value < least {
             found.append(RecipeProblem(key: key, "got \(value), want at least \(least)"))
         }
+        if found.isEmpty && rungs > Self.rungLimit {
+            found.append(
+                RecipeProblem(key: "rungs", "got \(rungs), want at most \(Self.rungLimit)"))
+        } else if found.isEmpty && tokens(ofRung: rungs - 2) > Self.tokenLimit {
+            found.append(
+                RecipeProblem(
+                    key: "factor", "the last rung but one is beyond \(Self.tokenLimit) tokens"))
+        }
         return found
+    }
+
+    private static let rungLimit = 64
+    /// As many as a run may have.
+    private static let tokenLimit = 1_000_000_000_000_000
+
+    /// Where a rung is.
+    ///
+    /// - Parameter rung: from 0; the last one is the end of the run.
+    /// - Returns: tokens; at most `Int.max`.
+    func tokens(ofRung rung: Int) -> Int {
+        (0..<max(0, rung)).reduce(minimumTokens) { tokens, _ in
+            let (product, isTooLarge) = tokens.multipliedReportingOverflow(by: factor)
+            return isTooLarge ? .max : product
+        }
     }
 }
 
@@ -255,7 +345,8 @@ public enum SweepObjective: String, Decodable, CaseIterable, Sendable {
 
 /// A number with a few digits.
 func rounded(_ number: Double, digits: Int) -> Double {
-    guard number != 0, number.isFinite else { return number }
+    // Beyond these the scale itself is no number.
+    guard number != 0, (1e-290..<1e290).contains(abs(number)) else { return number }
     let magnitude = abs(number)
     var (scale, limit) = (1.0, 1.0)
     for _ in 1..<digits { limit *= 10 }

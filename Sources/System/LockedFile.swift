@@ -66,7 +66,7 @@ final class LockedFile {
     func remove() { unsafe unlink(path) }
 
     /// Who holds a file, as far as it can be told.
-    private static func owner(of descriptor: Int32) -> String {
+    fileprivate static func owner(of descriptor: Int32) -> String {
         var bytes = [UInt8](repeating: 0, count: 400)
         let count = unsafe bytes.withUnsafeMutableBytes {
             unsafe pread(descriptor, $0.baseAddress, $0.count, 0)
@@ -121,10 +121,17 @@ public final class FolderLock {
     ///
     /// - Parameter folder: any path.
     /// - Returns: false also where there is no such folder.
-    public static func isHeld(folder: String) -> Bool {
+    public static func isHeld(folder: String) -> Bool { owner(ofFolder: folder) != nil }
+
+    /// Who holds the lock of a folder now.
+    ///
+    /// - Parameter folder: any path.
+    /// - Returns: the process, as far as it can be told; nil also where there is no such folder.
+    public static func owner(ofFolder folder: String) -> String? {
         let descriptor = unsafe open(folder + "/" + fileName, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return false }
+        guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
-        return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+        guard flock(descriptor, LOCK_SH | LOCK_NB) != 0, errno == EWOULDBLOCK else { return nil }
+        return LockedFile.owner(of: descriptor)
     }
 }

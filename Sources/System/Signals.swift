@@ -5,12 +5,13 @@
 /// What the user has asked for by signals since the handlers were installed.
 ///
 /// SIGINT, SIGTERM and SIGHUP ask to save and stop, SIGUSR1 to save and go on. A second SIGINT ends the
-/// program at once.
+/// program at once, unless a parent directs it, whose request may come in several ways.
 public enum Signals {
     // Written by the handler and read by the program: one machine word each, no locks in a handler.
     nonisolated(unsafe) private static let flags: UnsafeMutablePointer<sig_atomic_t> = {
-        let flags = UnsafeMutablePointer<sig_atomic_t>.allocate(capacity: 2)
-        flags.initialize(repeating: 0, count: 2)
+        // Stop; save; interrupted once; directed by a parent.
+        let flags = UnsafeMutablePointer<sig_atomic_t>.allocate(capacity: 4)
+        flags.initialize(repeating: 0, count: 4)
         return flags
     }()
 
@@ -47,7 +48,10 @@ public enum Signals {
                 if number == SIGUSR1 {
                     Signals.flags[1] = 1
                 } else {
-                    if number == SIGINT && Signals.flags[0] != 0 { _exit(130) }
+                    if number == SIGINT {
+                        if Signals.flags[2] != 0 && Signals.flags[3] == 0 { _exit(130) }
+                        Signals.flags[2] = 1
+                    }
                     if Signals.flags[0] == 0, let notice = Signals.notice {
                         let code = errno
                         _ = write(STDERR_FILENO, notice.baseAddress, notice.count)
@@ -72,11 +76,12 @@ public enum Signals {
 
     /// Asks to save and stop when standard input ends.
     ///
-    /// A parent that holds the other end of a pipe takes its children with it, even if it is killed.
+    /// A parent that holds the other end of a pipe takes its children with it, even if it is killed. From
+    /// now on no number of signals ends the program before it has saved.
     ///
     /// - Throws: `FileError` if the system gives no thread to wait.
     public static func requestStopAtEndOfInput() throws(FileError) {
-        _ = flags
+        flags[3] = 1
         _ = try WorkerThread {
             var bytes = [UInt8](repeating: 0, count: 256)
             var count = 1

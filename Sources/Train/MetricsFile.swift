@@ -95,6 +95,9 @@ extension MetricsFile {
         bytes.split(separator: 0x0A).reversed().lazy.compactMap(decoded).first
     }
 
+    /// The steps that a file tells of, in its order; what cannot be read is left out.
+    static func steps(in bytes: [UInt8]) -> [StepMetrics] { lines(of: bytes).compactMap(\.metrics) }
+
     private static func lines(of bytes: [UInt8]) -> [Line] {
         var result: [Line] = []
         var number = 0

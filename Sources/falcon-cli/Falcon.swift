@@ -36,6 +36,9 @@ struct Falcon: ParsableCommand {
     /// - Returns: the exit code.
     private static func runCommand() -> Int32 {
         do {
+            if let problem = CommandNames.problem(in: Array(CommandLine.arguments.dropFirst())) {
+                throw problem
+            }
             var command = try parseAsRoot()
             try command.run()
             return ExitStatus.done.rawValue

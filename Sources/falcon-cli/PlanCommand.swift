@@ -2,6 +2,7 @@ import ArgumentParser
 import FalconModel
 import FalconOptim
 import FalconRecipe
+import FalconSweep
 import FalconSystem
 import FalconTrain
 
@@ -11,7 +12,8 @@ struct PlanCommand: ParsableCommand {
         abstract:
             "Print the resolved recipe and what it costs; exit status 1 if it cannot fit here.",
         discussion: """
-            The schedule is drawn with braille characters (UTF-8, in files too); --json has its points.
+            The schedule is drawn with braille characters (UTF-8, in files too); --json has its points. Of a \
+            recipe with a sweep part it tells the runs, and what each and all of them cost.
             """)
 
     @OptionGroup var recipe: RecipeOptions
@@ -34,6 +36,7 @@ struct PlanCommand: ParsableCommand {
 
     func run() throws {
         let document = try RecipeDocument(recipe: recipe.recipe, settings: recipe.overrides)
+        if document.contains("sweep") { return try showSweep(document) }
         let decoded = try document.decode(TrainingRecipe.self)
         try Optimizer.groupPlaces(
             of: decoded.parametrization.makeModel(decoded.model).table,
@@ -58,6 +61,37 @@ struct PlanCommand: ParsableCommand {
             common.talk(
                 "this machine has too little memory for the run;\n"
                     + MemoryRemedy.text(fit.remedies, available: fit.available))
+            throw ExitCode(ExitStatus.checkFailed.rawValue)
+        }
+    }
+
+    /// What `--json` prints of a sweep.
+    private struct SweepOutput: Encodable {
+        let version = 1
+        let name: String
+        let sweep: SweepPlan
+        let available_memory_bytes: Int
+        let recipe: String
+        let recipe_sha256: String
+    }
+
+    private func showSweep(_ document: RecipeDocument) throws {
+        let report = SweepPlanReport(
+            plan: try SweepPlan(document), available: availableMemoryByteCount())
+        if common.json {
+            try printJSON(
+                SweepOutput(
+                    name: try document.decode(String.self, at: "name"), sweep: report.plan,
+                    available_memory_bytes: report.available, recipe: document.resolvedYAML(),
+                    recipe_sha256: document.digest))
+        } else {
+            print(document.resolvedYAML())
+            for line in report.lines { print(line.isEmpty ? "#" : "# \(line)") }
+        }
+        if !report.isEnough {
+            common.talk(
+                "this machine has too little memory for \(report.plan.jobs) runs at a time; set "
+                    + "sweep.jobs to fewer, or see what falcon plan says of one run's recipe")
             throw ExitCode(ExitStatus.checkFailed.rawValue)
         }
     }

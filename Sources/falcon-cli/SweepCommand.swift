@@ -9,8 +9,9 @@ struct SweepCommand: ParsableCommand {
         abstract: "Train every combination that a recipe's sweep part names.",
         discussion: """
             Runs are processes of their own: one that diverges or fails leaves the others alone. A \
-            sweep that was stopped or killed goes on with --resume; no run is lost or made twice. \
-            Exit status 1 if a run failed; one that diverged is a result.
+            sweep that was stopped or killed goes on with --resume, which starts it where there is none \
+            yet; no run is lost or made twice. The first Ctrl-C waits until all runs have saved; a second \
+            leaves them to it. Exit status 1 if a run failed; one that diverged is a result.
             """)
 
     /// What `--emit` can print.
@@ -18,14 +19,24 @@ struct SweepCommand: ParsableCommand {
         case commands
     }
 
-    @OptionGroup var recipe: RecipeOptions
+    @Option(
+        help: """
+            A recipe file with a sweep part, or the name of a shipped one. With --resume, --emit and \
+            --gather: default, the recipe that the sweep in the folder was started with.
+            """)
+    var recipe: String?
+
+    @Option(
+        name: .customLong("set"), parsing: .singleValue,
+        help: ArgumentHelp("Override one value.", valueName: "key.path=value"))
+    var overrides: [String] = []
 
     @Option(
         name: .customLong("run"),
         help: "The folder of the sweep; without it, sweeps/NAME with the recipe's name.")
     var path: String?
 
-    @Flag(help: "Go on with the sweep that is there.")
+    @Flag(help: "Go on with the sweep that is there, if there is one.")
     var resume = false
 
     @Option(help: "Runs at a time. Default: the recipe's sweep.jobs, or as many as fit.")
@@ -45,6 +56,13 @@ struct SweepCommand: ParsableCommand {
 
     func validate() throws {
         if let jobs, jobs < 1 { throw ValidationError("--jobs is \(jobs), want at least 1") }
+        let isGoingOn = resume || gather || emit != nil
+        if recipe == nil && !(isGoingOn && path != nil) {
+            throw ValidationError(
+                isGoingOn
+                    ? "without --recipe wants --run: the sweep's folder holds its recipe"
+                    : "missing --recipe: a file with a sweep part")
+        }
         if gather && emit != nil { throw ValidationError("--emit and --gather exclude each other") }
     }
 
@@ -59,13 +77,15 @@ struct SweepCommand: ParsableCommand {
     }
 
     func run() throws {
-        let document = try RecipeDocument(recipe: recipe.recipe, settings: recipe.overrides)
-        let isThere = resume || gather
-        // Commands may be asked for again, after some were gathered.
-        let emitsAgain = emit != nil && !resume && (try? sweep(document, resume: true)) != nil
-        let sweep = try sweep(document, resume: isThere || emitsAgain)
+        let (name, document) = try document()
+        let sweep = try Sweep(
+            recipe: name, document, path: path, resume: resume || gather || emit != nil)
         if emit != nil {
-            for command in try sweep.commands() { print(command) }
+            let commands = try sweep.commands()
+            for line in commands.lines { print(line) }
+            if commands.running > 0 {
+                talk("\(commands.running) runs are being trained now and are left out")
+            }
             return
         }
         let start = monotonicSeconds()
@@ -90,8 +110,17 @@ struct SweepCommand: ParsableCommand {
         if !failed.isEmpty { throw ExitCode(ExitStatus.checkFailed.rawValue) }
     }
 
-    private func sweep(_ document: RecipeDocument, resume: Bool) throws -> Sweep {
-        try Sweep(recipe: recipe.recipe, document, path: path, resume: resume)
+    /// The recipe and what to call it.
+    private func document() throws -> (name: String, RecipeDocument) {
+        let found = try path.flatMap { try Sweep.recipe(ofFolder: $0) }
+        if let path, found == nil, gather || recipe == nil {
+            throw SweepError.nothingThere(path: path)
+        }
+        if let recipe {
+            return (recipe, try RecipeDocument(recipe: recipe, settings: overrides))
+        }
+        guard let path, let found else { throw CleanExit.helpRequest(self) }
+        return (path, try found.applying(overrides))
     }
 
     private func talk(_ text: String) {
@@ -100,7 +129,12 @@ struct SweepCommand: ParsableCommand {
 
     private func show(_ event: SweepEvent, since start: Double) {
         switch event {
-        case .waiting(let run): talk("waiting for \(run), which is still saving")
+        case .waiting(let run, let owner):
+            talk("waiting for \(run), which \(owner) trains or saves")
+        case .stopping(let runs):
+            talk(
+                "stopping: \(runs) runs save their state; a second Ctrl-C leaves them to it, and "
+                    + "--resume goes on in either case")
         case .ended(let record, let done, let known):
             let elapsed = monotonicSeconds() - start
             var text = "\(done)/\(known)  \(record.run)  \(record.status.rawValue)"
@@ -131,7 +165,7 @@ struct SweepCommand: ParsableCommand {
                 + ["best rate", sweep.objective.rawValue, "std. error", "seeds", "diverged"])
         for summary in summaries {
             table.add(
-                keys.map { summary.configuration[$0].map(text) ?? "-" } + [
+                keys.map { summary.configuration[$0]?.description ?? "-" } + [
                     summary.learningRate.map { "\($0)" + (summary.isAtEdge ? " (edge)" : "") }
                         ?? "-",
                     summary.mean.map { decimal($0, places: 4) } ?? "-",
@@ -140,12 +174,5 @@ struct SweepCommand: ParsableCommand {
                 ])
         }
         table.printed()
-    }
-
-    private func text(_ value: SweepValue) -> String {
-        switch value {
-        case .number(let number): "\(number)"
-        case .text(let text): text
-        }
     }
 }

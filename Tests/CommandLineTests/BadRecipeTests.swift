@@ -38,6 +38,15 @@ import Testing
 
     @Test(arguments: [
         ("model.hiden_size=4", "no such key", "did you mean model.hidden_size?"),
+        ("optimizer.lr=1", "no such key", "did you mean optimizer.learning_rate?"),
+        ("lr=1", "no such key", "did you mean optimizer.learning_rate?"),
+        ("learning_rate=1", "no such key", "did you mean optimizer.learning_rate?"),
+        ("parametrization.lr=1", "no such key", "did you mean parametrization.learning_rate?"),
+        ("train.batch_size=8", "train.batch_tokens", "tokens of a step, not sequences"),
+        ("epochs=2", "no such key", "did you mean train.tokens"),
+        ("warmup_steps=9", "schedule.warmup_tokens", "tokens, not steps"),
+        ("optimizer.weird=1", "no such key", "optimizer has kind, learning_rate"),
+        ("optimizer.betas.2=1", "no such key", "a list of 2, counted from 0"),
         ("model.hidden_size=wide", "model.hidden_size", "wanted a whole number"),
         ("model.hidden_size=9223372036854775807", "model.hidden_size", "want at most"),
         ("model.num_hidden_layers=9223372036854775807", "num_hidden_layers", "want at most"),

@@ -74,4 +74,34 @@ import Testing
         let many = try place.falcon(arguments + ["--set", "train.steps=5000"]).json()
         #expect((many["schedule"] as? [Any])?.count == 101)
     }
+
+    @Test func aSweepIsPlannedAsAWhole() throws {
+        try place.write(
+            "sweep.yaml",
+            """
+            extends: tiny.yaml
+            sweep:
+              grid: {train.steps: [8, 16]}
+              learning_rates: {center: 0.01, steps: 3, extend: true}
+              jobs: 2
+
+            """)
+        let text = try place.success("plan --recipe sweep.yaml").output
+        for words in [
+            "# runs                          6, and up to 12 more where",
+            "# tokens a run                  768 to 1,536",
+            "# tokens in all                 6,912",
+            "# runs at a time                2 of 1 thread",
+        ] { #expect(text.contains(words), "\(words)") }
+        // All but the recipe is comment, so that the whole is a recipe again.
+        try place.write("again.yaml", text)
+        let plan = try place.success("plan --recipe again.yaml --json").json()
+        let sweep = try #require(plan["sweep"] as? [String: Any])
+        #expect(sweep["runs"] as? Int == 6 && sweep["total_tokens"] as? Int == 6912)
+        #expect((sweep["configurations"] as? [Any])?.count == 2)
+        try place.failure(
+            "plan --recipe sweep.yaml --set sweep.grid={optimizer.lr: [1]}"
+                .split(separator: " ", maxSplits: 4).map(String.init), status: 78,
+            says: ["did you mean optimizer.learning_rate?"])
+    }
 }

@@ -24,7 +24,14 @@ struct BadCommand: CustomTestStringConvertible, Sendable {
 /// Wrong arguments are told from wrong files: exit status 64 against 65 and 66.
 @Suite struct UsageTests {
     @Test(arguments: [
-        BadCommand("frobnicate", "frobnicate"),
+        BadCommand("frobnicate", "there is no command falcon frobnicate", "pretrain"),
+        BadCommand("train --recipe tiny.yaml", "did you mean falcon pretrain?"),
+        BadCommand("evaluate run", "did you mean falcon eval?"),
+        BadCommand("convert run", "did you mean falcon ckpt convert?"),
+        BadCommand("pretain --recipe tiny.yaml", "did you mean falcon pretrain?"),
+        BadCommand("tokenizer trian", "did you mean falcon tokenizer train?"),
+        BadCommand("ckpt avrage", "did you mean falcon ckpt average?"),
+        BadCommand("sweep", "--recipe"), BadCommand("sweep --resume", "wants --run"),
         BadCommand("eval run --frobnicate", "Unknown option '--frobnicate'"),
         BadCommand("eval", "Missing expected argument '<model>'"),
         BadCommand("eval run --threads 0", "--threads is 0, want at least 1"),
@@ -86,6 +93,9 @@ struct BadCommand: CustomTestStringConvertible, Sendable {
             "eval run --tasks hellaswag --data .", "./hellaswag/validation.jsonl: no such file"),
         BadCommand("generate gone --prompt a", "gone: no such"),
         BadCommand("export gone --format hf --output x", "gone: no such"),
+        BadCommand("sweep --run gone --resume", "gone holds no sweep", "--recipe"),
+        BadCommand("sweep --run run --gather", "run holds no sweep"),
+        BadCommand("report gone", "gone: no such"),
         BadCommand("verify data gone", "gone/index.json: no such"),
         BadCommand("verify checkpoint gone", "gone/manifest.json: no such"),
     ]) func missingInputIsNamed(_ command: BadCommand) throws {

@@ -201,6 +201,7 @@ private func complaints(
         ("train.stepz=1", "did you mean train.steps?"),
         ("learning_rate=1", "did you mean optimizer.learning_rate?"),
         ("optimizer.learningrate=1", "did you mean optimizer.learning_rate?"),
+        ("optimzer.learning_rate=1", "did you mean optimizer.learning_rate?"),
         ("model.hidden_size.x=1", "no such key"), ("optimizer.betas.2=1", "no such key"),
         ("train.steps", "wanted key.path=value"), ("=3", "wanted key.path=value"),
         ("seed=[1", "not YAML"),

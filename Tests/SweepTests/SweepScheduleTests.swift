@@ -161,6 +161,29 @@ import Testing
             "more than 0"
         ),
         (
+            "{grid: {train.steps: [1, 2]}, variants: [{name: a, settings: {train.steps: 3}}]}",
+            "more than one"
+        ),
+        ("{variants: [{name: a, settings: {x: 1}}, {name: a, settings: {x: 2}}]}", "the name a"),
+        ("{variants: [{name: a, settings: {x: 1}}, {name: b, settings: {x: 1}}]}", "same settings"),
+        ("{learning_rates: {center: 1, steps: 3, ratio: 1.00001}}", "are equal"),
+        ("{learning_rates: {center: 1.0e-300, steps: 9, ratio: 100}}", "rates reach from"),
+        ("{learning_rates: {center: 1, steps: 99, ratio: 1.0e+10}}", "rates reach from"),
+        (
+            "{random: {count: 1, seed: 0, ranges: {a: {low: -1.0e+308, high: 1.0e+308, scale: linear}}}}",
+            "too large"
+        ),
+        (
+            "{random: {count: 1000000000000, seed: 0, ranges: {a: {low: 0, high: 1, scale: linear}}}}",
+            "runs, want at most"
+        ),
+        (
+            "{random: {count: 9000000000000000000, seed: 0, ranges: {a: {low: 0, high: 1, scale: linear}}}, seeds: [1, 2, 3]}",
+            "too many runs"
+        ),
+        ("{halving: {rungs: 9000000000000, factor: 2, minimum_tokens: 1}}", "at most 64"),
+        ("{halving: {rungs: 5, factor: 9000000000000000000, minimum_tokens: 9}}", "beyond"),
+        (
             "{learning_rates: {center: 1, steps: 3, extend: true}, halving: {rungs: 2, factor: 2, "
                 + "minimum_tokens: 1}}", "cannot be combined"
         ),
@@ -169,5 +192,44 @@ import Testing
         let error = #expect(throws: RecipeError.self) { try section(yaml) }
         #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
         #expect(error?.description.contains("sweep.yaml:2") == true)
+    }
+
+    /// Two draws of four digits may be one; it is then trained once.
+    @Test func equalDrawsAreOneRun() throws {
+        let drawn = try runs(
+            """
+            {random: {count: 9, seed: 3, ranges: {optimizer.weight_decay: {low: 0.1, high: 0.10001,
+             scale: linear}}}}
+            """)
+        #expect(drawn.count == 1)
+    }
+
+    @Test func aPlanCountsRunsTokensAndFLOPs() throws {
+        func plan(_ sweep: String) throws -> SweepPlan {
+            try SweepPlan(
+                RecipeDocument(
+                    yaml: "extends: demo\ntrain: {steps: 10}\nsweep: \(sweep)", name: "sweep.yaml"))
+        }
+        let grid = try plan(
+            """
+            {grid: {train.steps: [10, 20]}, learning_rates: {center: 0.01, steps: 5, extend: true},
+             seeds: [0], best_seeds: [1, 2], jobs: 3}
+            """)
+        // Five rates and two more seeds, each of two configurations; six more rates where it extends.
+        #expect(grid.runs == 14 && grid.extraRuns == 12 && grid.jobs == 3)
+        let (short, long) = (grid.configurations[0], grid.configurations[1])
+        #expect(short.runs == 7 && long.tokensPerRun == 2 * short.tokensPerRun)
+        #expect(grid.totalTokens == 21 * short.tokensPerRun)
+        #expect(abs(grid.totalFLOPs / (21 * short.flopsPerRun) - 1) < 1e-12)
+        #expect(grid.memoryBytes == 3 * short.memoryBytes)
+        let tokens = try plan("{jobs: 1}").totalTokens
+        // Eight to a fifth of the tokens, four of them to two fifths, two of these to the end.
+        let fifth = tokens / 5
+        let halved = try plan(
+            """
+            {seeds: [0, 1, 2, 3, 4, 5, 6, 7], halving: {rungs: 3, factor: 2, minimum_tokens: \(fifth)}}
+            """)
+        #expect(halved.runs == 8 && halved.totalTokens == 4 * fifth + 2 * 2 * fifth + 2 * tokens)
+        #expect(throws: RecipeError.self) { try plan("{grid: {train.steps: [0]}}") }
     }
 }

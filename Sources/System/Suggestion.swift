@@ -5,17 +5,28 @@
 ///   - candidates: what could have been meant, best first among equals.
 /// - Returns: the nearest candidate if at most a third of the word (at least two letters) differs.
 /// - Complexity: O(candidates · word · candidate) letters.
-func suggestion(for word: String, among candidates: some Sequence<String>) -> String? {
+public func suggestion(for word: String, among candidates: some Sequence<String>) -> String? {
+    var best: (name: String, distance: Int)?
+    for candidate in candidates {
+        guard let distance = misspelling(of: candidate, as: word) else { continue }
+        if distance < best?.distance ?? .max { best = (candidate, distance) }
+    }
+    return best?.name
+}
+
+/// How far a word is from one that was meant, where it can be taken for it.
+///
+/// - Parameters:
+///   - meant: a right word.
+///   - word: what was written.
+/// - Returns: letters that differ, 0 for equal words; nil if more than a third (at least two) do.
+public func misspelling(of meant: String, as word: String) -> Int? {
     // Nobody misspells a word of a page.
     guard word.utf8.count <= 200 else { return nil }
     let letters = Array(word.lowercased())
-    var best: (name: String, distance: Int)?
-    for candidate in candidates {
-        let distance = editDistance(letters, Array(candidate.lowercased()))
-        let isNear = distance <= max(2, letters.count / 3) && distance < max(letters.count, 2)
-        if isNear, distance < best?.distance ?? .max { best = (candidate, distance) }
-    }
-    return best?.name
+    let distance = editDistance(letters, Array(meant.lowercased()))
+    let isNear = distance <= max(2, letters.count / 3) && distance < max(letters.count, 2)
+    return isNear ? distance : nil
 }
 
 /// The number of letters inserted, deleted, replaced or swapped with a neighbour between two words.
@@ -42,6 +53,6 @@ private func editDistance(_ a: [Character], _ b: [Character]) -> Int {
 ///
 /// - Parameter name: the suggestion, if there is one.
 /// - Returns: "; did you mean NAME?", or nothing.
-func didYouMean(_ name: String?) -> String {
+public func didYouMean(_ name: String?) -> String {
     name.map { "; did you mean \($0)?" } ?? ""
 }

@@ -1,0 +1,77 @@
+import FalconCheckpoint
+import FalconData
+import FalconSweep
+import FalconSystem
+import FalconTrain
+
+/// What a run's loss was measured on, as far as its folder tells.
+struct Measurement: Equatable {
+    /// A text that was scored as a whole.
+    struct ScoredText: Equatable {
+        let documents: Int
+        let bytes: Int
+    }
+
+    /// Validation or training.
+    var objective: SweepObjective = .validationLoss
+    /// Stands for all tokens, their order and their tokenizer; nil without a checkpoint.
+    var dataDigest: String?
+    /// Where the recipe finds the data.
+    var dataPath: String?
+    /// Validation tokens that were scored at most; nil for all.
+    var tokens: Int?
+    /// The validation text, where all of it was scored and the data is still there.
+    var text: ScoredText?
+
+    /// Nothing is known.
+    init() {}
+
+    /// What a run folder tells.
+    ///
+    /// - Parameters:
+    ///   - path: the run.
+    ///   - recipe: its recipe.
+    ///   - index: of the data that the recipe names; nil if it is gone.
+    init(run path: String, _ recipe: TrainingRecipe, index: DatasetIndex?) {
+        dataDigest = RunFolder(path: path).checkpoints.newestManifest()?.dataDigest
+        dataPath = recipe.data.path
+        tokens = recipe.evaluation.tokens
+        guard let index, index.datasetDigest == dataDigest else { return }
+        if let limit = tokens, limit >= index.validation.tokens { tokens = nil }
+        if tokens == nil {
+            text = ScoredText(
+                documents: index.validation.documents, bytes: index.validation.textBytes)
+        }
+    }
+
+    /// Whether losses in nats say which of two runs is better.
+    func isSame(as other: Measurement) -> Bool {
+        guard objective == other.objective else { return false }
+        if objective == .validationLoss && tokens != other.tokens { return false }
+        if let dataDigest, let digest = other.dataDigest { return dataDigest == digest }
+        return dataPath == other.dataPath
+    }
+
+    /// Whether bits for each byte do: the same text, whatever tokens it was cut into.
+    func isSameText(as other: Measurement) -> Bool {
+        objective == .validationLoss && other.objective == .validationLoss && text != nil
+            && text == other.text
+    }
+
+    /// Why losses cannot be compared.
+    func difference(from other: Measurement) -> String {
+        if objective != other.objective {
+            return "one is a validation loss, the other a training loss"
+        }
+        if dataDigest != other.dataDigest || dataDigest == nil && dataPath != other.dataPath {
+            return "they are of different data or tokenizers (\(name), \(other.name))"
+        }
+        func words(_ tokens: Int?) -> String { tokens.map { "\($0)" } ?? "all" }
+        return "they are of \(words(tokens)) and \(words(other.tokens)) validation tokens"
+    }
+
+    private var name: String {
+        [dataPath, dataDigest.map { "digest \($0.prefix(8))" }].compactMap { $0 }
+            .joined(separator: ", ")
+    }
+}

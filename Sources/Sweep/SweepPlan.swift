@@ -1,0 +1,176 @@
+import FalconOptim
+import FalconRecipe
+import FalconSystem
+import FalconTrain
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// What a sweep consists of and costs, worked out before anything runs.
+///
+/// Which runs a sweep needs depends on what comes out; this follows it as if the best learning rate were
+/// always the centre of its grid.
+public struct SweepPlan: Encodable, Sendable {
+    /// The runs of one configuration.
+    public struct Configuration: Encodable, Sendable {
+        /// Values of its axes by key path.
+        public let configuration: [String: SweepValue]
+        /// All rates and seeds.
+        public let runs: Int
+        /// Weights of the model.
+        public let parameterCount: Int
+        /// Of a run that goes to its end.
+        public let tokensPerRun: Int
+        /// Of a run that goes to its end.
+        public let flopsPerRun: Double
+        /// Of all its runs, those that halving stops early for what they do.
+        public let tokens: Int
+        /// Of all its runs.
+        public let flops: Double
+        /// The most that one of its runs needs.
+        public let memoryBytes: Int
+        /// Checkpoints that one run leaves.
+        public let diskBytes: Int
+
+        /// The key of each field.
+        public enum CodingKeys: String, CodingKey {
+            case configuration, runs
+            case parameterCount = "parameters"
+            case tokensPerRun = "tokens_per_run"
+            case flopsPerRun = "flops_per_run"
+            case tokens, flops
+            case memoryBytes = "memory_bytes"
+            case diskBytes = "disk_bytes"
+        }
+    }
+
+    /// Runs that are needed.
+    public let runs: Int
+    /// Runs that may come on top, where a best rate lies at an edge of its grid.
+    public let extraRuns: Int
+    /// Runs at a time.
+    public let jobs: Int
+    /// Threads of each run.
+    public let threadsPerRun: Int
+    /// In the order of the recipe.
+    public let configurations: [Configuration]
+    /// Of all runs that are needed.
+    public let totalTokens: Int
+    /// Of all runs that are needed.
+    public let totalFLOPs: Double
+    /// The most that runs need which go on at a time.
+    public let memoryBytes: Int
+    /// Checkpoints of all runs.
+    public let diskBytes: Int
+
+    /// The key of each field.
+    public enum CodingKeys: String, CodingKey {
+        case runs
+        case extraRuns = "extra_runs"
+        case jobs
+        case threadsPerRun = "threads_per_run"
+        case configurations
+        case totalTokens = "total_tokens"
+        case totalFLOPs = "total_flops"
+        case memoryBytes = "memory_bytes"
+        case diskBytes = "disk_bytes"
+    }
+
+    /// Works the numbers out.
+    ///
+    /// - Parameter document: a recipe with a `sweep` part.
+    /// - Throws: `RecipeError` for the first run whose recipe is wrong; `OptimizerError`.
+    public init(_ document: RecipeDocument) throws {
+        let section = try document.decode(SweepSection.self, at: "sweep")
+        let recipe = document.removing("sweep")
+        let base = try recipe.decode(TrainingRecipe.self)
+        let schedule = SweepSchedule(
+            section, recipeRate: base.optimizer.learningRate, recipeSeed: base.seed)
+        threadsPerRun = section.threadsPerRun ?? 1
+        var followed = FollowedSweep(section, schedule)
+        try followed.follow { try recipe.applying($0.settings).decode(TrainingRecipe.self) }
+        runs = followed.tokens.count
+        let isGrowing = section.learningRates?.extend == true
+        extraRuns =
+            isGrowing
+            ? followed.order.count * SweepLearningRates.extensionLimit
+                * (section.seeds?.count ?? 1) : 0
+        let threads = threadsPerRun
+        jobs = section.jobs ?? max(1, usableProcessorCount() / threads)
+        configurations = try followed.order.map { configuration in
+            guard let plan = followed.plans[configuration],
+                let recipe = followed.recipes[configuration]
+            else { preconditionFailure("SweepPlan: \(configuration.label) has no plan") }
+            let tokens = followed.tokens.filter { $0.key.configuration == configuration }
+            let sum = tokens.values.reduce(0, +)
+            return Configuration(
+                configuration: Dictionary(
+                    configuration.axes.map { ($0.key, SweepValue(yaml: $0.value)) },
+                    uniquingKeysWith: { $1 }),
+                runs: tokens.count, parameterCount: plan.parameterCount,
+                tokensPerRun: plan.totalTokens, flopsPerRun: plan.totalFLOPs, tokens: sum,
+                flops: plan.flopsPerToken * Double(sum),
+                memoryBytes: try MemoryPlan(recipe, threadCount: threads).totalBytes,
+                diskBytes: plan.diskBytes)
+        }
+        totalTokens = configurations.reduce(0) { $0 + $1.tokens }
+        totalFLOPs = configurations.reduce(0) { $0 + $1.flops }
+        let most = configurations.map(\.memoryBytes).max() ?? 0
+        let (memory, isTooMuch) = most.multipliedReportingOverflow(by: min(jobs, runs))
+        memoryBytes = isTooMuch ? .max : memory
+        diskBytes = configurations.reduce(0) { sum, one in
+            let (bytes, isTooMany) = one.diskBytes.multipliedReportingOverflow(by: one.runs)
+            let (total, isOver) = sum.addingReportingOverflow(bytes)
+            return isTooMany || isOver ? .max : total
+        }
+    }
+}
+
+/// A sweep followed to its end without training.
+private struct FollowedSweep {
+    private let section: SweepSection
+    private let schedule: SweepSchedule
+    private var outcomes: [SweepRun: SweepOutcome] = [:]
+    private(set) var order: [SweepConfiguration] = []
+    private(set) var plans: [SweepConfiguration: RunPlan] = [:]
+    private(set) var recipes: [SweepConfiguration: TrainingRecipe] = [:]
+    /// What each run goes through.
+    private(set) var tokens: [SweepRun: Int] = [:]
+
+    init(_ section: SweepSection, _ schedule: SweepSchedule) {
+        self.section = section
+        self.schedule = schedule
+    }
+
+    mutating func follow(_ decode: (SweepRun) throws -> TrainingRecipe) throws {
+        var isNews = true
+        while isNews {
+            isNews = false
+            for task in schedule.tasks({ outcomes[$0] }) where !task.isStopped {
+                if outcomes[task.run]?.isEnded == true { continue }
+                var rungs: [Double] = []
+                if case .open(let reached) = outcomes[task.run] { rungs = reached }
+                if let rung = task.rung, rungs.count > rung { continue }
+                isNews = true
+                let configuration = task.run.configuration
+                if plans[configuration] == nil {
+                    let recipe = try decode(task.run)
+                    order.append(configuration)
+                    recipes[configuration] = recipe
+                    plans[configuration] = RunPlan(recipe)
+                }
+                let total = plans[configuration]?.totalTokens ?? 0
+                let end = task.rung.flatMap { section.halving?.tokens(ofRung: $0) } ?? total
+                tokens[task.run] = min(end, total)
+                outcomes[task.run] =
+                    end >= total ? .ended(value(task.run)) : .open(rungs: rungs + [value(task.run)])
+            }
+        }
+    }
+
+    /// The centre of its grid is best.
+    private func value(_ run: SweepRun) -> Double {
+        section.learningRates.map { abs(log(run.learningRate / $0.center)) } ?? 0
+    }
+}
