@@ -8,7 +8,7 @@ SOURCES := Sources Tests recipes scripts/fuzz/Sources scripts/fuzz/Package.swift
 MAX_LINES := 450
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint format resume parity fuzz bench clean
+.PHONY: help setup build demo test lint format resume parity abuse fuzz bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -45,7 +45,10 @@ resume: build ## kill a run three times and compare it with one left alone
 parity: build ## compare with Hugging Face transformers and llama.cpp
 	@scripts/parity/run.sh
 
-fuzz: setup ## fuzz the readers of files, MINUTES=10 each (READERS="gguf tokenizer" for some)
+abuse: build ## try every command under faults: NaN, signals, closed output, full disk, a second process
+	@scripts/abuse/matrix.py --program .build/release/falcon
+
+fuzz: setup ## fuzz the readers of files, MINUTES=10 each (READERS="gguf recipe" for some)
 	@MINUTES=$(or $(MINUTES),10) SWIFT="$(SWIFT)" scripts/fuzz/run.sh $(READERS)
 
 bench: build ## measure kernels and training steps against this machine's peak

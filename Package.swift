@@ -35,7 +35,7 @@ let package = Package(
             name: "FalconFiles",
             targets: [
                 "FalconSystem", "FalconTensor", "FalconData", "FalconModel", "FalconCheckpoint",
-                "FalconGGUF", "FalconInterchange",
+                "FalconGGUF", "FalconInterchange", "FalconRecipe", "FalconTrain", "FalconSweep",
             ]),
     ],
     dependencies: [

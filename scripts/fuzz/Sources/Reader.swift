@@ -3,8 +3,11 @@ import FalconData
 import FalconGGUF
 import FalconInterchange
 import FalconModel
+import FalconRecipe
+import FalconSweep
 import FalconSystem
 import FalconTensor
+import FalconTrain
 import Glibc
 
 /// A reader of files from elsewhere.
@@ -23,13 +26,15 @@ enum Reader: String, CaseIterable {
     case sentencepiece
     /// A Hugging Face folder.
     case folder
+    /// A recipe, with a `sweep` part or without, and the text of a resolved one.
+    case recipe
 
     /// What an input is.
     var format: Format {
         switch self {
         case .safetensors: .safetensors
         case .shards: .files(Self.shardNames)
-        case .gguf, .sentencepiece: .bytes
+        case .gguf, .sentencepiece, .recipe: .bytes
         case .configuration, .tokenizer: .json
         case .folder: .files(Self.folderNames)
         }
@@ -72,6 +77,7 @@ enum Reader: String, CaseIterable {
                 let main = TokenizerFiles.File(name: TokenizerFiles.jsonName, bytes: bytes)
                 try Self.use(BytePairTokenizer(files: TokenizerFiles(main: main)))
             case .sentencepiece: try Self.use(SentencePieceTokenizer(modelBytes: bytes))
+            case .recipe: try Self.useRecipe(String(decoding: bytes, as: UTF8.self))
             case .folder:
                 Self.lay(
                     FileSet(bytes, nameCount: Self.folderNames.count), Self.folderNames, scratch)
@@ -149,6 +155,17 @@ extension Reader {
         let configuration = try HuggingFaceConfiguration(bytes: bytes, path: "config.json")
         declare(configuration.model)
         _ = try configuration.serialized()
+    }
+
+    private static func useRecipe(_ text: String) throws {
+        let document = try RecipeDocument(yaml: text, name: "recipe.yaml")
+        _ = document.keyPaths.count + document.digest.count
+        // A resolved recipe is one that means the same.
+        let resolved = document.resolvedYAML()
+        let again = try RecipeDocument(resolvedYAML: resolved, name: "resolved.yaml")
+        precondition(again.digest == document.digest, "the resolved recipe means something else")
+        if document.contains("sweep") { _ = try document.decode(SweepSection.self, at: "sweep") }
+        _ = try document.removing("sweep").decode(TrainingRecipe.self)
     }
 
     private static func declare(_ model: ModelConfiguration) {

@@ -38,6 +38,18 @@ struct Seeds {
             let path = "InterchangeTests/Fixtures/tokenizer/\(name).model"
             add(try fixture(path), name, to: .sentencepiece)
         }
+        try addRecipes()
+    }
+
+    private func addRecipes() throws {
+        for folder in ["recipes", "recipes/studies"] {
+            let path = fixtures + "/../" + folder
+            for name in try namesInFolder(path) where name.hasSuffix(".yaml") {
+                add(try InputFile.contents(of: path + "/" + name), name, to: .recipe)
+            }
+        }
+        let aliases = "a: &a [x, 'y', \"z\"]\nb: &b [*a, *a]\nc: {d: *b, ? [1] : 2}\ne: |\n  t\n"
+        add(Array(aliases.utf8), "aliases", to: .recipe)
     }
 
     private func fixture(_ path: String) throws -> [UInt8] {
