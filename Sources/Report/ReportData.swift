@@ -106,7 +106,7 @@ struct ReportData {
         let objective = try Sweep.objective(ofFolder: path)
         for (number, line) in try readBytes(ofFile: file).split(separator: 0x0A).enumerated() {
             let record: SweepRecord
-            do { record = try decodedJSON(SweepRecord.self, from: line) } catch {
+            do { record = try SweepRecord(line: line) } catch {
                 throw ReportError.damaged(path: file, line: number + 1, reason: "\(error)")
             }
             let folder = path + "/" + record.path

@@ -56,7 +56,7 @@ extension Sweep {
                     [.pending, .running, .failed].contains(record.status)
                 else { continue }
                 let isForeign = try isForeign(record)
-                if try isForeign || takeFinished(record) {
+                if try isForeign || takeEnded(record) {
                     isNew = isNew || !isForeign
                     try report(record.run, onEvent)
                 }

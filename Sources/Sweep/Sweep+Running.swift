@@ -135,7 +135,7 @@ extension Sweep {
             if progress.told.insert(id).inserted { onEvent(.waiting(run: id, owner: owner)) }
             return .later
         }
-        if try isForeign(record) || takeFinished(record) {
+        if try isForeign(record) || takeEnded(record) {
             try report(id, onEvent)
             return .settled
         }

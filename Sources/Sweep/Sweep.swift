@@ -152,15 +152,21 @@ public final class Sweep {
     /// Takes the result of a run that was trained to its end, by whomever.
     ///
     /// - Returns: whether the run is at its end: its last step, its last score and its last checkpoint are
-    ///   there.
-    func takeFinished(_ record: SweepRecord) throws -> Bool {
+    ///   there, or it has diverged.
+    func takeEnded(_ record: SweepRecord) throws -> Bool {
         let recipe = try recipe(of: record).decode(TrainingRecipe.self)
-        guard try folder.isComplete(record.run, recipe) else { return false }
-        var finished = record
-        (finished.status, finished.message) = (.finished, nil)
-        finished.take(
-            folder.metrics(of: record.run), parameterCount: try plan(of: record).parameterCount)
-        try save(finished)
+        var ended = record
+        let metrics = folder.metrics(of: record.run)
+        if try folder.isComplete(record.run, recipe) {
+            (ended.status, ended.message) = (.finished, nil)
+        } else if StepMetrics.isDiverged(metrics, recipe) {
+            ended.status = .diverged
+            ended.message = "the last \(recipe.train.maxSkippedSteps) steps were not applied"
+        } else {
+            return false
+        }
+        ended.take(metrics, parameterCount: try plan(of: record).parameterCount)
+        try save(ended)
         return true
     }
 

@@ -59,7 +59,7 @@ struct SweepFolder {
 
     /// One line a run.
     func writeResults(_ records: [SweepRecord]) throws {
-        try writeAtomically(records.map { try jsonText($0) + "\n" }.joined(), to: resultsPath)
+        try writeAtomically(records.map { try $0.line() + "\n" }.joined(), to: resultsPath)
     }
 
     /// How long the log of a run is.
@@ -129,6 +129,12 @@ extension StepMetrics {
         guard !tail.isEmpty else { return nil }
         let mean = tail.reduce(0, +) / Double(tail.count)
         return mean.isFinite ? mean : nil
+    }
+
+    /// Whether a run ended because too many steps in a row were not applied.
+    static func isDiverged(_ metrics: [StepMetrics], _ recipe: TrainingRecipe) -> Bool {
+        let last = metrics.suffix(recipe.train.maxSkippedSteps)
+        return last.count == recipe.train.maxSkippedSteps && last.allSatisfy { $0.applied == false }
     }
 
     /// What the training took, over all processes that had a part in it.

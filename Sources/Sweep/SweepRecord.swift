@@ -72,8 +72,7 @@ public struct SweepRecord: Codable, Equatable, Sendable {
     public var configuration: [String: SweepValue]
     /// η at the top of the schedule.
     public var learningRate: Double
-    /// Of weights and data.
-    public var seed: UInt64
+    private var storedSeed: StoredSeed
     /// All that it changes in the recipe, `key=value`.
     public var settings: [String]
     /// The digest of its whole recipe.
@@ -103,7 +102,8 @@ public struct SweepRecord: Codable, Equatable, Sendable {
     public enum CodingKeys: String, CodingKey {
         case version, run, path, status, configuration
         case learningRate = "learning_rate"
-        case seed, settings
+        case storedSeed = "seed"
+        case settings
         case recipeSHA256 = "recipe_sha256"
         case starts, rungs, steps, tokens, parameters, loss
         case validationLoss = "validation_loss"
@@ -121,10 +121,13 @@ public struct SweepRecord: Codable, Equatable, Sendable {
             run.configuration.axes.map { ($0.key, SweepValue(yaml: $0.value)) },
             uniquingKeysWith: { $1 })
         learningRate = run.learningRate
-        seed = run.seed
+        storedSeed = StoredSeed(value: run.seed)
         settings = run.settings
         recipeSHA256 = recipeDigest
     }
+
+    /// Of weights and data.
+    public var seed: UInt64 { storedSeed.value }
 
     /// What decides; the training loss where nothing was validated.
     ///
@@ -165,59 +168,5 @@ extension SweepRecord: FetchableRecord, PersistableRecord {
         decoder.nonConformingFloatDecodingStrategy = .convertFromString(
             positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
         return decoder
-    }
-}
-
-/// The runs of a sweep, in SQLite.
-///
-/// Every change is one transaction, synced before it returns: what a killed sweep has written stays.
-struct SweepDatabase {
-    private let queue: DatabaseQueue
-    private let path: String
-
-    init(path: String) throws {
-        self.path = path
-        do {
-            queue = try DatabaseQueue(path: path)
-            try queue.write { database in
-                try database.create(table: SweepRecord.databaseTableName, ifNotExists: true) {
-                    $0.primaryKey("run", .text)
-                    for name in ["path", "status", "configuration", "settings", "recipe_sha256"] {
-                        $0.column(name, .text).notNull()
-                    }
-                    for name in ["version", "seed", "starts"] {
-                        $0.column(name, .integer).notNull()
-                    }
-                    $0.column("learning_rate", .double).notNull()
-                    for name in ["rungs", "message"] { $0.column(name, .text) }
-                    for name in ["steps", "tokens", "parameters"] {
-                        $0.column(name, .integer)
-                    }
-                    for name in [
-                        "loss", "validation_loss", "validation_bits_per_byte", "elapsed_seconds",
-                    ] { $0.column(name, .double) }
-                }
-            }
-        } catch {
-            throw SweepError.database(path: path, reason: "\(error)")
-        }
-    }
-
-    /// All runs in the order in which they were added.
-    func records() throws -> [SweepRecord] {
-        try reporting {
-            try queue.read { try SweepRecord.order(Column.rowID).fetchAll($0) }
-        }
-    }
-
-    /// Adds a run or replaces what is known of it.
-    func save(_ record: SweepRecord) throws {
-        try reporting { try queue.write { try record.save($0) } }
-    }
-
-    private func reporting<T>(_ body: () throws -> T) throws -> T {
-        do { return try body() } catch {
-            throw SweepError.database(path: path, reason: "\(error)")
-        }
     }
 }

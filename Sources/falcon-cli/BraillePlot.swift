@@ -1,3 +1,5 @@
+import FalconSystem
+
 /// A curve drawn with braille characters, two dots wide and four high each, from 0 to its top.
 ///
 /// The characters are written wherever the output goes, so a file holds what the terminal shows.
@@ -19,13 +21,13 @@ struct BraillePlot {
     ///   - end: the label of the last point.
     /// - Returns: the plot with its axes.
     static func lines(_ values: [Double], top: String, end: String) -> [String] {
-        let largest = values.max() ?? 0
+        let largest = values.filter(\.isFinite).max() ?? 0
         var cells = [[UInt32]](repeating: [UInt32](repeating: 0, count: width), count: height)
         var previous: Int?
         for (x, value) in values.enumerated() {
             // Dots from the top.
-            let share = largest > 0 ? value / largest : 0
-            let y = Int(((1 - share) * Double(4 * height - 1)).rounded())
+            let share = largest > 0 && value.isFinite ? min(1, max(0, value / largest)) : 0
+            let y = wholeNumber((1 - share) * Double(4 * height - 1))
             // A jump is a vertical line, which leaves out the dot where it came from.
             let from = previous.map { $0 < y ? $0 + 1 : $0 > y ? $0 - 1 : y } ?? y
             for dot in min(from, y)...max(from, y) {

@@ -31,15 +31,19 @@ struct CoordCheckCommand: ParsableCommand {
 
     @OptionGroup var common: CommonOptions
 
+    /// Of steps and of seeds; a check takes few.
+    private static let countLimit = 100_000
+
     func validate() throws {
         if Set(widths.counts).count < 2 {
             throw ValidationError("--widths: got \(widths.counts), want at least two widths")
         }
-        for (name, value) in [("steps", steps), ("seeds", seeds)] where value < 1 {
-            throw ValidationError("--\(name) is \(value), want at least 1")
+        for (name, value) in [("steps", steps), ("seeds", seeds)]
+        where !(1...Self.countLimit).contains(value) {
+            throw ValidationError("--\(name) is \(value), want 1 to \(Self.countLimit)")
         }
-        if tolerance <= 0 {
-            throw ValidationError("--tolerance is \(tolerance), want more than 0")
+        guard tolerance > 0, tolerance.isFinite else {
+            throw ValidationError("--tolerance is \(tolerance), want a number above 0")
         }
     }
 
@@ -72,19 +76,25 @@ struct CoordCheckCommand: ParsableCommand {
                     try document.applying(settings + run).decode(TrainingRecipe.self))
             }
         }
+        for recipe in recipes where recipe.seed == 0 {
+            try MemoryPlan.requireFit(recipe, threadCount: common.threadCount)
+        }
         let check = try CoordinateCheck(recipes, steps: steps, threadCount: common.threadCount) {
             if $0 % seeds == 0 {
                 common.talk("width \(recipes[$0].model.hiddenSize), \(seeds) seeds")
             }
         }
-        let passes = abs(check.steepest?.slope ?? 0) <= tolerance
+        let passes =
+            !check.activations.isEmpty
+            && check.activations.allSatisfy { abs($0.slope) <= tolerance }
         if common.json {
             try printJSON(Output(passes: passes, tolerance: tolerance, check: check))
         } else {
             show(check)
         }
         guard passes else {
-            let steepest = check.steepest.map { "\($0.name) \(signed($0.slope))" } ?? ""
+            let steepest =
+                check.steepest.map { "\($0.name) \(signed($0.slope))" } ?? "nothing measured"
             common.talk(
                 "activations change with the width: \(steepest), want at most "
                     + "\(decimal(tolerance, places: 2)) up or down")

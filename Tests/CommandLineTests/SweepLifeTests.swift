@@ -198,4 +198,64 @@ import Testing
         let report = try place.success("report out --output report.html --json").json()
         #expect((report["configurations"] as? [[String: Any]])?.count == 4)
     }
+
+    /// Of any seed; a changed digit is named, and the files are made again from the runs.
+    @Test func aChangedDigitIsNoticed() throws {
+        let place = try place("{seeds: [18446744073709551615]}", steps: 8)
+        try place.success("sweep --recipe sweep.yaml --run out")
+        try place.success("sweep --run out --resume")
+        let first = try #require(try results(place).first)
+        #expect(first["seed"] as? UInt64 == .max && first["status"] as? String == "finished")
+        let text = String(decoding: try place.read("out/results.jsonl"), as: UTF8.self)
+        try place.write("out/results.jsonl", text.replacing("\"steps\":8", with: "\"steps\":9"))
+        try place.failure("report out", status: 65, says: "line 1", "--gather")
+        try place.success("sweep --run out --gather")
+        #expect(try place.read("out/results.jsonl") == Data(text.utf8))
+        // In the database, one digit of a text that stands there once.
+        let digest = try #require(first["recipe_sha256"] as? String)
+        var bytes = try place.read("out/sweep.sqlite")
+        let range = try #require(bytes.range(of: Data(digest.utf8)))
+        bytes[range.lowerBound] ^= 1
+        try bytes.write(to: place.url("out/sweep.sqlite"))
+        try place.failure(
+            "sweep --run out --resume", status: 74, says: "is not what was written", "move it away")
+        try FileManager.default.removeItem(atPath: place.path("out/sweep.sqlite"))
+        try place.success("sweep --run out --resume")
+        #expect(
+            try results(place).first?["validation_loss"] as? Double
+                == first["validation_loss"] as? Double)
+    }
+
+    @Test func runsThatDivergedElsewhereAreGathered() throws {
+        let place = try place(
+            "{learning_rates: {center: 1.0e+20, steps: 1}}", steps: 40)
+        let emitted = try place.success("sweep --recipe sweep.yaml --run out --emit commands")
+        let words = emitted.output.split(separator: " ").dropFirst().joined(separator: " ")
+        #expect(try place.falcon(words.trimmingCharacters(in: .newlines)).status == 1)
+        try place.success("sweep --run out --gather")
+        #expect(try results(place).first?["status"] as? String == "diverged")
+    }
+
+    /// Losses of other tokens are not compared; bits of each byte of one text are.
+    @Test func lossesOfDifferentTokenizersAreNotCompared() throws {
+        let place = try Workplace()
+        try place.success(
+            "tokenize --tokenizer other.model --output others --validation-fraction 0.1 corpus.jsonl"
+        )
+        for (run, data) in [("a", "shards"), ("b", "others")] {
+            for (suffix, tokens) in [("", "200"), ("-whole", "null")] {
+                try place.success(
+                    "pretrain --recipe tiny.yaml --run \(run)\(suffix) --set data.path=\(data) "
+                        + "--set evaluation.tokens=\(tokens) --set name=\(run)")
+            }
+        }
+        let part = try place.success("report a b")
+        #expect(part.output.isEmpty)
+        #expect(part.errors.contains("not compared") && part.errors.contains("different data"))
+        let whole = try place.success("report a-whole b-whole --json").json()
+        let verdict = try #require((whole["verdicts"] as? [[String: Any]])?.first)
+        #expect(verdict["unit"] as? String == "bits a byte")
+        let same = try place.success("report a a-whole")
+        #expect(same.errors.contains("200 and all validation tokens"))
+    }
 }

@@ -31,6 +31,11 @@ struct BadCommand: CustomTestStringConvertible, Sendable {
         BadCommand("pretain --recipe tiny.yaml", "did you mean falcon pretrain?"),
         BadCommand("tokenizer trian", "did you mean falcon tokenizer train?"),
         BadCommand("ckpt avrage", "did you mean falcon ckpt average?"),
+        BadCommand(
+            "coordcheck --recipe tiny.yaml --widths 16,32 --tolerance nan", "--tolerance is nan"),
+        BadCommand(
+            "coordcheck --recipe tiny.yaml --widths 16,32 --seeds 1000000000",
+            "--seeds is 1000000000"),
         BadCommand("sweep", "--recipe"), BadCommand("sweep --resume", "wants --run"),
         BadCommand("eval run --frobnicate", "Unknown option '--frobnicate'"),
         BadCommand("eval", "Missing expected argument '<model>'"),
