@@ -258,4 +258,13 @@ import Testing
         let same = try place.success("report a a-whole")
         #expect(same.errors.contains("200 and all validation tokens"))
     }
+
+    @Test func aReportGoesThroughADevice() throws {
+        let place = try Workplace()
+        let shown = try place.success("report run --output /dev/stdout")
+        #expect(shown.output.hasPrefix("<!DOCTYPE html>"))
+        try place.success("report run --output /dev/null")
+        var status = stat()
+        #expect(stat("/dev/null", &status) == 0 && status.st_mode & S_IFMT == S_IFCHR)
+    }
 }

@@ -86,8 +86,10 @@ struct BadCommand: CustomTestStringConvertible, Sendable {
         BadCommand("tokenize --tokenizer tok.model --output x nofile", "nofile: no such"),
         BadCommand("tokenize --tokenizer tok.model --output x no*thing.txt", "no*thing.txt"),
         BadCommand("tokenize --tokenizer no.model --output x corpus.jsonl", "no.model: no such"),
-        BadCommand("pretrain --recipe tiny.yaml --set data.path=gone", "gone/index.json: no such"),
-        BadCommand("pretrain --recipe tiny.yaml --run gone --resume", "gone", "without --resume"),
+        BadCommand(
+            "pretrain --recipe tiny.yaml --set data.path=gone", "gone/index.json is not there",
+            "falcon tokenize --output gone"),
+        BadCommand("pretrain --run gone --resume", "gone: no such"),
         BadCommand("eval gone", "gone: no such file or folder"),
         BadCommand("eval shards", "shards is no model", "config.json"),
         BadCommand("eval tok.model", "tok.model is no model"),
@@ -118,10 +120,10 @@ struct BadCommand: CustomTestStringConvertible, Sendable {
             "tokenize --tokenizer tok.model --output tok.model corpus.jsonl", "cannot create"),
         BadCommand(
             "pretrain --recipe tiny.yaml --run run", "run holds a run already", "--resume",
-            "--overwrite"),
+            "another folder with --run"),
         BadCommand(
             "pretrain --recipe tiny.yaml --run shards --overwrite", "holds no run of falcon",
-            "leaves it alone"),
+            "another folder with --run"),
         BadCommand("pretrain --recipe tiny.yaml --run tok.model", "cannot create tok.model"),
         BadCommand("export run --format hf --output shards", "shards exists already"),
     ]) func whatExistsIsNotReplacedUnasked(_ command: BadCommand) throws {
