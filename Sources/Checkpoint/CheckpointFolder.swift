@@ -121,15 +121,19 @@ public struct CheckpointFolder: Sendable {
     /// - Parameters:
     ///   - keepLast: how many of the newest stay, >= 1.
     ///   - keepEverySteps: checkpoints at multiples of this stay too; nil for none, else >= 1.
+    ///   - newest: the step that the newest is of; later ones are left over from before a run went on from
+    ///     an earlier one, perhaps damaged, and neither count nor go. Nil for the newest of all.
     /// - Returns: the steps removed, ascending.
     /// - Throws: `FileError` if the system refuses.
     @discardableResult
-    public func prune(keepLast: Int, keepEverySteps: Int? = nil) throws(FileError) -> [Int] {
+    public func prune(
+        keepLast: Int, keepEverySteps: Int? = nil, upTo newest: Int? = nil
+    ) throws(FileError) -> [Int] {
         precondition(keepLast >= 1, "prune: keepLast is \(keepLast), want at least 1")
         precondition(
             keepEverySteps ?? 1 >= 1, "prune: keepEverySteps is \(keepEverySteps ?? 1), want >= 1")
         var removed: [Int] = []
-        for step in try steps().dropLast(keepLast) {
+        for step in try steps().filter({ $0 <= newest ?? .max }).dropLast(keepLast) {
             if let keepEverySteps, step.isMultiple(of: keepEverySteps) { continue }
             // Renamed first: a crash half-way must not leave something that looks like a checkpoint.
             let leaving = path(ofStep: step) + AtomicFolder.partialSuffix

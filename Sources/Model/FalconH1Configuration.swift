@@ -181,7 +181,27 @@ public struct FalconH1Configuration: ArchitectureConfiguration {
         require(
             mlpMultipliers.count == 2, .mlpMultipliers,
             "got \(mlpMultipliers.count) numbers, want 2: gate, down")
-        return found
+        return found + float32Problems
+    }
+
+    /// Numbers that the kernels' float32 does not have.
+    public var float32Problems: [RecipeProblem] {
+        let numbers: [(CodingKeys, Double)] =
+            [
+                (.rmsNormEps, rmsNormEps), (.ropeTheta, ropeTheta),
+                (.initializerRange, initializerRange), (.embeddingMultiplier, embeddingMultiplier),
+                (.lmHeadMultiplier, lmHeadMultiplier),
+                (.attentionInMultiplier, attentionInMultiplier),
+                (.attentionOutMultiplier, attentionOutMultiplier),
+                (.keyMultiplier, keyMultiplier), (.ssmInMultiplier, ssmInMultiplier),
+                (.ssmOutMultiplier, ssmOutMultiplier),
+            ] + ssmMultipliers.map { (.ssmMultipliers, $0) }
+            + mlpMultipliers.map { (.mlpMultipliers, $0) }
+        let found = numbers.compactMap { float32Problem($0.0, $0.1) }
+        let product = float32Problem(
+            CodingKeys.keyMultiplier, attentionInMultiplier * keyMultiplier,
+            as: "attention_in_multiplier times key_multiplier")
+        return found.isEmpty ? [product].compactMap { $0 } : found
     }
 }
 

@@ -91,7 +91,11 @@ public struct FalconMambaConfiguration: ArchitectureConfiguration {
         require(mixerRmsEps > 0, .mixerRmsEps, "got \(mixerRmsEps), want a positive number")
         require(
             initializerRange > 0, .initializerRange, "got \(initializerRange), want more than 0")
-        return found
+        let numbers: [(CodingKeys, Double)] = [
+            (.layerNormEpsilon, layerNormEpsilon), (.mixerRmsEps, mixerRmsEps),
+            (.initializerRange, initializerRange),
+        ]
+        return found + numbers.compactMap { float32Problem($0.0, $0.1) }
     }
 
     /// Weights that take part in matrix products, the head included, the embedding look-up not.

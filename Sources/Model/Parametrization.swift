@@ -62,6 +62,10 @@ public struct ParametrizationSection: RecipeSection, Codable, Equatable {
             found.append(RecipeProblem(key: "weight_decay", "got \(weightDecay), want 0 or more"))
         }
         return found
+            + [
+                float32Problem(CodingKeys.learningRate, learningRate),
+                float32Problem(CodingKeys.weightDecay, weightDecay),
+            ].compactMap { $0 }
     }
 
     /// Whether fixed multipliers come from the width laws.

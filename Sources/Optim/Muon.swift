@@ -56,6 +56,7 @@ public struct MuonSection: RecipeSection, Codable, Equatable {
             found.append(
                 RecipeProblem(key: "momentum", "got \(momentum), want a number from 0 to below 1"))
         }
+        found += [float32RateProblem(CodingKeys.momentum, momentum)].compactMap { $0 }
         if !(1...100).contains(newtonSchulzSteps) {
             found.append(
                 RecipeProblem(

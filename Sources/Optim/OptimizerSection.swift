@@ -47,7 +47,25 @@ public struct OptimizerSection: RecipeSection, Codable, Equatable {
         if groups.isEmpty {
             found.append(RecipeProblem(key: "groups", "got none, want at least one"))
         }
-        return found
+        let own = [
+            float32Problem(CodingKeys.learningRate, learningRate),
+            float32Problem(CodingKeys.weightDecay, weightDecay),
+        ].compactMap { $0 }
+        return found + (own.isEmpty ? groupProblems : own)
+    }
+
+    /// Rates of groups, by themselves or with their scales, that float32 does not have.
+    private var groupProblems: [RecipeProblem] {
+        groups.enumerated().flatMap { place, group in
+            [
+                float32Problem(
+                    CodingKeys.groups, learningRate(of: group),
+                    as: "the learning rate of group \(place)"),
+                float32Problem(
+                    CodingKeys.groups, weightDecay(of: group),
+                    as: "the weight decay of group \(place)"),
+            ].compactMap { $0 }
+        }
     }
 
     /// Whether Muon updates a parameter.
@@ -73,7 +91,10 @@ public struct OptimizerSection: RecipeSection, Codable, Equatable {
         if let epsilon, epsilon <= 0 {
             found.append(RecipeProblem(key: "epsilon", "got \(epsilon), want a positive number"))
         }
-        return found
+        // The name of the key is that of groups, too.
+        let keys = OptimizerSection.CodingKeys.self
+        return found + (betas ?? []).compactMap { float32RateProblem(keys.betas, $0) }
+            + [epsilon.flatMap { float32Problem(keys.epsilon, $0) }].compactMap { $0 }
     }
 }
 

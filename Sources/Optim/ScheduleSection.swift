@@ -44,8 +44,8 @@ public enum DecayShape: String, Codable, CaseIterable, Sendable {
 
 /// The `schedule` part of a recipe: learning rate and weight decay as pure functions of tokens.
 ///
-/// With T = tokens of the run, W = warmup_tokens, D = decay_tokens (T − W when it is null),
-/// t₀ = power_start_tokens, F = final_ratio, the factors of the learning rate and of the weight decay are
+/// With T = tokens of the run, W = warmup_tokens, D = decay_tokens but at most T − W (all of it when it is
+/// null), t₀ = power_start_tokens, F = final_ratio, the factors of the learning rate and of the weight decay are
 ///
 ///     t < W:          t/W,  1
 ///     W ≤ t ≤ T − D:  s(t),  d(t)                           s(t)          d(t)
@@ -55,8 +55,8 @@ public enum DecayShape: String, Codable, CaseIterable, Sendable {
 ///     τ = max(t, t₀)/t₀
 ///
 /// The decay starts from where the stable stage is then, so it ends at F times that value, and the
-/// weight decay stays. A run too short for warm-up and decay warms up first and decays with what is
-/// left of the curve.
+/// weight decay stays. A run too short for warm-up and decay warms up first and has the whole curve of the
+/// decay in what is left: the rate never jumps. `notes` says so.
 ///
 /// - SeeAlso: Hu et al., arXiv 2404.06395 (WSD); Hägele et al., arXiv 2405.18392 (1-sqrt);
 ///   Falcon-H1, arXiv 2507.22448, Eq. 15 (effective power scheduler).
@@ -119,13 +119,38 @@ public struct ScheduleSection: RecipeSection, Codable, Equatable {
             ? "got \(start), want at least \(least), the end of the warm-up" : nil
     }
 
-    /// The token count from which a run decays; not before the end of the warm-up in a run that is long
-    /// enough for both.
+    /// The token count from which a run decays, never before the end of the warm-up.
     ///
     /// - Parameter totalTokens: T, tokens of the whole run.
     /// - Returns: T − D.
     public func decayStart(totalTokens: Int) -> Int {
-        totalTokens - (decayTokens ?? max(0, totalTokens - warmupTokens))
+        let rest = max(0, totalTokens - warmupTokens)
+        return totalTokens - min(decayTokens ?? rest, rest)
+    }
+
+    /// What a run is too short for: a warm-up or a decay that does not fit.
+    ///
+    /// - Parameter totalTokens: T, tokens of the whole run.
+    /// - Returns: sentences by key, with values that fit; empty when all does.
+    public func notes(totalTokens: Int) -> [String] {
+        let rest = totalTokens - warmupTokens
+        if rest < 0 {
+            let reached = 100 * Double(totalTokens) / Double(warmupTokens)
+            return [
+                "schedule.warmup_tokens is \(warmupTokens), but the run has \(totalTokens) tokens: "
+                    + "the learning rate rises to its end and comes to "
+                    + "\(decimal(reached, places: reached < 1 ? 4 : 1)) % of its peak; set "
+                    + "schedule.warmup_tokens to \(totalTokens / 10), a tenth of the run, or less"
+            ]
+        }
+        guard let decayTokens, decayTokens > rest else { return [] }
+        let (both, isTooMany) = warmupTokens.addingReportingOverflow(decayTokens)
+        return [
+            "schedule.decay_tokens is \(decayTokens), but only \(rest) of the run's \(totalTokens) "
+                + "tokens follow the warm-up: the decay is shortened to these; set "
+                + "schedule.decay_tokens to \(rest) or less, or train.tokens to at least "
+                + "\(isTooMany ? .max : both)"
+        ]
     }
 
     /// Learning rate and weight decay over those of the optimizer.

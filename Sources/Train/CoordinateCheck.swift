@@ -1,5 +1,6 @@
 import FalconData
 import FalconModel
+import FalconOptim
 import FalconSystem
 import FalconTensor
 
@@ -78,11 +79,19 @@ public struct CoordinateCheck: Encodable, Sendable {
                     initial.add(monitor.activations(batches[0]), width: width)
                 }
                 let result = trainer.step(batches)
-                guard result.isApplied else {
+                if let reason = result.skipReason, reason != .noTargets {
                     throw TrainError.diverged(
-                        step: trainer.step, skipped: 1, parameter: result.badParameter,
-                        lastSave: nil)
+                        Divergence(
+                            step: trainer.step, cause: .skippedSteps(1, reason),
+                            parameter: result.parameter))
                 }
+            }
+            if trainer.optimizer.stepCount == 0 {
+                throw TrainError.nothingToLearn(path: recipe.data.path, steps: steps)
+            }
+            if let problem = trainer.stateProblem(probing: first) {
+                throw TrainError.diverged(
+                    Divergence(step: trainer.step, cause: .badState(problem)))
             }
             if let first { final.add(monitor.activations(first), width: width) }
             for (matrix, metrics) in monitor.matrices() {

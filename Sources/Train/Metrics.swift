@@ -12,7 +12,7 @@ public struct StepMetrics: Codable, Equatable, Sendable {
     public var loss: Double?
     /// Before clipping; absent when not finite.
     public var gradientNorm: Double?
-    /// Of the learnable multipliers' gradients; absent without these.
+    /// Of the learnable multipliers' gradients; absent without these, and when not finite.
     public var multiplierGradientNorm: Double?
     /// Tokens of this step.
     public var batchTokens: Int
@@ -32,8 +32,10 @@ public struct StepMetrics: Codable, Equatable, Sendable {
     public var dataWaitSeconds: Double
     /// The most memory the process has held.
     public var peakMemoryBytes: Int
-    /// Present and false when the step was skipped because loss or gradient was not finite.
+    /// Present and false when the step did not move the weights.
     public var applied: Bool?
+    /// Why it did not.
+    public var skipReason: SkipReason?
     /// On the validation split, after steps that validate.
     public var validationLoss: Double?
     /// Bits for each UTF-8 byte of the validation text.
@@ -58,6 +60,7 @@ public struct StepMetrics: Codable, Equatable, Sendable {
         case dataWaitSeconds = "data_wait_seconds"
         case peakMemoryBytes = "peak_memory_bytes"
         case applied
+        case skipReason = "skip_reason"
         case validationLoss = "validation_loss"
         case validationBitsPerByte = "validation_bits_per_byte"
         case matrices, activations
@@ -66,7 +69,8 @@ public struct StepMetrics: Codable, Equatable, Sendable {
     /// The line of a step that was planned and done.
     init(
         _ planned: StepPlan, loss: Double?, gradientNorm: Double?, tokensPerSecond: Double,
-        elapsedSeconds: Double, dataWaitSeconds: Double, peakMemoryBytes: Int, applied: Bool?
+        elapsedSeconds: Double, dataWaitSeconds: Double, peakMemoryBytes: Int,
+        skipReason: SkipReason?
     ) {
         step = planned.step
         tokens = planned.tokens
@@ -81,6 +85,7 @@ public struct StepMetrics: Codable, Equatable, Sendable {
         self.elapsedSeconds = elapsedSeconds
         self.dataWaitSeconds = dataWaitSeconds
         self.peakMemoryBytes = peakMemoryBytes
-        self.applied = applied
+        applied = skipReason == nil ? nil : false
+        self.skipReason = skipReason
     }
 }

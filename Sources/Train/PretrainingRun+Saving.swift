@@ -13,7 +13,7 @@ extension PretrainingRun {
         let state = TrainingState(
             step: trainer.step, tokens: trainer.tokens,
             dataPosition: dataPosition, appliedSteps: trainer.optimizer.stepCount,
-            skippedInARow: skippedInARow)
+            skippedInARow: judge.skippedInARow, spikeHistory: trainer.spikeGuard?.history)
         let table = trainer.model.table
         let parameters = table.modelParameters.map {
             CheckpointParameter(name: $0.name, shape: $0.shape, role: $0.role.rawValue)
@@ -34,13 +34,44 @@ extension PretrainingRun {
             try tensors[tensor.name]?.withSpan(take)
         }
         try held.removeReplaced()
-        try folder.checkpoints.prune(
-            keepLast: recipe.checkpoint.keepLast, keepEverySteps: recipe.checkpoint.keepEverySteps)
+        // While steps are skipped nothing takes the place of what was saved before.
+        if judge.skippedInARow == 0 {
+            try folder.checkpoints.prune(
+                keepLast: recipe.checkpoint.keepLast,
+                keepEverySteps: recipe.checkpoint.keepEverySteps, upTo: trainer.step)
+        }
         lastSavedStep = trainer.step
         onEvent(
             .saved(
                 path: folder.checkpoints.path(ofStep: trainer.step),
                 seconds: monotonicSeconds() - start))
+    }
+
+    /// Saves what has changed since the last save, if it is finite: no checkpoint holds anything else.
+    ///
+    /// - Parameter isEnd: whether the run ends here, and is to have learned something.
+    /// - Throws: `TrainError.diverged`, `FileError`.
+    func saveIfSound(isEnd: Bool = false) throws {
+        guard lastSavedStep != trainer.step else { return }
+        if let problem = trainer.stateProblem(probing: lastBatch, isEnd: isEnd) {
+            throw try divergence(problem)
+        }
+        try save()
+    }
+
+    /// Saves if a save is due, once a step is applied: weights that no step can go on from are not
+    /// worth it.
+    func saveIfDue() throws {
+        guard isSaveDue && judge.lastReason == nil else { return }
+        isSaveDue = false
+        try saveIfSound(isEnd: trainer.step == trainer.plan.steps)
+    }
+
+    /// The error of a run that cannot go on: its steps, or its state, are not finite.
+    func divergence(_ state: String? = nil) throws -> TrainError {
+        .diverged(
+            judge.divergence(
+                step: trainer.step, lastSave: try folder.checkpoints.steps().last, state: state))
     }
 
     /// Brings weights, the optimizer's state and all counters to those of a checkpoint.
@@ -66,9 +97,13 @@ extension PretrainingRun {
             }
         }
         table.materialise()
-        trainer.restoreCounters(step: state.step, appliedSteps: state.appliedSteps)
+        if let name = trainer.firstTensorNotFinite() {
+            throw TrainError.notFinite(path: checkpoint.path, tensor: name)
+        }
+        trainer.restoreCounters(
+            step: state.step, appliedSteps: state.appliedSteps, history: state.spikeHistory)
         dataPosition = state.dataPosition
-        skippedInARow = state.skippedInARow
+        judge.skippedInARow = state.skippedInARow
         lastSavedStep = state.step
     }
 }

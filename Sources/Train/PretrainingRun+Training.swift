@@ -1,6 +1,7 @@
 import FalconCheckpoint
 import FalconData
 import FalconEval
+import FalconOptim
 import FalconSystem
 
 // The loop.
@@ -18,6 +19,7 @@ extension PretrainingRun {
             path: folder.metricsPath, damagedPath: folder.damagedMetricsPath,
             keepingStepsTo: trainer.step)
         if let damage = metrics.damage { onEvent(.damagedMetrics(damage)) }
+        try judge.removeEvents(after: trainer.step)
         let start = monotonicSeconds()
         guard try finishLastLine(of: &metrics, start: start) else { return .stopped }
         let loader = try BatchLoader(
@@ -35,16 +37,20 @@ extension PretrainingRun {
             }
             let dataWait = monotonicSeconds() - stepStart
             guard let result = try step(batches, start: stepStart) else { return try stop() }
+            let firstPosition = dataPosition
             dataPosition = batches[batches.count - 1].position
+            lastBatch = batches.last
             var line = StepMetrics(
                 planned,
                 loss: result.loss.isFinite ? result.loss : nil,
                 gradientNorm: result.gradientNorm.isFinite ? result.gradientNorm : nil,
                 tokensPerSecond: Double(planned.batchTokens) / (monotonicSeconds() - stepStart),
                 elapsedSeconds: 0, dataWaitSeconds: dataWait,
-                peakMemoryBytes: peakMemoryByteCount(), applied: result.isApplied ? nil : false)
+                peakMemoryBytes: peakMemoryByteCount(), skipReason: result.skipReason)
             let isInterrupted = try isValidationDue && !addScore(to: &line)
-            line.multiplierGradientNorm = result.multiplierGradientNorm
+            line.multiplierGradientNorm = result.multiplierGradientNorm.flatMap {
+                $0.isFinite ? $0 : nil
+            }
             if isDue(recipe.monitor.everySteps) {
                 let monitor = Monitor(trainer: trainer)
                 line.matrices = monitor.matrices()
@@ -53,16 +59,17 @@ extension PretrainingRun {
             line.elapsedSeconds = monotonicSeconds() - start
             try metrics.append(line)
             onEvent(.step(line))
-            try checkFinite(result)
+            try judge(result, planned, firstPosition: firstPosition)
+            if let problem = validationProblem, result.isApplied { throw try divergence(problem) }
             if isInterrupted { return try stop() }
-            if isDue(recipe.checkpoint.everySteps) || Signals.takeSaveRequest() { try save() }
+            if isDue(recipe.checkpoint.everySteps) || Signals.takeSaveRequest() { isSaveDue = true }
+            try saveIfDue()
         }
-        if lastSavedStep != trainer.step { try save() }
-        return .finished
+        return try finish()
     }
 
     private func stop() throws -> RunOutcome {
-        if lastSavedStep != trainer.step { try save() }
+        try saveIfSound()
         return .stopped
     }
 
@@ -87,8 +94,9 @@ extension PretrainingRun {
                 return false
             }
             // Until the update the state is that of the last step.
-            if done > 0 && Signals.takeSaveRequest() && lastSavedStep != trainer.step {
-                try save()
+            if done > 0 && Signals.takeSaveRequest() {
+                isSaveDue = true
+                try saveIfDue()
             }
             onEvent(
                 .progress(
@@ -105,19 +113,22 @@ extension PretrainingRun {
         return trainer.step % interval == 0 || trainer.step == trainer.plan.steps
     }
 
-    /// Stops after too many steps in a row that were not applied.
-    private func checkFinite(_ result: StepResult) throws {
-        guard !result.isApplied else {
-            skippedInARow = 0
-            return
+    /// Tells of a step that was not applied, and ends a run that cannot go on.
+    private func judge(_ result: StepResult, _ planned: StepPlan, firstPosition: Int) throws {
+        let skipped = try judge.judge(
+            result, planned, firstPosition: firstPosition, trainer)
+        if let skipped { onEvent(.skipped(skipped)) }
+        if judge.isOver { throw try divergence() }
+    }
+
+    /// The end of the recipe: a run that is skipped to its end, or cannot be saved, is no result.
+    private func finish() throws -> RunOutcome {
+        if judge.lastReason == .notFinite { throw try divergence() }
+        if trainer.optimizer.stepCount == 0 {
+            throw TrainError.nothingToLearn(path: recipe.data.path, steps: trainer.step)
         }
-        skippedInARow += 1
-        onEvent(.skipped(step: trainer.step, parameter: result.badParameter))
-        if skippedInARow >= recipe.train.maxSkippedSteps {
-            throw TrainError.diverged(
-                step: trainer.step, skipped: skippedInARow, parameter: result.badParameter,
-                lastSave: try folder.checkpoints.steps().last)
-        }
+        try saveIfSound(isEnd: true)
+        return .finished
     }
 }
 
@@ -149,8 +160,13 @@ extension PretrainingRun {
             return try iterator.next()
         }
         if Signals.stopRequested { return false }
-        line.validationLoss = score?.loss
-        line.validationBitsPerByte = score?.bitsPerByte
+        validationProblem = nil
+        if let score, !score.loss.isFinite {
+            validationProblem = "the validation loss is \(decimal(score.loss, places: 2))"
+        } else {
+            line.validationLoss = score?.loss
+            line.validationBitsPerByte = score?.bitsPerByte
+        }
         return true
     }
 
@@ -169,7 +185,7 @@ extension PretrainingRun {
             metrics.last.flatMap { isThere ? $0 : nil }
             ?? StepMetrics(
                 planned, loss: nil, gradientNorm: nil, tokensPerSecond: 0, elapsedSeconds: 0,
-                dataWaitSeconds: 0, peakMemoryBytes: peakMemoryByteCount(), applied: nil)
+                dataWaitSeconds: 0, peakMemoryBytes: peakMemoryByteCount(), skipReason: nil)
         let isWhole = try !isValidationDue || addScore(to: &line)
         if isThere && isWhole {
             try metrics.completeLast(with: line)

@@ -30,8 +30,15 @@ public final class PretrainingRun {
     var ancestors: [CheckpointAncestor] = []
     /// Where the data goes on: sequences consumed since the beginning.
     var dataPosition = 0
-    var skippedInARow = 0
     var lastSavedStep: Int?
+    /// What becomes of steps that are not applied.
+    var judge: StepJudge
+    /// Of the last step, to see whether the model has a finite loss.
+    var lastBatch: Batch?
+    /// What was wrong with the last validation; nil for nothing.
+    var validationProblem: String?
+    /// Whether a save waits for a step that is applied.
+    var isSaveDue = false
 
     var folder: RunFolder { held.folder }
 
@@ -73,6 +80,9 @@ public final class PretrainingRun {
         let device = Device(threadCount: threadCount, precision: recipe.train.precision)
         trainer = try Trainer(recipe, on: device, initialize: source == nil)
         evaluator = Evaluator(model: trainer.model, tokenizer: tokenizer, device: device)
+        judge = StepJudge(
+            EventLog(path: held.folder.eventsPath, recipe: recipe, dataset: dataset),
+            limit: recipe.train.maxSkippedSteps)
         var beginning: RunStart.Beginning = state == .begun ? .again : .fresh
         var changes: [String] = []
         if let source {

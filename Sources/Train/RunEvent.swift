@@ -17,7 +17,7 @@ public enum RunEvent: Sendable {
     /// A part of a step, or of a validation, is about to begin.
     case progress(RunProgress)
     case step(StepMetrics)
-    case skipped(step: Int, parameter: String?)
+    case skipped(SkippedStep)
     /// A stop came after so many micro-batches of a step, which is as if it had not begun.
     case givenUp(step: Int, microBatchesDone: Int, microBatches: Int)
     case saved(path: String, seconds: Double)

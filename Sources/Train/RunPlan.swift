@@ -31,6 +31,8 @@ public struct RunPlan: Encodable, Equatable, Sendable {
     public let checkpointBytes: Int
     /// Checkpoints that the retention rule leaves on disk at the end, one more while the last is written.
     public let diskBytes: Int
+    /// What the run is too short for, by key; empty when all is well.
+    public let notes: [String]
 
     /// The key of each field in JSON; `batches` follows from the recipe.
     public enum CodingKeys: String, CodingKey {
@@ -46,6 +48,7 @@ public struct RunPlan: Encodable, Equatable, Sendable {
         case stateBytes = "state_bytes"
         case checkpointBytes = "checkpoint_bytes"
         case diskBytes = "disk_bytes"
+        case notes
     }
 
     /// Works the numbers out.
@@ -76,5 +79,6 @@ public struct RunPlan: Encodable, Equatable, Sendable {
         let (bytes, isTooMany) = (min(saves, kept + recipe.checkpoint.keepLast) + 1)
             .multipliedReportingOverflow(by: checkpointBytes)
         diskBytes = isTooMany ? .max : bytes
+        notes = recipe.schedule.notes(totalTokens: totalTokens)
     }
 }

@@ -17,7 +17,9 @@ public enum TrainError: FalconError, Equatable {
     case vocabularyTooSmall(model: Int, tokenizer: Int)
     case initialModelDiffers(path: String, differences: [String])
     case initialTokenizerDiffers(path: String, data: String)
-    case diverged(step: Int, skipped: Int, parameter: String?, lastSave: Int?)
+    case diverged(Divergence)
+    case nothingToLearn(path: String, steps: Int)
+    case notFinite(path: String, tensor: String)
     case badState(path: String, reason: String)
     case doesNotFit(MemoryPlan, available: Int, remedies: [MemoryRemedy])
 
@@ -71,12 +73,13 @@ public enum TrainError: FalconError, Equatable {
         case .initialTokenizerDiffers(let path, let data):
             "train.initial_model \(path) has another tokenizer than the data at \(data); tokenize the "
                 + "text with the model's tokenizer"
-        case .diverged(let step, let skipped, let parameter, let lastSave):
-            "stopped at step \(step): loss or gradient was not finite \(skipped) times in a row"
-                + (parameter.map { " (first in \($0))" } ?? "")
-                + "; the last good save is "
-                + (lastSave.map { "step \($0)" } ?? "none")
-                + "; lower optimizer.learning_rate or lengthen schedule.warmup_tokens"
+        case .diverged(let divergence): divergence.description
+        case .notFinite(let path, let tensor):
+            "\(path): \(tensor) holds numbers that are not finite, so nothing can go on from it: its "
+                + "training had diverged, or it is damaged; take an earlier checkpoint"
+        case .nothingToLearn(let path, let steps):
+            "none of the \(steps) steps had a token to predict: the documents at \(path) are nothing but "
+                + "their end tokens; tokenize other text, or take the empty documents out"
         case .badState(let path, let reason):
             "\(path): not the training state of a checkpoint: \(reason)"
         case .doesNotFit(let plan, let available, let remedies):
@@ -97,7 +100,7 @@ public enum TrainError: FalconError, Equatable {
             .initialModelDiffers:
             .badRecipe
         case .dataChanged, .badState, .initialTokenizerDiffers, .noWholeCheckpoint,
-            .noTrainingState:
+            .noTrainingState, .nothingToLearn, .notFinite:
             .badData
         case .diverged: .checkFailed
         }

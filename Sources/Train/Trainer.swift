@@ -4,25 +4,6 @@ import FalconModel
 import FalconOptim
 import FalconTensor
 
-/// What one optimizer step did.
-public struct StepResult: Equatable, Sendable {
-    /// The mean loss of the scored tokens, in nats, z-loss included.
-    public let loss: Double
-    /// The norm of all gradients together before clipping; those of multipliers count if the recipe
-    /// says so.
-    public let gradientNorm: Double
-    /// The norm of the learnable multipliers' gradients; nil without these.
-    public let multiplierGradientNorm: Double?
-    /// The learning rate, before the groups' scales.
-    public let learningRate: Double
-    /// Tokens that were predicted.
-    public let scoredTokens: Int
-    /// Whether the weights moved: not when loss or gradient was not finite.
-    public let isApplied: Bool
-    /// The first parameter whose gradient is not finite, if any.
-    public let badParameter: String?
-}
-
 /// A model, its optimizer and the schedule: one step at a time.
 ///
 /// - Invariant: between steps all gradients are zero. The state after a step is a function of the state
@@ -39,7 +20,11 @@ public final class Trainer {
     /// The update rule with its state.
     public let optimizer: Optimizer
     /// Steps done, applied or not.
-    public private(set) var step = 0
+    public internal(set) var step = 0
+    /// Keeps steps far outside their history from being applied; nil if the recipe wants none.
+    public internal(set) var spikeGuard: SpikeGuard?
+    /// Whether the next step gives sizes by parameter whatever happens.
+    public var wantsNorms = false
 
     /// A trainer with fresh weights.
     ///
@@ -52,6 +37,7 @@ public final class Trainer {
         self.recipe = recipe
         self.device = device
         plan = RunPlan(recipe)
+        spikeGuard = recipe.train.spikeGuard.map { SpikeGuard($0) }
         model = recipe.parametrization.makeModel(recipe.model)
         try Optimizer.groupPlaces(of: model.table, recipe.optimizerWithMultipliers)
         model.allocate(on: device, withGradients: true)
@@ -64,9 +50,11 @@ public final class Trainer {
     /// - Parameters:
     ///   - step: steps done.
     ///   - appliedSteps: steps that moved the weights.
-    public func restoreCounters(step: Int, appliedSteps: Int) {
+    ///   - history: what the spike guard remembered; nil if there was none.
+    public func restoreCounters(step: Int, appliedSteps: Int, history: SpikeHistory? = nil) {
         self.step = step
         optimizer.stepCount = appliedSteps
+        spikeGuard = recipe.train.spikeGuard.map { SpikeGuard($0, history: history ?? .init()) }
     }
 
     /// What the next step is to do: its micro-batches and rates.
@@ -77,8 +65,9 @@ public final class Trainer {
 
     /// One optimizer step: forward and backward for each batch, then clip and update.
     ///
-    /// - Parameter batches: the micro-batches, as many as `nextStep` says in a run, with at least one scored token.
-    /// - Returns: what happened; with a loss or gradient that is not finite nothing is updated.
+    /// - Parameter batches: the micro-batches, as many as `nextStep` says in a run.
+    /// - Returns: what happened; nothing is updated without a token to predict, with a loss or gradient
+    ///   that is not finite, and where the spike guard objects.
     public func step(_ batches: [Batch]) -> StepResult {
         guard let result = step(batches, proceed: { _ in true }) else {
             preconditionFailure("Trainer.step: given up by nobody")
@@ -98,42 +87,16 @@ public final class Trainer {
         _ batches: [Batch], proceed: (_ microBatchesDone: Int) throws -> Bool
     ) rethrows -> StepResult? {
         let scored = batches.reduce(0) { $0 + $1.targetCount }
-        precondition(scored > 0, "Trainer.step: no token to predict in \(batches.count) batches")
-        let table = model.table
-        var lossSum = 0.0
+        guard scored > 0 else { return passOver(batches) }
+        var losses: [Double] = []
         var isWhole = false
-        defer { if !isWhole { device.backend.fill(table.gradients, with: 0) } }
+        defer { if !isWhole { device.backend.fill(model.table.gradients, with: 0) } }
         for (done, batch) in batches.enumerated() {
             guard try proceed(done) else { return nil }
-            lossSum += accumulate(batch, gradientScale: 1 / Float(scored))
+            losses.append(accumulate(batch, gradientScale: 1 / Float(scored)))
         }
         isWhole = true
-        table.splitGradients()
-        let squares = device.backend.sumOfSquares(table.modelGradients)
-        let multiplierSquares = table.multiplierGradients.map(device.backend.sumOfSquares)
-        let norm =
-            (squares + (recipe.parametrization.inClipNorm ? multiplierSquares ?? 0 : 0))
-            .squareRoot()
-        let loss = lossSum / Double(scored)
-        let planned = nextStep
-        let isFinite = loss.isFinite && (squares + (multiplierSquares ?? 0)).isFinite
-        if isFinite {
-            let limit = recipe.train.clipNorm ?? .infinity
-            optimizer.step(
-                scheduleFactor: planned.learningRateFactor,
-                weightDecayFactor: planned.weightDecayFactor,
-                gradientScale: norm > limit ? limit / norm : 1)
-            table.materialise()
-        }
-        let badParameter = isFinite ? nil : firstBadParameter()
-        // An update leaves the gradients zero.
-        if !isFinite { device.backend.fill(table.gradients, with: 0) }
-        step += 1
-        return StepResult(
-            loss: loss, gradientNorm: norm,
-            multiplierGradientNorm: multiplierSquares?.squareRoot(),
-            learningRate: planned.learningRate,
-            scoredTokens: scored, isApplied: isFinite, badParameter: badParameter)
+        return update(batches, losses: losses, scored: scored)
     }
 
     private func accumulate(_ batch: Batch, gradientScale: Float) -> Double {
@@ -147,11 +110,5 @@ public final class Trainer {
         var gradients = Gradients(on: device)
         tape.backward(&gradients)
         return losses.total()
-    }
-
-    private func firstBadParameter() -> String? {
-        model.table.parameters.first {
-            !device.backend.sumOfSquares($0.gradient.reshaped([$0.count])).isFinite
-        }?.name
     }
 }

@@ -75,6 +75,12 @@ public struct TrainingRecipe: RecipeSection, Equatable {
                     key: "parametrization",
                     "the multipliers of \(parametrization.kind.rawValue) follow from base, but model has "
                         + "multipliers of its own; leave those at 1.0"))
+        } else if parametrization.usesWidthLaws {
+            // Its own numbers were judged with the model.
+            found += (parametrization.resolved(model).falconH1?.float32Problems ?? []).map {
+                RecipeProblem(
+                    key: "parametrization", "base gives model.\($0.key ?? ""): \($0.message)")
+            }
         }
         if data.sequenceLength > model.maxPositionEmbeddings {
             found.append(
@@ -134,8 +140,10 @@ public struct TrainSection: RecipeSection, Codable, Equatable {
     public var precision: Precision
     /// What backward keeps of a block.
     public var recompute: Recompute
-    /// Steps in a row with a loss or gradient that is not finite, after which the run stops.
+    /// Steps in a row that are not applied, after which the run stops.
     public var maxSkippedSteps: Int
+    /// When a finite step is too far from those before it to be applied; nil is off.
+    public var spikeGuard: SpikeGuardSection?
     /// A model whose weights the run begins with: a checkpoint, run, Hugging Face folder or GGUF file;
     /// nil for fresh weights.
     public var initialModel: String?
@@ -150,6 +158,7 @@ public struct TrainSection: RecipeSection, Codable, Equatable {
         case zLoss = "z_loss"
         case precision, recompute
         case maxSkippedSteps = "max_skipped_steps"
+        case spikeGuard = "spike_guard"
         case initialModel = "initial_model"
     }
 
@@ -175,6 +184,10 @@ public struct TrainSection: RecipeSection, Codable, Equatable {
             found.append(RecipeProblem(key: "clip_norm", "got \(clipNorm), want more than 0"))
         }
         if zLoss < 0 { found.append(RecipeProblem(key: "z_loss", "got \(zLoss), want 0 or more")) }
+        found += [
+            float32Problem(CodingKeys.zLoss, zLoss),
+            clipNorm.flatMap { float32Problem(CodingKeys.clipNorm, $0) },
+        ].compactMap { $0 }
         return found
     }
 }

@@ -14,12 +14,15 @@ struct TrainingState: Codable, Equatable {
     /// Steps that moved the weights: AdamW's t.
     let appliedSteps: Int
     let skippedInARow: Int
+    /// What the spike guard remembers; nil without one, and in older checkpoints.
+    var spikeHistory: SpikeHistory?
 
     enum CodingKeys: String, CodingKey {
         case step, tokens
         case dataPosition = "data_position"
         case appliedSteps = "applied_steps"
         case skippedInARow = "skipped_in_a_row"
+        case spikeHistory = "spike_history"
     }
 
     func encoded() throws -> [UInt8] {

@@ -8,7 +8,8 @@ struct Falcon: ParsableCommand {
         abstract: "Raw text to an evaluated, exported language model.",
         version: "0.1.0",
         subcommands: [
-            TokenizerCommand.self, TokenizeCommand.self, PretrainCommand.self, SweepCommand.self,
+            TokenizerCommand.self, TokenizeCommand.self, DocumentsCommand.self,
+            PretrainCommand.self, SweepCommand.self,
             ReportCommand.self,
             PlanCommand.self,
             CoordCheckCommand.self, EvalCommand.self, GenerateCommand.self,

@@ -56,6 +56,7 @@ struct PlanCommand: ParsableCommand {
             for line in ScheduleReport(decoded, plan).lines {
                 print(line.isEmpty ? "#" : "# \(line)")
             }
+            for note in plan.notes { print("#\n# note: \(note)") }
         }
         if !fit.isEnough {
             common.talk(

@@ -40,10 +40,7 @@ final class TrainingProgress {
         case .damagedMetrics(let damage): warn(damage.description)
         case .progress(let progress): show(progress)
         case .step(let metrics): show(metrics)
-        case .skipped(let step, let parameter):
-            writeLine(
-                "step \(step): loss or gradient is not finite"
-                    + (parameter.map { " (first in \($0))" } ?? "") + "; the step is not applied")
+        case .skipped(let step): writeLine(step.description)
         case .givenUp(let step, let done, let count):
             writeLine(
                 "step \(step) is given up after \(done) of \(count) micro-batches and done again when "
@@ -79,6 +76,7 @@ final class TrainingProgress {
             common.talk("branching from \(parent.run) after step \(parent.step)")
         }
         for change in start.changes { common.talk("  \(change)") }
+        for note in plan.notes { common.talk("note: \(note)") }
         lastShown = monotonicSeconds()
     }
 

@@ -140,9 +140,32 @@ import Testing
         #expect(schedule.rates(at: 50, totalTokens: 50).learningRateFactor == 0.5)
     }
 
-    @Test func aRunTooShortForBothDecaysWithWhatIsLeftOfTheCurve() throws {
-        let rates = try schedule().rates(at: 150, totalTokens: 250)
-        #expect(rates.learningRateFactor == pow(0.125, 0.5))
+    /// 100 tokens of warm-up, 150 of the 200 that the decay asks for.
+    @Test func aRunTooShortForBothDecaysInWhatFollowsTheWarmUp() throws {
+        let schedule = try schedule()
+        func rate(_ tokens: Int) -> Double {
+            schedule.rates(at: tokens, totalTokens: 250).learningRateFactor
+        }
+        #expect(rate(99) == 0.99 && rate(100) == 1)
+        #expect(rate(175) == pow(0.125, 0.5) && rate(250) == 0.125)
+        #expect(schedule.decayStart(totalTokens: 250) == 100)
+        #expect(schedule.decayStart(totalTokens: 80) == 80)
+        for tokens in 101...250 { #expect(rate(tokens) < rate(tokens - 1)) }
+    }
+
+    @Test func whatDoesNotFitTheRunIsNoted() throws {
+        let short = try schedule().notes(totalTokens: 250)
+        #expect(short.count == 1)
+        #expect(short[0].hasPrefix("schedule.decay_tokens is 200, but only 150 of the run's 250"))
+        #expect(short[0].contains("set schedule.decay_tokens to 150 or less"))
+        #expect(short[0].hasSuffix("train.tokens to at least 300"))
+        let shorter = try schedule().notes(totalTokens: 40)
+        #expect(shorter.count == 1)
+        #expect(shorter[0].hasPrefix("schedule.warmup_tokens is 100, but the run has 40 tokens"))
+        #expect(shorter[0].contains("40.0 % of its peak; set schedule.warmup_tokens to 4, a tenth"))
+        for total in [300, 301, 1000] { #expect(try schedule().notes(totalTokens: total).isEmpty) }
+        #expect(try schedule(tokens: nil).notes(totalTokens: 150).isEmpty)
+        #expect(try schedule(tokens: .max).notes(totalTokens: 150).count == 1)
     }
 
     @Test func impossibleValuesAreNamed() throws {

@@ -236,13 +236,13 @@ import Testing
                     "optimizer.learning_rate=1e30", "train.max_skipped_steps=3", "train.steps=40",
                 ])
         }
-        guard case .diverged(_, let skipped, _, let lastSave) = error else {
+        guard case .diverged(let divergence) = error else {
             Issue.record("\(String(describing: error))")
             return
         }
-        #expect(skipped == 3)
+        #expect(divergence.cause == .skippedSteps(3, .notFinite))
         // Whatever was saved can be read.
-        if let lastSave {
+        if let lastSave = divergence.lastSave {
             _ = try Checkpoint.open(folder + "/run/checkpoints/step-0000000\(lastSave)")
         }
     }
