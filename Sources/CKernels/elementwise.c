@@ -42,6 +42,28 @@ FK_KERNEL double fk_sum_of_squares(const float *restrict x, size_t n) {
   return sum;
 }
 
+// Whether any of x [n] has an exponent of ones.
+FK_KERNEL static int hasNotFinite(const float *restrict x, size_t n) {
+  uint32_t found = 0;
+  for (size_t i = 0; i < n; i++) {
+    uint32_t bits;
+    memcpy(&bits, x + i, sizeof bits);
+    found |= (bits & 0x7f800000u) == 0x7f800000u;
+  }
+  return (int)found;
+}
+
+size_t fk_first_not_finite(const float *x, size_t n) {
+  const size_t block = 4096;
+  for (size_t start = 0; start < n; start += block) {
+    size_t end = n - start < block ? n : start + block;
+    if (!hasNotFinite(x + start, end - start)) continue;
+    for (size_t i = start; i < end; i++)
+      if (!isfinite(x[i])) return i;
+  }
+  return n;
+}
+
 FK_KERNEL void fk_scale(float *restrict x, size_t n, float scale) {
   for (size_t i = 0; i < n; i++) x[i] *= scale;
 }

@@ -37,11 +37,11 @@ FK_KERNEL double fk_embedding_scale_backward(const float *restrict dy, const flo
 }
 
 void fk_rotary_table(float *cosine, float *sine, size_t start, size_t positions, size_t half,
-                     double theta) {
+                     double theta, double factor) {
   for (size_t i = 0; i < half; i++) {
     // transformers computes power, frequency and angle in float32. The frequency of a better rounding
     // would turn far positions by a different angle: 1e-7 of 200 is 2e-5.
-    float frequency = 1.0f / powf((float)theta, (float)i / (float)half);
+    float frequency = 1.0f / powf((float)theta, (float)i / (float)half) / (float)factor;
     for (size_t p = 0; p < positions; p++) {
       float angle = (float)(start + p) * frequency;
       cosine[p * half + i] = cosf(angle);

@@ -17,6 +17,7 @@ public struct SafetensorsReader: Sendable {
     /// The tensors in the order of their bytes, shard after shard.
     public let tensors: [TensorDescription]
     private let files: [MappedFile]
+    private let filePaths: [String]
     private let places: [String: Place]
 
     private struct Place {
@@ -80,6 +81,7 @@ public struct SafetensorsReader: Sendable {
         }
         guard problems.isEmpty else { throw CheckpointError(path: path, problems: problems) }
         self.files = files
+        self.filePaths = filePaths
         self.places = places
         self.tensors = tensors
         self.metadata = metadata
@@ -91,6 +93,14 @@ public struct SafetensorsReader: Sendable {
     /// - Returns: nil if the files do not hold it.
     public func tensor(named name: String) -> TensorDescription? {
         places[name]?.entry.tensor
+    }
+
+    /// The file that holds a tensor.
+    ///
+    /// - Parameter name: the tensor's name.
+    /// - Returns: its path; that of the folder or file that was opened if there is no such tensor.
+    public func filePath(of name: String) -> String {
+        places[name].map { filePaths[$0.file] } ?? path
     }
 
     /// Gives the stored bytes of a tensor to `body`.
@@ -221,9 +231,13 @@ extension SafetensorsReader {
 
     /// Checks that the files hold exactly the tensors of a model.
     ///
-    /// - Parameter wanted: names and shapes; the types are not compared, but must be float types.
+    /// - Parameters:
+    ///   - wanted: names and shapes; the types are not compared, but must be float types.
+    ///   - isIgnored: whether a tensor's type is of no account, for it is not read.
     /// - Throws: `CheckpointError` naming every missing, unexpected, misshapen and unreadable tensor.
-    public func requireExactly(_ wanted: [TensorDescription]) throws(CheckpointError) {
+    public func requireExactly(
+        _ wanted: [TensorDescription], ignoringTypesOf isIgnored: (String) -> Bool = { _ in false }
+    ) throws(CheckpointError) {
         var problems: [CheckpointProblem] = []
         let wantedNames = Set(wanted.map(\.name))
         let extras = tensors.map(\.name).filter { !wantedNames.contains($0) }
@@ -239,7 +253,7 @@ extension SafetensorsReader {
                 problems.append(
                     .wrongShape(tensor: want.name, got: got.shape, want: want.shape))
             }
-            if !got.type.isReadable {
+            if !got.type.isReadable && !isIgnored(want.name) {
                 problems.append(
                     .unreadableType(
                         tensor: want.name, got: got.type, want: "F32, BF16, F16 or F64"))

@@ -16,6 +16,9 @@ struct BytePairDecoder: Sendable {
     /// - Throws: `TokenizerFault` for what is not known.
     init(_ field: TokenizerField, mapsBytes: Bool) throws(TokenizerFault) {
         self.mapsBytes = mapsBytes
+        // Without a decoder `tokenizers` shows tokens as they are spelled, with spaces between. Here
+        // decoding gives back the text that was encoded.
+        if field.isNull { return }
         var parts = try field.flattened("decoders")[...]
         func type() throws(TokenizerFault) -> String {
             guard let part = parts.first else { return "" }

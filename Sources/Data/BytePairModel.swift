@@ -24,7 +24,7 @@ struct BytePairModel: Sendable {
     /// Whether a word that is a token is taken whole, though merges may not lead to it.
     let ignoresMerges: Bool
     private let merges: [UInt64: Merge]
-    private let fusesUnknown: Bool
+    let fusesUnknown: Bool
     private let idOfScalar: [UInt32: Int32]
     private let idOfByteScalar: [Int32]
     private let idOfFallbackByte: [Int32]
@@ -76,7 +76,11 @@ struct BytePairModel: Sendable {
 extension BytePairModel {
     /// Reads the part "model".
     init(_ field: TokenizerField) throws(TokenizerFault) {
-        guard try field["type"].text() == "BPE" else { throw field["type"].fault("\"BPE\"") }
+        // Files of older versions name no type: what has merges is of this one.
+        let type = field["type"]
+        let isBytePairs =
+            type.isNull ? !field["merges"].isNull : try type.text() == "BPE"
+        guard isBytePairs else { throw type.fault("\"BPE\"") }
         for name in ["continuing_subword_prefix", "end_of_word_suffix"] {
             let affix = field[name]
             if !affix.isNull, try !affix.text().isEmpty { throw affix.fault("null or \"\"") }
@@ -89,9 +93,11 @@ extension BytePairModel {
         fusesUnknown = try field["fuse_unk"].flag(missing: false)
         hasByteFallback = try field["byte_fallback"].flag(missing: false)
         let unknown = field["unk_token"]
-        if unknown.isNull {
+        // Older files say "" for none.
+        let unknownText = unknown.isNull ? "" : try unknown.text()
+        if unknownText.isEmpty && vocabulary[""] == nil {
             unknownID = nil
-        } else if let id = vocabulary[try unknown.text()]?.integer {
+        } else if let id = vocabulary[unknownText]?.integer {
             unknownID = Int32(id)
         } else {
             throw unknown.fault("a token of the vocabulary")

@@ -42,6 +42,16 @@ public struct BytePairPieces: Sendable {
         "falcon",
     ]
 
+    /// Whether prompts begin with the beginning token where a file does not say so, as in llama.cpp.
+    ///
+    /// - Parameter preTokenizerName: the way in which words are cut.
+    /// - Returns: true for that of Llama 3.
+    public static func addsBOS(preTokenizerName: String) -> Bool {
+        let pieces = BytePairPieces(
+            tokens: [], kinds: [], merges: [], preTokenizerName: preTokenizerName)
+        return (try? pieces.words().ignoresMerges) ?? false
+    }
+
     /// The same tokenizer as `tokenizer.json` and `tokenizer_config.json`.
     ///
     /// - Parameter path: where the pieces came from, for messages.
@@ -72,6 +82,10 @@ public struct BytePairPieces: Sendable {
         var vocabulary = JSONObject()
         var added: [JSONValue] = []
         for (id, text) in tokens.enumerated() {
+            // A row of the embedding without a token.
+            if kinds[id] == SentencePieceModel.PieceKind.unused.rawValue, text == "[PAD\(id)]" {
+                continue
+            }
             guard vocabulary[text] == nil else {
                 throw TokenizerFault(
                     place: "tokens[\(id)]", got: "\"\(text)\" again", wanted: "a text of its own")
@@ -93,7 +107,7 @@ public struct BytePairPieces: Sendable {
             "version": .string("1.0"), "truncation": .null, "padding": .null,
             "added_tokens": .array(added), "normalizer": .null,
             "pre_tokenizer": Self.typed("Sequence", ["pretokenizers": .array(steps)]),
-            "post_processor": .null,
+            "post_processor": Self.promptPrefix(addsBOS ? specialIDs.bos : nil, tokens),
             "decoder": Self.byteLevel(usesExpression: true),
             "model": Self.typed(
                 "BPE",
@@ -172,6 +186,34 @@ public struct BytePairPieces: Sendable {
         return .object(object)
     }
 
+    /// What puts a token before a prompt; null for none.
+    ///
+    /// - Parameters:
+    ///   - id: the token.
+    ///   - tokens: the text of every token.
+    /// - Returns: the part "post_processor" of a `tokenizer.json`.
+    public static func promptPrefix(_ id: Int32?, _ tokens: [String]) -> JSONValue {
+        guard let id, tokens.indices.contains(Int(id)) else { return .null }
+        let text = JSONValue.string(tokens[Int(id)])
+        func sequence(_ name: String) -> JSONValue {
+            .object(["Sequence": .object(["id": .string(name), "type_id": .integer(0)])])
+        }
+        let token = JSONValue.object([
+            "SpecialToken": .object(["id": text, "type_id": .integer(0)])
+        ])
+        return typed(
+            "TemplateProcessing",
+            [
+                "single": .array([token, sequence("A")]),
+                "pair": .array([token, sequence("A"), token, sequence("B")]),
+                "special_tokens": .object([
+                    tokens[Int(id)]: .object([
+                        "id": text, "ids": .array([.integer(Int(id))]), "tokens": .array([text]),
+                    ])
+                ]),
+            ])
+    }
+
     private static func byteLevel(usesExpression: Bool) -> JSONValue {
         typed(
             "ByteLevel",
@@ -229,6 +271,6 @@ extension BytePairTokenizer {
             merges: merges.map { pieces[Int($0.left)].text + " " + pieces[Int($0.right)].text },
             preTokenizerName: name,
             specialIDs: SpecialTokenIDs(bos: bosID, eos: eosID, unknown: unkID, padding: padID),
-            addsBOS: addsBOS)
+            addsBOS: promptPrefix.first.map { $0 == bosID } ?? false)
     }
 }

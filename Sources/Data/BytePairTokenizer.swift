@@ -2,9 +2,9 @@ import FalconSystem
 
 /// Turns text into token ids and back with byte-pair merges, as a `tokenizer.json` describes them.
 ///
-/// The ids are those of Hugging Face's `tokenizers` without special tokens added: the part
-/// "post_processor" is not looked at, and nothing is put before or after a text. What the file asks for and
-/// this program does not know is an error that names it.
+/// The ids are those of Hugging Face's `tokenizers` without special tokens added: nothing is put before or
+/// after a text; what the part "post_processor" puts before one is `promptPrefix`. What the file asks for
+/// and this program does not know is an error that names it.
 ///
 /// Tokens of the list "added_tokens" are found in a text wherever they are spelled out, special ones too.
 public final class BytePairTokenizer: Tokenizer {
@@ -37,8 +37,9 @@ public final class BytePairTokenizer: Tokenizer {
     public let padID: Int32?
     /// The token for what the vocabulary does not have; nil if the files name none.
     public let unkID: Int32?
-    /// Whether the files ask that a prompt begin with `bosID`; `encode` leaves that to its caller.
-    public let addsBOS: Bool
+    /// The tokens that Hugging Face transformers puts before a prompt; `encode` leaves that to its
+    /// caller.
+    public let promptPrefix: [Int32]
 
     let model: BytePairModel
     let normalizer: TextNormalizer
@@ -63,7 +64,7 @@ public final class BytePairTokenizer: Tokenizer {
         self.path = path
         digest = SHA256.hex(of: files.main.bytes)
         do throws(TokenizerFault) {
-            let root = try Self.parsed(files.main)
+            let root = try files.main.parsed()
             model = try BytePairModel(root["model"])
             normalizer = try TextNormalizer(root["normalizer"])
             preTokenizer = try PreTokenizer(root["pre_tokenizer"])
@@ -80,11 +81,12 @@ public final class BytePairTokenizer: Tokenizer {
                 }
             }
             (rawTokens, normalizedTokens) = (raw, normalized)
-            let names = try SpecialTokenNames(files)
-            let ids = names.ids(in: pieces, otherwise: specialIDs)
+            let names = try TokenizerSettings(files)
+            let ids = names.ids(in: pieces.map(\.text), otherwise: specialIDs)
             (bosID, eosID, padID) = (ids.bos, ids.eos, ids.padding)
             unkID = ids.unknown ?? model.unknownID
-            addsBOS = names.addsBOS
+            promptPrefix = try PromptPrefix.tokens(
+                root["post_processor"], vocabularyCount: pieces.count)
         } catch {
             throw error.at(path)
         }
@@ -92,6 +94,14 @@ public final class BytePairTokenizer: Tokenizer {
 
     /// The number of ids: they run from 0 to this minus 1.
     public var vocabularyCount: Int { pieces.count }
+
+    /// Whether an id has a token, so that it can be written.
+    ///
+    /// - Parameter id: any number.
+    /// - Returns: false for ids outside the vocabulary and for places in it that are not used.
+    public func hasToken(_ id: Int32) -> Bool {
+        pieces.indices.contains(Int(id)) && pieces[Int(id)].kind != .unused
+    }
 
     /// Pairs of ids that are merged, the first pair first.
     public var merges: [(left: Int32, right: Int32)] { model.mergeList }
@@ -214,18 +224,6 @@ private final class BytePairEncoder: TokenEncoder {
 }
 
 extension BytePairTokenizer {
-    /// Reads the JSON of a file.
-    fileprivate static func parsed(
-        _ file: TokenizerFiles.File
-    ) throws(TokenizerFault) -> TokenizerField {
-        do throws(JSONError) {
-            return TokenizerField(value: try JSONValue(parsing: file.bytes), place: "")
-        } catch {
-            throw TokenizerFault(
-                place: file.name, got: error.description, wanted: "a JSON object")
-        }
-    }
-
     private static func pieces(
         _ model: BytePairModel, _ decoder: BytePairDecoder, _ added: [AddedToken]
     ) throws(TokenizerFault) -> [Piece] {
@@ -293,44 +291,5 @@ private struct AddedToken {
         id = Int32(try field["id"].wholeNumber(below: BytePairModel.idLimit))
         isSpecial = try field["special"].flag(missing: false)
         isNormalized = try field["normalized"].flag(missing: !isSpecial)
-    }
-}
-
-/// The special tokens that the files beside `tokenizer.json` name.
-private struct SpecialTokenNames {
-    private var names: [String: String] = [:]
-    private(set) var addsBOS = false
-
-    init(_ files: TokenizerFiles) throws(TokenizerFault) {
-        for file in files.companions {
-            guard
-                file.name == TokenizerFiles.configurationName
-                    || file.name == TokenizerFiles.specialTokensName
-            else { continue }
-            let root = try BytePairTokenizer.parsed(file)
-            for key in ["bos_token", "eos_token", "unk_token", "pad_token"] {
-                // A text, or an object with one; tokenizer_config.json comes first and wins.
-                let text = root[key].value.string ?? root[key]["content"].value.string
-                if let text, names[key] == nil { names[key] = text }
-            }
-            if root["add_bos_token"].value.bool == true { addsBOS = true }
-        }
-    }
-
-    /// The ids of the names; for names that are missing or unknown, those given.
-    func ids(
-        in pieces: [BytePairTokenizer.Piece], otherwise given: SpecialTokenIDs
-    ) -> SpecialTokenIDs {
-        func id(_ key: String, _ given: Int32?) -> Int32? {
-            if let name = names[key],
-                let index = pieces.firstIndex(where: { $0.text.utf8.elementsEqual(name.utf8) })
-            {
-                return Int32(index)
-            }
-            return given.flatMap { pieces.indices.contains(Int($0)) ? $0 : nil }
-        }
-        return SpecialTokenIDs(
-            bos: id("bos_token", given.bos), eos: id("eos_token", given.eos),
-            unknown: id("unk_token", given.unknown), padding: id("pad_token", given.padding))
     }
 }

@@ -21,6 +21,21 @@ import FalconSystem
     public let digest: String
     /// The pieces and settings of the model.
     public let model: SentencePieceModel
+    /// The id of the piece that may start a document: the one that the files beside the model name, or
+    /// its own.
+    public let bosID: Int32?
+    /// The id of the piece that ends a document: the one that the files beside the model name, or its
+    /// own.
+    public let eosID: Int32?
+    /// The id of the padding piece.
+    public let padID: Int32?
+    /// The id of the unknown piece.
+    public let unkID: Int32?
+    /// The tokens that Hugging Face transformers puts before a prompt; `encode` leaves that to its
+    /// caller.
+    public let promptPrefix: [Int32]
+    /// Stands for what the tokenizer does.
+    public let fingerprint: String
 
     /// Loads a model from a file.
     ///
@@ -48,13 +63,36 @@ import FalconSystem
     /// - Parameters:
     ///   - files: the main one is a `tokenizer.model`.
     ///   - path: where it came from, for messages.
-    /// - Throws: `DataError.invalidTokenizer` if it is no model.
-    public init(files: TokenizerFiles, path: String) throws(DataError) {
-        let modelBytes = files.main.bytes
+    ///   - specialIDs: ids of special tokens that the files do not name.
+    /// - Throws: `DataError.invalidTokenizer` if it is no model, `.unsupportedTokenizer` if the files
+    ///   beside it want tokens that it does not have.
+    public init(
+        files: TokenizerFiles, path: String, specialIDs: SpecialTokenIDs = SpecialTokenIDs()
+    ) throws(DataError) {
+        var modelBytes = files.main.bytes
         do {
-            model = try SentencePieceModel(serialized: modelBytes)
-        } catch {
+            var model = try SentencePieceModel(serialized: modelBytes)
+            let settings = try Self.settings(of: files, model.pieces, path)
+            if let adds = settings.addsPrefixSpace, adds != model.addsDummyPrefix {
+                // Of a field that is written twice, the last one counts.
+                modelBytes += SentencePieceModel.settingOfDummyPrefix(adds)
+                model = try SentencePieceModel(serialized: modelBytes)
+            }
+            self.model = model
+            let ids = settings.ids(
+                in: model.pieces.map(\.text),
+                otherwise: SpecialTokenIDs(
+                    bos: model.bosID ?? specialIDs.bos, eos: model.eosID ?? specialIDs.eos,
+                    unknown: model.unkID, padding: model.padID ?? specialIDs.padding))
+            (bosID, eosID, unkID, padID) = (ids.bos, ids.eos, model.unkID, ids.padding)
+            promptPrefix = try Self.promptPrefix(files, settings, ids.bos, model, path)
+            fingerprint = model.fingerprint(bos: ids.bos, eos: ids.eos)
+        } catch let error as SentencePieceModel.Malformed {
             throw .invalidTokenizer(path: path, reason: error.reason)
+        } catch let error as DataError {
+            throw error
+        } catch {
+            throw .invalidTokenizer(path: path, reason: "\(error)")
         }
         var loaded: OpaquePointer?
         let failure = unsafe modelBytes.withUnsafeBytes { bytes in

@@ -1,3 +1,5 @@
+import FalconSystem
+
 /// What a serialized SentencePiece model says: its pieces and the settings that encoding follows.
 ///
 /// - SeeAlso: `sentencepiece_model.proto` of google/sentencepiece, whose field numbers stand below.
@@ -50,6 +52,8 @@ public struct SentencePieceModel: Sendable, Equatable {
     public private(set) var normalizationName = ""
     /// Whether characters are replaced by others before a text is cut.
     public private(set) var hasCharacterMap = false
+    /// The SHA-256 of the map of characters; "" if there is none.
+    public private(set) var characterMapDigest = ""
     /// Whether the ids of a text are those of its parts when it is cut before a space that no space
     /// stands before: true for BPE models that change no character and have no piece that reaches
     /// across such a place.
@@ -163,7 +167,9 @@ public struct SentencePieceModel: Sendable, Equatable {
             switch (field.number, field.value) {
             case (1, .bytes(let value)): normalizationName = try Self.string(value)
             case (3, .integer(let value)): addsDummyPrefix = value != 0
-            case (2, .bytes(let value)): hasCharacterMap = !value.isEmpty
+            case (2, .bytes(let value)):
+                hasCharacterMap = !value.isEmpty
+                characterMapDigest = value.isEmpty ? "" : SHA256.hex(of: Array(value))
             case (4, .integer(let value)): removesExtraWhitespaces = value != 0
             default: break
             }

@@ -2,6 +2,14 @@ extension SentencePieceTokenizer {
     /// The number of ids: they run from 0 to this minus 1.
     public var vocabularyCount: Int { model.pieces.count }
 
+    /// Whether an id has a token, so that it can be written.
+    ///
+    /// - Parameter id: any number.
+    /// - Returns: false for ids outside the vocabulary and for places in it that are not used.
+    public func hasToken(_ id: Int32) -> Bool {
+        model.pieces.indices.contains(Int(id)) && model.pieces[Int(id)].kind != .unused
+    }
+
     /// The text of a piece, with "▁" for a space.
     ///
     /// - Parameter id: from 0 to `vocabularyCount - 1`.
@@ -49,15 +57,6 @@ extension SentencePieceTokenizer {
     ///
     /// - Returns: an encoder that gives the ids of `encode`.
     public func makeEncoder() -> any TokenEncoder { WordCachingEncoder(self) }
-
-    /// The id of the piece that may start a document; nil if the model has none.
-    public var bosID: Int32? { model.bosID }
-    /// The id of the piece that ends a document; nil if the model has none.
-    public var eosID: Int32? { model.eosID }
-    /// The id of the padding piece; nil if the model has none.
-    public var padID: Int32? { model.padID }
-    /// The id of the unknown piece; nil if the model has none.
-    public var unkID: Int32? { model.unkID }
 
     private func entry(_ id: Int32) -> SentencePieceModel.Piece {
         precondition(

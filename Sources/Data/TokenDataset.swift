@@ -58,12 +58,16 @@ public final class TokenDataset: Sendable {
 
     /// Checks that shards and a tokenizer belong together.
     ///
-    /// - Parameter digest: the SHA-256 of the tokenizer's model.
+    /// They do if the tokenizer is the one that wrote the shards, or does the same from other files: one
+    /// that went through a GGUF file, for instance.
+    ///
+    /// - Parameter tokenizer: any tokenizer.
     /// - Throws: `DataError.tokenizerMismatch` if the shards were written with another.
-    public func requireTokenizer(digest: String) throws(DataError) {
-        guard digest == index.tokenizerDigest else {
-            throw .tokenizerMismatch(path: path, got: index.tokenizerDigest, wanted: digest)
-        }
+    public func requireTokenizer(_ tokenizer: any Tokenizer) throws(DataError) {
+        if tokenizer.digest == index.tokenizerDigest { return }
+        if let own = try? self.tokenizer(), own.fingerprint == tokenizer.fingerprint { return }
+        throw .tokenizerMismatch(
+            path: path, got: index.tokenizerDigest, wanted: tokenizer.digest)
     }
 
     /// Reads every byte of every shard and compares it with the index.

@@ -18,8 +18,20 @@ public protocol Tokenizer: Sendable {
     var padID: Int32? { get }
     /// The id of the unknown token; nil if there is none.
     var unkID: Int32? { get }
+    /// The tokens that Hugging Face transformers puts before a prompt; `encode` leaves that to its
+    /// caller.
+    var promptPrefix: [Int32] { get }
+    /// Stands for what the tokenizer does: the same for two that give the same ids for every text, in
+    /// whatever files they are kept.
+    var fingerprint: String { get }
     /// How the texts of tokens become one text.
     var joining: TokenJoining { get }
+
+    /// Whether an id has a token, so that it can be written.
+    ///
+    /// - Parameter id: any number.
+    /// - Returns: false for ids outside the vocabulary and for places in it that are not used.
+    func hasToken(_ id: Int32) -> Bool
 
     /// Cuts a text into tokens; no beginning or end token is added.
     ///

@@ -28,9 +28,12 @@ public struct TokenizerFiles: Sendable, Equatable {
     public static let configurationName = "tokenizer_config.json"
     /// The older name of the file with the special tokens.
     public static let specialTokensName = "special_tokens_map.json"
+    /// The name of the file with tokens that were added to a SentencePiece model.
+    public static let addedTokensName = "added_tokens.json"
     /// Names of files that may lie beside the main one and are kept with it.
     public static let companionNames = [
-        configurationName, specialTokensName, "generation_config.json", "chat_template.jinja",
+        configurationName, specialTokensName, addedTokensName, "generation_config.json",
+        "chat_template.jinja",
     ]
     /// Every name that a file of a tokenizer may have.
     public static let names = [modelName, jsonName] + companionNames
@@ -53,8 +56,8 @@ public struct TokenizerFiles: Sendable, Equatable {
     /// The tokenizer files among those of a folder.
     ///
     /// - Parameter contents: gives the bytes of a file by its name, nil if there is none.
-    /// - Returns: `tokenizer.model` if there is one, else `tokenizer.json`, with all others; nil if
-    ///   neither is there.
+    /// - Returns: `tokenizer.model` if there is one and `tokenizer.json` says no more, else
+    ///   `tokenizer.json`, with all others; nil if neither is there.
     /// - Throws: what reading a file throws.
     public static func find<Failure: Error>(
         _ contents: (String) throws(Failure) -> [UInt8]?
@@ -62,6 +65,11 @@ public struct TokenizerFiles: Sendable, Equatable {
         var found: [File] = []
         for name in names {
             if let bytes = try contents(name) { found.append(File(name: name, bytes: bytes)) }
+        }
+        if found.count > 1, found[0].name == modelName, found[1].name == jsonName,
+            says(found[1].bytes, moreThan: found[0].bytes)
+        {
+            found.swapAt(0, 1)
         }
         guard let main = found.first, main.name == modelName || main.name == jsonName else {
             return nil
@@ -118,7 +126,7 @@ public struct TokenizerFiles: Sendable, Equatable {
         if main.name == Self.jsonName {
             return try BytePairTokenizer(files: self, path: path, specialIDs: specialIDs)
         }
-        return try SentencePieceTokenizer(files: self, path: path)
+        return try SentencePieceTokenizer(files: self, path: path, specialIDs: specialIDs)
     }
 }
 

@@ -6,6 +6,10 @@ public enum EvaluationError: FalconError, Equatable {
     case badRecord(path: String, line: Int, reason: String)
     case noRecords(path: String)
     case notText(path: String)
+    case emptyText(path: String)
+    case notComparable(path: String, reasons: [String])
+    case otherData(path: String, place: String)
+    case missingData(path: String, place: String, model: String)
     case notAResult(path: String)
 
     /// The message for a person.
@@ -18,7 +22,19 @@ public enum EvaluationError: FalconError, Equatable {
         case .noRecords(let path):
             "\(path): holds no records; want one JSON object a line"
         case .notText(let path):
-            "\(path): empty or not UTF-8; want a text"
+            "\(path): not UTF-8; want a text"
+        case .emptyText(let path):
+            "\(path): the text is empty, so there is no token to predict; give a text"
+        case .notComparable(let path, let reasons):
+            "\(path) cannot be compared with: \(reasons.joined(separator: "; ")); measure both on the "
+                + "same data"
+        case .otherData(let path, let place):
+            "\(path), \(place), is not the data that the model was trained on; to score its validation "
+                + "split all the same, give --shards \(path)"
+        case .missingData(let path, let place, let model):
+            "\(path), \(place), is neither here nor beside the run; say where it is now with --shards "
+                + "FOLDER, or make it again with falcon tokenize --tokenizer \(model) --output FOLDER "
+                + "TEXTS"
         case .notAResult(let path):
             "\(path): not a result of falcon eval --json; write one with it"
         }
@@ -28,7 +44,10 @@ public enum EvaluationError: FalconError, Equatable {
     public var exitStatus: ExitStatus {
         switch self {
         case .unknownTask: .usage
-        case .badRecord, .noRecords, .notText, .notAResult: .badData
+        case .badRecord, .noRecords, .notText, .emptyText, .notAResult, .notComparable,
+            .otherData:
+            .badData
+        case .missingData: .missingInput
         }
     }
 }

@@ -74,6 +74,8 @@ public final class Evaluator {
     public func score(_ next: () throws -> Batch?) throws -> TextScore? {
         var (nats, tokens, bytes) = (0.0, 0, 0)
         while let batch = try next() {
+            try requireEmbeddings(batch.tokens)
+            try requireEmbeddings(batch.targets)
             nats += losses(
                 batch.tokens, targets: batch.targets, segments: Segments(batch.documentOffsets)
             ).reduce(0) { $0 + Double($1) }
@@ -85,7 +87,8 @@ public final class Evaluator {
 
     /// Scores a text file as one document, in pieces that do not see each other.
     ///
-    /// The first token has nothing before it and is not predicted; the end of the document is.
+    /// The tokens are those that `falcon tokenize` makes of it: none is put before the first one, which has
+    /// nothing before it and is not predicted; the end of the document is.
     ///
     /// - Parameters:
     ///   - path: UTF-8 text.
@@ -94,7 +97,7 @@ public final class Evaluator {
     /// - Throws: `FileError` or `DataError` if it cannot be read or encoded, `EvaluationError` if there
     ///   is nothing to predict.
     public func score(textFile path: String, sequenceLength: Int) throws -> TextScore {
-        guard let text = String(validating: try readBytes(ofFile: path), as: UTF8.self) else {
+        guard let text = String(validating: try InputFile.contents(of: path), as: UTF8.self) else {
             throw EvaluationError.notText(path: path)
         }
         let tokens = try tokenizer.encode(text) + [tokenizer.requireEndOfDocumentID()]
@@ -106,8 +109,23 @@ public final class Evaluator {
             return Batch(
                 sequences: [Array(tokens[start...end])], endOfDocumentID: -1, position: 0)
         }
-        guard let score else { throw EvaluationError.notText(path: path) }
+        guard let score else { throw EvaluationError.emptyText(path: path) }
         return score
+    }
+
+    /// The tokens of a text, each with an embedding.
+    private func encode(_ text: String) throws -> [Int32] {
+        let ids = try tokenizer.encode(text)
+        try requireEmbeddings(ids)
+        return ids
+    }
+
+    /// Checks that the model has embeddings for some tokens: a tokenizer may have more.
+    private func requireEmbeddings(_ ids: [Int32]) throws(DataError) {
+        let count = model.configuration.vocabSize
+        if let id = ids.max(), id >= count {
+            throw .tokenOutOfRange(id: id, vocabularyCount: count)
+        }
     }
 
     /// −log p of each row's target.
@@ -156,10 +174,11 @@ public final class Evaluator {
             trimmed.unicodeScalars.removeLast()
         }
         let moved = String(context[trimmed.endIndex...]) + continuation
-        let whole = try tokenizer.encode(String(trimmed) + moved)
-        let before = try tokenizer.encode(String(trimmed))
+        let whole = try encode(String(trimmed) + moved)
+        // As a prompt, the context has before it what the tokenizer puts there.
+        let before = try encode(String(trimmed))
         if before.isEmpty { return ([tokenizer.bosID ?? tokenizer.eosID ?? 0], whole) }
-        return (before, Array(whole.dropFirst(before.count)))
+        return (tokenizer.promptPrefix + before, Array(whole.dropFirst(before.count)))
     }
 }
 

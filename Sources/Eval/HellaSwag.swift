@@ -1,22 +1,13 @@
 import FalconSystem
-import FoundationEssentials
 
 /// HellaSwag, validation split, zero-shot, as lm-evaluation-harness scores it.
 ///
 /// The file has one JSON object a line with `activity_label`, `ctx_a`, `ctx_b`, `endings` (four) and
-/// `label` ("0" to "3").
+/// `label` ("0" to "3", or the number).
 ///
 /// - SeeAlso: Zellers et al., arXiv 1905.07830.
 public struct HellaSwag: MultipleChoiceTask {
-    private struct Record: Decodable {
-        let activity_label: String
-        let ctx_a: String
-        let ctx_b: String
-        let endings: [String]
-        let label: String
-    }
-
-    private struct BadLabel: Error, CustomStringConvertible {
+    private struct BadRecord: Error, CustomStringConvertible {
         let description: String
     }
 
@@ -34,18 +25,34 @@ public struct HellaSwag: MultipleChoiceTask {
     /// - Returns: the item.
     /// - Throws: what is wrong with the record.
     public func item(from line: [UInt8]) throws -> MultipleChoiceItem {
-        let record = try decodedJSON(Record.self, from: line)
-        guard let gold = Int(record.label), record.endings.indices.contains(gold) else {
-            throw BadLabel(
+        guard let record = try JSONValue(parsing: line).object else {
+            throw BadRecord(description: "want a JSON object")
+        }
+        func text(_ key: String) throws -> String {
+            guard let text = record[key]?.string else {
+                throw BadRecord(
+                    description: "\(key) is \(record[key]?.kindName ?? "missing"), want a text")
+            }
+            return text
+        }
+        guard let texts = record["endings"]?.array?.map(\.string) as? [String] else {
+            throw BadRecord(description: "endings: want a list of texts")
+        }
+        // A text in the published files, a number in others.
+        let label = record["label"]?.integer ?? record["label"]?.string.flatMap { Int($0) }
+        guard let label, texts.indices.contains(label) else {
+            throw BadRecord(
                 description:
-                    "label \"\(record.label)\", want a number below \(record.endings.count)")
+                    "label is \(record["label"]?.serialized() ?? "missing"), want a number "
+                    + "below \(texts.count)")
         }
         let context = Self.cleaned(
-            record.activity_label + ": " + record.ctx_a + " " + Self.capitalized(record.ctx_b))
-        let endings = record.endings.map(Self.cleaned)
+            try text("activity_label") + ": " + text("ctx_a") + " "
+                + Self.capitalized(text("ctx_b")))
+        let endings = texts.map(Self.cleaned)
         return MultipleChoiceItem(
             context: context, continuations: endings.map { " " + $0 },
-            lengths: endings.map { $0.unicodeScalars.count }, gold: gold)
+            lengths: endings.map { $0.unicodeScalars.count }, gold: label)
     }
 
     /// Python's `str.capitalize`: the first character in title case, the rest in lower case.

@@ -51,6 +51,12 @@ public enum GGUFProblem: Equatable, Sendable, CustomStringConvertible {
     case outsideFile(tensor: String, end: UInt64, dataByteCount: Int)
     case overlap(tensor: String, offset: Int, previousEnd: Int)
 
+    // The files of a split model.
+    case partName(number: Int, count: Int)
+    case missingPart(String, number: Int, count: Int)
+    case wrongPart(want: String)
+    case partTensorCount(got: Int, want: Int, parts: Int)
+
     // What was asked for.
     case missingKey(String, want: String)
     case wrongValueType(key: String, got: String, want: String)
@@ -101,6 +107,13 @@ public enum GGUFProblem: Equatable, Sendable, CustomStringConvertible {
         case .overlap(let tensor, let offset, let previousEnd):
             "tensor \(tensor): begins at byte \(offset) of the data, "
                 + "inside the tensor that ends at \(previousEnd)"
+        case .partName(let number, let count):
+            "the file is part \(number) of \(count) of a split model, but its name does not say so"
+        case .missingPart(let path, let number, let count):
+            "the model is split into \(count) files, of which \(path) (part \(number)) is missing"
+        case .wrongPart(let want): "the file is not \(want) of the split model that its name says"
+        case .partTensorCount(let got, let want, let parts):
+            "the \(parts) files of the split model have \(got) tensors in all, want \(want)"
         case .missingKey(let key, let want): "metadata \(key) is missing, want \(want)"
         case .wrongValueType(let key, let got, let want):
             "metadata \(key) is \(got), want \(want)"
@@ -121,6 +134,9 @@ public enum GGUFProblem: Equatable, Sendable, CustomStringConvertible {
             "convert the model again with another file type or a newer converter"
         case .missingKey, .wrongValueType, .missingTensor:
             "the file may be of another kind of model; convert it again"
+        case .partName:
+            "give it back the name NAME-00001-of-0000N.gguf that gguf-split wrote, with its numbers"
+        case .missingPart: "put all files of the model into one folder"
         case .notFinite: "the weights are damaged or training diverged; use an earlier checkpoint"
         case .outOfRange: "choose a file type with a wider range, such as bf16 or f32"
         default: "copy or download the file again"

@@ -3,33 +3,52 @@ import FalconSystem
 /// The metadata and tensors of a GGUF file, versions 2 and 3, little-endian.
 ///
 /// The file is mapped into memory: opening reads the header only, and a tensor costs memory when it is
-/// read. A damaged or hostile file makes opening throw.
+/// read. A damaged or hostile file makes opening throw. A model that was split is opened by any of its
+/// files.
 public struct GGUFReader: Sendable {
     /// The file that was opened.
     public let path: String
-    /// The metadata, in the order of the file.
+    /// The metadata, in the order of the file; of a split model, that of its first file.
     public let metadata: GGUFMetadata
-    /// The tensors, in the order of the file's table.
+    /// The tensors, in the order of the table, file after file.
     public let tensors: [GGUFTensor]
-    private let file: MappedFile
-    private let entries: [String: GGUFHeader.Entry]
+    private let parts: [GGUFPart]
+    private let places: [String: Place]
 
-    /// Opens a file.
+    private struct Place {
+        let part: Int
+        let entry: GGUFHeader.Entry
+    }
+
+    /// Opens a file, with the others of a split model.
     ///
     /// - Parameter path: a GGUF file whose tensors are all of types in `GGMLType`.
-    /// - Throws: `FileError` if it cannot be opened; `GGUFError` if it violates the format or holds
-    ///   tensors of other types.
+    /// - Throws: `FileError` if it cannot be opened; `GGUFError` if it violates the format, holds tensors
+    ///   of other types, or is a part of a model whose other parts are missing or do not fit.
     public init(path: String) throws {
         self.path = path
-        file = try MappedFile(path: path)
-        let header = try file.withBytes { bytes throws(GGUFError) in
-            try GGUFHeader(bytes: bytes, path: path)
+        parts = try GGUFPart.all(path: path)
+        metadata = parts[0].header.metadata
+        tensors = parts.flatMap { $0.header.entries.map(\.tensor) }
+        var places: [String: Place] = [:]
+        for (number, part) in parts.enumerated() {
+            for entry in part.header.entries {
+                let name = entry.tensor.name
+                guard places[name] == nil else {
+                    throw GGUFError(path: part.path, problem: .duplicateTensor(name))
+                }
+                places[name] = Place(part: number, entry: entry)
+            }
         }
-        metadata = header.metadata
-        tensors = header.entries.map(\.tensor)
-        var entries: [String: GGUFHeader.Entry] = [:]
-        for entry in header.entries { entries[entry.tensor.name] = entry }
-        self.entries = entries
+        self.places = places
+    }
+
+    /// The file that holds a tensor.
+    ///
+    /// - Parameter name: the tensor's name.
+    /// - Returns: its path; that of the file that was opened if there is no such tensor.
+    public func filePath(of name: String) -> String {
+        places[name].map { parts[$0.part].path } ?? path
     }
 
     /// The declaration of a tensor.
@@ -37,7 +56,7 @@ public struct GGUFReader: Sendable {
     /// - Parameter name: the tensor's name.
     /// - Returns: nil if the file does not hold it.
     public func tensor(named name: String) -> GGUFTensor? {
-        entries[name]?.tensor
+        places[name]?.entry.tensor
     }
 
     /// Gives the stored bytes of a tensor to `body`.
@@ -50,8 +69,10 @@ public struct GGUFReader: Sendable {
     public func withBytes<Result>(
         of name: String, _ body: (RawSpan) throws -> Result
     ) throws -> Result {
-        let range = try entry(of: name).range
-        return try file.withBytes { bytes in try body(bytes.extracting(range)) }
+        let place = try place(of: name)
+        return try parts[place.part].file.withBytes { bytes in
+            try body(bytes.extracting(place.entry.range))
+        }
     }
 
     /// Reads a tensor into memory of the caller.
@@ -63,7 +84,7 @@ public struct GGUFReader: Sendable {
     public func readFloats(
         _ name: String, into destination: inout MutableSpan<Float>
     ) throws(GGUFError) {
-        try readFloats(name, rows: 0..<entry(of: name).tensor.rowCount, into: &destination)
+        try readFloats(name, rows: 0..<place(of: name).entry.tensor.rowCount, into: &destination)
     }
 
     /// Reads some rows of a tensor into memory of the caller.
@@ -76,7 +97,8 @@ public struct GGUFReader: Sendable {
     public func readFloats(
         _ name: String, rows: Range<Int>, into destination: inout MutableSpan<Float>
     ) throws(GGUFError) {
-        let entry = try entry(of: name)
+        let place = try place(of: name)
+        let (file, entry) = (parts[place.part].file, place.entry)
         let tensor = entry.tensor
         precondition(
             rows.lowerBound >= 0 && rows.upperBound <= tensor.rowCount,
@@ -100,16 +122,16 @@ public struct GGUFReader: Sendable {
     /// - Returns: its elements as float32, row-major.
     /// - Throws: `GGUFError` if there is no such tensor.
     public func floats(_ name: String) throws(GGUFError) -> [Float] {
-        var values = [Float](repeating: 0, count: try entry(of: name).tensor.elementCount)
+        var values = [Float](repeating: 0, count: try place(of: name).entry.tensor.elementCount)
         var span = values.mutableSpan
         try readFloats(name, into: &span)
         return values
     }
 
-    private func entry(of name: String) throws(GGUFError) -> GGUFHeader.Entry {
-        guard let entry = entries[name] else {
+    private func place(of name: String) throws(GGUFError) -> Place {
+        guard let place = places[name] else {
             throw GGUFError(path: path, problem: .missingTensor(name))
         }
-        return entry
+        return place
     }
 }

@@ -69,15 +69,17 @@ public struct GGUFWriter: Sendable {
     ///   - values: sets the values of some rows of the tensor of a number, row-major; called on the
     ///     calling thread, tensor after tensor and row after row. Rows of a matrix run along its last
     ///     length; a piece has at most 2^18 values or one row.
+    ///   - check: looks at what was written before it gets its name; an error leaves nothing behind.
     /// - Returns: name, size and digest of the file, and the error of every tensor.
     /// - Throws: `GGUFError` if a value cannot be stored; `FileError`, for instance when the disk is
-    ///   full; what `values` throws.
+    ///   full; what `values` or `check` throws.
     public func write(
         to path: String, threads: Int,
-        values: (_ tensor: Int, _ rows: Range<Int>, inout MutableSpan<Float>) throws -> Void
+        values: (_ tensor: Int, _ rows: Range<Int>, inout MutableSpan<Float>) throws -> Void,
+        check: (_ partialPath: String) throws -> Void = { _ in }
     ) throws -> GGUFWrittenFile {
         precondition(threads >= 1, "GGUFWriter: \(threads) threads, want at least 1")
-        var file = try AtomicFile(path: path)
+        var file = try AtomicFile(path: path, replacing: false)
         try file.write(header)
         let slots = (0..<threads).map { _ in GGUFPieceSlot() }
         var errors: [GGUFQuantizationError] = []
@@ -107,6 +109,7 @@ public struct GGUFWriter: Sendable {
             try file.write([UInt8](repeating: 0, count: padding))
             errors.append(Self.error(of: tensor, sums))
         }
+        if let partialPath = file.partialPath { try check(partialPath) }
         let byteCount = file.byteCount
         let digest = try file.commit()
         let name = path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path

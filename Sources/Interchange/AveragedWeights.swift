@@ -7,16 +7,17 @@ import FalconSystem
 public struct AveragedWeights: WeightSource {
     private let sources: [any WeightSource]
     private let shares: [Double]
+    private let path: String
 
     /// The mean of some models.
     ///
     /// - Parameters:
     ///   - models: at least one.
-    ///   - shares: as many positive numbers, not necessarily with sum 1; nil for equal ones.
+    ///   - shares: as many positive finite numbers, of any sum; nil for equal ones.
     /// - Throws: `InterchangeError.model` if their configurations differ.
     public init(of models: [ModelFiles], shares: [Double]? = nil) throws(InterchangeError) {
         precondition(
-            !models.isEmpty && (shares ?? [1]).allSatisfy { $0 > 0 }
+            !models.isEmpty && (shares ?? [1]).allSatisfy { $0 > 0 && $0.isFinite }
                 && shares?.count ?? models.count == models.count,
             "AveragedWeights: \(models.count) models with shares \(shares ?? [])")
         for model in models where model.configuration != models[0].configuration {
@@ -26,8 +27,12 @@ public struct AveragedWeights: WeightSource {
                     + "differs")
         }
         sources = models.map(\.weights)
-        let sum = shares?.reduce(0, +) ?? Double(models.count)
-        self.shares = shares?.map { $0 / sum } ?? models.map { _ in 1 / sum }
+        // Scaled first: the sum of large shares may be more than a double holds.
+        let largest = shares?.max() ?? 1
+        let scaled = shares?.map { $0 / largest } ?? models.map { _ in 1 }
+        let sum = scaled.reduce(0, +)
+        self.shares = scaled.map { $0 / sum }
+        path = "the mean of " + models.map(\.path).joined(separator: ", ")
     }
 
     /// Reads a part of the mean, formed in double.
@@ -53,4 +58,10 @@ public struct AveragedWeights: WeightSource {
     /// - Parameter name: any name.
     /// - Returns: "F32".
     public func typeName(of name: String) -> String { "F32" }
+
+    /// What messages call the mean, which is in no file.
+    ///
+    /// - Parameter name: any name.
+    /// - Returns: the models that it is made of.
+    public func filePath(of name: String) -> String { path }
 }

@@ -90,9 +90,11 @@ struct ConfigurationFields {
         }
     }
 
-    /// Reports another activation than SiLU.
+    /// Reports another activation than SiLU, which some files call by its other name.
     mutating func requireSiLU() {
-        if let activation = value("hidden_act"), activation != .string("silu") {
+        if let activation = value("hidden_act"), activation != .string("silu"),
+            activation != .string("swish")
+        {
             report("hidden_act", "got \(activation.serialized()), want \"silu\"")
         }
     }

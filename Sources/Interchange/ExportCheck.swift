@@ -59,7 +59,10 @@ public struct ExportCheck: Codable, Equatable, Sendable {
             try texts.map { try tokenizer.encode($0) }
         }
         let spread = (0..<64).map { Int32($0 * (vocabularyCount - 1) / 63) }
-        return ((encoded ?? []) + [spread]).filter { !$0.isEmpty }
+        return ((encoded ?? []) + [spread]).filter { prompt in
+            // A tokenizer may have tokens that the model has no embedding for.
+            !prompt.isEmpty && prompt.allSatisfy { $0 < vocabularyCount }
+        }
     }
 }
 

@@ -39,6 +39,12 @@ extension GGUFArchitecture {
                 ("rope.dimension_count", count(sizes.headDim)),
                 ("rope.freq_base", .float32(Float(sizes.ropeTheta))),
             ]
+            if let factor = sizes.ropeScalingFactor {
+                fields += [
+                    ("rope.scaling.type", .string("linear")),
+                    ("rope.scaling.factor", .float32(Float(factor))),
+                ]
+            }
             if self == .falconH1 {
                 fields += [
                     ("ssm.conv_kernel", count(sizes.mambaDConv)),
@@ -154,11 +160,33 @@ private struct GGUFFields {
             Dictionary(uniqueKeysWithValues: fields.map { ($0.key.rawValue, $0.value) }))
     }
 
-    func falconH1(hasSSM: Bool) throws -> ModelConfiguration {
-        let scaling = prefix + "rope.scaling.type"
-        if reader.metadata[scaling] != nil, try reader.metadata.string(scaling) != "none" {
-            throw refuse("rope.scaling.type", "want none: scaled positions are not supported")
+    /// The number that positions are divided by, as llama.cpp takes it from the file: without a type the
+    /// scaling is linear, the older key counts where the newer one is missing, and 0 is none.
+    private func ropeScalingFactor() throws -> JSONValue {
+        func has(_ key: String) -> Bool { reader.metadata[prefix + key] != nil }
+        let (type, attention) = ("rope.scaling.type", "rope.scaling.attn_factor")
+        if has(attention), try number(attention).number != 1 {
+            throw refuse(attention, "want 1: attention is not scaled here")
         }
+        let kind = has(type) ? try reader.metadata.string(prefix + type) : "linear"
+        guard kind == "linear" || kind == "none" else {
+            throw refuse(
+                type,
+                "got \"\(kind)\", want none or linear: other ways to scale positions are not "
+                    + "supported")
+        }
+        guard let key = ["rope.scaling.factor", "rope.scale_linear"].first(where: has),
+            kind == "linear"
+        else { return .null }
+        let factor = try number(key).number ?? .nan
+        if factor == 0 || factor == 1 { return .null }
+        guard factor.isFinite, factor > 0 else {
+            throw refuse(key, "got \(factor), want a positive number")
+        }
+        return .number(factor)
+    }
+
+    func falconH1(hasSSM: Bool) throws -> ModelConfiguration {
         let heads = try reader.metadata.integer(prefix + "attention.head_count")
         let width = try reader.metadata.integer(prefix + "embedding_length")
         let headDim = try integer("attention.key_length", default: width / max(1, heads))
@@ -189,6 +217,7 @@ private struct GGUFFields {
             .mambaRmsNorm: .bool(reader.tensor(named: "blk.0.ssm_norm.weight") != nil),
             .rmsNormEps: try number("attention.layer_norm_rms_epsilon"),
             .ropeTheta: try number("rope.freq_base", default: 10_000),
+            .ropeScalingFactor: try ropeScalingFactor(),
             .maxPositionEmbeddings: try integer("context_length"),
             .tieWordEmbeddings: isTied,
             .embeddingMultiplier: unit, .lmHeadMultiplier: unit, .attentionInMultiplier: unit,

@@ -29,10 +29,14 @@ public struct GGUFExport: Sendable {
     /// - Parameters:
     ///   - model: what to export.
     ///   - path: the file to create; one that exists is an error.
+    ///   - check: shown the written model before it gets its name.
     /// - Returns: size, digest, and what rounding did to each tensor.
     /// - Throws: `InterchangeError` if the format cannot express the model or its tokenizer;
-    ///   `GGUFError` for values that a type cannot hold; `FileError`. Nothing is then left behind.
-    public func write(_ model: ModelFiles, to path: String) throws -> GGUFWrittenFile {
+    ///   `GGUFError` for values that a type cannot hold; `FileError`; what `check` throws. Nothing is then
+    ///   left behind.
+    public func write(
+        _ model: ModelFiles, to path: String, check: (ModelFiles) throws -> Void = { _ in }
+    ) throws -> GGUFWrittenFile {
         let architecture = try GGUFArchitecture(of: model.configuration)
         guard fileKind(of: path) == .missing else {
             throw FileError.exists(path: path, advice: "choose another name or remove it first")
@@ -52,12 +56,14 @@ public struct GGUFExport: Sendable {
         if let slash = path.lastIndex(of: "/"), slash != path.startIndex {
             try createFolder(String(path[..<slash]))
         }
-        return try writer.write(to: path, threads: threadCount) { number, rows, values in
-            let length = tensors[number].rowLength
-            try sources[number].read(
-                from: model.weights,
-                elements: rows.lowerBound * length..<rows.upperBound * length, into: &values)
-        }
+        return try writer.write(
+            to: path, threads: threadCount,
+            values: { number, rows, values in
+                let length = tensors[number].rowLength
+                try sources[number].read(
+                    from: model.weights,
+                    elements: rows.lowerBound * length..<rows.upperBound * length, into: &values)
+            }, check: { try check(ModelFiles.openWhole($0)) })
     }
 
     /// The projections after the scan whose inputs are too large for float16.

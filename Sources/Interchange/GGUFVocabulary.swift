@@ -27,7 +27,7 @@ enum GGUFVocabulary {
         var fields: [(String, GGUFValue)]
         switch tokenizer {
         case let tokenizer as SentencePieceTokenizer:
-            fields = try sentencePiece(tokenizer.model, embeddingCount: embeddingCount)
+            fields = try sentencePiece(tokenizer, embeddingCount: embeddingCount)
         case let tokenizer as BytePairTokenizer:
             fields = try bytePairs(tokenizer, embeddingCount: embeddingCount)
         default:
@@ -58,8 +58,9 @@ enum GGUFVocabulary {
     }
 
     private static func sentencePiece(
-        _ model: SentencePieceModel, embeddingCount: Int
+        _ tokenizer: SentencePieceTokenizer, embeddingCount: Int
     ) throws(InterchangeError) -> [(String, GGUFValue)] {
+        let model = tokenizer.model
         let advice = "train a tokenizer with `falcon tokenizer train --model-type bpe`"
         guard model.algorithm == .bpe else {
             throw .tokenizer(
@@ -79,7 +80,11 @@ enum GGUFVocabulary {
         return [
             ("model", .string("llama")), ("pre", .string("default")),
             ("tokens", .array(.string(texts))), ("scores", .array(.float32(scores))),
-            ("token_type", .array(.int32(kinds))), ("add_bos_token", .boolean(false)),
+            ("token_type", .array(.int32(kinds))),
+            (
+                "add_bos_token",
+                .boolean(tokenizer.promptPrefix.first.map { $0 == tokenizer.bosID } ?? false)
+            ),
             ("add_eos_token", .boolean(false)),
             ("add_space_prefix", .boolean(model.addsDummyPrefix)),
         ]
@@ -124,25 +129,62 @@ enum GGUFVocabulary {
         }
         switch name {
         case "gpt2":
+            let words = try metadata.string(prefix + "pre")
             let pieces = BytePairPieces(
                 tokens: tokens, kinds: kinds, merges: try metadata.strings(prefix + "merges"),
-                preTokenizerName: try metadata.string(prefix + "pre"), specialIDs: special,
-                addsBOS: try flag("add_bos_token", default: false))
+                preTokenizerName: words, specialIDs: special,
+                addsBOS: try flag(
+                    "add_bos_token", default: BytePairPieces.addsBOS(preTokenizerName: words)))
             return try pieces.files(path: reader.path).tokenizer(folder: reader.path)
         case "llama":
             let scores = try metadata.floats(prefix + "scores")
+            let used = usedCount(tokens, kinds)
             let file = SentencePieceFile(
-                texts: tokens, scores: scores, kinds: kinds, special: special,
+                texts: Array(tokens.prefix(used)), scores: Array(scores.prefix(used)),
+                kinds: Array(kinds.prefix(used)), special: special,
                 addsDummyPrefix: try flag("add_space_prefix", default: true))
             let main = TokenizerFiles.File(
                 name: TokenizerFiles.modelName, bytes: try file.serialized(path: reader.path))
-            return try TokenizerFiles(main: main).tokenizer(folder: reader.path)
+            let settings = configuration(
+                tokens, special, addsBOS: try flag("add_bos_token", default: true))
+            return try TokenizerFiles(main: main, companions: [settings]).tokenizer(
+                folder: reader.path)
         default:
             throw InterchangeError.tokenizer(
                 reason:
                     "\(reader.path): the tokenizer is of the kind \"\(name)\", this program reads "
                     + "\"llama\" and \"gpt2\"", advice: "use a file with one of these")
         }
+    }
+
+    /// The number of tokens without those at the end that only fill rows of the embedding.
+    private static func usedCount(_ tokens: [String], _ kinds: [Int]) -> Int {
+        var count = min(tokens.count, kinds.count)
+        let unused = SentencePieceModel.PieceKind.unused.rawValue
+        while count > 1, kinds[count - 1] == unused, tokens[count - 1] == "[PAD\(count - 1)]" {
+            count -= 1
+        }
+        return count == min(tokens.count, kinds.count) ? tokens.count : count
+    }
+
+    /// The `tokenizer_config.json` that says what a `tokenizer.model` cannot.
+    private static func configuration(
+        _ tokens: [String], _ special: SpecialTokenIDs, addsBOS: Bool
+    ) -> TokenizerFiles.File {
+        var object: JSONObject = [
+            "tokenizer_class": .string("PreTrainedTokenizerFast"), "add_bos_token": .bool(addsBOS),
+            "clean_up_tokenization_spaces": .bool(false),
+        ]
+        let ids = [
+            ("bos_token", special.bos), ("eos_token", special.eos),
+            ("unk_token", special.unknown), ("pad_token", special.padding),
+        ]
+        for case (let key, let id?) in ids where tokens.indices.contains(Int(id)) {
+            object[key] = .string(tokens[Int(id)])
+        }
+        return TokenizerFiles.File(
+            name: TokenizerFiles.configurationName,
+            bytes: Array((JSONValue.object(object).serialized(indentation: 2) + "\n").utf8))
     }
 
     private static func id(_ name: String, _ metadata: GGUFMetadata) throws -> Int32? {

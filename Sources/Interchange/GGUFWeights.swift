@@ -43,6 +43,10 @@ struct GGUFWeights: WeightSource {
         tensors[name].flatMap { reader.tensor(named: $0.name)?.type.name } ?? "none"
     }
 
+    func filePath(of name: String) -> String {
+        tensors[name].map { reader.filePath(of: $0.name) } ?? reader.path
+    }
+
     /// A part of a stored tensor; the file gives whole rows, for its blocks lie along them.
     private func values(of tensor: ForeignTensor, _ elements: Range<Int>) throws -> [Float] {
         let rowLength = tensor.shape.last ?? 1

@@ -49,10 +49,8 @@ extension FalconH1Configuration {
             "num_attention_heads": .integer(numAttentionHeads),
             "num_key_value_heads": .integer(numKeyValueHeads),
             "rms_norm_eps": .number(rmsNormEps),
-            "rope_parameters": .object([
-                "rope_theta": .number(ropeTheta), "rope_type": .string("default"),
-            ]),
-            "rope_scaling": .null,
+            "rope_parameters": ropeParameters,
+            "rope_scaling": ropeScaling,
             "rope_theta": .number(ropeTheta),
         ]
     }
@@ -96,6 +94,7 @@ extension ConfigurationFields {
             .mambaRmsNorm: .bool(bool("mamba_rms_norm", default: false)),
             .rmsNormEps: .number(number("rms_norm_eps", default: 1e-5)),
             .ropeTheta: .number(ropeTheta()),
+            .ropeScalingFactor: ropeScalingFactor(),
             .maxPositionEmbeddings: .integer(integer("max_position_embeddings", default: 8192)),
             .tieWordEmbeddings: .bool(bool("tie_word_embeddings", default: false)),
             .embeddingMultiplier: .number(number("embedding_multiplier", default: 1)),
@@ -145,48 +144,5 @@ extension ConfigurationFields {
                 )
             }
         }
-    }
-
-    /// RoPE's base in either spelling.
-    ///
-    /// - Parameter missing: the value when there is none; nil if there must be one.
-    /// - Returns: the base.
-    mutating func ropeTheta(default missing: Double? = nil) -> Double {
-        if let scaling = value("rope_scaling") {
-            let type = scaling.object?["rope_type"] ?? scaling.object?["type"]
-            if type != .string("default") {
-                report(
-                    "rope_scaling", "got \(scaling.serialized()), want null: it is not supported")
-            }
-        }
-        var found: [Double] = []
-        if value("rope_theta") != nil { found.append(number("rope_theta")) }
-        if let parameters = value("rope_parameters") {
-            let nested = parameters.object ?? [:]
-            if let type = nested["rope_type"], type != .string("default"), type != .null {
-                report("rope_parameters.rope_type", "got \(type.serialized()), want \"default\"")
-            }
-            if let share = nested["partial_rotary_factor"]?.number, share != 1 {
-                report("rope_parameters.partial_rotary_factor", "got \(share), want 1")
-            }
-            if let theta = nested["rope_theta"] {
-                if let number = theta.number, number.isFinite {
-                    found.append(number)
-                } else {
-                    report("rope_parameters.rope_theta", "got \(theta.serialized()), want a number")
-                }
-            }
-        }
-        if let first = found.first {
-            if found.contains(where: { $0 != first }) {
-                report("rope_theta", "got \(first), but rope_parameters has \(found[1])")
-            }
-            return first
-        }
-        if let missing { return missing }
-        report(
-            "rope_theta",
-            "is missing, also in rope_parameters; versions of transformers assume different values")
-        return 1
     }
 }

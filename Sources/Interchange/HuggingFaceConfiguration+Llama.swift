@@ -54,6 +54,7 @@ extension ConfigurationFields {
             .mambaDState: one, .mambaDConv: one, .mambaChunkSize: one, .mambaRmsNorm: .bool(false),
             .rmsNormEps: .number(number("rms_norm_eps", default: 1e-6)),
             .ropeTheta: .number(ropeTheta(default: 10_000)),
+            .ropeScalingFactor: ropeScalingFactor(),
             .maxPositionEmbeddings: .integer(integer("max_position_embeddings", default: 2048)),
             .tieWordEmbeddings: .bool(bool("tie_word_embeddings", default: false)),
             .embeddingMultiplier: unit, .lmHeadMultiplier: unit, .attentionInMultiplier: unit,

@@ -22,11 +22,15 @@ public struct HuggingFaceExport: Sendable {
     /// - Parameters:
     ///   - model: what to export. Without a tokenizer, no tokenizer files are written.
     ///   - path: the folder to create; one that exists is an error.
+    ///   - check: shown the written model before it gets its name.
     /// - Returns: the files written.
     /// - Throws: `InterchangeError` if the format cannot express the model or its tokenizer;
-    ///   `FileError`, for instance when the folder exists. Nothing is then left behind.
+    ///   `FileError`, for instance when the folder exists; what `check` throws. Nothing is then left
+    ///   behind.
     @discardableResult
-    public func write(_ model: ModelFiles, to path: String) throws -> [WrittenFile] {
+    public func write(
+        _ model: ModelFiles, to path: String, check: (ModelFiles) throws -> Void = { _ in }
+    ) throws -> [WrittenFile] {
         try requireRepresentable(model)
         let family = try HuggingFaceFamily(of: model.configuration)
         guard fileKind(of: path) == .missing else {
@@ -40,6 +44,7 @@ public struct HuggingFaceExport: Sendable {
         for (name, bytes) in try smallFiles(of: model, as: family) {
             files.append(try writeFile(bytes, named: name, in: folder.partialPath))
         }
+        try check(ModelFiles.openWhole(folder.partialPath))
         try folder.commit()
         return files
     }
@@ -99,7 +104,8 @@ public struct HuggingFaceExport: Sendable {
         }
         if let pieces = tokenizer as? SentencePieceTokenizer {
             if isMissing(TokenizerFiles.jsonName) {
-                let json = try HuggingFaceTokenizer.tokenizerJSON(pieces.model)
+                let json = try HuggingFaceTokenizer.tokenizerJSON(
+                    pieces.model, promptPrefix: pieces.promptPrefix.first)
                 files.append((TokenizerFiles.jsonName, Array(json.utf8)))
             }
             if isMissing(TokenizerFiles.configurationName) {

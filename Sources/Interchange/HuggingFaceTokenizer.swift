@@ -8,11 +8,13 @@ import FalconSystem
 public enum HuggingFaceTokenizer {
     /// `tokenizer.json`: byte-pair encoding with the merges in the order of SentencePiece.
     ///
-    /// - Parameter tokenizer: a BPE model without normalization.
+    /// - Parameters:
+    ///   - tokenizer: a BPE model without normalization.
+    ///   - bosID: the token that is put before a prompt; nil for none.
     /// - Returns: the text of the file.
     /// - Throws: `InterchangeError.tokenizer` for models whose ids the format cannot reproduce.
     public static func tokenizerJSON(
-        _ tokenizer: SentencePieceModel
+        _ tokenizer: SentencePieceModel, promptPrefix bosID: Int32? = nil
     ) throws(InterchangeError) -> String {
         try requireRepresentable(tokenizer)
         var normalizers: [JSONValue] = [replacement(of: " ", by: blank)]
@@ -32,7 +34,7 @@ public enum HuggingFaceTokenizer {
             "added_tokens": .array(addedTokens(tokenizer)),
             "normalizer": typed("Sequence", ["normalizers": .array(normalizers)]),
             "pre_tokenizer": .null,
-            "post_processor": .null,
+            "post_processor": BytePairPieces.promptPrefix(bosID, tokenizer.pieces.map(\.text)),
             "decoder": typed("Sequence", ["decoders": .array(decoders)]),
             "model": model(tokenizer),
         ]

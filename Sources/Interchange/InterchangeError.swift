@@ -8,6 +8,12 @@ public enum InterchangeError: FalconError, Equatable {
     case tokenizer(reason: String, advice: String)
     /// A model that the foreign format cannot express.
     case model(reason: String, advice: String)
+    /// A weight that is infinite or no number.
+    case notFinite(path: String, tensor: String, element: Int, value: Float)
+    /// A model without the tokenizer that work on text needs.
+    case noTokenizer(path: String, origin: ModelFiles.Origin)
+    /// What a command that was killed left behind.
+    case unfinished(path: String)
     /// A path that is neither a checkpoint, nor a run, nor a Hugging Face folder.
     case notAModel(path: String)
     /// A run that has no whole checkpoint, with what is wrong with each.
@@ -24,6 +30,23 @@ public enum InterchangeError: FalconError, Equatable {
             return "\(path): \(problems.count) problems; \(advice)\(list)"
         case .tokenizer(let reason, let advice), .model(let reason, let advice):
             return "\(reason); \(advice)"
+        case .notFinite(let path, let tensor, let element, let value):
+            return
+                "\(path): element \(element) of \(tensor) is \(value), want finite weights: the model "
+                + "is damaged or its training diverged; use an earlier checkpoint (`falcon ckpt info "
+                + "MODEL --tensors` counts such weights)"
+        case .noTokenizer(let path, let origin):
+            let advice =
+                origin == .gguf
+                ? "convert it again with its vocabulary"
+                : "put the model's tokenizer.model or tokenizer.json into the folder"
+            return
+                "\(path) has no tokenizer, which text needs; \(advice), or use token ids: `falcon "
+                + "generate` and `falcon logits` take --ids"
+        case .unfinished(let path):
+            return
+                "\(path) is unfinished: a command that was stopped left it, or is still writing it; "
+                + "run that command again"
         case .notAModel(let path):
             return "\(path) is no model: it is no GGUF file, and it holds neither manifest.json (a "
                 + "checkpoint), nor checkpoints/ (a run), nor config.json (a Hugging Face folder); "
@@ -40,7 +63,8 @@ public enum InterchangeError: FalconError, Equatable {
         switch self {
         case .notAModel: .missingInput
         case .noCheckpoint(_, let reasons): reasons.isEmpty ? .missingInput : .badData
-        case .configuration, .tokenizer, .model: .badData
+        case .configuration, .tokenizer, .model, .notFinite, .unfinished: .badData
+        case .noTokenizer: .missingInput
         }
     }
 }

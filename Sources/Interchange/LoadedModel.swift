@@ -8,19 +8,22 @@ import FalconTensor
 public final class LoadedModel {
     /// The model, its weights in memory.
     public let model: any LanguageModel
-    /// The tokenizer that it was trained with.
-    public let tokenizer: any Tokenizer
+    /// The tokenizer that it was trained with; nil if the files have none.
+    public let tokenizer: (any Tokenizer)?
     /// Where it runs.
     public let device: Device
     /// The folder that was opened in the end.
     public let path: String
+    /// The files that were opened.
+    public let files: ModelFiles
     /// The resolved recipe of the checkpoint's run, if there is one.
-    public let resolvedRecipe: String?
+    public var resolvedRecipe: String? { files.resolvedRecipe }
 
     /// Opens a model for evaluation.
     ///
     /// - Parameters:
-    ///   - path: a checkpoint, a run folder (its newest good checkpoint) or a Hugging Face folder.
+    ///   - path: a checkpoint, a run folder (its newest good checkpoint), a Hugging Face folder or a GGUF
+    ///     file.
     ///   - device: where the model will live.
     /// - Throws: `FileError`, `CheckpointError`, `DataError` or `InterchangeError`. Damaged checkpoints
     ///   newer than the one used are only warned of.
@@ -40,8 +43,8 @@ public final class LoadedModel {
             writeToStandardError("falcon: skipping a damaged checkpoint: \(warning)\n")
         }
         self.path = source.path
-        tokenizer = try source.requireTokenizer()
-        resolvedRecipe = source.resolvedRecipe
+        tokenizer = source.tokenizer
+        files = source
         model = source.configuration.makeModel()
         model.allocate(on: device, withGradients: false)
         for parameter in model.table.parameters {
@@ -50,6 +53,14 @@ public final class LoadedModel {
                     parameter.name, elements: 0..<parameter.count, into: &$0)
             }
         }
+    }
+
+    /// The tokenizer, for work on text.
+    ///
+    /// - Returns: `tokenizer`.
+    /// - Throws: `InterchangeError.noTokenizer` if there is none.
+    public func requireTokenizer() throws(InterchangeError) -> any Tokenizer {
+        try files.requireTokenizer()
     }
 
     /// The logits after every token.

@@ -50,9 +50,23 @@ struct ModelCard {
             "tokenizer = AutoTokenizer.from_pretrained(\"PATH\")", "```",
         ]
         if let recipe = model.resolvedRecipe {
-            lines += ["", "## Recipe", "", "```yaml", recipe.trimmingTrailingNewlines, "```"]
+            let text = recipe.withoutAbsolutePaths.trimmingTrailingNewlines
+            lines += ["", "## Recipe", "", "```yaml", text, "```"]
         }
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// How much of the validation split the scores of a run are of; "" if the recipe does not say.
+    private var scoredPart: String {
+        let lines = (model.resolvedRecipe ?? "").split(separator: "\n")
+        guard let start = lines.firstIndex(where: { $0.hasPrefix("evaluation:") }),
+            let line = lines[start...].first(where: { $0.hasPrefix("  tokens:") })
+        else { return "" }
+        let value = line.dropFirst("  tokens:".count).prefix { $0 != "#" }
+            .filter { $0 != " " }
+        if value == "null" { return ", on the whole validation split" }
+        guard let count = Double(value) else { return "" }
+        return ", on at most \(wholeNumber(count)) tokens of the validation split"
     }
 
     /// Numbers of the run's metrics at the checkpoint's step: the last validation up to it.
@@ -78,13 +92,34 @@ struct ModelCard {
         return names.compactMap { key, name in
             scored[key]?.number.map { number in
                 let rounded = (number * 10_000).rounded() / 10_000
-                return (name, "\(rounded) (step \(scored["step"]?.integer ?? 0))")
+                return (name, "\(rounded) (step \(scored["step"]?.integer ?? 0)\(scoredPart))")
             }
         }
     }
 }
 
 extension String {
+    /// The text with the last part of every absolute path in its place: where files lay is nobody's
+    /// business.
+    var withoutAbsolutePaths: String {
+        var result = ""
+        var rest = self[...]
+        while let place = rest.firstIndex(of: "/") {
+            let before = rest[..<place].last ?? result.last ?? " "
+            result += rest[..<place]
+            rest = rest[place...]
+            let isStart = " \t\n\"'([{,=~".contains(before)
+            let quote: Character? = before == "\"" || before == "'" ? before : nil
+            let end = rest.firstIndex { character in
+                quote.map { character == $0 } ?? " \t\n\"',)]}#:".contains(character)
+            }
+            let path = rest[..<(end ?? rest.endIndex)]
+            result += isStart ? path.split(separator: "/").last ?? "" : path
+            rest = rest[path.endIndex...]
+        }
+        return result + rest
+    }
+
     fileprivate var trimmingTrailingNewlines: String {
         var text = self[...]
         while text.last?.isNewline == true { text.removeLast() }

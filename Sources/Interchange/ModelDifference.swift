@@ -14,6 +14,14 @@ public struct ModelDifference: Encodable, Sendable {
         public let largest: Double
         /// The root of the sum of squared differences over that of the first model's squares.
         public let relative: Double
+        /// Weights that are infinite or no numbers, in the first model and in the second.
+        public let notFinite: [Int]
+
+        /// The key of each field in JSON.
+        public enum CodingKeys: String, CodingKey {
+            case name, largest, relative
+            case notFinite = "not_finite"
+        }
     }
 
     /// The version of this object.
@@ -50,24 +58,32 @@ public struct ModelDifference: Encodable, Sendable {
             }
         parameters = try shared.compactMap { tensor in
             var (largest, squares, total, start) = (0.0, 0.0, 0.0, 0)
-            try first.weights.readPieces(of: tensor.name, count: tensor.elementCount) { values in
+            var notFinite = [0, 0]
+            try first.storedWeights.readPieces(of: tensor.name, count: tensor.elementCount) {
+                values in
                 var others = [Float](repeating: 0, count: values.count)
                 var span = others.mutableSpan
-                try second.weights.readFloats(
+                try second.storedWeights.readFloats(
                     tensor.name, elements: start..<start + values.count, into: &span)
-                for index in values.indices where values[index] != others[index] {
+                for index in values.indices
+                where values[index] != others[index]
+                    && values[index].bitPattern != others[index].bitPattern
+                {
                     let difference = abs(Double(values[index]) - Double(others[index]))
                     largest = difference.isNaN ? .infinity : max(largest, difference)
                     squares += difference * difference
                 }
                 for index in values.indices {
+                    if !values[index].isFinite { notFinite[0] += 1 }
+                    if !others[index].isFinite { notFinite[1] += 1 }
                     total += Double(values[index]) * Double(values[index])
                 }
                 start += values.count
             }
             guard largest > 0 else { return nil }
             return Parameter(
-                name: tensor.name, largest: largest, relative: (squares / total).squareRoot())
+                name: tensor.name, largest: largest, relative: (squares / total).squareRoot(),
+                notFinite: notFinite)
         }
     }
 

@@ -20,8 +20,8 @@ public struct ModelFiles: Sendable {
     public let origin: Origin
     /// Sizes and multipliers.
     public let configuration: ModelConfiguration
-    /// The parameters: exactly those of the configuration.
-    public let weights: any WeightSource
+    /// The parameters as they are in the files, which may hold infinities and what is no number.
+    public let storedWeights: any WeightSource
     /// The tokenizer; nil if there is none.
     public let tokenizer: (any Tokenizer)?
     /// What a checkpoint says about itself; nil for other files.
@@ -31,6 +31,10 @@ public struct ModelFiles: Sendable {
     /// What went wrong without being in the way: damaged checkpoints newer than the one used.
     public let warnings: [String]
 
+    /// The parameters: exactly those of the configuration; one that is not finite is an error that
+    /// names it.
+    public var weights: any WeightSource { FiniteWeights(source: storedWeights) }
+
     init(
         path: String, origin: Origin, configuration: ModelConfiguration, weights: any WeightSource,
         tokenizer: (any Tokenizer)?, manifest: CheckpointManifest? = nil,
@@ -39,7 +43,7 @@ public struct ModelFiles: Sendable {
         self.path = path
         self.origin = origin
         self.configuration = configuration
-        self.weights = weights
+        storedWeights = weights
         self.tokenizer = tokenizer
         self.manifest = manifest
         self.resolvedRecipe = resolvedRecipe
@@ -55,6 +59,16 @@ public struct ModelFiles: Sendable {
     ///   `InterchangeError.configuration`, `GGUFError`, `FileError` or `DataError` for files that are
     ///   wrong.
     public static func open(_ path: String) throws -> ModelFiles {
+        var name = path
+        while name.count > 1 && name.hasSuffix("/") { name.removeLast() }
+        if name.hasSuffix(AtomicFolder.partialSuffix), fileKind(of: path) != .missing {
+            throw InterchangeError.unfinished(path: path)
+        }
+        return try openWhole(path)
+    }
+
+    /// Opens the model that a path stands for, also one that is still being written.
+    static func openWhole(_ path: String) throws -> ModelFiles {
         switch fileKind(of: path) {
         case .missing: throw FileError.missing(path: path)
         case .file:
@@ -125,18 +139,26 @@ public struct ModelFiles: Sendable {
         let family = try HuggingFaceFamily(of: description.model)
         let reader = try SafetensorsReader(path: path)
         let own = description.model.tensors()
-        let names = Dictionary(
+        var names = Dictionary(
             uniqueKeysWithValues: own.map { ($0.name, family.name(of: $0.name)) })
-        var wanted = own.map {
-            TensorDescription(name: names[$0.name] ?? $0.name, shape: $0.shape)
+        let head = "lm_head.weight"
+        var wanted: [TensorDescription] = []
+        if description.model.sizes.tieWordEmbeddings, let stored = reader.tensor(named: head) {
+            // Of the two names of a tied matrix, files have either or both.
+            let embedding = own[0].name
+            if reader.tensor(named: names[embedding] ?? embedding) == nil {
+                names[embedding] = head
+            } else {
+                wanted.append(stored)
+            }
         }
-        // Older files of tied models repeat the embedding here; transformers ignores it, and so do we.
-        if description.model.sizes.tieWordEmbeddings,
-            let head = reader.tensor(named: "lm_head.weight")
-        {
-            wanted.append(head)
+        wanted += own.map { TensorDescription(name: names[$0.name] ?? $0.name, shape: $0.shape) }
+        // Older files keep what follows from the configuration.
+        wanted += reader.tensors.filter { $0.name.hasSuffix("rotary_emb.inv_freq") }
+        try reader.requireExactly(wanted, ignoringTypesOf: { $0.hasSuffix("rotary_emb.inv_freq") })
+        if wanted.first?.name == head, own[0].shape == wanted[0].shape {
+            try Self.requireEqual(names[own[0].name] ?? own[0].name, head, own[0], in: reader)
         }
-        try reader.requireExactly(wanted)
         let specialIDs = SpecialTokenIDs(
             bos: description.bosTokenID.flatMap(Int32.init(exactly:)),
             eos: description.eosTokenIDs.first.flatMap(Int32.init(exactly:)),
@@ -147,6 +169,30 @@ public struct ModelFiles: Sendable {
             tokenizer: try TokenizerFiles.find(inFolder: path).map {
                 try $0.tokenizer(folder: path, specialIDs: specialIDs)
             })
+    }
+
+    /// Checks that the two copies of a tied matrix are one.
+    private static func requireEqual(
+        _ first: String, _ second: String, _ shape: TensorDescription, in reader: SafetensorsReader
+    ) throws {
+        let weights = SafetensorsWeights(reader: reader)
+        var start = 0
+        try weights.readPieces(of: first, count: shape.elementCount) { values in
+            var others = [Float](repeating: 0, count: values.count)
+            var span = others.mutableSpan
+            try reader.readFloats(second, elements: start..<start + values.count, into: &span)
+            guard haveSameBits(values, others.span) else {
+                throw InterchangeError.configuration(
+                    path: reader.path + "/" + HuggingFaceConfiguration.fileName,
+                    problems: [
+                        ConfigurationProblem(
+                            key: "tie_word_embeddings",
+                            message: "got true, but the weights of \(first) and \(second) differ; "
+                                + "set it to false if the model has both")
+                    ])
+            }
+            start += values.count
+        }
     }
 
     /// The same model with other weights.
@@ -162,11 +208,9 @@ public struct ModelFiles: Sendable {
     /// The tokenizer, for work on text.
     ///
     /// - Returns: `tokenizer`.
-    /// - Throws: `FileError.missing` if there is none.
-    public func requireTokenizer() throws(FileError) -> any Tokenizer {
-        guard let tokenizer else {
-            throw .missing(path: path + "/" + TokenizerFiles.modelName)
-        }
+    /// - Throws: `InterchangeError.noTokenizer` if there is none.
+    public func requireTokenizer() throws(InterchangeError) -> any Tokenizer {
+        guard let tokenizer else { throw .noTokenizer(path: path, origin: origin) }
         return tokenizer
     }
 }

@@ -15,13 +15,16 @@ public struct ModelInfo: Encodable, Sendable {
         public let shape: [Int]
         /// The type in the file.
         public let type: String
-        /// The root of the mean square; nil where it was not asked for.
+        /// The root of the mean square of the finite weights; nil where it was not asked for.
         public let rootMeanSquare: Double?
+        /// How many weights are infinite or no numbers; nil where it was not asked for.
+        public let notFinite: Int?
 
         /// The key of each field in JSON.
         public enum CodingKeys: String, CodingKey {
             case name, shape, type
             case rootMeanSquare = "root_mean_square"
+            case notFinite = "not_finite"
         }
     }
 
@@ -74,17 +77,22 @@ public struct ModelInfo: Encodable, Sendable {
         let wanted = files.configuration.tensors()
         parameters = wanted.reduce(0) { $0 + $1.elementCount }
         tensors = try wanted.map { tensor in
-            var squares = 0.0
+            var (squares, notFinite) = (0.0, 0)
             if withStatistics {
-                try files.weights.readPieces(of: tensor.name, count: tensor.elementCount) {
-                    for index in $0.indices { squares += Double($0[index]) * Double($0[index]) }
+                try files.storedWeights.readPieces(of: tensor.name, count: tensor.elementCount) {
+                    for index in $0.indices {
+                        let value = Double($0[index])
+                        if value.isFinite { squares += value * value } else { notFinite += 1 }
+                    }
                 }
             }
             return Tensor(
                 name: tensor.name, shape: tensor.shape,
                 type: files.weights.typeName(of: tensor.name),
                 rootMeanSquare: withStatistics
-                    ? (squares / Double(tensor.elementCount)).squareRoot() : nil)
+                    ? (squares / Double(max(1, tensor.elementCount - notFinite))).squareRoot()
+                    : nil,
+                notFinite: withStatistics ? notFinite : nil)
         }
         let names = Set(tensors.map(\.type)).sorted()
         types = names.map { [tensors] name in
@@ -111,20 +119,11 @@ extension ModelFiles {
     /// Reads all weights and checks that each is a number.
     ///
     /// - Returns: how many there are.
-    /// - Throws: `InterchangeError.model` naming the first tensor with another value; what reading
-    ///   throws.
+    /// - Throws: `InterchangeError.notFinite` for the first one that is none; what reading throws.
     public func requireFiniteWeights() throws -> Int {
         var count = 0
         for tensor in configuration.tensors() {
-            var place = 0
-            try weights.readPieces(of: tensor.name, count: tensor.elementCount) { values in
-                for index in values.indices where !values[index].isFinite {
-                    throw InterchangeError.model(
-                        reason: "\(path): element \(place + index) of \(tensor.name) is "
-                            + "\(values[index])", advice: "go back to an earlier checkpoint")
-                }
-                place += values.count
-            }
+            try weights.readPieces(of: tensor.name, count: tensor.elementCount) { _ in }
             count += tensor.elementCount
         }
         return count

@@ -22,6 +22,12 @@ public protocol WeightSource: Sendable {
     /// - Parameter name: the parameter's name.
     /// - Returns: such as "BF16" or "Q4_K".
     func typeName(of name: String) -> String
+
+    /// The file that holds a parameter.
+    ///
+    /// - Parameter name: the parameter's name.
+    /// - Returns: its path.
+    func filePath(of name: String) -> String
 }
 
 extension WeightSource {
@@ -63,6 +69,28 @@ struct SafetensorsWeights: WeightSource {
     func typeName(of name: String) -> String {
         reader.tensor(named: names[name] ?? name)?.type.rawValue ?? "none"
     }
+
+    func filePath(of name: String) -> String { reader.filePath(of: names[name] ?? name) }
+}
+
+/// Weights that are an error where they are infinite or no numbers.
+struct FiniteWeights: WeightSource {
+    let source: any WeightSource
+
+    func readFloats(
+        _ name: String, elements: Range<Int>, into destination: inout MutableSpan<Float>
+    ) throws {
+        try source.readFloats(name, elements: elements, into: &destination)
+        if let place = firstNotFinite(in: destination.span) {
+            throw InterchangeError.notFinite(
+                path: filePath(of: name), tensor: name, element: elements.lowerBound + place,
+                value: destination[place])
+        }
+    }
+
+    func typeName(of name: String) -> String { source.typeName(of: name) }
+
+    func filePath(of name: String) -> String { source.filePath(of: name) }
 }
 
 extension ModelConfiguration {

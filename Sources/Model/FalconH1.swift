@@ -189,7 +189,8 @@ struct FalconH1Constants {
         guard configuration.hasAttention, have < positions else { return }
         rotary = RotaryTable(
             positionCount: max(positions, 2 * have), headDimension: configuration.headDim,
-            theta: configuration.ropeTheta, on: device)
+            theta: configuration.ropeTheta, factor: configuration.ropeScalingFactor ?? 1,
+            on: device)
     }
 }
 

@@ -53,6 +53,8 @@ public struct FalconH1Configuration: ArchitectureConfiguration {
     public var rmsNormEps: Double
     /// The base of the rotary wavelengths.
     public var ropeTheta: Double
+    /// Divides the positions before they become angles (linear scaling); nil for none.
+    public var ropeScalingFactor: Double?
     /// The longest context, in tokens; written into exports.
     public var maxPositionEmbeddings: Int
     /// Whether the head is the embedding.
@@ -102,6 +104,7 @@ public struct FalconH1Configuration: ArchitectureConfiguration {
         case mambaRmsNorm = "mamba_rms_norm"
         case rmsNormEps = "rms_norm_eps"
         case ropeTheta = "rope_theta"
+        case ropeScalingFactor = "rope_scaling_factor"
         case maxPositionEmbeddings = "max_position_embeddings"
         case tieWordEmbeddings = "tie_word_embeddings"
         case embeddingMultiplier = "embedding_multiplier"
@@ -173,6 +176,11 @@ public struct FalconH1Configuration: ArchitectureConfiguration {
             headDim % 2 == 0, .headDim, "got \(headDim), want an even number for rotary positions")
         require(rmsNormEps > 0, .rmsNormEps, "got \(rmsNormEps), want a positive number")
         require(ropeTheta > 0, .ropeTheta, "got \(ropeTheta), want a positive number")
+        if let factor = ropeScalingFactor {
+            require(
+                factor > 0 && factor.isFinite, .ropeScalingFactor,
+                "got \(factor), want a positive number, or null for none")
+        }
         require(
             initializerRange > 0, .initializerRange, "got \(initializerRange), want more than 0")
         require(

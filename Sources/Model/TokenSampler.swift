@@ -10,6 +10,8 @@ public struct TokenSampler: Sendable {
     public let temperature: Double
     /// Only the most probable tokens whose probabilities reach this sum are considered; 1 for all.
     public let topP: Double
+    /// Whether each token may be chosen; nil for all.
+    public let allowed: [Bool]?
     private let stream: RandomStream
     private var drawn: UInt64 = 0
 
@@ -19,23 +21,41 @@ public struct TokenSampler: Sendable {
     ///   - temperature: 0 or more; 0 is greedy.
     ///   - topP: in (0, 1].
     ///   - seed: the same seed draws the same numbers.
-    public init(temperature: Double, topP: Double, seed: UInt64) {
+    ///   - allowed: whether each token may be chosen, one a token; nil for all.
+    public init(temperature: Double, topP: Double, seed: UInt64, allowed: [Bool]? = nil) {
         precondition(temperature >= 0 && topP > 0 && topP <= 1, "TokenSampler: out of range")
         self.temperature = temperature
         self.topP = topP
+        self.allowed = allowed
         stream = RandomStream(seed: seed, name: "generate")
     }
 
     /// Chooses a token.
     ///
-    /// - Parameter logits: one a token of the vocabulary.
+    /// - Parameter logits: one a token of the vocabulary; minus infinity for a token that is impossible.
     /// - Returns: the token; of equal ones the first.
-    public mutating func next(_ logits: [Float]) -> Int32 {
-        let best = logits.indices.reduce(0) { logits[$1] > logits[$0] ? $1 : $0 }
+    /// - Throws: `GenerationError` if the logits give no probabilities.
+    public mutating func next(_ logits: [Float]) throws(GenerationError) -> Int32 {
+        precondition(
+            allowed?.count ?? logits.count == logits.count,
+            "TokenSampler: \(logits.count) logits, want \(allowed?.count ?? 0)")
+        if let token = logits.firstIndex(where: { !($0 < .infinity) }) {
+            throw .notFinite(token: token, logit: logits[token])
+        }
+        var best = -1
+        for token in logits.indices where allowed?[token] ?? true {
+            if best < 0 || logits[token] > logits[best] { best = token }
+        }
+        guard best >= 0 else { throw .nothingAllowed }
+        guard logits[best] > -.infinity else {
+            throw .notFinite(token: best, logit: logits[best])
+        }
         guard temperature > 0 else { return Int32(best) }
         let peak = Double(logits[best])
-        var candidates = logits.enumerated().map { token, logit in
-            (token: token, weight: exp((Double(logit) - peak) / temperature))
+        var candidates: [(token: Int, weight: Double)] = []
+        candidates.reserveCapacity(logits.count)
+        for token in logits.indices where allowed?[token] ?? true {
+            candidates.append((token, exp((Double(logits[token]) - peak) / temperature)))
         }
         var total = candidates.reduce(0) { $0 + $1.weight }
         if topP < 1 {
@@ -70,7 +90,7 @@ extension LanguageModel {
     ///   - end: a token that ends the text, not handed out; nil for none.
     ///   - device: where the model lives.
     ///   - onToken: takes each token; returns whether to go on.
-    /// - Throws: what `onToken` throws.
+    /// - Throws: `GenerationError` if the logits give no probabilities; what `onToken` throws.
     public func generate(
         from prompt: [Int32], maxTokens: Int, sampler: TokenSampler, end: Int32?, on device: Device,
         onToken: (Int32) throws -> Bool
@@ -80,7 +100,7 @@ extension LanguageModel {
         var sampler = sampler
         var logits = prefill(prompt, state, on: device)
         for count in 1...max(1, maxTokens) where maxTokens > 0 {
-            let token = sampler.next(logits)
+            let token = try sampler.next(logits)
             if token == end { return }
             guard try onToken(token), count < maxTokens else { return }
             logits = prefill([token], state, on: device)

@@ -69,6 +69,11 @@ public struct AtomicFile: ~Copyable {
         }
     }
 
+    /// Where the bytes are until `commit()`; nil for a device or pipe.
+    public var partialPath: String? {
+        if case .partial(let file) = target { file.path } else { nil }
+    }
+
     private var descriptor: Int32 {
         switch target {
         case .partial(let file): file.descriptor

@@ -22,7 +22,7 @@ public func fileKind(of path: String) -> FileKind {
 }
 
 /// Whether a path names something that is written to but not replaced: a device, pipe or socket.
-func isStream(_ path: String) -> Bool {
+public func isStream(_ path: String) -> Bool {
     var status = stat()
     guard unsafe stat(path, &status) == 0 else { return false }
     return ![S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT)

@@ -109,7 +109,9 @@ extension PretrainingRun {
         guard differences.isEmpty else {
             throw TrainError.initialModelDiffers(path: path, differences: differences)
         }
-        if let other = source.tokenizer, other.digest != tokenizer.digest {
+        if let other = source.tokenizer, other.digest != tokenizer.digest,
+            other.fingerprint != tokenizer.fingerprint
+        {
             throw TrainError.initialTokenizerDiffers(path: path, data: recipe.data.path)
         }
         for parameter in trainer.model.table.modelParameters {

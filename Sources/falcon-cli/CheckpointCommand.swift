@@ -46,6 +46,11 @@ struct CheckpointInfo: ParsableCommand {
             return
         }
         let info = try ModelInfo(files, withStatistics: tensors)
+        let notFinite = info.tensors.reduce(0) { $0 + ($1.notFinite ?? 0) }
+        if notFinite > 0 {
+            common.talk(
+                "falcon: \(grouped(notFinite)) weights are not finite; no command uses them")
+        }
         if common.json { return try printJSON(info) }
         var rows = [("model", info.path), ("kind", info.kind), ("architecture", info.architecture)]
         rows.append(("parameters", "\(grouped(info.parameters)) in \(info.tensors.count) tensors"))
@@ -65,12 +70,14 @@ struct CheckpointInfo: ParsableCommand {
         if let digest = info.dataDigest { rows.append(("data SHA-256", digest)) }
         try common.printResult(info, table: rows)
         guard tensors else { return }
-        var table = Table("tensor", "shape", "type", "rms")
+        var table = Table(
+            ["tensor", "shape", "type", "rms"] + (notFinite > 0 ? ["not finite"] : []))
         for tensor in info.tensors {
-            table.add([
-                tensor.name, tensor.shape.map(String.init).joined(separator: " x "), tensor.type,
-                tensor.rootMeanSquare.map { scientific($0, places: 3) } ?? "-",
-            ])
+            table.add(
+                [
+                    tensor.name, tensor.shape.map(String.init).joined(separator: " x "),
+                    tensor.type, tensor.rootMeanSquare.map { scientific($0, places: 3) } ?? "-",
+                ] + (notFinite > 0 ? ["\(tensor.notFinite ?? 0)"] : []))
         }
         table.printed()
     }
@@ -80,7 +87,10 @@ struct CheckpointVerify: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
         abstract: "Read all of a model: digests, names, shapes, and that every weight is a number.",
-        discussion: "The exit status is 65 for files that are damaged or do not fit together.")
+        discussion: """
+            The exit status is 65 for files that are damaged or do not fit together; for a run, also when \
+            a checkpoint newer than the one that is whole is damaged.
+            """)
 
     @Argument(help: "A checkpoint, a run folder, a Hugging Face folder or a GGUF file.")
     var model: String
@@ -104,6 +114,7 @@ struct CheckpointVerify: ParsableCommand {
                 ("model", files.path),
                 ("verified", "\(grouped(count)) parameters, all finite; \(files.proof)"),
             ] + files.warnings.map { ("damaged", $0) })
+        if !files.warnings.isEmpty { throw ExitCode(ExitStatus.badData.rawValue) }
     }
 }
 
@@ -124,8 +135,22 @@ struct CheckpointDiff: ParsableCommand {
 
     @OptionGroup var common: CommonOptions
 
+    func validate() throws {
+        if !(tolerance >= 0) {
+            throw ValidationError("--tolerance is \(tolerance); want 0 or more")
+        }
+    }
+
     func run() throws {
         let difference = try ModelDifference(ModelFiles.open(first), ModelFiles.open(second))
+        for (model, index) in [(first, 0), (second, 1)] {
+            let count = difference.parameters.reduce(0) { $0 + $1.notFinite[index] }
+            if count > 0 {
+                common.talk(
+                    "falcon: \(model): of the parameters that differ, \(grouped(count)) weights are not "
+                        + "finite")
+            }
+        }
         if common.json {
             try printJSON(difference)
         } else {
@@ -173,11 +198,14 @@ struct CheckpointAverage: ParsableCommand {
     func run() throws {
         if models.count < 2 { throw ValidationError("give at least two models to average") }
         let shares = try weights.map { text in
-            let numbers = text.split(separator: ",").compactMap { Double($0) }
-            guard numbers.count == models.count, numbers.allSatisfy({ $0 > 0 && $0.isFinite })
+            let words = text.split(separator: ",", omittingEmptySubsequences: false)
+            let numbers = words.compactMap { Double($0) }
+            guard words.count == models.count, numbers.count == models.count,
+                numbers.allSatisfy({ $0 > 0 && $0.isFinite })
             else {
                 throw ValidationError(
-                    "--weights is \(text); want \(models.count) positive numbers, one a model")
+                    "--weights is \(text); want \(models.count) positive finite numbers, one a "
+                        + "model")
             }
             return numbers
         }

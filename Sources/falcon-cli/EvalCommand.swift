@@ -18,7 +18,7 @@ struct EvalCommand: ParsableCommand {
             trained on is scored.
             """)
 
-    @Argument(help: "A checkpoint, a run folder (its newest checkpoint) or a Hugging Face folder.")
+    @Argument(help: "A checkpoint, a run folder, a Hugging Face folder or a GGUF file.")
     var model: String
 
     @Option(help: "Score the validation split of a folder written by falcon tokenize.")
@@ -41,25 +41,22 @@ struct EvalCommand: ParsableCommand {
 
     @Option(
         help: """
-            Tokens that see each other when text is scored; without it, as in training, or of a model             without recipe 4096.
+            Tokens that see each other when text is scored; without it, as in training, or of a model \
+            without recipe 4096.
             """)
     var sequenceLength: Int?
 
-    @Option(help: "Compare with an earlier --json result; exit status 1 if a number differs.")
+    @Option(
+        help: """
+            Compare with an earlier --json result: exit status 1 if a number differs, 65 if the two were \
+            measured on different data.
+            """)
     var against: String?
 
     @Option(help: "How far numbers may be from --against, relative to their size.")
     var tolerance = 1e-4
 
     @OptionGroup var common: CommonOptions
-
-    /// What `--json` prints.
-    struct Output: Codable {
-        var version = 1
-        let model: String
-        var texts: [String: TextScore] = [:]
-        var tasks: [String: TaskScore] = [:]
-    }
 
     func validate() throws {
         if tasks != nil && data == nil {
@@ -83,47 +80,45 @@ struct EvalCommand: ParsableCommand {
         }
         let golden = try against.map(earlierResult)
         let loaded = try LoadedModel(path: model, on: common.makeDevice())
-        let evaluator = Evaluator(
-            model: loaded.model, tokenizer: loaded.tokenizer, device: loaded.device)
-        var output = Output(model: loaded.path)
-        let trained = try trainingData(loaded)
+        let tokenizer = try loaded.requireTokenizer()
+        let evaluator = Evaluator(model: loaded.model, tokenizer: tokenizer, device: loaded.device)
+        var output = EvalResult(model: loaded.path, tokenizer: tokenizer.fingerprint)
+        let trained = try TrainingData(of: loaded.files)
         let length =
-            sequenceLength ?? trained?.sequenceLength
+            sequenceLength ?? trained?.section.sequenceLength
             ?? min(Evaluator.usualLength, loaded.model.configuration.maxPositionEmbeddings)
         if shards != nil || (text.isEmpty && wanted.isEmpty) {
-            guard let folder = shards ?? trained?.path else {
+            guard let folder = try shards ?? trained?.locate() else {
                 throw ValidationError("\(model) names no data; give --shards, --text or --tasks")
             }
-            output.texts["validation"] = try score(folder, evaluator, loaded, length)
+            output.texts["validation"] = try score(folder, evaluator, tokenizer, length)
         }
         for path in text {
-            output.texts[path] = try evaluator.score(textFile: path, sequenceLength: length)
+            output.texts[path] = EvalResult.Text(
+                score: try evaluator.score(textFile: path, sequenceLength: length),
+                // A pipe can be read only once.
+                dataDigest: fileKind(of: path) == .file && !isStream(path)
+                    ? try SHA256.hex(ofFile: path) : nil,
+                sequenceLength: length)
         }
         for task in wanted { output.tasks[task.name] = try run(task, evaluator) }
         if common.json { try printJSON(output) } else { printTable(output) }
         if let golden, let against { try compare(output, with: golden, from: against) }
     }
 
-    /// What the model was trained on, if its recipe is there.
-    private func trainingData(_ loaded: LoadedModel) throws -> DataSection? {
-        try loaded.resolvedRecipe.map {
-            try RecipeDocument(yaml: $0, name: "recipe.resolved.yaml")
-                .decode(DataSection.self, at: "data")
-        }
-    }
-
     private func score(
-        _ folder: String, _ evaluator: Evaluator, _ loaded: LoadedModel, _ length: Int
-    ) throws -> TextScore {
+        _ folder: String, _ evaluator: Evaluator, _ tokenizer: any Tokenizer, _ length: Int
+    ) throws -> EvalResult.Text {
         let dataset = try TokenDataset(path: folder)
-        try dataset.requireTokenizer(digest: loaded.tokenizer.digest)
+        try dataset.requireTokenizer(tokenizer)
         let batches = try ValidationBatches(
             dataset: dataset, sequenceLength: length, sequencesPerBatch: 1)
         let iterator = batches.makeIterator()
         guard let score = try evaluator.score({ try iterator.next() }) else {
             throw EvaluationError.noRecords(path: folder)
         }
-        return score
+        return EvalResult.Text(
+            score: score, dataDigest: dataset.index.datasetDigest, sequenceLength: length)
     }
 
     private func run(_ task: any MultipleChoiceTask, _ evaluator: Evaluator) throws -> TaskScore {
@@ -145,8 +140,8 @@ struct EvalCommand: ParsableCommand {
         return score
     }
 
-    private func printTable(_ output: Output) {
-        for (name, score) in output.texts.sorted(by: { $0.key < $1.key }) {
+    private func printTable(_ output: EvalResult) {
+        for (name, score) in output.texts.mapValues(\.score).sorted(by: { $0.key < $1.key }) {
             print(
                 "\(name)  loss \(decimal(score.loss, places: 4))  perplexity \(decimal(score.perplexity, places: 3))  "
                     + "bits/byte \(decimal(score.bitsPerByte, places: 4))  "
@@ -161,35 +156,26 @@ struct EvalCommand: ParsableCommand {
     }
 
     /// Reads what `--json` printed earlier.
-    private func earlierResult(_ path: String) throws -> Output {
+    private func earlierResult(_ path: String) throws -> EvalResult {
         let bytes = try readBytes(ofFile: path)
         do {
-            return try decodedJSON(Output.self, from: bytes)
+            return try decodedJSON(EvalResult.self, from: bytes)
         } catch {
             throw EvaluationError.notAResult(path: path)
         }
     }
 
     /// Fails when a score of an earlier result is missing or differs.
-    private func compare(_ output: Output, with golden: Output, from path: String) throws {
-        var failures: [String] = []
-        func check(_ name: String, _ got: Double?, _ want: Double) {
-            guard let got else { return failures.append("\(name): missing, want \(want)") }
-            // Written so that NaN is a failure.
-            if !(abs(got - want) <= tolerance * max(1, abs(want))) {
-                failures.append("\(name): got \(got), want \(want) within \(tolerance)")
-            }
+    private func compare(_ output: EvalResult, with golden: EvalResult, from path: String) throws {
+        let comparison = EvalComparison(output, with: golden, tolerance: tolerance)
+        for note in comparison.notes { common.talk(note) }
+        for difference in comparison.differences {
+            writeToStandardError("falcon: \(difference)\n")
         }
-        for (name, want) in golden.texts {
-            check("\(name) loss", output.texts[name]?.loss, want.loss)
-            check("\(name) bits/byte", output.texts[name]?.bitsPerByte, want.bitsPerByte)
+        if !comparison.obstacles.isEmpty {
+            throw EvaluationError.notComparable(path: path, reasons: comparison.obstacles)
         }
-        for (name, want) in golden.tasks {
-            check("\(name) acc", output.tasks[name]?.acc, want.acc)
-            check("\(name) acc_norm", output.tasks[name]?.accNorm, want.accNorm)
-        }
-        for failure in failures.sorted() { writeToStandardError("falcon: \(failure)\n") }
-        if !failures.isEmpty { throw ExitCode(ExitStatus.checkFailed.rawValue) }
+        if !comparison.differences.isEmpty { throw ExitCode(ExitStatus.checkFailed.rawValue) }
         common.talk("every score of \(path) is matched")
     }
 }

@@ -149,34 +149,18 @@ struct ModelConversion {
     func run() throws {
         let device = common.makeDevice()
         let files = try ModelFiles.open(model)
-        let (bytes, errors) = try write(files)
-        let written: ModelFiles
-        let check: ExportCheck
-        do {
-            written = try ModelFiles.open(output)
-            check = try ExportCheck(files, written, on: device)
-        } catch {
-            // What could not be compared must not be left looking whole.
-            try FileManager.default.removeItem(atPath: output)
-            throw error
+        // Before anything is written: what cannot be read is no reason to write.
+        let original = try text.map { try perplexity(of: LoadedModel(files, on: device), on: $0) }
+        var checked: (check: ExportCheck, perplexity: Double?)?
+        let (bytes, errors) = try write(files) { written in
+            let check = try ExportCheck(files, written, on: device)
+            try require(check, of: files)
+            checked = (
+                check, try text.map { try perplexity(of: LoadedModel(written, on: device), on: $0) }
+            )
         }
-        // Folded multipliers round where weights that stay as they are do not.
-        let isFolded = format == .gguf || files.configuration.falconH1?.mixers == .attention
-        let limit = isFolded ? Double.infinity : type.largestDifference
-        guard check.relativeDifference <= type.tolerance, check.largestDifference <= limit else {
-            try FileManager.default.removeItem(atPath: output)
-            writeToStandardError(
-                "falcon: the export differs from \(model): the logits by "
-                    + "\(scientific(check.relativeDifference, places: 2)) of their deviation (want at most "
-                    + "\(type.tolerance)) and by \(scientific(check.largestDifference, places: 2)) at "
-                    + "most (limit \(limit)); removed\n")
-            throw ExitCode(ExitStatus.checkFailed.rawValue)
-        }
-        let scores = try text.map { text in
-            try [files, written].map {
-                try perplexity(of: LoadedModel($0, on: device), on: text)
-            }
-        }
+        guard let checked else { preconditionFailure("export: the check was not made") }
+        let check = checked.check
         let worst = errors.max { $0.relativeRootMeanSquare < $1.relativeRootMeanSquare }
         var table = [
             ("export", output), ("size", memory(bytes)),
@@ -196,12 +180,13 @@ struct ModelConversion {
                         + "(\(worst.tensor), \(worst.type.name))"
                 ))
         }
-        if let scores {
+        if let original, let perplexity = checked.perplexity {
+            let change = perplexity / original - 1
             table.append(
                 (
                     "perplexity",
-                    "\(decimal(scores[1], places: 4)), before \(decimal(scores[0], places: 4)) "
-                        + "(\(percent(scores[1] / scores[0] - 1)))"
+                    "\(decimal(perplexity, places: 4)), before \(decimal(original, places: 4))"
+                        + (change.isFinite ? " (\(percent(change)))" : "")
                 ))
         }
         try common.printResult(
@@ -211,28 +196,47 @@ struct ModelConversion {
                     TensorError(
                         name: $0.tensor, type: $0.type.name,
                         relative_rms: $0.relativeRootMeanSquare, largest: $0.maximum)
-                }, perplexity: scores?[1], original_perplexity: scores?[0]), table: table)
+                }, perplexity: checked.perplexity, original_perplexity: original), table: table)
         if listsErrors && !common.json { printErrors(errors) }
     }
 
-    private func write(_ files: ModelFiles) throws -> (bytes: Int, errors: [GGUFQuantizationError])
-    {
+    /// Refuses a difference that rounding does not explain.
+    private func require(_ check: ExportCheck, of files: ModelFiles) throws {
+        // Folded multipliers round where weights that stay as they are do not.
+        let isFolded = format == .gguf || files.configuration.falconH1?.mixers == .attention
+        let limit = isFolded ? Double.infinity : type.largestDifference
+        guard check.relativeDifference <= type.tolerance, check.largestDifference <= limit else {
+            writeToStandardError(
+                "falcon: the export differs from \(model): the logits by "
+                    + "\(scientific(check.relativeDifference, places: 2)) of their deviation (want at most "
+                    + "\(type.tolerance)) and by \(scientific(check.largestDifference, places: 2)) at "
+                    + "most (limit \(limit)); nothing was written\n")
+            throw ExitCode(ExitStatus.checkFailed.rawValue)
+        }
+    }
+
+    private func write(
+        _ files: ModelFiles, check: (ModelFiles) throws -> Void
+    ) throws -> (bytes: Int, errors: [GGUFQuantizationError]) {
         switch format {
         case .hf:
             var export = HuggingFaceExport()
             export.weightType = type.elementType ?? .float32
             export.shardByteLimit = shardBytes
-            return (try export.write(files, to: output).reduce(0) { $0 + $1.byteCount }, [])
+            return (
+                try export.write(files, to: output, check: check).reduce(0) { $0 + $1.byteCount },
+                []
+            )
         case .gguf:
             let file = try GGUFExport(type.fileType, threadCount: common.threadCount)
-                .write(files, to: output)
+                .write(files, to: output, check: check)
             return (file.byteCount, file.errors)
         }
     }
 
     private func perplexity(of loaded: LoadedModel, on text: String) throws -> Double {
         let evaluator = Evaluator(
-            model: loaded.model, tokenizer: loaded.tokenizer, device: loaded.device)
+            model: loaded.model, tokenizer: try loaded.requireTokenizer(), device: loaded.device)
         let length = min(Evaluator.usualLength, loaded.model.configuration.maxPositionEmbeddings)
         return try evaluator.score(textFile: text, sequenceLength: length).perplexity
     }

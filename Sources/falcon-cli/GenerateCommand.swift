@@ -10,14 +10,18 @@ struct GenerateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "generate", abstract: "Write on from a prompt, token by token.")
 
-    @Argument(help: "A checkpoint, a run folder (its newest checkpoint) or a Hugging Face folder.")
+    @Argument(help: "A checkpoint, a run folder, a Hugging Face folder or a GGUF file.")
     var model: String
 
     @Option(help: "The text to go on from; - reads standard input.")
     var prompt: String?
 
-    @Option(help: "The prompt as token ids, separated by spaces.")
-    var promptIds: String?
+    @Option(
+        name: [.customLong("ids"), .customLong("prompt-ids")],
+        help: ArgumentHelp(
+            "The prompt as token ids, separated by spaces; nothing is put before them.",
+            valueName: "ids"))
+    var ids: String?
 
     @Option(help: "Tokens to write at most.")
     var maxTokens = 128
@@ -40,8 +44,8 @@ struct GenerateCommand: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        if (prompt == nil) == (promptIds == nil) {
-            throw ValidationError("give one of --prompt and --prompt-ids")
+        if (prompt == nil) == (ids == nil) {
+            throw ValidationError("give one of --prompt and --ids")
         }
         if maxTokens < 1 { throw ValidationError("--max-tokens is \(maxTokens); want at least 1") }
         if !(temperature >= 0 && temperature.isFinite) {
@@ -57,41 +61,52 @@ struct GenerateCommand: ParsableCommand {
         let version = 1
         let prompt_tokens: Int
         let ids: [Int32]
-        let text: String
+        let text: String?
         let tokens_per_second: Double
     }
 
     func run() throws {
         let loaded = try LoadedModel(path: model, on: common.makeDevice())
         let tokenizer = loaded.tokenizer
-        let ids = try promptTokens(tokenizer, vocabularyCount: loaded.model.configuration.vocabSize)
-        var decoder = StreamingDecoder(tokenizer, continuesText: true)
+        let vocabularyCount = loaded.model.configuration.vocabSize
+        let ids = try promptTokens(loaded, vocabularyCount: vocabularyCount)
+        if tokenizer == nil && !outputIds && !common.json {
+            common.talk("\(loaded.path) has no tokenizer: token ids are written")
+        }
+        let writesIDs = outputIds || tokenizer == nil
+        var decoder = tokenizer.map { StreamingDecoder($0, continuesText: true) }
         var written: [Int32] = []
         var text = ""
         let start = monotonicSeconds()
         try loaded.model.generate(
             from: ids, maxTokens: maxTokens,
-            sampler: TokenSampler(temperature: temperature, topP: topP, seed: seed),
-            end: ignoreEnd ? nil : tokenizer.eosID, on: loaded.device
+            sampler: TokenSampler(
+                temperature: temperature, topP: topP, seed: seed,
+                // Rows of the embedding without a token cannot be written.
+                allowed: tokenizer.map { tokenizer in
+                    (0..<vocabularyCount).map { tokenizer.hasToken(Int32($0)) }
+                }),
+            end: ignoreEnd ? nil : tokenizer?.eosID, on: loaded.device
         ) { token in
             written.append(token)
-            let piece = try decoder.append(token)
+            let piece = try decoder?.append(token) ?? ""
             if common.json {
                 text += piece
             } else {
-                try write(outputIds ? (written.count > 1 ? " \(token)" : "\(token)") : piece)
+                try write(writesIDs ? (written.count > 1 ? " \(token)" : "\(token)") : piece)
             }
             return !Signals.stopRequested
         }
         let seconds = monotonicSeconds() - start
-        let rest = decoder.finish()
+        let rest = decoder?.finish() ?? ""
         if common.json {
             try printJSON(
                 Output(
-                    prompt_tokens: ids.count, ids: written, text: text + rest,
+                    prompt_tokens: ids.count, ids: written,
+                    text: tokenizer.map { _ in text + rest },
                     tokens_per_second: Double(written.count) / seconds))
         } else {
-            try write((outputIds ? "" : rest) + "\n")
+            try write((writesIDs ? "" : rest) + "\n")
         }
         common.talk(
             "\(ids.count) prompt tokens, \(written.count) written, "
@@ -99,26 +114,22 @@ struct GenerateCommand: ParsableCommand {
     }
 
     private func promptTokens(
-        _ tokenizer: any Tokenizer, vocabularyCount: Int
+        _ loaded: LoadedModel, vocabularyCount: Int
     ) throws -> [Int32] {
-        if let promptIds {
-            let ids = try promptIds.split(whereSeparator: { $0 == " " || $0 == "," }).map { word in
-                guard let id = Int32(word), id >= 0, id < vocabularyCount else {
-                    throw ValidationError(
-                        "--prompt-ids: \"\(word)\" is not a number below \(vocabularyCount)")
-                }
-                return id
-            }
-            if ids.isEmpty { throw ValidationError("--prompt-ids holds no token") }
-            return ids
-        }
+        if let ids { return try tokenIDs(ids, vocabularyCount: vocabularyCount) }
+        let tokenizer = try loaded.requireTokenizer()
         var text = prompt ?? ""
         if text == "-" {
             var lines: [String] = []
             while let line = readLine(strippingNewline: false) { lines.append(line) }
             text = lines.joined()
         }
-        let ids = try tokenizer.encode(text)
+        let ids = try tokenizer.promptPrefix + tokenizer.encode(text)
+        if let wrong = ids.first(where: { $0 >= vocabularyCount }) {
+            throw InterchangeError.model(
+                reason: "the tokenizer gives token \(wrong), the model has only \(vocabularyCount) "
+                    + "embeddings", advice: "use the tokenizer that the model was trained with")
+        }
         if !ids.isEmpty { return ids }
         // Nothing to go on from: begin as after the end of a document.
         return [tokenizer.bosID ?? tokenizer.eosID ?? 0]
@@ -130,4 +141,16 @@ struct GenerateCommand: ParsableCommand {
         print(text, terminator: "")
         try flushStandardOutput()
     }
+}
+
+/// The token ids of an option `--ids`.
+func tokenIDs(_ text: String, vocabularyCount: Int) throws -> [Int32] {
+    let ids = try text.split(whereSeparator: { $0 == " " || $0 == "," }).map { word in
+        guard let id = Int32(word), id >= 0, id < vocabularyCount else {
+            throw ValidationError("--ids: \"\(word)\" is not a number below \(vocabularyCount)")
+        }
+        return id
+    }
+    if ids.isEmpty { throw ValidationError("--ids holds no token") }
+    return ids
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import FalconCheckpoint
 import FalconData
+import FalconInterchange
 import FalconSystem
 import FalconTensor
 
@@ -93,13 +94,54 @@ struct VerifyData: ParsableCommand {
 
 struct VerifyCheckpoint: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "checkpoint", abstract: "Check sizes and digests of a checkpoint's files.")
+        commandName: "checkpoint",
+        abstract:
+            "Check sizes and digests of a checkpoint's files; of a run, those of each checkpoint.",
+        discussion:
+            "`falcon ckpt verify` reads models of the other kinds too, and looks at each weight.")
 
-    @Argument(help: "A checkpoint folder.")
+    @Argument(help: "A checkpoint or a run folder.")
     var path: String
 
+    @OptionGroup var common: CommonOptions
+
+    /// What `--json` prints.
+    private struct Output: Encodable {
+        struct Entry: Encodable {
+            let path: String
+            let step: Int
+        }
+        let version = 1
+        let checkpoints: [Entry]
+        let damaged: [String]
+    }
+
     func run() throws {
-        let checkpoint = try Checkpoint.open(path)
-        print("\(path): whole; step \(checkpoint.manifest.step)")
+        let folder = CheckpointFolder(run: path)
+        let paths =
+            fileKind(of: folder.path) == .folder
+            ? try folder.steps().map(folder.path(ofStep:)) : [path]
+        if paths.isEmpty { throw InterchangeError.noCheckpoint(path: path, reasons: []) }
+        var whole: [Output.Entry] = []
+        var damaged: [any FalconError] = []
+        for path in paths {
+            if path.hasSuffix(AtomicFolder.partialSuffix), fileKind(of: path) == .folder {
+                throw InterchangeError.unfinished(path: path)
+            }
+            do {
+                let checkpoint = try Checkpoint.open(path)
+                whole.append(.init(path: path, step: checkpoint.manifest.step))
+            } catch let error as any FalconError {
+                if paths.count == 1 { throw error }
+                damaged.append(error)
+            }
+        }
+        if common.json {
+            try printJSON(Output(checkpoints: whole, damaged: damaged.map(\.description)))
+        } else {
+            for entry in whole { print("\(entry.path): whole; step \(entry.step)") }
+        }
+        for error in damaged { writeToStandardError("falcon: \(error)\n") }
+        if let first = damaged.first { throw ExitCode(first.exitStatus.rawValue) }
     }
 }

@@ -79,7 +79,7 @@ import Testing
             "tokenizer encode --tokenizer tok.model", input: Data("\"state\"\n".utf8))
         let prompt = encoded.output.trimmingCharacters(in: ["[", "]", "\n"])
         #expect(
-            try place.success("generate run --prompt-ids \(prompt) \(flags) --output-ids").output
+            try place.success("generate run --ids \(prompt) \(flags) --output-ids").output
                 == listed + "\n")
     }
 

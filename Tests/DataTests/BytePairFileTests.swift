@@ -45,13 +45,46 @@ import Testing
         }
     }
 
+    /// Files of older versions name no type, say "" for no unknown token, and have texts for merges.
+    @Test func olderFilesAreRead() throws {
+        let text = try InputFile.contents(of: fixture("byte-pair/gpt2.tokenizer.json"))
+        let current = try #require(
+            try openTokenizer(path: fixture("byte-pair/gpt2.tokenizer.json")) as? BytePairTokenizer)
+        var root = try #require(try JSONValue(parsing: text).object)
+        var model = try #require(root["model"]?.object)
+        model["type"] = nil
+        model["ignore_merges"] = nil
+        model["byte_fallback"] = nil
+        model["unk_token"] = .string("")
+        model["merges"] = .array(
+            (model["merges"]?.array ?? []).map { merge in
+                .string(
+                    merge.array?.compactMap(\.string).joined(separator: " ") ?? merge.string ?? "")
+            })
+        root["model"] = .object(model)
+        root["decoder"] = .null
+        let older = try tokenizer(JSONValue.object(root).serialized())
+        #expect(older.pieces == current.pieces && older.unkID == current.unkID)
+        for text in ["Hello, world! 12", "  caf\u{e9}\n", "<|end|>x"] {
+            let ids = try current.encode(text)
+            #expect(try older.encode(text) == ids)
+            #expect(try older.decode(ids) == current.decode(ids))
+        }
+        model["merges"] = nil
+        root["model"] = .object(model)
+        let error = #expect(throws: DataError.self) {
+            try tokenizer(JSONValue.object(root).serialized())
+        }
+        #expect(error?.description.contains("model.type is missing") == true)
+    }
+
     @Test func specialTokensAreNamedBesideIt() throws {
         let tokenizer = try tokenizer(
             Self.base,
             configuration: #"{"eos_token": {"content": "<e>"}, "bos_token": "b", "pad_token": "?"}"#
         )
         #expect(tokenizer.eosID == 4 && tokenizer.bosID == 1 && tokenizer.padID == nil)
-        #expect(!tokenizer.addsBOS)
+        #expect(tokenizer.promptPrefix.isEmpty)
         let files = tokenizer.files
         let given = try BytePairTokenizer(
             files: TokenizerFiles(main: files.main), specialIDs: .init(bos: 9, eos: 2, padding: 0))
@@ -105,7 +138,10 @@ import Testing
             ": {\"type\": \"Replace\", \"pattern\": {\"String\": \"a\"}, \"content\": \"aa\"}",
             "normalizer.content is \"aa\""
         ),
-        ("\"decoder\": {\"type\": \"ByteLevel\"}", "\"decoder\": null", "decoder is missing"),
+        (
+            "\"decoder\": {\"type\": \"ByteLevel\"}", "\"decoder\": {\"type\": \"Fuse\"}",
+            "decoder is an object"
+        ),
         ("{\"type\": \"ByteLevel\", ", "{\"type\": \"Metaspace\", ", "pre_tokenizer.type"),
         (
             "{\"type\": \"ByteLevel\", ",

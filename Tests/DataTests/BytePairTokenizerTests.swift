@@ -107,7 +107,7 @@ import Testing
         let tokenizer = try #require(try files.tokenizer(folder: "x") as? BytePairTokenizer)
         #expect(tokenizer.pieces == original.pieces)
         #expect(tokenizer.bosID == 0 && tokenizer.eosID == 0 && tokenizer.padID == nil)
-        #expect(tokenizer.addsBOS)
+        #expect(tokenizer.promptPrefix == [0])
         #expect(try tokenizer.requireEndOfDocumentID() == 0)
         for probe in try expected(name) {
             #expect(try tokenizer.encode(probe.text) == probe.ids, "\(probe.text)")
@@ -176,16 +176,16 @@ import Testing
         #expect(throws: DataError.self) { try dataset.tokenizer() }
     }
 
-    @Test func aModelIsPreferredToAJSON() throws {
+    @Test func aJSONThatSaysMoreIsPreferredToAModel() throws {
         let folder = try TemporaryFolder()
         let json = try InputFile.contents(of: fixture("byte-pair/gpt2.tokenizer.json"))
-        try folder.write("tokenizer.json", json)
-        #expect(try openTokenizer(path: folder.path) is BytePairTokenizer)
         let model = try InputFile.contents(of: fixture("test_model.model"))
         try folder.write("tokenizer.model", model)
+        #expect(try openTokenizer(path: folder.path) is SentencePieceTokenizer)
+        try folder.write("tokenizer.json", json)
         let tokenizer = try openTokenizer(path: folder.path)
-        #expect(tokenizer is SentencePieceTokenizer)
-        #expect(tokenizer.files.bytes(of: "tokenizer.json") == json)
+        #expect(tokenizer is BytePairTokenizer)
+        #expect(tokenizer.files.bytes(of: "tokenizer.model") == model)
         let empty = try TemporaryFolder()
         #expect(throws: FileError.missing(path: empty.file("tokenizer.model"))) {
             try openTokenizer(path: empty.path)

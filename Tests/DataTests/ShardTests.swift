@@ -186,9 +186,10 @@ import Testing
     @Test func anotherTokenizerIsRefused() throws {
         let folder = try TemporaryFolder()
         let dataset = try writeDataset(folder.file("d"), train: [[5, 2]])
-        try dataset.requireTokenizer(digest: "tiny")
+        let other = try SentencePieceTokenizer(path: fixture(mistralModel))
         #expect(
-            throws: DataError.tokenizerMismatch(path: dataset.path, got: "tiny", wanted: "other")
-        ) { try dataset.requireTokenizer(digest: "other") }
+            throws: DataError.tokenizerMismatch(
+                path: dataset.path, got: "tiny", wanted: other.digest)
+        ) { try dataset.requireTokenizer(other) }
     }
 }

@@ -56,6 +56,28 @@ import Testing
         #expect(item.gold == 3)
     }
 
+    private func record(_ label: String, more: String = "") -> [UInt8] {
+        Array(
+            (#"{"activity_label": "Roof", "ctx_a": "A man sits.", "ctx_b": "he", "#
+                + #""endings": ["a", "b", "c", "d"], "label": \#(label)\#(more)}"#).utf8)
+    }
+
+    @Test func labelsAreTextsOrNumbers() throws {
+        for label in ["3", "\"3\""] {
+            let item = try HellaSwag().item(from: record(label, more: #", "x": NaN"#))
+            #expect(item.gold == 3 && item.context == "Roof: A man sits. He")
+        }
+        for (label, message) in [
+            ("4", "label is 4, want a number below 4"), ("-1", "label is -1"), ("\"\"", "label is"),
+            ("null", "label is null"), ("1.5", "label is 1.5"),
+        ] {
+            let error = #expect(throws: (any Error).self) {
+                try HellaSwag().item(from: record(label))
+            }
+            #expect("\(String(describing: error))".contains(message), "\(label)")
+        }
+    }
+
     /// Python's `str.capitalize`, computed with Python 3.11.
     @Test(arguments: [
         ("", ""), ("he", "He"), ("the Lady's BAR", "The lady's bar"), ("élan", "Élan"),

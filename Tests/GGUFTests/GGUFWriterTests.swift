@@ -1,5 +1,6 @@
 import FalconGGUF
 import FalconSystem
+import FoundationEssentials
 import Testing
 
 @Suite struct GGUFWriterTests {
@@ -71,6 +72,8 @@ import Testing
         try withTemporaryFolder { folder in
             var files: [GGUFWrittenFile] = []
             for threads in [1, 2, 3, 8] {
+                // A file that is there already is never replaced.
+                if threads > 1 { try FileManager.default.removeItem(atPath: folder + "/t.gguf") }
                 files.append(try write(tensors, to: folder + "/t.gguf", threads: threads))
             }
             for file in files.dropFirst() {

@@ -98,8 +98,14 @@ private func configuration(
             ("attn_layer_indices", .array([.integer(1)]), "want null"),
             ("time_step_limit", .array([.number(0.001), .number(0.1)]), "not clamped"),
             (
+                "rope_scaling", .object(["type": .string("dynamic"), "factor": .number(2)]),
+                "want \"default\" or \"linear\""
+            ),
+            ("rope_scaling", .object(["factor": .number(2)]), "want one \"rope_type\""),
+            ("rope_scaling", .object(["type": .string("linear")]), "want a positive number"),
+            (
                 "rope_scaling", .object(["type": .string("linear"), "factor": .number(2)]),
-                "want null"
+                "rope_parameters has 1"
             ),
             (
                 "rope_parameters",

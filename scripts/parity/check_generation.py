@@ -20,7 +20,7 @@ def main():
                 do_sample=False, num_beams=1, max_new_tokens=options.tokens, use_cache=True)
         want = whole[0, len(ids):].tolist()
         printed = falcon(
-            options, "generate", options.model, "--prompt-ids", " ".join(map(str, ids)),
+            options, "generate", options.model, "--ids", " ".join(map(str, ids)),
             "--max-tokens", str(options.tokens), "--temperature", "0", "--output-ids", "--quiet")
         got = [int(word) for word in printed.split()]
         # One side may print the token that ends documents, the other stop before it.

@@ -139,7 +139,7 @@ def falcon_logits(options, model, ids):
 
 def falcon_greedy(options, model, ids, count):
     printed = falcon(
-        options, "generate", model, "--prompt-ids", " ".join(map(str, ids)), "--max-tokens",
+        options, "generate", model, "--ids", " ".join(map(str, ids)), "--max-tokens",
         str(count), "--temperature", "0", "--output-ids", "--ignore-end", "--quiet")
     return [int(word) for word in printed.split()]
 

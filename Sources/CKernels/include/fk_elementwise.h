@@ -27,6 +27,9 @@ void fk_reduce_partials(float *y, const float *partial, size_t pieces, size_t n)
 // Sum of squares of x [n], in double.
 double fk_sum_of_squares(const float *x, size_t n);
 
+// The first place of x [n] that is infinite or no number; n if there is none.
+size_t fk_first_not_finite(const float *x, size_t n);
+
 // x [n] *= scale
 void fk_scale(float *x, size_t n, float scale);
 

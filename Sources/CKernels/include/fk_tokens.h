@@ -17,9 +17,10 @@ void fk_embedding_backward(float *dTable, const float *dy, const int32_t *tokens
 double fk_embedding_scale_backward(const float *dy, const float *table, const int32_t *tokens,
                                    size_t rows, size_t columns, size_t strideDY);
 
-// cosine, sine [positions, half]: angle = position * theta^(-i / half), i = 0..<half, position from `start`
+// cosine, sine [positions, half]: angle = position * theta^(-i / half) / factor, i = 0..<half, position
+// from `start`
 void fk_rotary_table(float *cosine, float *sine, size_t start, size_t positions, size_t half,
-                     double theta);
+                     double theta, double factor);
 
 // y [rows, heads, 2 half] = x rotated; channel i pairs with i + half; direction +1 forward, -1 backward;
 // positions [rows] index the table; accumulate adds into y instead of storing

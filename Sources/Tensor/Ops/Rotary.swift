@@ -1,6 +1,6 @@
 import CKernels
 
-/// Cosines and sines of rotary positions: angle = position · θ^(−i/half), i = 0..<half.
+/// Cosines and sines of rotary positions: angle = position · θ^(−i/half) / factor, i = 0..<half.
 public struct RotaryTable {
     /// `[positions, half]`.
     let cosine: Tensor
@@ -15,13 +15,17 @@ public struct RotaryTable {
     ///   - positionCount: at least 1.
     ///   - headDimension: even.
     ///   - theta: the base of the wavelengths.
+    ///   - factor: divides the positions; 1 for none.
     ///   - device: where the table lives.
-    public init(positionCount: Int, headDimension: Int, theta: Double, on device: Device) {
+    public init(
+        positionCount: Int, headDimension: Int, theta: Double, factor: Double = 1,
+        on device: Device
+    ) {
         precondition(headDimension % 2 == 0, "RotaryTable: head dimension \(headDimension) is odd")
         half = headDimension / 2
         var cosines = [Float](repeating: 0, count: positionCount * half)
         var sines = cosines
-        fk_rotary_table(&cosines, &sines, 0, positionCount, half, theta)
+        fk_rotary_table(&cosines, &sines, 0, positionCount, half, theta, factor)
         cosine = device.tensor(cosines, shape: [positionCount, half])
         sine = device.tensor(sines, shape: [positionCount, half])
     }

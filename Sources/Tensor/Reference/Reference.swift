@@ -131,16 +131,17 @@ public enum Reference {
     }
 
     /// Rotary positions, half-split: channels i and i + d/2 of a head turn by
-    /// position · theta^(−2i/d).
+    /// position · theta^(−2i/d) / factor.
     ///
     /// - Parameters:
     ///   - x: `[rows, heads · d]`.
     ///   - positions: one a row, counted within its segment.
     ///   - headDimension: d, even.
     ///   - theta: the base of the wavelengths.
+    ///   - factor: divides the positions.
     /// - Returns: of the size of `x`.
     public static func rotary(
-        _ x: [Double], positions: [Int], headDimension: Int, theta: Double
+        _ x: [Double], positions: [Int], headDimension: Int, theta: Double, factor: Double = 1
     ) -> [Double] {
         let (width, half) = (x.count / positions.count, headDimension / 2)
         var y = x
@@ -148,7 +149,7 @@ public enum Reference {
             for head in 0..<width / headDimension {
                 for i in 0..<half {
                     let first = row * width + head * headDimension + i
-                    let angle = Double(position) * pow(theta, -Double(i) / Double(half))
+                    let angle = Double(position) * pow(theta, -Double(i) / Double(half)) / factor
                     y[first] = x[first] * cos(angle) - x[first + half] * sin(angle)
                     y[first + half] = x[first + half] * cos(angle) + x[first] * sin(angle)
                 }

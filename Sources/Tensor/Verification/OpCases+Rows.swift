@@ -168,8 +168,9 @@ extension OpCase {
     }
 
     private static var rotaryCases: [OpCase] {
-        [(1, 1, 2), (7, 3, 6), (65, 1, 8), (5, 2, 34)].map { rows, heads, d in
-            let label = "\(rows) rows of \(heads)x\(d)"
+        [(1, 1, 2, 1.0), (7, 3, 6, 1), (65, 1, 8, 1), (5, 2, 34, 1), (9, 2, 8, 4)].map {
+            rows, heads, d, factor in
+            let label = "\(rows) rows of \(heads)x\(d), positions over \(factor)"
             // Positions start again in the middle, as at a segment.
             let positions = (0..<rows).map { $0 < rows / 3 ? $0 : $0 - rows / 3 }
             return OpCase(
@@ -180,11 +181,14 @@ extension OpCase {
                         arguments.tensor(0),
                         positions: tape.device.indices(positions.map(Int32.init)),
                         table: RotaryTable(
-                            positionCount: rows, headDimension: d, theta: 1e4, on: tape.device),
+                            positionCount: rows, headDimension: d, theta: 1e4, factor: factor,
+                            on: tape.device),
                         on: &tape)
                 },
                 reference: { values in
-                    Reference.rotary(values[0], positions: positions, headDimension: d, theta: 1e4)
+                    Reference.rotary(
+                        values[0], positions: positions, headDimension: d, theta: 1e4,
+                        factor: factor)
                 })
         }
     }
