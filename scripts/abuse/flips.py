@@ -8,7 +8,8 @@ N bits a kind of file. What came of each is counted:
     detected      a command refused it with an exit code of the README's table, and named the file
     named         all went on as without the flip, and a word named the file
     harmless      every command did exactly what it does without the flip
-    undetectable  another result, and the format has no checksum (HF, GGUF and tokenizer files)
+    undetectable  another result, and the format has no checksum: HF, GGUF and tokenizer files; of
+                  metrics and results another number in one line
     bad           anything else: another result without a word, a signal, a hang, a message that hides where
 """
 
@@ -57,7 +58,7 @@ KINDS = {
     "tokenizer of a checkpoint": checkpoint_file("tokenizer.model"),
     "recipe of a checkpoint": checkpoint_file("recipe.resolved.yaml"),
     "recipe of a run": Kind("half/recipe.resolved.yaml", ["report half --output OUT", RESUME]),
-    "metrics.jsonl": Kind("half/metrics.jsonl", ["report half --output OUT", RESUME]),
+    "metrics.jsonl": Kind("half/metrics.jsonl", ["report half --output OUT", RESUME], checked=False),
     "HF model.safetensors": Kind("hf/model.safetensors", HF, checked=False, words="safetensors|hf"),
     "HF config.json": Kind("hf/config.json", HF, checked=False, words="config.json|hf"),
     "HF tokenizer.json": Kind("hf/tokenizer.json", HF, checked=False, words="tokenizer|hf"),
@@ -69,7 +70,7 @@ KINDS = {
                             checked=False),
     "sweep.sqlite": Kind("sweep/sweep.sqlite", SWEEP, checked=False, words="sqlite|sweep"),
     "sweep.resolved.yaml": Kind("sweep/sweep.resolved.yaml", SWEEP, words="resolved|sweep"),
-    "results.jsonl": Kind("sweep/results.jsonl", SWEEP, words="results"),
+    "results.jsonl": Kind("sweep/results.jsonl", SWEEP, checked=False, words="results|sweep"),
 }
 
 STEADY = re.compile(r"^(time|elapsed|kind)\b|elapsed|tokens/s|seconds|memory", re.I)
@@ -136,7 +137,9 @@ class Flips:
                     found.add("detected")
                 elif outcome.code == 0 and result == wanted:
                     found.add("named" if is_named and "damaged" in outcome.errors else "harmless")
-                elif name == "metrics.jsonl" and is_named and self.one_line_less(line, wanted, result):
+                elif name == "metrics.jsonl" and not self.one_line_hit(line, wanted, result):
+                    return "bad", f"{where}: {line}: more than a line is lost: {str(result)[:300]}"
+                elif is_named and name == "metrics.jsonl":
                     found.add("named")
                 elif not kind.checked or outcome.code == 1:
                     found.add("undetectable")
@@ -154,8 +157,8 @@ class Flips:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def one_line_less(self, line, wanted, result):
-        """Whether the metrics lost the line that was hit and nothing else."""
+    def one_line_hit(self, line, wanted, result):
+        """Whether the metrics lost, or have another number in, the line that was hit and no other."""
         if not line.startswith("pretrain"):
             return True
         before, after = wanted[1][0], result[1][0]
