@@ -92,6 +92,12 @@ public struct SweepSection: RecipeSection {
                 found.append(RecipeProblem(key: key, "got \(count), want at least 1"))
             }
         }
+        if let threadsPerRun, threadsPerRun > WorkerThread.countLimit {
+            found.append(
+                RecipeProblem(
+                    key: "threads_per_run",
+                    "got \(threadsPerRun), want at most \(WorkerThread.countLimit)"))
+        }
         if halving != nil && learningRates?.extend == true {
             found.append(
                 RecipeProblem(

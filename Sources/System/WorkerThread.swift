@@ -4,6 +4,9 @@
 
 /// A thread of plain code that is joined before its owner goes on.
 public final class WorkerThread: @unchecked Sendable {
+    /// The most threads that a person may ask for: more than a machine has processors.
+    public static let countLimit = 1024
+
     // - Invariant: `handle` is written by init only; `isJoined` only by the one owner that joins.
     private let handle: pthread_t
     private var isJoined = false

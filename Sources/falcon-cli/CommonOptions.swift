@@ -13,18 +13,16 @@ struct CommonOptions: ParsableArguments {
     @Flag(help: "Print results and errors only.")
     var quiet = false
 
-    /// More than any machine has processors.
-    private static let threadLimit = 1024
-
     /// The number of threads asked for, or all processors.
-    var threadCount: Int { threads ?? min(Device.usableCoreCount, Self.threadLimit) }
+    var threadCount: Int { threads ?? min(Device.usableCoreCount, WorkerThread.countLimit) }
 
     func validate() throws {
         if let threads, threads < 1 {
             throw ValidationError("--threads is \(threads), want at least 1")
         }
-        if let threads, threads > Self.threadLimit {
-            throw ValidationError("--threads is \(threads), want at most \(Self.threadLimit)")
+        if let threads, threads > WorkerThread.countLimit {
+            throw ValidationError(
+                "--threads is \(threads), want at most \(WorkerThread.countLimit)")
         }
     }
 
