@@ -182,7 +182,7 @@ struct ReportData {
         var result: [StepMetrics] = []
         result.reserveCapacity(lines.count)
         for (number, line) in lines.enumerated() {
-            do { result.append(try decodedJSON(StepMetrics.self, from: line)) } catch {
+            do { result.append(try StepMetrics(line: line)) } catch {
                 if number == lines.count - 1 && bytes.last != 0x0A { continue }
                 warnings.append("\(path), line \(number + 1) is damaged and left out")
             }

@@ -68,15 +68,14 @@ struct MetricsFile {
 
     /// Appends one line.
     mutating func append(_ metrics: StepMetrics) throws {
-        try appendToFile(path: path, Array((try jsonText(metrics) + "\n").utf8))
+        try appendToFile(path: path, metrics.line())
         last = metrics
     }
 
     /// Writes the newest line again, with more in it.
     mutating func completeLast(with metrics: StepMetrics) throws {
         let lines = try InputFile.contents(of: path).split(separator: 0x0A)
-        let line = Array(try jsonText(metrics).utf8)
-        try replace(by: Self.joined(lines.dropLast() + [line[...]]))
+        try replace(by: Self.joined(Array(lines.dropLast())) + metrics.line())
         last = metrics
     }
 }
@@ -119,7 +118,7 @@ extension MetricsFile {
     }
 
     private static func decoded(_ line: ArraySlice<UInt8>) -> StepMetrics? {
-        try? decodedJSON(StepMetrics.self, from: line)
+        try? StepMetrics(line: line)
     }
 
     /// The byte between two lines that were one before, if there is such a place.
