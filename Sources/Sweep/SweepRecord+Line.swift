@@ -1,8 +1,8 @@
 import FalconSystem
 
 extension SweepRecord {
-    private static let digestKey = "line_sha256"
-    private static let digestLength = 16
+    private static let digestKey = "check"
+    private static let digestLength = 8
 
     /// The beginning of the SHA-256 of the record as JSON.
     var digest: String { get throws { Self.digest(of: try jsonText(self)) } }
