@@ -120,21 +120,24 @@ extension SweepRecord {
 }
 
 extension StepMetrics {
-    /// The mean loss of the last 5 % of the steps.
+    /// The mean loss of the last 5 % of the steps, those left out that did not move the weights.
     ///
     /// - Parameter metrics: the steps of a run.
-    /// - Returns: nil if one of them has none that is finite.
+    /// - Returns: nil if there is none, or one of them has none that is finite.
     public static func finalLoss(_ metrics: [StepMetrics]) -> Double? {
-        let tail = metrics.suffix(max(1, metrics.count / 20)).map { $0.loss ?? .nan }
+        let tail = metrics.suffix(max(1, metrics.count / 20)).filter { $0.applied != false }
         guard !tail.isEmpty else { return nil }
-        let mean = tail.reduce(0, +) / Double(tail.count)
+        let mean = tail.reduce(0) { $0 + ($1.loss ?? .nan) } / Double(tail.count)
         return mean.isFinite ? mean : nil
     }
 
     /// Whether a run ended because too many steps in a row were not applied.
     static func isDiverged(_ metrics: [StepMetrics], _ recipe: TrainingRecipe) -> Bool {
-        let last = metrics.suffix(recipe.train.maxSkippedSteps)
-        return last.count == recipe.train.maxSkippedSteps && last.allSatisfy { $0.applied == false }
+        // Steps without targets neither count nor end the row.
+        let last = metrics.lazy.reversed().filter { $0.skipReason != .noTargets }
+            .prefix(recipe.train.maxSkippedSteps)
+        return last.allSatisfy { $0.applied == false }
+            && last.count == recipe.train.maxSkippedSteps
     }
 
     /// What the training took, over all processes that had a part in it.
