@@ -115,7 +115,9 @@ struct EvalCommand: ParsableCommand {
             dataset: dataset, sequenceLength: length, sequencesPerBatch: 1)
         let iterator = batches.makeIterator()
         guard let score = try evaluator.score({ try iterator.next() }) else {
-            throw EvaluationError.noRecords(path: folder)
+            throw DataError.splitTooShort(
+                path: folder, split: .validation, tokenCount: dataset.index.validation.tokens,
+                wanted: 2)
         }
         return EvalResult.Text(
             score: score, dataDigest: dataset.index.datasetDigest, sequenceLength: length)
