@@ -1,9 +1,14 @@
 #include "csentencepiece.h"
 #include "guarded.h"
+#include "training_words.h"
 
 #include <sched.h>
+#include <sys/uio.h>
+#include <unistd.h>
 #include <sentencepiece_trainer.h>
 
+#include <cstdio>
+#include <exception>
 #include <sstream>
 #include <string>
 #include <unordered_map>
@@ -39,6 +44,41 @@ class Sentences : public sentencepiece::SentenceIterator {
     std::string value_;
 };
 
+// The words of sentences with their counts, as lines of the trainer's format "tsv".
+class CountedWords : public sentencepiece::SentenceIterator {
+  public:
+    CountedWords(csp_next_sentence next, void *context, size_t size_limit, size_t byte_limit)
+        : words_(byte_limit) {
+        Sentences sentences(next, context);
+        std::string scratch;
+        for (; !sentences.done(); sentences.Next()) {
+            csp::for_each_word(sentences.value(), size_limit, scratch,
+                               [&](std::string_view word) { words_.add(word); });
+        }
+        status_ = sentences.status();
+        Next();
+    }
+    bool done() const override { return is_done_; }
+    const std::string &value() const override { return value_; }
+    Status status() const override { return status_; }
+    void Next() override {
+        csp::WordCounts::Word word;
+        is_done_ = !words_.next(place_, word);
+        if (is_done_) return;
+        value_.assign(word.bytes, word.size);
+        value_ += '\t';
+        value_ += std::to_string(word.count);
+    }
+    size_t forgotten() const { return words_.forgotten(); }
+
+  private:
+    csp::WordCounts words_;
+    size_t place_ = 0;
+    bool is_done_ = false;
+    Status status_;
+    std::string value_;
+};
+
 // Keeps this thread, and those it starts, on the first `count` processors it may use.
 class Processors {
   public:
@@ -61,6 +101,42 @@ class Processors {
   private:
     cpu_set_t before_;
     bool saved_;
+};
+
+int status_of_failure = 1;
+
+// Called where an exception leaves a thread of the library: nothing can be thrown from there.
+[[noreturn]] void end_program() {
+    const char *reason = "unknown C++ exception";
+    static char copy[256];
+    try {
+        if (const auto thrown = std::current_exception()) std::rethrow_exception(thrown);
+    } catch (const std::bad_alloc &) {
+        reason = "there is not enough memory; learn from a sample with --sentence-limit";
+    } catch (const std::exception &error) {
+        snprintf(copy, sizeof copy, "%s", error.what());
+        reason = copy;
+    } catch (...) {
+    }
+    static const char start[] = "falcon: cannot train the tokenizer: ";
+    struct iovec parts[] = {{const_cast<char *>(start), sizeof start - 1},
+                            {const_cast<char *>(reason), strlen(reason)},
+                            {const_cast<char *>("\n"), 1}};
+    if (writev(2, parts, 3) < 0) _exit(status_of_failure);
+    _exit(status_of_failure);
+}
+
+// Has `end_program` called instead of the program being aborted, as long as it lives.
+class EndingWithMessage {
+  public:
+    explicit EndingWithMessage(int status) {
+        status_of_failure = status;
+        before_ = std::set_terminate(end_program);
+    }
+    ~EndingWithMessage() { std::set_terminate(before_); }
+
+  private:
+    std::terminate_handler before_;
 };
 
 }  // namespace
@@ -115,7 +191,9 @@ char *csp_decode(const csp_processor *processor, char **text, size_t *text_bytes
 }
 
 char *csp_train(uint8_t **model, size_t *model_bytes, const char *options,
-                csp_next_sentence next, void *context, int32_t cpu_count) {
+                csp_next_sentence next, void *context, int32_t cpu_count, int32_t failure_status,
+                size_t word_bytes, size_t *forgotten) {
+    *forgotten = 0;
     *model = nullptr;
     *model_bytes = 0;
     return guarded([&] {
@@ -125,13 +203,24 @@ char *csp_train(uint8_t **model, size_t *model_bytes, const char *options,
             const size_t equals = line.find('=');
             if (equals != std::string::npos) named[line.substr(0, equals)] = line.substr(equals + 1);
         }
+        const EndingWithMessage ending(failure_status);
         const Processors processors(cpu_count);
         // Only sampling of sentences draws random numbers: a fixed seed makes it repeatable.
         sentencepiece::SetRandomGeneratorSeed(0);
-        Sentences sentences(next, context);
         std::string serialized;
-        const Status status =
-            sentencepiece::SentencePieceTrainer::Train(named, &sentences, &serialized);
+        Status status;
+        if (word_bytes > 0) {
+            const size_t size_limit = std::stoul(named.at("max_sentence_length"));
+            CountedWords words(next, context, size_limit, word_bytes);
+            *forgotten = words.forgotten();
+            if (!words.status().ok()) return words.status();
+            named["input_format"] = "tsv";
+            status = sentencepiece::SentencePieceTrainer::Train(named, &words, &serialized);
+            serialized = csp::without_input_format(serialized);
+        } else {
+            Sentences sentences(next, context);
+            status = sentencepiece::SentencePieceTrainer::Train(named, &sentences, &serialized);
+        }
         if (status.ok()) {
             *model = static_cast<uint8_t *>(copied(serialized.data(), serialized.size()));
             *model_bytes = serialized.size();

@@ -6,6 +6,11 @@
 
 namespace {
 
+// Longer words are taken apart: the library takes more than 200 bytes for every byte it cuts at once.
+constexpr size_t kLongestWhole = size_t(1) << 15;
+// Ends of a part that are tried before the part is made longer.
+constexpr int kMostTries = 16;
+
 // Longer words are rare, and would fill the table with what is never met again.
 constexpr size_t kLongestWord = 48;
 // Words remembered; a full table starts anew. At most about 30 MB for each encoder.
@@ -20,20 +25,6 @@ struct Slot {
     uint16_t id_count = 0;
 };
 
-uint64_t hashed(std::string_view word) {
-    // 8 bytes at a time, multiplied and folded (constants: odd, from the golden ratio and pi).
-    uint64_t hash = word.size() * 0x9E3779B97F4A7C15u;
-    size_t done = 0;
-    while (done < word.size()) {
-        uint64_t piece = 0;
-        memcpy(&piece, word.data() + done, word.size() - done < 8 ? word.size() - done : 8);
-        hash = (hash ^ piece) * 0x517CC1B727220A95u;
-        hash ^= hash >> 32;
-        done += 8;
-    }
-    return hash;
-}
-
 // Whether text may be cut before `place`: a space there, and neither a space nor U+2581, which the
 // model takes for one, before it.
 bool is_border(std::string_view text, size_t place) {
@@ -45,11 +36,14 @@ bool is_border(std::string_view text, size_t place) {
 
 struct csp_word_encoder {
     const csp_processor *processor;
+    // What is cut this far before the end of a part does not depend on where the part ends.
+    size_t margin;
     std::vector<Slot> slots = std::vector<Slot>(kSlotCount);
     std::vector<char> keys;
     std::vector<int32_t> ids;
     size_t word_count = 0;
     std::vector<int> found;
+    std::vector<int32_t> output;
 
     void forget() {
         slots.assign(kSlotCount, Slot());
@@ -58,9 +52,10 @@ struct csp_word_encoder {
         word_count = 0;
     }
 
-    sentencepiece::util::Status append(std::string_view word, std::vector<int32_t> &output) {
+    sentencepiece::util::Status append(std::string_view word) {
+        if (word.size() > kLongestWhole) return append_long(word);
         const bool is_kept = word.size() <= kLongestWord;
-        const uint64_t hash = is_kept ? hashed(word) : 0;
+        const uint64_t hash = is_kept ? csp::hashed(word) : 0;
         size_t place = hash & (kSlotCount - 1);
         while (is_kept && slots[place].key_bytes != 0) {
             const Slot &slot = slots[place];
@@ -88,11 +83,112 @@ struct csp_word_encoder {
         ++word_count;
         return status;
     }
+
+    // Where the text of a token that starts at `start` ends. The text holds a space or U+2581 where
+    // the piece has U+2581.
+    size_t token_end(std::string_view text, size_t start, int id) const {
+        if (processor->library.IsByte(id)) return start + 1;
+        const std::string &piece = processor->library.IdToPiece(id);
+        size_t place = 0;
+        while (place < piece.size()) {
+            const bool is_mark = piece.compare(place, 3, "\xE2\x96\x81") == 0;
+            place += is_mark ? 3 : 1;
+            start += is_mark && text[start] != ' ' ? 3 : 1;
+        }
+        return start;
+    }
+
+    struct Part {
+        std::vector<int> ids;
+        std::vector<size_t> ends;  // in the word
+    };
+
+    sentencepiece::util::Status cut(std::string_view word, size_t start, size_t end, Part &part) {
+        const auto status = processor->library.Encode(word.substr(start, end - start), &part.ids);
+        part.ends.clear();
+        for (const int id : part.ids) {
+            start = token_end(word, start, id);
+            part.ends.push_back(start);
+        }
+        if (status.ok() && start != end) part.ends.clear();
+        return status;
+    }
+
+    // The tokens of a word of any length, with the memory of a short one.
+    //
+    // Merges depend on neighbours only. So tokens are those of a text if and only if every two
+    // neighbours among them are those of their own two texts: a pair that is not merged in the whole
+    // never meets more than the two, and the first merge across a border would happen in the two alone
+    // just as well. So a part of the word is cut, tokens near its end are dropped, the next part begins
+    // where the last one that is kept ends, and the two tokens at the border are looked at alone.
+    sentencepiece::util::Status append_long(std::string_view word) {
+        Part part, next;
+        size_t start = 0, length = kLongestWhole;
+        auto end_of = [&](size_t from) {
+            size_t end = word.size() - from > length ? from + length : word.size();
+            while (end < word.size() && is_inside_character(word, end)) --end;
+            return end;
+        };
+        size_t end = end_of(start);
+        auto status = cut(word, start, end, part);
+        while (status.ok() && end < word.size()) {
+            bool is_joined = false;
+            int tries = 0;
+            for (size_t count = part.ends.size(); count > 0 && tries < kMostTries; --count) {
+                const size_t border = part.ends[count - 1];
+                if (end - border < margin || is_inside_character(word, border)) continue;
+                ++tries;
+                const size_t next_end = end_of(border);
+                status = cut(word, border, next_end, next);
+                if (!status.ok()) return status;
+                if (!is_border_of_tokens(word, start, part, count, next)) continue;
+                output.insert(output.end(), part.ids.begin(), part.ids.begin() + count);
+                std::swap(part, next);
+                start = border;
+                end = next_end;
+                is_joined = true;
+                break;
+            }
+            if (is_joined) continue;
+            // Seldom more than once: what is far away has no say.
+            length *= 2;
+            end = end_of(start);
+            status = cut(word, start, end, part);
+        }
+        if (!status.ok()) return status;
+        output.insert(output.end(), part.ids.begin(), part.ids.end());
+        return status;
+    }
+
+    static bool is_inside_character(std::string_view text, size_t place) {
+        return place < text.size() && (text[place] & 0xC0) == 0x80;
+    }
+
+    // Whether the token before `count` and the first one of the next part are those of their texts;
+    // bytes of one character count as one token.
+    bool is_border_of_tokens(std::string_view word, size_t start, const Part &part, size_t count,
+                             const Part &next) {
+        size_t first = count, last = 0;
+        size_t left = start;
+        do {
+            --first;
+            left = first > 0 ? part.ends[first - 1] : start;
+        } while (first > 0 && is_inside_character(word, left));
+        while (last < next.ends.size() && is_inside_character(word, next.ends[last])) ++last;
+        if (last == next.ends.size()) return false;
+        found.clear();
+        const auto status =
+            processor->library.Encode(word.substr(left, next.ends[last] - left), &found);
+        std::vector<int> wanted(part.ids.begin() + first, part.ids.begin() + count);
+        wanted.insert(wanted.end(), next.ids.begin(), next.ids.begin() + last + 1);
+        return status.ok() && found == wanted;
+    }
 };
 
-csp_word_encoder *csp_word_encoder_open(const csp_processor *processor) {
+csp_word_encoder *csp_word_encoder_open(const csp_processor *processor, size_t longest_piece) {
     try {
-        return new csp_word_encoder{processor};
+        // Pieces that are found before anything is merged may reach twice their length back.
+        return new csp_word_encoder{processor, 1024 + 2 * longest_piece};
     } catch (...) {
         return nullptr;
     }
@@ -100,23 +196,25 @@ csp_word_encoder *csp_word_encoder_open(const csp_processor *processor) {
 
 void csp_word_encoder_close(csp_word_encoder *encoder) { delete encoder; }
 
-char *csp_word_encode(csp_word_encoder *encoder, int32_t **ids, size_t *id_count, const char *text,
-                      size_t text_bytes) {
+char *csp_word_encode(csp_word_encoder *encoder, const int32_t **ids, size_t *id_count,
+                      const char *text, size_t text_bytes) {
     *ids = nullptr;
     *id_count = 0;
     return csp::guarded([&] {
         const std::string_view whole(text, text_bytes);
-        std::vector<int32_t> output;
-        output.reserve(text_bytes / 2);
+        auto &output = encoder->output;
+        output.clear();
+        // The memory of a long text is not kept for short ones.
+        if (output.capacity() > (size_t(1) << 20)) output = std::vector<int32_t>();
         size_t start = 0;
         while (start < text_bytes) {
             size_t end = start + 1;
             while (end < text_bytes && !is_border(whole, end)) ++end;
-            const auto status = encoder->append(whole.substr(start, end - start), output);
+            const auto status = encoder->append(whole.substr(start, end - start));
             if (!status.ok()) return status;
             start = end;
         }
-        *ids = static_cast<int32_t *>(csp::copied(output.data(), output.size() * sizeof(int32_t)));
+        *ids = output.data();
         *id_count = output.size();
         return sentencepiece::util::Status();
     });

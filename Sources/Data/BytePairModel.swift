@@ -34,12 +34,12 @@ struct BytePairModel: Sendable {
         UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
     }
 
-    /// Appends the tokens of a word.
+    /// Appends the tokens of a word, or of a part of one.
     func encode(
         _ text: [UInt32], _ start: Int, _ end: Int, _ merger: inout BytePairMerger,
-        into ids: inout [Int32]
+        isPart: Bool = false, into ids: inout [Int32]
     ) {
-        if !idOfWord.isEmpty, let id = idOfWord[Array(text[start..<end])] {
+        if !isPart, !idOfWord.isEmpty, let id = idOfWord[Array(text[start..<end])] {
             ids.append(id)
             return
         }

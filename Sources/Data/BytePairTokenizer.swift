@@ -41,6 +41,9 @@ public final class BytePairTokenizer: Tokenizer {
     /// caller.
     public let promptPrefix: [Int32]
 
+    /// The text that `encode` takes for the token which ends a document; nil if there is none.
+    public let endOfDocumentText: String?
+
     let model: BytePairModel
     let normalizer: TextNormalizer
     let preTokenizer: PreTokenizer
@@ -48,6 +51,11 @@ public final class BytePairTokenizer: Tokenizer {
     // Looked for in the text as it is, and in the text after the normalizer.
     private let rawTokens: AddedTokens
     private let normalizedTokens: AddedTokens
+    // Those without the token that ends a document, for the texts of documents.
+    private let rawDocumentTokens: AddedTokens
+    private let normalizedDocumentTokens: AddedTokens
+    /// Whether the ids of a text are those of its parts when it is cut before spaces.
+    let isCutBeforeSpaces: Bool
 
     /// Reads a tokenizer.
     ///
@@ -71,22 +79,18 @@ public final class BytePairTokenizer: Tokenizer {
             decoder = try BytePairDecoder(root["decoder"], mapsBytes: preTokenizer.mapsBytes)
             let added = try AddedToken.list(root["added_tokens"])
             pieces = try Self.pieces(model, decoder, added)
-            var (raw, normalized) = (AddedTokens(), AddedTokens())
-            for token in added {
-                if token.isNormalized {
-                    let text = normalizer.normalized(token.scalars)
-                    if !text.isEmpty { normalized.insert(text, id: token.id) }
-                } else {
-                    raw.insert(token.scalars, id: token.id)
-                }
-            }
-            (rawTokens, normalizedTokens) = (raw, normalized)
             let names = try TokenizerSettings(files)
             let ids = names.ids(in: pieces.map(\.text), otherwise: specialIDs)
             (bosID, eosID, padID) = (ids.bos, ids.eos, ids.padding)
             unkID = ids.unknown ?? model.unknownID
             promptPrefix = try PromptPrefix.tokens(
                 root["post_processor"], vocabularyCount: pieces.count)
+            endOfDocumentText = added.first { $0.id == ids.eos }?.text
+            (rawTokens, normalizedTokens) = Self.found(added, normalizer)
+            let inDocuments = added.filter { $0.id != ids.eos }
+            (rawDocumentTokens, normalizedDocumentTokens) = Self.found(inDocuments, normalizer)
+            isCutBeforeSpaces = TextCut.isBeforeSpaces(
+                normalizer, preTokenizer, model, added.map(\.scalars))
         } catch {
             throw error.at(path)
         }
@@ -121,7 +125,8 @@ public final class BytePairTokenizer: Tokenizer {
     public func encode(_ text: String) throws(DataError) -> [Int32] {
         var cache = WordCache(textCount: text.utf8.count)
         var merger = BytePairMerger()
-        return try encode(text, &cache, &merger)
+        var isInText = false
+        return try encode(text, &cache, &merger, isDocument: false, isInText: &isInText)
     }
 
     /// An encoder for many texts on one thread, which remembers words that it has met.
@@ -159,8 +164,17 @@ public final class BytePairTokenizer: Tokenizer {
         }
     }
 
+    /// An encoder of documents, in which the text of the token that ends one is text.
+    ///
+    /// - Returns: an encoder whose ids differ from those of `encode` only there.
+    public func makeDocumentEncoder() -> any TokenEncoder {
+        BytePairEncoder(self, isForDocuments: true)
+    }
+
+    /// - Parameter isInText: whether the text goes on with one that has begun, before and after.
     fileprivate func encode(
-        _ text: String, _ cache: inout WordCache, _ merger: inout BytePairMerger
+        _ text: String, _ cache: inout WordCache, _ merger: inout BytePairMerger,
+        isDocument: Bool, isInText: inout Bool
     ) throws(DataError) -> [Int32] {
         guard text.utf8.count <= DocumentReader.documentLimitBytes else {
             throw .tokenizerFailed(
@@ -168,20 +182,29 @@ public final class BytePairTokenizer: Tokenizer {
                 reason: "it is \(text.utf8.count) bytes long, "
                     + "want at most \(DocumentReader.documentLimitBytes)")
         }
+        let raw = isDocument ? rawDocumentTokens : rawTokens
+        let inNormalized = isDocument ? normalizedDocumentTokens : normalizedTokens
         var ids: [Int32] = []
-        let scalars = text.unicodeScalars.map(\.value)
-        for part in rawTokens.parts(of: scalars) {
-            switch part {
-            case .token(let id): ids.append(id)
-            case .text(let range):
-                let normalized = normalizer.normalized(Array(scalars[range]))
-                for part in normalizedTokens.parts(of: normalized) {
-                    switch part {
-                    case .token(let id): ids.append(id)
-                    case .text(let range):
-                        encodeWords(
-                            preTokenizer.words(of: Array(normalized[range])), &cache, &merger,
-                            into: &ids)
+        for piece in TextCut(text, isCutBeforeSpaces: isCutBeforeSpaces) {
+            for part in raw.parts(of: piece) {
+                switch part {
+                case .token(let id):
+                    ids.append(id)
+                    isInText = false
+                case .text(let range):
+                    let normalized = normalizer.normalized(
+                        range.count == piece.count ? piece : Array(piece[range]),
+                        isContinued: isInText)
+                    isInText = true
+                    for part in inNormalized.parts(of: normalized) {
+                        switch part {
+                        case .token(let id): ids.append(id)
+                        case .text(let range):
+                            let text =
+                                range.count == normalized.count
+                                ? normalized : Array(normalized[range])
+                            encodeWords(preTokenizer.words(of: text), &cache, &merger, into: &ids)
+                        }
                     }
                 }
             }
@@ -198,7 +221,7 @@ public final class BytePairTokenizer: Tokenizer {
         for end in words.ends {
             defer { start = end }
             guard end - start <= WordCache.longestWord else {
-                model.encode(text, start, end, &merger, into: &ids)
+                LongWord(text, pieces, model).encode(start, end, &merger, into: &ids)
                 continue
             }
             let slot = cache.slot(of: text, start, end)
@@ -208,18 +231,42 @@ public final class BytePairTokenizer: Tokenizer {
             cache.store(slot: slot, scalars: text[start..<end], ids: ids[first...])
         }
     }
+
+    private static func found(
+        _ added: [AddedToken], _ normalizer: TextNormalizer
+    ) -> (raw: AddedTokens, normalized: AddedTokens) {
+        var (raw, normalized) = (AddedTokens(), AddedTokens())
+        for token in added {
+            if token.isNormalized {
+                let text = normalizer.normalized(token.scalars)
+                if !text.isEmpty { normalized.insert(text, id: token.id) }
+            } else {
+                raw.insert(token.scalars, id: token.id)
+            }
+        }
+        return (raw, normalized)
+    }
 }
 
 /// Encodes many texts with one tokenizer on one thread.
 private final class BytePairEncoder: TokenEncoder {
     private let tokenizer: BytePairTokenizer
+    private let isForDocuments: Bool
     private var cache = WordCache(textCount: .max)
     private var merger = BytePairMerger()
+    private var isInText = false
 
-    init(_ tokenizer: BytePairTokenizer) { self.tokenizer = tokenizer }
+    init(_ tokenizer: BytePairTokenizer, isForDocuments: Bool = false) {
+        self.tokenizer = tokenizer
+        self.isForDocuments = isForDocuments
+    }
 
-    func encode(_ text: String) throws(DataError) -> [Int32] {
-        try tokenizer.encode(text, &cache, &merger)
+    var isCutBeforeSpaces: Bool { tokenizer.isCutBeforeSpaces }
+
+    func encode(_ text: String, isContinued: Bool) throws(DataError) -> [Int32] {
+        isInText = isInText && isContinued
+        return try tokenizer.encode(
+            text, &cache, &merger, isDocument: isForDocuments, isInText: &isInText)
     }
 }
 

@@ -1,9 +1,13 @@
 import FalconSystem
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// Turns documents into a folder of token shards, on several threads.
 ///
-/// The bytes written are the same for any number of threads. `index.json` is written last: a folder
-/// without it is no data set, and an error leaves no shard behind.
+/// The bytes written are the same for any number of threads. The folder appears, or takes the place of an
+/// earlier one, when all of it is written: an error or a kill leaves what was there.
 public struct CorpusTokenizer: Sendable {
     /// Counts of a run, so far or at its end.
     public struct Progress: Sendable, Equatable {
@@ -15,6 +19,12 @@ public struct CorpusTokenizer: Sendable {
         public fileprivate(set) var badDocuments = 0
         /// Why the first document was left out as bad.
         public fileprivate(set) var firstBadDocument: String?
+        /// Files and folders that cannot be read, left out; only where the reader skips them.
+        public fileprivate(set) var unreadable = LeftOut()
+        /// Documents whose end was held out, because no document fell in the validation part.
+        public fileprivate(set) var cutDocuments = 0
+        /// How often the text of the token that ends a document stood in one, and was taken for text.
+        public fileprivate(set) var endTokenTexts = 0
         /// UTF-8 bytes of the documents written.
         public fileprivate(set) var textBytes = 0
         /// Tokens written, end-of-document tokens included.
@@ -64,28 +74,31 @@ public struct CorpusTokenizer: Sendable {
                 name: "--validation-fraction", got: "\(validationFraction)", wanted: "0 to 1")
         }
         let endOfDocumentID = try tokenizer.requireEndOfDocumentID()
-        try prepare(folder)
-        let train = ShardWriter(folder: folder, split: .train, layout: layout)
-        let validation = ShardWriter(folder: folder, split: .validation, layout: layout)
-        do {
-            let counts = try run(
-                documents, endOfDocumentID, train: train, validation: validation, progress)
-            try train.finish()
-            try validation.finish()
-            if train.shards.isEmpty { throw noTrainingDocuments(counts) }
-            let index = DatasetIndex(
-                tokenizerDigest: tokenizer.digest, vocabularyCount: tokenizer.vocabularyCount,
-                endOfDocumentID: endOfDocumentID, layout: layout,
-                validationFraction: validationFraction, train: train.shards,
-                validation: validation.shards)
-            for file in tokenizer.files.all { try writeFile("\(folder)/\(file.name)", file.bytes) }
-            try writeFile("\(folder)/\(DatasetIndex.fileName)", try index.encoded())
-            return (index, counts)
-        } catch {
-            train.removeShards()
-            validation.removeShards()
-            throw error
-        }
+        // Another name for the folder, such as ".", cannot be exchanged.
+        let folder = RawPath(folder).kind == .folder ? RawPath(folder).resolved : folder
+        let parent = RawPath(folder).parent
+        try createFolder(parent)
+        let output = try AtomicFolder(path: folder, replacing: fileKind(of: folder) != .missing)
+        let partial = output.partialPath
+        try keepOtherFiles(of: folder, in: partial)
+        let train = ShardWriter(folder: partial, split: .train, layout: layout)
+        let validation = ShardWriter(folder: partial, split: .validation, layout: layout)
+        let counts = try run(
+            documents, endOfDocumentID, train: train, validation: validation, progress)
+        try train.finish()
+        try validation.finish()
+        if train.shards.isEmpty { throw noTrainingDocuments(counts) }
+        let index = DatasetIndex(
+            tokenizerDigest: tokenizer.digest,
+            companionDigests: tokenizer.files.companionDigests,
+            vocabularyCount: tokenizer.vocabularyCount, endOfDocumentID: endOfDocumentID,
+            layout: layout,
+            validationFraction: validationFraction, train: train.shards,
+            validation: validation.shards)
+        for file in tokenizer.files.all { try writeFile("\(partial)/\(file.name)", file.bytes) }
+        try writeFile("\(partial)/\(DatasetIndex.fileName)", try index.encoded())
+        try output.commit()
+        return (index, counts)
     }
 
     private func noTrainingDocuments(_ counts: Progress) -> DataError {
@@ -97,22 +110,28 @@ public struct CorpusTokenizer: Sendable {
                     + "valid; give a file with text in it")
     }
 
-    /// Creates the folder, and removes what an earlier run left in it: the index first.
-    private func prepare(_ folder: String) throws {
-        let index = "\(folder)/\(DatasetIndex.fileName)"
-        if fileKind(of: index) != .missing {
-            guard overwrites else { throw DataError.outputExists(path: folder) }
-            try removeFile(index)
-            try syncFolder(of: index)
+    /// Gives files in the folder that are no part of a data set a second name in the new one.
+    private func keepOtherFiles(of folder: String, in partial: String) throws {
+        guard fileKind(of: folder) == .folder else { return }
+        if fileKind(of: "\(folder)/\(DatasetIndex.fileName)") != .missing && !overwrites {
+            throw DataError.outputExists(path: folder)
         }
-        try createFolder(folder)
-        for name in try namesInFolder(folder) {
-            let isShard = Split.allCases.contains { name.hasPrefix("\($0.rawValue)-") }
-            let base = name.hasSuffix(".partial") ? String(name.dropLast(8)) : name
+        for name in try RawPath(folder).names() {
+            let text = String(decoding: name, as: UTF8.self)
+            let isShard = Split.allCases.contains { text.hasPrefix("\($0.rawValue)-") }
+            let base = text.hasSuffix(".partial") ? String(text.dropLast(8)) : text
             let isOurs = TokenizerFiles.names.contains(base) || base == DatasetIndex.fileName
-            if isShard && base.hasSuffix(".tok.zst") || isOurs && name != base {
-                try removeFile("\(folder)/\(name)")
+            if isShard && base.hasSuffix(".tok.zst") || isOurs || text == FolderLock.fileName {
+                continue
             }
+            let path = RawPath(folder).appending(name)
+            guard path.kind != .folder || path.linkTarget != nil else {
+                throw FileError.exists(
+                    path: path.description,
+                    advice: "the data set would take the place of the folder around it; "
+                        + "move it away, or choose another --output")
+            }
+            try path.link(to: RawPath(partial).appending(name))
         }
     }
 
@@ -127,9 +146,10 @@ public struct CorpusTokenizer: Sendable {
         _ documents: sending DocumentReader, _ endOfDocumentID: Int32, train: ShardWriter,
         validation: ShardWriter, _ progress: ((Progress) -> Void)?
     ) throws -> Progress {
-        let threads = max(1, threadCount)
+        let threads = max(1, min(threadCount, Self.mostThreads))
         let jobs = BoundedQueue<Job>(capacity: 2 * threads)
         let results = OrderedResults<Result<Encoded, any Error>>(capacity: 4 * threads)
+        let budget = ByteBudget(limit: DocumentReader.documentLimitBytes + threads << 20)
         let encoder = DocumentEncoder(
             tokenizer: tokenizer, endOfDocumentID: endOfDocumentID,
             validationFraction: validationFraction, skipsBadDocuments: skipsBadDocuments)
@@ -137,36 +157,97 @@ public struct CorpusTokenizer: Sendable {
         defer {
             jobs.cancel()
             results.cancel()
+            budget.cancel()
             for worker in workers { worker.join() }
         }
         let source = JobSource(documents)
         workers.append(
             try WorkerThread {
-                source.read(into: jobs, results)
+                source.read(into: jobs, results, budget)
             })
         workers += try WorkerThread.some(threads) {
-            let words = encoder.tokenizer.makeEncoder()
+            let words = encoder.tokenizer.makeDocumentEncoder()
             while let job = jobs.pop() {
                 results.put(Result { try encoder.encode(job, words) }, number: job.number)
             }
         }
         var counts = Progress()
+        var sink = SplitWriter(train, validation, encoder)
         while let result = results.take() {
             let encoded = try result.get()
-            for document in encoded.documents {
-                let writer = document.isHeldOut ? validation : train
-                try writer.append(document.tokens, textBytes: document.textBytes)
-                counts.tokens += document.tokens.count
-                counts.textBytes += document.textBytes
-            }
-            counts.documents += encoded.documents.count
+            for document in encoded.documents { try sink.write(document) }
+            budget.give(back: encoded.documentBytes)
+            sink.add(to: &counts)
             counts.emptyDocuments += encoded.emptyDocuments
             counts.badDocuments += encoded.badDocuments
             counts.firstBadDocument = counts.firstBadDocument ?? encoded.firstBadDocument
+            counts.endTokenTexts += encoded.endTokenTexts
+            counts.unreadable = encoded.unreadable
             counts.inputBytes = encoded.inputBytes
             progress?(counts)
         }
+        try sink.finish()
+        sink.add(to: &counts)
+        counts.unreadable = source.unreadable
         return counts
+    }
+
+    // Enough for any machine, and few enough for any system.
+    private static let mostThreads = 512
+}
+
+/// Sends documents to the split they belong to.
+private struct SplitWriter {
+    private let train: ShardWriter
+    private let validation: ShardWriter
+    private let encoder: DocumentEncoder
+    private var tail: ValidationTail?
+    private var counts = CorpusTokenizer.Progress()
+
+    init(_ train: ShardWriter, _ validation: ShardWriter, _ encoder: DocumentEncoder) {
+        self.train = train
+        self.validation = validation
+        self.encoder = encoder
+        let fraction = encoder.validationFraction
+        tail = fraction > 0 && fraction < 1 ? ValidationTail(fraction: fraction) : nil
+    }
+
+    mutating func write(_ document: EncodedDocument) throws {
+        if encoder.isHeldOut(document) {
+            for waiting in tail?.takeAll() ?? [] { try write(waiting, to: train) }
+            tail = nil
+            encoder.keepsTexts.lower()
+            try write(document, to: validation)
+        } else if tail != nil {
+            for done in tail?.append(document) ?? [] { try write(done, to: train) }
+        } else {
+            try write(document, to: train)
+        }
+    }
+
+    mutating func finish() throws {
+        guard var tail else { return }
+        let words = encoder.tokenizer.makeDocumentEncoder()
+        let parts = try tail.finish { text in
+            try words.encode(text) + [encoder.endOfDocumentID]
+        }
+        for document in parts.train { try write(document, to: train) }
+        for document in parts.validation { try write(document, to: validation) }
+        counts.cutDocuments = parts.cutCount
+    }
+
+    func add(to total: inout CorpusTokenizer.Progress) {
+        total.documents = counts.documents
+        total.tokens = counts.tokens
+        total.textBytes = counts.textBytes
+        total.cutDocuments = counts.cutDocuments
+    }
+
+    private mutating func write(_ document: EncodedDocument, to writer: ShardWriter) throws {
+        try writer.append(document.tokens, textBytes: document.textBytes)
+        counts.documents += 1
+        counts.tokens += document.tokens.count
+        counts.textBytes += document.textBytes
     }
 }
 
@@ -174,19 +255,25 @@ public struct CorpusTokenizer: Sendable {
 private struct Job: Sendable {
     let number: Int
     let documents: [RawDocument]
+    let documentBytes: Int
     let inputBytes: Int
+    let unreadable: LeftOut
 }
 
 /// Reads documents into jobs of a size that does not depend on the number of threads.
 private final class JobSource: @unchecked Sendable {
-    // - Invariant: only the reader thread touches `documents` once the thread has started.
+    // - Invariant: only the reader thread touches `documents` until the last result is there.
     private let documents: DocumentReader
     private static let jobBytes = 1 << 17
 
     init(_ documents: sending DocumentReader) { self.documents = documents }
 
+    /// What the reader left out, once all was read.
+    var unreadable: LeftOut { documents.unreadable }
+
     func read(
-        into jobs: BoundedQueue<Job>, _ results: OrderedResults<Result<Encoded, any Error>>
+        into jobs: BoundedQueue<Job>, _ results: OrderedResults<Result<Encoded, any Error>>,
+        _ budget: ByteBudget
     ) {
         var number = 0
         do {
@@ -198,7 +285,10 @@ private final class JobSource: @unchecked Sendable {
                     bytes += document.bytes.count
                 }
                 if batch.isEmpty { break }
-                let job = Job(number: number, documents: batch, inputBytes: documents.bytesRead)
+                guard budget.take(bytes) else { return }
+                let job = Job(
+                    number: number, documents: batch, documentBytes: bytes,
+                    inputBytes: documents.bytesRead, unreadable: documents.unreadable)
                 guard jobs.push(job) else { return }
                 number += 1
             }
@@ -213,17 +303,14 @@ private final class JobSource: @unchecked Sendable {
 
 /// What became of a job.
 private struct Encoded: Sendable {
-    struct Document: Sendable {
-        let tokens: [Int32]
-        let textBytes: Int
-        let isHeldOut: Bool
-    }
-
-    var documents: [Document] = []
+    var documents: [EncodedDocument] = []
     var emptyDocuments = 0
     var badDocuments = 0
     var firstBadDocument: String?
+    var endTokenTexts = 0
+    let documentBytes: Int
     let inputBytes: Int
+    let unreadable: LeftOut
 }
 
 /// Encodes documents and chooses their split.
@@ -232,9 +319,25 @@ private struct DocumentEncoder: Sendable {
     let endOfDocumentID: Int32
     let validationFraction: Double
     let skipsBadDocuments: Bool
+    /// Up as long as the writer may need the texts of documents.
+    let keepsTexts: SharedFlag
+
+    init(
+        tokenizer: any Tokenizer, endOfDocumentID: Int32, validationFraction: Double,
+        skipsBadDocuments: Bool
+    ) {
+        self.tokenizer = tokenizer
+        self.endOfDocumentID = endOfDocumentID
+        self.validationFraction = validationFraction
+        self.skipsBadDocuments = skipsBadDocuments
+        keepsTexts = SharedFlag(isUp: validationFraction > 0 && validationFraction < 1)
+    }
 
     func encode(_ job: Job, _ words: any TokenEncoder) throws -> Encoded {
-        var encoded = Encoded(inputBytes: job.inputBytes)
+        var encoded = Encoded(
+            documentBytes: job.documentBytes, inputBytes: job.inputBytes,
+            unreadable: job.unreadable)
+        let endText = tokenizer.endOfDocumentText
         for raw in job.documents {
             let text: String
             do throws(DataError) {
@@ -242,26 +345,60 @@ private struct DocumentEncoder: Sendable {
             } catch {
                 guard skipsBadDocuments else { throw error }
                 encoded.badDocuments += 1
-                encoded.firstBadDocument = encoded.firstBadDocument ?? error.description
+                encoded.firstBadDocument = encoded.firstBadDocument ?? error.finding
                 continue
             }
             if text.isEmpty {
                 encoded.emptyDocuments += 1
                 continue
             }
-            let tokens = try words.encode(text) + [endOfDocumentID]
+            if let endText { encoded.endTokenTexts += occurrences(of: endText, in: text) }
+            var tokens = try words.encode(text)
+            tokens.append(endOfDocumentID)
             encoded.documents.append(
-                .init(tokens: tokens, textBytes: text.utf8.count, isHeldOut: isHeldOut(text)))
+                EncodedDocument(
+                    tokens: tokens, textBytes: text.utf8.count, place: place(of: text),
+                    text: keepsTexts.isUp ? text : nil))
         }
         return encoded
     }
 
-    private func isHeldOut(_ text: String) -> Bool {
+    func isHeldOut(_ document: EncodedDocument) -> Bool {
         if validationFraction <= 0 { return false }
+        // 2^64; the fraction is compared in double, where 1 - 2^-64 rounds to 1.
+        return document.place < validationFraction || validationFraction >= 1
+    }
+
+    private func place(of text: String) -> Double {
+        if validationFraction <= 0 { return 1 }
         var digest = SHA256()
         digest.update(text)
         let start = digest.finalize().prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        // 2^64; the fraction is compared in double, where 1 - 2^-64 rounds to 1.
-        return Double(start) / 0x1p64 < validationFraction || validationFraction >= 1
+        return Double(start) / 0x1p64
+    }
+}
+
+/// How often a short text stands in a long one, without overlap.
+private func occurrences(of wanted: String, in text: String) -> Int {
+    var (text, wanted) = (text, wanted)
+    return text.withUTF8 { text in
+        wanted.withUTF8 { wanted in
+            var count = 0
+            var place = 0
+            guard let start = text.baseAddress, let first = wanted.baseAddress else { return 0 }
+            while text.count - place >= wanted.count,
+                let found = unsafe memchr(
+                    start + place, Int32(wanted[0]), text.count - place - wanted.count + 1)
+            {
+                unsafe place = UnsafeRawPointer(found) - UnsafeRawPointer(start)
+                if unsafe memcmp(start + place, first, wanted.count) == 0 {
+                    count += 1
+                    place += wanted.count
+                } else {
+                    place += 1
+                }
+            }
+            return count
+        }
     }
 }

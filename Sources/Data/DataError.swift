@@ -7,9 +7,19 @@ public enum DataError: FalconError, Equatable {
     /// An input holds no document at all.
     case emptyInput(path: String)
     /// A folder holds no file whose name says that it is text.
-    case noReadableFiles(path: String)
+    case noReadableFiles(path: String, leftOut: String?)
+    /// A file is of a kind that holds no text; what to do depends on the kind.
+    case notText(path: String, kind: String, advice: String)
+    /// First bytes and name do not say how documents lie in a file, or say that it is not known.
+    case undecidedFormat(path: String, found: String, remedy: String)
+    /// A link points to nothing.
+    case danglingLink(path: String, target: String)
+    /// An entry of a folder is a pipe, socket or device.
+    case notAFile(path: String)
     /// Every document was empty or skipped, or all fell in the validation split.
     case noTrainingDocuments(reason: String)
+    /// A file that is named as one text cannot be read as such.
+    case unreadableText(path: String, reason: String)
     /// A `.gz` or `.zst` file is damaged or cut short.
     case damagedCompression(path: String, reason: String)
     /// One document is larger than the tokenizer can take.
@@ -22,6 +32,8 @@ public enum DataError: FalconError, Equatable {
     case trainingFailed(reason: String)
     /// Shards and tokenizer do not belong together.
     case tokenizerMismatch(path: String, got: String, wanted: String)
+    /// A file of the tokenizer beside the shards is not the one that was written.
+    case damagedTokenizer(path: String, got: String, wanted: String)
     /// The tokenizer lacks a piece that is needed.
     case missingPiece(path: String, piece: String)
     /// The tokenizer library refused a text or some ids.
@@ -41,25 +53,62 @@ public enum DataError: FalconError, Equatable {
     /// An option has a value that makes no sense.
     case invalidOption(name: String, got: String, wanted: String)
 
+    /// What ends the message of an item that can be left out.
+    private static let skipAdvice = ", or leave out what is like it with --skip-bad-documents"
+
     /// What failed, what was found and wanted, where, and what to do.
     public var description: String {
+        isOfOneItem ? finding + "; " + remedy + Self.skipAdvice : finding
+    }
+
+    /// Whether the error is about one file or document, without which the others can be used.
+    var isOfOneItem: Bool {
+        switch self {
+        case .invalidDocument, .emptyInput, .damagedCompression, .documentTooLarge, .notText,
+            .undecidedFormat, .danglingLink, .notAFile:
+            true
+        default: false
+        }
+    }
+
+    /// What to do about one file or document.
+    private var remedy: String {
+        switch self {
+        case .invalidDocument: "correct it"
+        case .emptyInput: "give a file with text in it"
+        case .damagedCompression: "copy or compress the file again"
+        case .documentTooLarge: "split it, or give one document a line as jsonl"
+        case .notText(_, _, let advice): advice
+        case .undecidedFormat(_, _, let remedy): "say " + remedy
+        case .danglingLink: "remove or mend it"
+        case .notAFile: "name it itself to read it"
+        default: ""
+        }
+    }
+
+    /// What failed, what was found and wanted, and where; for most errors also what to do.
+    public var finding: String {
         switch self {
         case .invalidDocument(let path, let line, let reason):
-            return "\(place(path, line)): \(reason); "
-                + "correct it, or skip such documents with --skip-bad-documents"
-        case .emptyInput(let path):
-            return "\(path) is empty: it holds no document; give a file with text in it"
-        case .noReadableFiles(let path):
+            return "\(place(path, line)): \(reason)"
+        case .emptyInput(let path): return "\(path) is empty: it holds no document"
+        case .damagedCompression(let path, let reason):
+            return "\(path): cannot decompress: \(reason)"
+        case .documentTooLarge(let path, let line, let limitBytes):
+            return "\(place(path, line)): the document is larger than \(limitBytes) bytes"
+        case .notText(let path, let kind, _): return "\(path) is \(kind)"
+        case .undecidedFormat(let path, let found, _): return "\(path): \(found)"
+        case .danglingLink(let path, let target):
+            return "\(path) is a link to \(target), which does not exist"
+        case .notAFile(let path): return "\(path) is a pipe, socket or device, not a file"
+        case .noReadableFiles(let path, let leftOut):
             return "\(path) holds no file whose name ends in "
                 + DocumentFormat.knownEndings.joined(separator: ", ")
-                + " (or those with .gz or .zst); name the format with --format text or jsonl"
+                + " (or those with .gz or .zst)"
+                + (leftOut.map { ", but for instance \($0)" } ?? "")
+                + "; name such files or folders themselves, or their format with --format text or jsonl"
         case .noTrainingDocuments(let reason):
             return "no training document: \(reason)"
-        case .damagedCompression(let path, let reason):
-            return "\(path): cannot decompress: \(reason); copy or compress the file again"
-        case .documentTooLarge(let path, let line, let limitBytes):
-            return "\(place(path, line)): the document is larger than \(limitBytes) bytes; "
-                + "split it, or give one document a line as jsonl"
         case .invalidTokenizer(let path, let reason):
             return "\(path) is not a SentencePiece model: \(reason); "
                 + "make one with falcon tokenizer train"
@@ -72,9 +121,15 @@ public enum DataError: FalconError, Equatable {
         case .tokenizerMismatch(let path, let got, let wanted):
             return "\(path): the shards were written with tokenizer \(got), not with \(wanted); "
                 + "tokenize again, or use the tokenizer.model beside the shards"
+        case .damagedTokenizer(let path, let got, let wanted):
+            return
+                "\(path): SHA-256 is \(got), want \(wanted) as index.json says: it is not the file "
+                + "that the shards were written with; copy that one here, or run falcon tokenize again"
+        case .unreadableText(let path, let reason): return "\(path): \(reason)"
         case .missingPiece(let path, let piece):
-            return "\(path): the tokenizer has no \(piece) piece, which ends every document; "
-                + "train one with falcon tokenizer train"
+            return "\(path): no file of the tokenizer names its \(piece) token, which ends every "
+                + "document; put the tokenizer_config.json that belongs to it beside it, with "
+                + "\"eos_token\", or train a tokenizer with falcon tokenizer train"
         case .tokenizerFailed(let action, let reason):
             return "cannot \(action): \(reason)"
         case .tokenOutOfRange(let id, let vocabularyCount):
@@ -91,6 +146,11 @@ public enum DataError: FalconError, Equatable {
         case .damagedShard(let path, let bytes, let reason):
             return "\(path): bytes \(bytes.lowerBound) to \(bytes.upperBound - 1) are damaged: "
                 + "\(reason); copy the file again, or run falcon tokenize again"
+        case .splitTooShort(let path, .validation, 0, _):
+            return
+                "\(path) has no validation part: no document was held out; tokenize it again with "
+                + "more text or a larger --validation-fraction, or score a text file with "
+                + "falcon eval --text"
         case .splitTooShort(let path, let split, let tokenCount, let wanted):
             return "\(path): the \(split.rawValue) split has \(tokenCount) tokens, want at least "
                 + "\(wanted) for one sample; give more text, a shorter sequence_length, or "
@@ -106,6 +166,7 @@ public enum DataError: FalconError, Equatable {
         case .invalidOption: .usage
         case .outputExists: .cannotCreate
         case .tokenizerFailed: .internalError
+        case .danglingLink: .missingInput
         default: .badData
         }
     }

@@ -77,6 +77,8 @@ public struct DatasetIndex: Codable, Sendable, Equatable {
     public let version: Int
     /// The SHA-256 of the tokenizer's main file.
     public let tokenizerDigest: String
+    /// The SHA-256 of the tokenizer's other files, by name; nil if there are none.
+    public let companionDigests: [String: String]?
     /// The number of ids of the tokenizer.
     public let vocabularyCount: Int
     /// How a token is stored.
@@ -99,6 +101,7 @@ public struct DatasetIndex: Codable, Sendable, Equatable {
     enum CodingKeys: String, CodingKey {
         case format, version, train, validation
         case tokenizerDigest = "tokenizer_sha256"
+        case companionDigests = "tokenizer_companions_sha256"
         case vocabularyCount = "vocabulary_size"
         case tokenType = "token_type"
         case endOfDocumentID = "end_of_document_id"
@@ -109,12 +112,14 @@ public struct DatasetIndex: Codable, Sendable, Equatable {
     }
 
     init(
-        tokenizerDigest: String, vocabularyCount: Int, endOfDocumentID: Int32,
-        layout: ShardLayout, validationFraction: Double, train: [Shard], validation: [Shard]
+        tokenizerDigest: String, companionDigests: [String: String]? = nil, vocabularyCount: Int,
+        endOfDocumentID: Int32, layout: ShardLayout, validationFraction: Double, train: [Shard],
+        validation: [Shard]
     ) {
         format = Self.formatName
         version = Self.currentVersion
         self.tokenizerDigest = tokenizerDigest
+        self.companionDigests = companionDigests
         self.vocabularyCount = vocabularyCount
         tokenType = layout.tokenType
         self.endOfDocumentID = endOfDocumentID

@@ -1,31 +1,46 @@
 import FalconSystem
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// Streams documents from files, folders, patterns and standard input, in a fixed order.
 ///
 /// Memory holds one document at a time, however large the files are. Compression (gzip, zstd) is
 /// told by a file's first bytes. In a folder, files are read in the order of their names' bytes;
-/// hidden files and links to folders are left out.
+/// hidden files are left out, and so are links to folders, which are counted.
 public final class DocumentReader {
     /// One input file.
     private struct Input {
-        let path: String
+        /// Nil for standard input.
+        let path: RawPath?
+        /// The format that was asked for, or `auto`.
         let format: DocumentFormat
+        /// The format that the name tells.
+        let told: DocumentFormat?
         /// Named on the command line: then it is an error if nothing is in it.
         let isNamed: Bool
     }
 
-    /// The largest document: the tokenizer needs about 100 bytes of memory for each byte of it.
+    /// The largest document: all of it and its tokens are in memory at one time.
     public static let documentLimitBytes = 64 << 20
 
     private let field: String
-    private var inputs: ArraySlice<Input>
+    private let format: DocumentFormat
+    private let skipsBadItems: Bool
+    private let documentLimit: Int
+    private var inputs: ArraySlice<Input> = []
     private var current: (input: Input, lines: LineSource)?
     private var documentsInCurrent = 0
     private var finishedBytes = 0
     /// The size of all inputs as they lie on disk; nil with standard input or a pipe among them.
-    public let byteCount: Int?
+    public private(set) var byteCount: Int?
     /// Files in folders that were left out because their names tell no format.
-    public private(set) var ignoredFileCount = 0
+    public private(set) var ignoredFiles = LeftOut()
+    /// Links to folders, which were not followed.
+    public private(set) var linkedFolders = LeftOut()
+    /// What was left out because it cannot be read; only when that was asked for.
+    public private(set) var unreadable = LeftOut()
 
     /// Bytes read from disk so far, before decompression.
     public var bytesRead: Int { finishedBytes + (current?.lines.file.byteCount ?? 0) }
@@ -36,67 +51,74 @@ public final class DocumentReader {
     ///   - paths: files, folders, patterns, or "-" for standard input; at least one.
     ///   - format: how documents lie in the files.
     ///   - field: the field of a jsonl object that holds the text.
+    ///   - skipsBadItems: whether files, folders and documents that cannot be read are left out and
+    ///     counted in `unreadable`, instead of being errors.
+    ///   - documentLimit: bytes of the largest document that is read.
     /// - Throws: `FileError.missing` for a path or pattern that names nothing,
-    ///   `DataError.noReadableFiles` for a folder without texts.
-    public init(paths: [String], format: DocumentFormat = .auto, field: String = "text") throws {
+    ///   `DataError.noReadableFiles` for a folder without texts, and what is wrong with an entry of a
+    ///   folder.
+    public init(
+        paths: [String], format: DocumentFormat = .auto, field: String = "text",
+        skipsBadItems: Bool = false, documentLimit: Int = documentLimitBytes
+    ) throws {
         self.field = field
+        self.format = format
+        self.skipsBadItems = skipsBadItems
+        self.documentLimit = documentLimit
         var found: [Input] = []
-        var ignored = 0
         for path in paths {
-            switch path == "-" ? .file : fileKind(of: path) {
-            case .file:
-                found.append(Self.named(path, format))
-            case .folder:
-                found += try Self.texts(inFolder: path, format, &ignored)
-            case .missing:
-                let matches = pathsMatching(path)
-                if matches.isEmpty { throw FileError.missing(path: path) }
-                for match in matches {
-                    if fileKind(of: match) == .folder {
-                        found += try Self.texts(inFolder: match, format, &ignored)
-                    } else {
-                        found.append(Self.named(match, format))
+            if path == "-" {
+                found.append(Input(path: nil, format: format, told: nil, isNamed: true))
+                continue
+            }
+            let raw = RawPath(argument: path)
+            let named = raw.kind == .missing ? raw.matches : [raw]
+            if named.isEmpty {
+                if let target = raw.linkTarget {
+                    throw DataError.danglingLink(path: raw.description, target: target.description)
+                }
+                throw FileError.missing(path: raw.description)
+            }
+            for path in named {
+                if path.kind == .folder {
+                    let before = found.count
+                    try collect(path, into: &found)
+                    if found.count == before && unreadable.count == 0 {
+                        throw DataError.noReadableFiles(
+                            path: path.description,
+                            leftOut: (ignoredFiles.reasons + linkedFolders.reasons).first)
                     }
+                } else {
+                    found.append(
+                        Input(
+                            path: path, format: format, told: .ofFile(named: path.description),
+                            isNamed: true))
                 }
             }
         }
         inputs = found[...]
-        ignoredFileCount = ignored
-        var total: Int? = 0
-        for input in found {
-            guard let sum = total, input.path != "-", let size = fileByteCount(of: input.path)
-            else {
-                total = nil
-                continue
-            }
-            total = sum + size
+        byteCount = found.reduce(Int?.some(0)) { total, input in
+            total.flatMap { sum in input.path?.byteCount.map { sum + $0 } }
         }
-        byteCount = total
     }
 
     /// Reads the next document without checking it.
     ///
     /// - Returns: nil after the last one. Blank lines of jsonl are no documents.
-    /// - Throws: `FileError` or `DataError` for what cannot be read at all.
+    /// - Throws: `FileError` or `DataError` for what cannot be read at all; the next call goes on behind
+    ///   it.
     public func nextRaw() throws -> RawDocument? {
         while true {
-            if current == nil {
+            do {
+                if let document = try nextOfCurrent() { return document }
                 guard let input = inputs.popFirst() else { return nil }
-                current = (input, try open(input))
                 documentsInCurrent = 0
+                current = (input, try open(input))
+            } catch let error as DataError where skipsBadItems && error.isOfOneItem {
+                unreadable.add(error.finding)
+            } catch let error as FileError where skipsBadItems && error.isOfOneItem {
+                unreadable.add(error.description)
             }
-            guard let (input, lines) = current else { return nil }
-            if let record = try lines.next() {
-                documentsInCurrent += 1
-                return RawDocument(
-                    path: lines.path, line: record.line, bytes: record.bytes,
-                    field: lines.isLineBased ? field : nil)
-            }
-            if documentsInCurrent == 0 && input.isNamed {
-                throw DataError.emptyInput(path: lines.path)
-            }
-            finishedBytes += lines.file.byteCount
-            current = nil
         }
     }
 
@@ -110,44 +132,95 @@ public final class DocumentReader {
         return Document(text: try raw.text(), path: raw.path, line: raw.line)
     }
 
-    private static func named(_ path: String, _ format: DocumentFormat) -> Input {
-        // Standard input stays `auto`: its first byte decides.
-        let told = path == "-" ? format : DocumentFormat.ofFile(named: path) ?? .text
-        return Input(path: path, format: format == .auto ? told : format, isNamed: true)
+    private func nextOfCurrent() throws -> RawDocument? {
+        guard let (input, lines) = current else { return nil }
+        do {
+            if let record = try lines.next() {
+                documentsInCurrent += 1
+                return RawDocument(
+                    path: lines.path, line: record.line, bytes: record.bytes,
+                    field: lines.isLineBased ? field : nil, isGuessed: lines.isGuessed)
+            }
+        } catch let error as DataError {
+            documentsInCurrent += 1
+            // Behind a line that is too large there are others.
+            if case .documentTooLarge = error { throw error }
+            close(lines)
+            throw error
+        } catch {
+            close(lines)
+            throw error
+        }
+        close(lines)
+        if documentsInCurrent == 0 && input.isNamed {
+            throw DataError.emptyInput(path: lines.path)
+        }
+        return nil
     }
 
-    private static func texts(
-        inFolder folder: String, _ format: DocumentFormat, _ ignored: inout Int
-    ) throws -> [Input] {
-        var found: [Input] = []
-        try collect(folder, format, &found, &ignored)
-        if found.isEmpty { throw DataError.noReadableFiles(path: folder) }
-        return found
+    private func close(_ lines: LineSource) {
+        finishedBytes += lines.file.byteCount
+        current = nil
     }
 
-    private static func collect(
-        _ folder: String, _ format: DocumentFormat, _ found: inout [Input], _ ignored: inout Int
-    ) throws {
-        for name in try namesInFolder(folder) where !name.hasPrefix(".") {
-            let path = folder.hasSuffix("/") ? folder + name : "\(folder)/\(name)"
-            switch fileKind(of: path) {
-            case .folder:
-                if !isSymbolicLink(path) { try collect(path, format, &found, &ignored) }
-            case .file:
-                if let told = format == .auto ? DocumentFormat.ofFile(named: name) : format {
-                    found.append(Input(path: path, format: told, isNamed: false))
+    private func open(_ input: Input) throws -> LineSource {
+        let file = try input.path.map { try InputFile($0) } ?? InputFile.standardInput()
+        return try LineSource(
+            file, format: input.format, told: input.told, documentLimit: documentLimit)
+    }
+}
+
+// What lies in a folder.
+extension DocumentReader {
+    private func collect(_ folder: RawPath, into found: inout [Input]) throws {
+        let names: [[UInt8]]
+        do throws(FileError) {
+            names = try folder.names()
+        } catch {
+            try leaveOut(error, error.description)
+            return
+        }
+        for name in names where name.first != UInt8(ascii: ".") {
+            let path = folder.appending(name)
+            if path.kind == .folder {
+                if path.linkTarget == nil {
+                    try collect(path, into: &found)
                 } else {
-                    ignored += 1
+                    linkedFolders.add(path.description)
                 }
+                continue
+            }
+            let told = DocumentFormat.ofFile(named: String(decoding: name, as: UTF8.self))
+            guard format != .auto || told != nil else {
+                ignoredFiles.add(path.description)
+                continue
+            }
+            switch path.kind {
+            case .regularFile, .folder:
+                found.append(Input(path: path, format: format, told: told, isNamed: false))
+            case .other:
+                let error = DataError.notAFile(path: path.description)
+                try leaveOut(error, error.finding)
             case .missing:
-                throw FileError.missing(path: path)
+                let error = DataError.danglingLink(
+                    path: path.description, target: (path.linkTarget ?? path).description)
+                try leaveOut(error, error.finding)
             }
         }
     }
 
-    private func open(_ input: Input) throws -> LineSource {
-        let file = input.path == "-" ? InputFile.standardInput() : try InputFile(path: input.path)
-        return try LineSource(file, format: input.format)
+    /// Counts an entry that cannot be read, or throws the error.
+    private func leaveOut(_ error: any Error, _ finding: String) throws {
+        guard skipsBadItems else { throw error }
+        unreadable.add(finding)
+    }
+}
+
+extension FileError {
+    /// Whether the error is about one file among others, not about the disk.
+    var isOfOneItem: Bool {
+        guard case .failed(_, _, let code) = self else { return true }
+        return ![EIO, ENOSPC, ENOMEM, EMFILE, ENFILE, ENODEV].contains(code)
     }
 }
 
@@ -156,17 +229,30 @@ private final class LineSource {
     let path: String
     let file: FileByteStream
     private(set) var isLineBased = false
+    private(set) var isGuessed = false
     private let stream: any ByteStream
     private var buffer: [UInt8] = []
     private var position = 0
     private var lineNumber = 0
     private var isAtEnd = false
     private var isStarted = false
-    private var format: DocumentFormat
+    private var isBehindBadLine = false
+    private let format: DocumentFormat
+    private let told: DocumentFormat?
+    private let documentLimit: Int
 
-    init(_ input: InputFile, format: DocumentFormat) throws {
+    /// - Parameters:
+    ///   - input: an open file.
+    ///   - format: the format asked for, or `auto`.
+    ///   - told: the format that the name tells.
+    ///   - documentLimit: bytes of the largest document.
+    init(
+        _ input: InputFile, format: DocumentFormat, told: DocumentFormat?, documentLimit: Int
+    ) throws {
+        self.documentLimit = documentLimit
         path = input.path
         self.format = format
+        self.told = told
         file = FileByteStream(input)
         let start = try file.peek(4)
         switch Compression(start: start) {
@@ -194,13 +280,34 @@ private final class LineSource {
     private func start() throws {
         if isStarted { return }
         isStarted = true
-        while buffer.count < 3 && !isAtEnd { try fill() }
+        while !isAtEnd && FileStart.isUndecided(buffer[...]) { try fill() }
         if buffer.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
-        if format == .auto {
-            format =
-                position < buffer.count && buffer[position] == UInt8(ascii: "{") ? .jsonl : .text
+        let mayHaveZeros = format != .auto || told != nil
+        if let kind = ForeignFile.told(by: buffer[position...], mayHaveZeros: mayHaveZeros) {
+            throw DataError.notText(path: path, kind: kind.name, advice: kind.advice)
         }
-        isLineBased = format == .jsonl
+        isLineBased = try decided() == .jsonl
+    }
+
+    private func decided() throws(DataError) -> DocumentFormat {
+        if format != .auto { return format }
+        switch (FileStart(buffer[position...]), told) {
+        case (.blank, _): return told ?? .text
+        case (.text, _), (.nearlyJSONLine, .text): return told ?? .text
+        case (.jsonLine, .text):
+            throw .undecidedFormat(
+                path: path, found: "the name is that of a text, but it begins with a JSON object",
+                remedy:
+                    "--format jsonl if every line is a document, or --format text if the whole is")
+        case (.jsonLine, _), (.nearlyJSONLine, _):
+            isGuessed = told == nil
+            return .jsonl
+        case (.otherJSON(let kind), _):
+            let command = kind.contains("list") ? "jq -c '.[]'" : "jq -c ."
+            throw .undecidedFormat(
+                path: path, found: "it is \(kind), want one object a line",
+                remedy: "--format text if the whole is one document, or rewrite it with \(command)")
+        }
     }
 
     private func fill() throws {
@@ -216,47 +323,82 @@ private final class LineSource {
     private func whole() throws -> (bytes: [UInt8], line: Int?)? {
         while !isAtEnd {
             try fill()
-            try checkSize(buffer.count, line: nil)
+            guard buffer.count - position > documentLimit else { continue }
+            // The rest is read only for its size on disk.
+            while !isAtEnd {
+                buffer = []
+                position = 0
+                try fill()
+            }
+            buffer = []
+            position = 0
+            throw tooLarge(line: nil)
         }
         if position == buffer.count { return nil }
+        if position > 0 { buffer.removeFirst(position) }
         defer {
             buffer = []
             position = 0
         }
-        return (Array(buffer[position...]), nil)
+        return (buffer, nil)
     }
 
     private func nextLine() throws -> (bytes: [UInt8], line: Int?)? {
         var searched = position
         while true {
-            if let end = buffer[searched...].firstIndex(of: 0x0A) {
-                lineNumber += 1
+            if let end = lineEnd(from: searched) {
                 let line = buffer[position..<end]
+                lineNumber += 1
                 position = end + 1
                 searched = position
-                if !isBlank(line) { return (Array(line), lineNumber) }
+                if isBehindBadLine {
+                    isBehindBadLine = false
+                } else if line.count > documentLimit {
+                    throw tooLarge(line: lineNumber)
+                } else if !isBlank(line) {
+                    return (Array(line), lineNumber)
+                }
             } else if isAtEnd {
                 let line = buffer[position...]
                 if line.isEmpty { return nil }
                 position = buffer.count
                 lineNumber += 1
+                if isBehindBadLine { return nil }
+                if line.count > documentLimit {
+                    throw tooLarge(line: lineNumber)
+                }
                 return isBlank(line) ? nil : (Array(line), lineNumber)
+            } else if isBehindBadLine {
+                buffer = []
+                position = 0
+                searched = 0
+                try fill()
             } else {
                 searched = buffer.count - position
                 try fill()
-                try checkSize(buffer.count, line: lineNumber + 1)
+                if buffer.count > documentLimit + byteStreamChunk {
+                    isBehindBadLine = true
+                    throw tooLarge(line: lineNumber + 1)
+                }
             }
         }
+    }
+
+    private func lineEnd(from place: Int) -> Int? {
+        let end = unsafe buffer.withUnsafeBytes { bytes -> Int? in
+            guard place < bytes.count, let start = bytes.baseAddress,
+                let found = unsafe memchr(start + place, 0x0A, bytes.count - place)
+            else { return nil }
+            return unsafe UnsafeRawPointer(found) - start
+        }
+        return end
     }
 
     private func isBlank(_ line: ArraySlice<UInt8>) -> Bool {
         line.allSatisfy { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }
     }
 
-    private func checkSize(_ count: Int, line: Int?) throws {
-        let limit = DocumentReader.documentLimitBytes
-        if count > limit + byteStreamChunk {
-            throw DataError.documentTooLarge(path: path, line: line, limitBytes: limit)
-        }
+    private func tooLarge(line: Int?) -> DataError {
+        .documentTooLarge(path: path, line: line, limitBytes: documentLimit)
     }
 }

@@ -123,8 +123,13 @@ import FalconSystem
     /// - Returns: ids from 0 to `vocabularyCount - 1`.
     /// - Throws: `DataError.tokenizerFailed` with the library's own reason.
     public func encode(_ text: String) throws(DataError) -> [Int32] {
-        try unsafe encoded(text) { ids, count, bytes in
-            unsafe csp_encode(processor, ids, count, bytes.baseAddress, bytes.count)
+        var owned: UnsafeMutablePointer<Int32>?
+        defer { unsafe csp_free(owned) }
+        return try unsafe encoded(text) { ids, count, bytes in
+            let failure = unsafe csp_encode(
+                processor, &owned, count, bytes.baseAddress, bytes.count)
+            unsafe ids.pointee = UnsafePointer(owned)
+            return unsafe failure
         }
     }
 
@@ -155,46 +160,73 @@ import FalconSystem
 ///
 /// Most words of a text have been met before: their tokens are remembered. The ids are those of
 /// `SentencePieceTokenizer.encode`: words are taken apart only where no piece of the model reaches
-/// across (`SentencePieceModel.isCutBeforeSpaces`); other models go to the library whole.
+/// across (`SentencePieceModel.isCutBeforeSpaces`), and long ones where two tokens stand side by side
+/// whatever surrounds them; other models go to the library whole.
 @safe public final class WordCachingEncoder: TokenEncoder {
     private let tokenizer: SentencePieceTokenizer
     private let encoder: OpaquePointer?
+    // A model that puts a space before every text is one that does not, for a text with that space.
+    private let addsSpace: Bool
 
     /// An encoder that remembers nothing yet.
     ///
     /// - Parameter tokenizer: the tokenizer whose ids are wanted.
     public init(_ tokenizer: SentencePieceTokenizer) {
-        self.tokenizer = tokenizer
+        let plain = tokenizer.withoutDummyPrefix
+        addsSpace = plain != nil
+        let used = plain ?? tokenizer
+        self.tokenizer = used
         unsafe encoder =
-            tokenizer.model.isCutBeforeSpaces
-            ? csp_word_encoder_open(tokenizer.processor) : nil
+            used.model.isCutBeforeSpaces
+            ? csp_word_encoder_open(
+                used.processor, used.model.pieces.map { $0.text.utf8.count }.max() ?? 0) : nil
     }
 
     deinit { unsafe csp_word_encoder_close(encoder) }
 
-    /// Cuts a text into tokens, as `SentencePieceTokenizer.encode` does.
+    /// Whether a text may be given in parts that begin with a space behind a visible ASCII character.
+    public var isCutBeforeSpaces: Bool { unsafe encoder != nil }
+
+    /// Cuts a text, or a part of one, into tokens, as `SentencePieceTokenizer.encode` does.
     ///
-    /// - Parameter text: any text, up to `DocumentReader.documentLimitBytes`.
+    /// - Parameters:
+    ///   - text: any text, up to `DocumentReader.documentLimitBytes`.
+    ///   - isContinued: whether it goes on with the text of the last call.
     /// - Returns: ids from 0 to the tokenizer's `vocabularyCount - 1`.
     /// - Throws: `DataError.tokenizerFailed` with the library's own reason.
-    public func encode(_ text: String) throws(DataError) -> [Int32] {
+    public func encode(_ text: String, isContinued: Bool) throws(DataError) -> [Int32] {
         guard let encoder = unsafe encoder else { return try tokenizer.encode(text) }
-        return try unsafe encoded(text) { ids, count, bytes in
+        return try unsafe encoded(addsSpace && !isContinued && !text.isEmpty ? " " + text : text) {
+            ids, count, bytes in
             unsafe csp_word_encode(encoder, ids, count, bytes.baseAddress, bytes.count)
         }
     }
 }
 
-/// Gives a text to a function of the shim and takes over the ids it makes.
+extension SentencePieceTokenizer {
+    /// The tokenizer without the space that it puts before every text, where that is all that keeps its
+    /// texts from being cut before spaces; else nil.
+    fileprivate var withoutDummyPrefix: SentencePieceTokenizer? {
+        guard model.addsDummyPrefix, model.algorithm == .bpe, model.hasByteFallback,
+            !model.removesExtraWhitespaces, !model.hasCharacterMap
+        else { return nil }
+        // A later setting wins: field 3, the normalizer, with its own field 3 false.
+        let setting: [UInt8] = [3 << 3 | 2, 2, 3 << 3, 0]
+        let plain = try? SentencePieceTokenizer(modelBytes: modelBytes + setting, path: path)
+        return plain.flatMap { $0.model.isCutBeforeSpaces ? $0 : nil }
+    }
+}
+
+/// Gives a text to a function of the shim and copies the ids it makes.
 private func encoded(
     _ text: String,
     _ body: (
-        UnsafeMutablePointer<UnsafeMutablePointer<Int32>?>, UnsafeMutablePointer<Int>,
+        UnsafeMutablePointer<UnsafePointer<Int32>?>, UnsafeMutablePointer<Int>,
         UnsafeBufferPointer<CChar>
     ) -> UnsafeMutablePointer<CChar>?
 ) throws(DataError) -> [Int32] {
     var text = text
-    var ids: UnsafeMutablePointer<Int32>?
+    var ids: UnsafePointer<Int32>?
     var count = 0
     let failure = text.withUTF8 { bytes in
         unsafe bytes.withMemoryRebound(to: CChar.self) { characters in
@@ -204,8 +236,11 @@ private func encoded(
     if let reason = unsafe takeMessage(failure) {
         throw .tokenizerFailed(action: "encode a text", reason: reason)
     }
-    defer { unsafe csp_free(ids) }
-    return unsafe Array(UnsafeBufferPointer(start: ids, count: count))
+    // Room for the token that ends a document.
+    return unsafe [Int32](unsafeUninitializedCapacity: count + 1) { buffer, filled in
+        _ = unsafe buffer.initialize(from: UnsafeBufferPointer(start: ids, count: count))
+        filled = count
+    }
 }
 
 /// Takes over a message of the shim; nil means that the call worked.
@@ -220,17 +255,19 @@ private func takeMessage(_ message: UnsafeMutablePointer<CChar>?) -> String? {
 /// - Parameters:
 ///   - options: the trainer's own option names and values.
 ///   - threadCount: the most processors used.
+///   - wordBytes: the memory for words and their counts; 0 to give the trainer the sentences themselves.
 ///   - next: gives the next sentence; nil ends; an error stops the training.
-/// - Returns: the serialized model.
+/// - Returns: the serialized model, and how many words were forgotten for want of room.
 /// - Throws: what `next` threw, else `DataError.trainingFailed` with the library's reason.
 func trainSentencePiece(
-    options: [(name: String, value: String)], threadCount: Int,
+    options: [(name: String, value: String)], threadCount: Int, wordBytes: Int,
     next: @escaping () throws -> ArraySlice<UInt8>?
-) throws -> [UInt8] {
+) throws -> (model: [UInt8], forgottenWordCount: Int) {
     let sentences = TrainingSentences(next)
     let lines = options.map { "\($0.name)=\($0.value)\n" }.joined()
     var model: UnsafeMutablePointer<UInt8>?
     var count = 0
+    var forgotten = 0
     let failure = unsafe csp_train(
         &model, &count, lines,
         { context, bytes, count in
@@ -238,7 +275,8 @@ func trainSentencePiece(
             return unsafe Unmanaged<TrainingSentences>.fromOpaque(context).takeUnretainedValue()
                 .give(bytes, count)
         },
-        Unmanaged.passUnretained(sentences).toOpaque(), Int32(threadCount))
+        Unmanaged.passUnretained(sentences).toOpaque(), Int32(clamping: threadCount),
+        ExitStatus.internalError.rawValue, wordBytes, &forgotten)
     let reason = unsafe takeMessage(failure)
     if let error = sentences.failure { throw error }
     if let reason {
@@ -251,7 +289,7 @@ func trainSentencePiece(
         throw DataError.trainingFailed(reason: text ?? reason)
     }
     defer { unsafe csp_free(model) }
-    return unsafe Array(UnsafeBufferPointer(start: model, count: count))
+    return (unsafe Array(UnsafeBufferPointer(start: model, count: count)), forgotten)
 }
 
 /// What the trainer's callback needs: the source, and the bytes of the sentence it looks at.

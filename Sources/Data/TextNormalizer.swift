@@ -14,14 +14,20 @@ struct TextNormalizer: Sendable, Equatable {
     let steps: [Step]
 
     /// The text as it is cut.
-    func normalized(_ scalars: [UInt32]) -> [UInt32] {
+    ///
+    /// - Parameters:
+    ///   - scalars: a text, or a part of one.
+    ///   - isContinued: whether the text begins before this part of it.
+    /// - Returns: the characters that are cut into words.
+    func normalized(_ scalars: [UInt32], isContinued: Bool = false) -> [UInt32] {
         var scalars = scalars
         for step in steps {
             switch step {
             case .composition: scalars = Self.composed(scalars)
             case .replacement(let pattern, let content):
                 scalars = Self.replaced(scalars, pattern, content)
-            case .prefix(let prefix): if !scalars.isEmpty { scalars = prefix + scalars }
+            case .prefix(let prefix):
+                if !scalars.isEmpty && !isContinued { scalars = prefix + scalars }
             }
         }
         return scalars

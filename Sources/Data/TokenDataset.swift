@@ -70,11 +70,38 @@ public final class TokenDataset: Sendable {
             path: path, got: index.tokenizerDigest, wanted: tokenizer.digest)
     }
 
-    /// Reads every byte of every shard and compares it with the index.
+    /// Compares the files of the tokenizer with the index.
+    ///
+    /// - Throws: `DataError.damagedTokenizer` for a file that is not the one the shards were written with;
+    ///   `FileError` for one that is missing.
+    func verifyTokenizer() throws {
+        guard let files = try TokenizerFiles.find(inFolder: path) else {
+            throw FileError.missing(path: path + "/" + TokenizerFiles.modelName)
+        }
+        guard files.withMain(digest: index.tokenizerDigest) != nil else {
+            throw DataError.damagedTokenizer(
+                path: path + "/" + files.main.name, got: SHA256.hex(of: files.main.bytes),
+                wanted: index.tokenizerDigest)
+        }
+        for (name, wanted) in (index.companionDigests ?? [:]).sorted(by: { $0.key < $1.key }) {
+            guard let bytes = files.bytes(of: name) else {
+                throw FileError.missing(path: path + "/" + name)
+            }
+            let got = SHA256.hex(of: bytes)
+            if got != wanted {
+                throw DataError.damagedTokenizer(
+                    path: path + "/" + name, got: got, wanted: wanted)
+            }
+        }
+    }
+
+    /// Reads every byte of every shard and of the tokenizer and compares it with the index.
     ///
     /// - Parameter threadCount: shards read at the same time.
-    /// - Throws: `DataError.damagedShard` for the first damaged shard, with the bytes concerned.
+    /// - Throws: `DataError.damagedShard` for the first damaged shard, with the bytes concerned;
+    ///   `DataError.damagedTokenizer`.
     public func verify(threadCount: Int = 1) throws {
+        try verifyTokenizer()
         let shards = train + validation
         let jobs = BoundedQueue<Int>(capacity: max(1, shards.count))
         for number in shards.indices { jobs.push(number) }
@@ -165,5 +192,15 @@ public final class TokenReader {
                 tokens.append(Int32(bitPattern: littleEndianUInt32(bytes, at: offset)))
             }
         }
+    }
+}
+
+extension TokenizerFiles {
+    /// The SHA-256 of every file but the main one, by name; nil if there are none.
+    var companionDigests: [String: String]? {
+        companions.isEmpty
+            ? nil
+            : Dictionary(companions.map { ($0.name, SHA256.hex(of: $0.bytes)) }) { first, _ in first
+            }
     }
 }

@@ -57,16 +57,45 @@ public protocol Tokenizer: Sendable {
     ///
     /// - Returns: an encoder that gives the ids of `encode`.
     func makeEncoder() -> any TokenEncoder
+
+    /// An encoder for the documents of a corpus.
+    ///
+    /// It gives the ids of `encode`, but that the text of the token which ends a document is text like
+    /// any other: what a document says does not end it.
+    ///
+    /// - Returns: an encoder for many texts on one thread.
+    func makeDocumentEncoder() -> any TokenEncoder
+
+    /// The text that `encode` takes for the token which ends a document; nil if there is none.
+    var endOfDocumentText: String? { get }
 }
 
 /// Cuts many texts into tokens, on one thread.
 public protocol TokenEncoder: AnyObject {
+    /// Whether a text may be given in parts that begin with a space behind a visible ASCII character.
+    var isCutBeforeSpaces: Bool { get }
+
+    /// Cuts a text, or a part of one, into tokens, as the tokenizer's own `encode` does.
+    ///
+    /// - Parameters:
+    ///   - text: any text, up to `DocumentReader.documentLimitBytes`.
+    ///   - isContinued: whether it goes on with the text of the last call; only where
+    ///     `isCutBeforeSpaces`, and at such a place.
+    /// - Returns: ids from 0 to the tokenizer's `vocabularyCount - 1`; those of the parts, one after the
+    ///   other, are those of the whole.
+    /// - Throws: `DataError.tokenizerFailed` if the text cannot be encoded.
+    func encode(_ text: String, isContinued: Bool) throws(DataError) -> [Int32]
+}
+
+extension TokenEncoder {
     /// Cuts a text into tokens, as the tokenizer's own `encode` does.
     ///
     /// - Parameter text: any text, up to `DocumentReader.documentLimitBytes`.
     /// - Returns: ids from 0 to the tokenizer's `vocabularyCount - 1`.
     /// - Throws: `DataError.tokenizerFailed` if the text cannot be encoded.
-    func encode(_ text: String) throws(DataError) -> [Int32]
+    public func encode(_ text: String) throws(DataError) -> [Int32] {
+        try encode(text, isContinued: false)
+    }
 }
 
 /// What a token stands for in a text.
@@ -116,6 +145,14 @@ public struct TokenJoining: Sendable, Equatable {
 }
 
 extension Tokenizer {
+    /// An encoder for the documents of a corpus, of a tokenizer that takes no text for a token that ends one.
+    ///
+    /// - Returns: an encoder that gives the ids of `encode`.
+    public func makeDocumentEncoder() -> any TokenEncoder { makeEncoder() }
+
+    /// No text is taken for the token that ends a document.
+    public var endOfDocumentText: String? { nil }
+
     /// The id that ends every document in shards.
     ///
     /// - Returns: the id of the end-of-sequence token.

@@ -23,6 +23,8 @@ public struct TokenizerTrainer: Sendable {
         public let skippedDocumentCount: Int
         /// UTF-8 bytes of the documents that were read.
         public let textByteCount: Int
+        /// Rare words that were forgotten to bound memory, each as often as that happened.
+        public let forgottenWordCount: Int
     }
 
     /// The number of pieces, with the 4 special ones and the 256 bytes.
@@ -76,8 +78,12 @@ public struct TokenizerTrainer: Sendable {
         var skipped = 0
         var textByteCount = 0
         var sentences = TrainingText()
-        let modelBytes = try trainSentencePiece(options: options, threadCount: max(1, threadCount))
-        {
+        // A sample is drawn from sentences, and a unigram model learnt from them.
+        let countsWords = modelType == .bpe && sentenceLimit == nil
+        let trained = try trainSentencePiece(
+            options: options, threadCount: max(1, threadCount),
+            wordBytes: countsWords ? Self.wordBytes : 0
+        ) {
             while true {
                 if let sentence = sentences.next() { return sentence }
                 guard let raw = try documents.nextRaw() else { return nil }
@@ -93,11 +99,16 @@ public struct TokenizerTrainer: Sendable {
             }
         }
         return Result(
-            modelBytes: modelBytes, documentCount: documentCount, skippedDocumentCount: skipped,
-            textByteCount: textByteCount)
+            modelBytes: trained.model, documentCount: documentCount,
+            skippedDocumentCount: skipped, textByteCount: textByteCount,
+            forgottenWordCount: trained.forgottenWordCount)
     }
 
-    private var options: [(name: String, value: String)] {
+    // Two million words of ten letters; the library takes about four times as much for them.
+    private static let wordBytes = 128 << 20
+
+    /// The library's own options.
+    var options: [(name: String, value: String)] {
         var options = [
             ("model_type", modelType.rawValue),
             ("vocab_size", "\(vocabularyCount)"),

@@ -89,6 +89,7 @@ public final class Evaluator {
     ///
     /// The tokens are those that `falcon tokenize` makes of it: none is put before the first one, which has
     /// nothing before it and is not predicted; the end of the document is.
+    /// It is read and scored piece by piece.
     ///
     /// - Parameters:
     ///   - path: UTF-8 text.
@@ -97,17 +98,17 @@ public final class Evaluator {
     /// - Throws: `FileError` or `DataError` if it cannot be read or encoded, `EvaluationError` if there
     ///   is nothing to predict.
     public func score(textFile path: String, sequenceLength: Int) throws -> TextScore {
-        guard let text = String(validating: try InputFile.contents(of: path), as: UTF8.self) else {
-            throw EvaluationError.notText(path: path)
-        }
-        let tokens = try tokenizer.encode(text) + [tokenizer.requireEndOfDocumentID()]
-        var start = 0
+        let document = try TextFileTokens(path: path, tokenizer: tokenizer)
+        var tokens: [Int32] = []
+        var isAtEnd = false
         let score = try score {
-            guard start < tokens.count - 1 else { return nil }
-            let end = min(start + sequenceLength, tokens.count - 1)
-            defer { start = end }
-            return Batch(
-                sequences: [Array(tokens[start...end])], endOfDocumentID: -1, position: 0)
+            while tokens.count <= sequenceLength && !isAtEnd {
+                if let more = try document.next() { tokens += more } else { isAtEnd = true }
+            }
+            guard tokens.count > 1 else { return nil }
+            let sequence = Array(tokens.prefix(sequenceLength + 1))
+            tokens.removeFirst(sequence.count - 1)
+            return Batch(sequences: [sequence], endOfDocumentID: -1, position: 0)
         }
         guard let score else { throw EvaluationError.emptyText(path: path) }
         return score

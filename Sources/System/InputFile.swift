@@ -22,6 +22,17 @@ public final class InputFile: Sendable {
         guard descriptor >= 0 else { throw FileError(action: "open", path: path, code: errno) }
     }
 
+    /// Opens a file for reading whose name may be any bytes.
+    ///
+    /// - Parameter rawPath: a file, pipe or device.
+    /// - Throws: `FileError` if it cannot be opened.
+    public init(_ rawPath: RawPath) throws(FileError) {
+        path = rawPath.description
+        descriptor = rawPath.withCString { unsafe open($0, O_RDONLY | O_CLOEXEC) }
+        isOwned = true
+        guard descriptor >= 0 else { throw FileError(action: "read", path: path, code: errno) }
+    }
+
     private init(standardInputNamed name: String) {
         path = name
         descriptor = STDIN_FILENO

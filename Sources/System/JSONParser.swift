@@ -28,7 +28,8 @@ extension JSONValue {
     /// Stricter than most readers in one way (a key may not occur twice in an object) and wider in
     /// another (`Infinity`, `-Infinity` and `NaN` are numbers, as Python writes them).
     ///
-    /// - Parameter bytes: UTF-8 text; white space around the value is allowed, nothing else.
+    /// - Parameter bytes: UTF-8 text; white space around the value and a byte order mark before it are
+    ///   allowed, nothing else.
     /// - Throws: `JSONError` with the place of the first fault.
     public init(parsing bytes: [UInt8]) throws(JSONError) {
         var parser = JSONParser(bytes: bytes)
@@ -52,6 +53,14 @@ private struct JSONParser {
     init(bytes: [UInt8]) { self.bytes = bytes }
 
     mutating func parseDocument() throws(JSONError) -> JSONValue {
+        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
+        // Every JSON text begins with two characters of the ASCII, or one and a blank.
+        let start = bytes.prefix(2)
+        if start == [0xFF, 0xFE] || start == [0xFE, 0xFF]
+            || start.count == 2 && (start[0] == 0) != (start[1] == 0)
+        {
+            throw fault("UTF-16 or UTF-32, want UTF-8: convert it with iconv")
+        }
         let value = try parseValue(depth: 0)
         skipBlanks()
         guard position == bytes.count else { throw fault("text after the end of the value") }
@@ -198,12 +207,16 @@ private struct JSONParser {
         case UInt8(ascii: "r"): text.append(0x0D)
         case UInt8(ascii: "t"): text.append(0x09)
         case UInt8(ascii: "u"):
+            let start = position - 2
             var units = [try parseHexadecimalUnit()]
             if UTF16.isLeadSurrogate(units[0]), skip(word: "\\u") {
                 units.append(try parseHexadecimalUnit())
             }
             guard let string = String(validating: units, as: UTF16.self) else {
-                throw fault("half of a surrogate pair")
+                let digits = String(decoding: bytes[start..<start + 6], as: UTF8.self)
+                throw JSONError(
+                    message: "\(digits) is one half of a surrogate pair without the other",
+                    offset: start)
             }
             text += string.utf8
         default: throw fault("an unknown escape in a string")

@@ -8,7 +8,8 @@ struct TokenizeCommand: ParsableCommand {
         commandName: "tokenize", abstract: "Turn text into token shards.",
         discussion: """
             Documents are held out for validation by the SHA-256 of their text, so the same text \
-            always falls in the same part. `zstd -d` turns a shard into raw little-endian tokens.
+            always falls in the same part. Where none falls in the validation part, the ends of the \
+            documents are held out. `zstd -d` turns a shard into raw little-endian tokens.
             """)
 
     @Argument(
@@ -48,32 +49,43 @@ struct TokenizeCommand: ParsableCommand {
         corpus.overwrites = overwrite
         let documents = try source.reader(of: paths.isEmpty ? ["-"] : paths)
         let inputBytes = documents.byteCount
-        let ignored = documents.ignoredFileCount
+        common.talk(of: documents)
         let progress = ProgressLine(common)
         let (index, counts) = try corpus.write(documents, to: output) { counts in
             progress.update(
                 bytes: counts.inputBytes, of: inputBytes, note: "\(grouped(counts.tokens)) tokens")
         }
         progress.end()
-        warn(index, counts, ignored)
+        warn(index, counts, tokenizer.endOfDocumentText)
         let seconds = progress.elapsedSeconds
         try common.printResult(
             Result(output, index, counts, seconds), table: table(index, counts, seconds))
     }
 
-    private func warn(_ index: DatasetIndex, _ counts: CorpusTokenizer.Progress, _ ignored: Int) {
-        if ignored > 0 {
-            common.talk("left out \(ignored) files whose names tell no text format")
-        }
+    private func warn(
+        _ index: DatasetIndex, _ counts: CorpusTokenizer.Progress, _ endText: String?
+    ) {
+        common.talk(of: counts.unreadable, "files, folders or documents that cannot be read")
         if let first = counts.firstBadDocument {
             common.talk("left out \(counts.badDocuments) documents that are not valid: \(first)")
         }
         if counts.emptyDocuments > 0 {
             common.talk("left out \(counts.emptyDocuments) empty documents")
         }
-        if validationFraction > 0 && index.validation.documents == 0 {
+        if counts.endTokenTexts > 0, let text = endText {
             common.talk(
-                "no document fell in the validation part: choose a larger --validation-fraction")
+                "\(text), which ends documents, stands \(grouped(counts.endTokenTexts)) times in them "
+                    + "and was taken for text; if it separates documents, give each a line (jsonl) or a file"
+            )
+        }
+        if counts.cutDocuments > 0 {
+            common.talk(
+                "no document fell in the validation part: the ends of \(grouped(counts.cutDocuments)) "
+                    + "documents were held out, \(grouped(index.validation.textBytes)) bytes")
+        } else if validationFraction > 0 && index.validation.documents == 0 {
+            common.talk(
+                "no document fell in the validation part, and there is too little text to cut some off: "
+                    + "training will go without evaluation")
         }
     }
 
@@ -110,6 +122,9 @@ struct TokenizeCommand: ParsableCommand {
         let documents: Int
         let emptyDocuments: Int
         let skippedDocuments: Int
+        let skippedFiles: Int
+        let cutDocuments: Int
+        let endTokenTexts: Int
         let tokens: Int
         let textBytes: Int
         let train: DatasetIndex.SplitIndex
@@ -124,6 +139,9 @@ struct TokenizeCommand: ParsableCommand {
             case vocabularySize = "vocabulary_size"
             case emptyDocuments = "empty_documents"
             case skippedDocuments = "skipped_documents"
+            case skippedFiles = "skipped_files"
+            case cutDocuments = "cut_documents"
+            case endTokenTexts = "end_token_texts"
             case textBytes = "text_bytes"
             case elapsedSeconds = "elapsed_seconds"
         }
@@ -140,6 +158,9 @@ struct TokenizeCommand: ParsableCommand {
             documents = counts.documents
             emptyDocuments = counts.emptyDocuments
             skippedDocuments = counts.badDocuments
+            skippedFiles = counts.unreadable.count
+            cutDocuments = counts.cutDocuments
+            endTokenTexts = counts.endTokenTexts
             tokens = counts.tokens
             textBytes = counts.textBytes
             train = index.train

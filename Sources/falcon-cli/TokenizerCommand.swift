@@ -11,17 +11,41 @@ struct TokenizerCommand: ParsableCommand {
 
 /// What text is read, and how.
 struct InputOptions: ParsableArguments {
-    @Option(help: "How documents lie in files: auto, text (a file is one), jsonl (a line is one).")
+    @Option(
+        help: """
+            How documents lie in files: text (a file is one), jsonl (a line is one), or auto: as the first \
+            bytes and the name say.
+            """)
     var format = DocumentFormat.auto
 
     @Option(help: "The field of a jsonl object that holds the text.")
     var field = "text"
 
-    @Flag(help: "Leave out documents that are not valid, and count them.")
+    @Flag(
+        help: "Leave out documents, files and folders that cannot be read, and count and name them."
+    )
     var skipBadDocuments = false
 
     func reader(of paths: [String]) throws -> DocumentReader {
-        try DocumentReader(paths: paths, format: format, field: field)
+        try DocumentReader(
+            paths: paths, format: format, field: field, skipsBadItems: skipBadDocuments)
+    }
+}
+
+extension CommonOptions {
+    /// Says what a reader left out.
+    func talk(of documents: DocumentReader) {
+        talk(of: documents.ignoredFiles, "files whose names tell no text format")
+        talk(of: documents.linkedFolders, "links to folders; name such a folder itself to read it")
+    }
+
+    /// Says what was left out, and names the first few.
+    func talk(of leftOut: LeftOut, _ what: String) {
+        guard leftOut.count > 0 else { return }
+        let more = leftOut.count > leftOut.reasons.count ? "\n  ..." : ""
+        talk(
+            "left out \(leftOut.count) \(what):\n  " + leftOut.reasons.joined(separator: "\n  ")
+                + more)
     }
 }
 
@@ -79,7 +103,7 @@ extension TokenizerCommand {
             if let slash = output.lastIndex(of: "/"), slash != output.startIndex {
                 try createFolder(String(output[..<slash]))
             }
-            var file = try AtomicFile(path: output)
+            var file = try AtomicFile(path: output, replacing: overwrite)
             let progress = ProgressLine(common)
             let trained = try trainer.train(on: documents) { count, _ in
                 progress.update(
@@ -96,7 +120,8 @@ extension TokenizerCommand {
                 Result(
                     path: output, modelType: modelType.rawValue,
                     vocabularySize: tokenizer.vocabularyCount, documents: trained.documentCount,
-                    skippedDocuments: trained.skippedDocumentCount,
+                    skippedDocuments: trained.skippedDocumentCount
+                        + documents.unreadable.count,
                     textBytes: trained.textByteCount, sha256: tokenizer.digest,
                     elapsedSeconds: progress.elapsedSeconds),
                 table: [
@@ -113,9 +138,11 @@ extension TokenizerCommand {
         }
 
         private func warn(_ documents: DocumentReader, _ trained: TokenizerTrainer.Result) {
-            if documents.ignoredFileCount > 0 {
+            common.talk(of: documents)
+            common.talk(of: documents.unreadable, "files, folders or documents that cannot be read")
+            if trained.forgottenWordCount > 0 {
                 common.talk(
-                    "left out \(documents.ignoredFileCount) files whose names tell no text format")
+                    "forgot \(grouped(trained.forgottenWordCount)) rare words to bound memory")
             }
             if trained.skippedDocumentCount > 0 {
                 common.talk("left out \(trained.skippedDocumentCount) documents that are not valid")

@@ -78,17 +78,39 @@ struct VerifyOps: ParsableCommand {
 struct VerifyData: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "data",
-        abstract: "Read every byte of a folder of shards and check its digests.")
+        abstract:
+            "Read every byte of a folder of shards, tokenizer included, and check its digests.")
 
     @Argument(help: "A folder written by falcon tokenize.")
     var path: String
 
     @OptionGroup var common: CommonOptions
 
+    /// What `--json` prints.
+    private struct Output: Encodable {
+        let schema = "falcon.verify.data"
+        let version = 1
+        let path: String
+        let dataset_digest: String
+        let tokenizer_sha256: String
+        let train_tokens: Int
+        let validation_tokens: Int
+        let shards: Int
+    }
+
     func run() throws {
         let dataset = try TokenDataset(path: path)
         try dataset.verify(threadCount: common.threadCount)
-        print("\(path): whole; \(dataset.index.datasetDigest)")
+        let index = dataset.index
+        guard common.json else {
+            return print("\(path): whole; \(index.datasetDigest)")
+        }
+        try printJSON(
+            Output(
+                path: path, dataset_digest: index.datasetDigest,
+                tokenizer_sha256: index.tokenizerDigest, train_tokens: index.train.tokens,
+                validation_tokens: index.validation.tokens,
+                shards: index.train.shards.count + index.validation.shards.count))
     }
 }
 

@@ -106,7 +106,7 @@ import Testing
             try corpus.write(DocumentReader(paths: [path]), to: folder.file("strict"))
         }
         #expect(strict?.description.contains("line 3: no field \"text\"") == true)
-        #expect(try namesInFolder(folder.file("strict")) == [])
+        #expect(fileKind(of: folder.file("strict")) == .missing)
         corpus.skipsBadDocuments = true
         let (_, counts) = try corpus.write(
             DocumentReader(paths: [path]), to: folder.file("lenient"))
@@ -125,14 +125,14 @@ import Testing
             try corpus(threads: threads).write(DocumentReader(paths: [path]), to: output)
         }
         #expect(error?.description.contains("line 4001") == true)
-        #expect(try namesInFolder(output) == [])
+        #expect(fileKind(of: output) == .missing)
         // A file that ends in the middle of its compressed data: found by the reading thread.
         let zst = try compressed(good + good, folder)
         let cut = try folder.write("cut.jsonl.zst", Array(zst.dropLast(zst.count / 4)))
         #expect(throws: DataError.damagedCompression(path: cut, reason: "cut short")) {
             try corpus(threads: threads).write(DocumentReader(paths: [cut]), to: output)
         }
-        #expect(try namesInFolder(output) == [])
+        #expect(fileKind(of: output) == .missing)
     }
 
     @Test func aDataSetIsReplacedOnlyWhenAsked() throws {
@@ -158,6 +158,140 @@ import Testing
             try namesInFolder(output)
                 == ["index.json", "notes.txt", "tokenizer.model", "train-00000.tok.zst"])
         try TokenDataset(path: output).verify()
+    }
+
+    @Test func aFailedRunLeavesTheOldDataSet() throws {
+        let folder = try TemporaryFolder()
+        let good = try folder.write("1.txt", "the first corpus")
+        let bad = try folder.write("2.jsonl", "{\"text\":\"a\"}\n{oops\n")
+        let output = folder.file("out")
+        var corpus = corpus(fraction: 0)
+        _ = try corpus.write(DocumentReader(paths: [good]), to: output)
+        try folder.write("out/notes.txt", "mine")
+        let before = try contents(output)
+        corpus.overwrites = true
+        #expect(throws: DataError.self) {
+            try corpus.write(DocumentReader(paths: [good, bad]), to: output)
+        }
+        #expect(try contents(output) == before)
+        #expect(try namesInFolder(folder.path) == ["1.txt", "2.jsonl", "out"])
+        // A folder inside would go with the one around it.
+        try folder.write("out/more/mine.txt", "mine")
+        let error = #expect(throws: FileError.self) {
+            try corpus.write(DocumentReader(paths: [good]), to: output)
+        }
+        #expect(
+            error?.description.contains("out/more") == true && error?.exitStatus == .cannotCreate)
+        #expect(try TokenDataset(path: output).index.train.documents == 1)
+    }
+
+    @Test func oneProcessAtATimeWritesAFolder() throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write("1.txt", "a corpus")
+        let output = folder.file("out")
+        let held = try AtomicFolder(path: output)
+        let error = #expect(throws: FileError.self) {
+            try corpus(fraction: 0).write(DocumentReader(paths: [path]), to: output)
+        }
+        guard case .held = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(error?.exitStatus == .cannotCreate)
+        #expect(fileKind(of: held.partialPath) == .folder)
+    }
+
+    @Test(arguments: [1, 3])
+    func aFewDocumentsGiveTheirEndsForValidation(threads: Int) throws {
+        let folder = try TemporaryFolder()
+        let text = (0..<400).map { "Sentence \($0) of a text.\($0 % 5 == 4 ? "\n\n" : " ")" }
+            .joined()
+        let path = try folder.write("one.txt", text)
+        let (index, counts) = try corpus(threads: threads, fraction: 0.1).write(
+            DocumentReader(paths: [path]), to: folder.file("one"))
+        #expect(counts.cutDocuments == 1)
+        #expect(index.train.documents == 1 && index.validation.documents == 1)
+        #expect(index.train.textBytes + index.validation.textBytes == text.utf8.count)
+        let share = Double(index.validation.textBytes) / Double(text.utf8.count)
+        #expect(abs(share - 0.1) < 0.02)
+        let dataset = try TokenDataset(path: folder.file("one"))
+        let parts = try Split.allCases.map { split in
+            let tokens = try dataset.reader(of: split).tokens(in: 0..<index[split].tokens)
+            #expect(tokens.last == 2 && tokens.count { $0 == 2 } == 1)
+            return try tokenizer.decode(Array(tokens.dropLast()))
+        }
+        // Cut where a paragraph ends.
+        #expect(parts.joined() == text && parts[0].hasSuffix("\n\n"))
+        #expect(counts.tokens == index.train.tokens + index.validation.tokens)
+        // Three documents give an end each; short ones one whole document.
+        let three = try folder.write("three.jsonl", jsonl([text, text + "b", text + "c"]))
+        let (cut, _) = try corpus(threads: threads, fraction: 0.01).write(
+            DocumentReader(paths: [three]), to: folder.file("three"))
+        #expect(cut.train.documents == 3 && cut.validation.documents == 3)
+        let short = try folder.write("short.jsonl", jsonl(["a b", "c d", "e f"]))
+        let (few, _) = try corpus(threads: threads, fraction: 0.01).write(
+            DocumentReader(paths: [short]), to: folder.file("few"))
+        #expect(few.train.documents == 2 && few.validation.documents == 1)
+        let single = try folder.write("single.txt", "a b")
+        let (alone, _) = try corpus(threads: threads, fraction: 0.01).write(
+            DocumentReader(paths: [single]), to: folder.file("single"))
+        #expect(alone.train.documents == 1 && alone.validation.documents == 0)
+    }
+
+    @Test func theEndOfATextIsCutAtTheBestPlace() {
+        let words = String(repeating: "word ", count: 400)
+        let lines = String(repeating: "line\n", count: 400)
+        for (text, wanted) in [
+            (words, " word"), (lines, "line\n"), (String(repeating: "é", count: 1000), "é"),
+            (String(repeating: "a b\n\n", count: 400), "a b\n\n"),
+        ] {
+            guard let cut = ValidationTail.cut(text, 0.1) else {
+                Issue.record("not cut: \(wanted)")
+                continue
+            }
+            #expect(text[cut...].hasPrefix(wanted))
+            #expect((text[cut...].utf8.count - text.utf8.count / 10).magnitude < 8)
+        }
+        #expect(ValidationTail.cut("short", 0.5) == nil)
+    }
+
+    @Test func manyThreadsAreNoTrouble() throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write("in.txt", "a corpus")
+        var corpus = corpus(threads: .max, fraction: 0)
+        corpus.threadCount = .max
+        let (index, _) = try corpus.write(DocumentReader(paths: [path]), to: folder.file("out"))
+        #expect(index.train.documents == 1)
+    }
+
+    @Test func aChangedTokenizerIsFound() throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write("in.txt", "a corpus")
+        let files = TokenizerFiles(
+            main: tokenizer.files.main,
+            companions: [.init(name: "tokenizer_config.json", bytes: Array("{}".utf8))])
+        var corpus = CorpusTokenizer(
+            tokenizer: try SentencePieceTokenizer(files: files, path: "tokenizer.model"))
+        corpus.validationFraction = 0
+        let output = folder.file("out")
+        _ = try corpus.write(DocumentReader(paths: [path]), to: output)
+        try TokenDataset(path: output).verify()
+        for name in ["tokenizer.model", "tokenizer_config.json"] {
+            let whole = try InputFile.contents(of: "\(output)/\(name)")
+            for place in stride(from: 0, to: whole.count, by: max(1, whole.count / 7)) {
+                var bytes = whole
+                bytes[place] ^= 1 << UInt8(place % 8)
+                try folder.write("out/" + name, bytes)
+                let error = #expect(throws: DataError.self) {
+                    try TokenDataset(path: output).verify()
+                }
+                #expect(error?.description.contains("\(output)/\(name): SHA-256 is") == true)
+            }
+            try folder.write("out/" + name, whole)
+        }
+        try TokenDataset(path: output).verify()
+        try removeFile("\(output)/tokenizer_config.json")
+        #expect(throws: FileError.self) { try TokenDataset(path: output).verify() }
     }
 
     @Test func documentsMustBeLeftToLearnFrom() throws {

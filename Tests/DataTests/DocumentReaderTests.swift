@@ -46,7 +46,8 @@ import Testing
         try folder.write("in/.hidden.txt", "no")
         try folder.write("in/meta.csv", "no")
         let reader = try DocumentReader(paths: [folder.file("in")])
-        #expect(reader.ignoredFileCount == 1)
+        #expect(reader.ignoredFiles.count == 1)
+        #expect(reader.ignoredFiles.reasons == [folder.file("in/meta.csv")])
         #expect(reader.byteCount == 16)
         #expect(try texts(reader) == ["B", "az", "b", "c"])
         #expect(reader.bytesRead == 16)
@@ -147,7 +148,8 @@ import Testing
             try DocumentReader(paths: [blank]).next()
         }
         try folder.write("only/data.bin", "x")
-        #expect(throws: DataError.noReadableFiles(path: folder.file("only"))) {
+        let left = folder.file("only/data.bin")
+        #expect(throws: DataError.noReadableFiles(path: folder.file("only"), leftOut: left)) {
             try DocumentReader(paths: [folder.file("only")])
         }
         let named = try folder.write("plain.txt.gz", "plain")

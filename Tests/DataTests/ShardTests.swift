@@ -186,10 +186,11 @@ import Testing
     @Test func anotherTokenizerIsRefused() throws {
         let folder = try TemporaryFolder()
         let dataset = try writeDataset(folder.file("d"), train: [[5, 2]])
+        let tiny = SHA256.hex(of: Array("tiny".utf8))
         let other = try SentencePieceTokenizer(path: fixture(mistralModel))
         #expect(
             throws: DataError.tokenizerMismatch(
-                path: dataset.path, got: "tiny", wanted: other.digest)
+                path: dataset.path, got: tiny, wanted: other.digest)
         ) { try dataset.requireTokenizer(other) }
     }
 }

@@ -18,9 +18,12 @@ func writeDataset(
         return writer.shards
     }
     let index = DatasetIndex(
-        tokenizerDigest: "tiny", vocabularyCount: vocabularyCount,
+        tokenizerDigest: SHA256.hex(of: Array("tiny".utf8)), vocabularyCount: vocabularyCount,
         endOfDocumentID: endOfDocumentID, layout: layout, validationFraction: 0,
         train: shards[0], validation: shards[1])
+    var model = try AtomicFile(path: folder + "/" + TokenizerFiles.modelName)
+    try model.write("tiny")
+    try model.commit()
     var file = try AtomicFile(path: folder + "/index.json")
     try file.write(index.encoded())
     try file.commit()

@@ -1,6 +1,7 @@
-import FalconData
 import FalconSystem
 import Testing
+
+@testable import FalconData
 
 @Suite struct TokenizerTrainerTests {
     /// A small corpus with newlines, indentation, digits, rare characters and every odd text.
@@ -85,6 +86,43 @@ import Testing
         let path = try corpus(folder)
         let models = try [1, 2, 7].map { try train(path, count: 425, type, threads: $0).modelBytes }
         #expect(models[0] == models[1] && models[0] == models[2])
+    }
+
+    /// What the trainer makes of sentences, or of counted words.
+    private func model(_ text: String, wordBytes: Int) throws -> (model: [UInt8], forgotten: Int) {
+        var sentences = TrainingText(text)
+        let trained = try trainSentencePiece(
+            options: TokenizerTrainer(vocabularyCount: 400).options, threadCount: 2,
+            wordBytes: wordBytes
+        ) { sentences.next() }
+        return (trained.model, trained.forgottenWordCount)
+    }
+
+    @Test func countedWordsGiveTheModelOfTheirSentences() throws {
+        let folder = try TemporaryFolder()
+        var text = String(
+            decoding: try InputFile.contents(of: corpus(folder)), as: UTF8.self)
+        text += String(repeating: "a\tb c\t\td \te ▁f▁ g<s>h </s>\t\t\n", count: 30)
+        // Longer than a sentence may be once its tabs are spelled out.
+        text += String(repeating: "\t", count: 20_000) + String(repeating: "xy\tz", count: 9000)
+        let sentences = try model(text, wordBytes: 0)
+        let words = try model(text, wordBytes: 1 << 26)
+        #expect(words.model == sentences.model)
+        #expect(words.forgotten == 0)
+    }
+
+    @Test func wordsBeyondTheRoomAreForgottenTheRarestFirst() throws {
+        var text = String(repeating: "often said again ", count: 4000)
+        var state: UInt64 = 5
+        for _ in 0..<120_000 {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            text += " w" + String(state >> 20, radix: 36)
+        }
+        let (bytes, forgotten) = try model(text, wordBytes: 4 << 20)
+        #expect(forgotten > 10_000)
+        let tokenizer = try SentencePieceTokenizer(modelBytes: bytes)
+        #expect(try tokenizer.encode(" often said again").count == 3)
+        #expect(try model(text, wordBytes: 4 << 20).model == bytes)
     }
 
     @Test func aVocabularyThatDoesNotFitIsExplained() throws {

@@ -48,6 +48,19 @@ import Testing
         #expect(throws: JSONError.self) { try JSONValue(parsing: text) }
     }
 
+    @Test func theCauseAndItsPlaceAreNamed() throws {
+        for (bytes, offset, reason) in [
+            (Array(#"["\ud800"]"#.utf8), 2, "\\ud800 is one half of a surrogate pair"),
+            (Array(#""a\ud83d\u0041""#.utf8), 2, "one half of a surrogate pair"),
+            ([0xFF, 0xFE, 0x7B, 0], 0, "UTF-16"), ([0x7B, 0, 0x7D, 0], 0, "UTF-16"),
+        ] as [([UInt8], Int, String)] {
+            let error = #expect(throws: JSONError.self) { try JSONValue(parsing: bytes) }
+            #expect(error?.offset == offset)
+            #expect(error?.message.contains(reason) == true)
+        }
+        #expect(try JSONValue(parsing: "\u{FEFF}{}") == .object([:]))
+    }
+
     @Test func refusesTextThatIsNotUTF8() {
         #expect(throws: JSONError.self) { try JSONValue(parsing: [0x22, 0xFF, 0x22]) }
     }

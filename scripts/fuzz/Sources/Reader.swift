@@ -76,6 +76,9 @@ enum Reader: String, CaseIterable {
             case .tokenizer:
                 let main = TokenizerFiles.File(name: TokenizerFiles.jsonName, bytes: bytes)
                 try Self.use(BytePairTokenizer(files: TokenizerFiles(main: main)))
+            case .documents:
+                store(bytes, at: scratch + "/input")
+                try Self.useDocuments(scratch + "/input")
             case .sentencepiece: try Self.use(SentencePieceTokenizer(modelBytes: bytes))
             case .recipe: try Self.useRecipe(String(decoding: bytes, as: UTF8.self))
             case .folder:
@@ -148,6 +151,26 @@ extension Reader {
         }
         precondition(sum == sum || sum.isNaN)
         if let tokenizer = files.tokenizer { try use(tokenizer) }
+    }
+
+    /// Reads a file as documents in every way, and compares lines with the reader of whole JSON.
+    private static func useDocuments(_ path: String) throws {
+        for format in DocumentFormat.allCases {
+            let reader = try DocumentReader(
+                paths: [path], format: format, skipsBadItems: true, documentLimit: 1 << 20)
+            while let raw = try reader.nextRaw() {
+                do {
+                    let text = try raw.text()
+                    guard raw.line != nil, let value = try? JSONValue(parsing: raw.bytes) else {
+                        continue
+                    }
+                    precondition(value.object?["text"]?.string == text, "two readers differ")
+                } catch {
+                    precondition(!error.description.isEmpty)
+                }
+            }
+            precondition(reader.unreadable.reasons.count <= LeftOut.reasonLimit)
+        }
     }
 
     private static func useConfiguration(_ bytes: [UInt8]) throws {

@@ -34,6 +34,9 @@ struct Seeds {
             add(try fixture(path), name, to: .tokenizer)
         }
         add(Array(Self.tinyTokenizer.utf8), "tiny", to: .tokenizer)
+        for (number, text) in Self.documents.enumerated() {
+            add(Array(text.utf8), "\(number)", to: .documents)
+        }
         for name in ["normalizing", "plain", "prefix", "squeezing", "unigram"] {
             let path = "InterchangeTests/Fixtures/tokenizer/\(name).model"
             add(try fixture(path), name, to: .sentencepiece)
@@ -112,6 +115,13 @@ struct Seeds {
             try reader.readFloats(reader.tensors[number].name, rows: rows, into: &values)
         }
     }
+
+    private static let documents = [
+        #"{"text":"a","n":[1,-2.5e3,{"b":NaN}]}"# + "\n" + #"{"text":"\u00e9\ud83d\ude00\n"}"#,
+        "\u{FEFF}\n {\"text\":null}\n\n{\"t\\u0065xt\":\"b\",\"text\":\"c\"}",
+        "[{\"text\":\"a\"}]", "{\n\"text\": \"a\"\n}", "plain text\nof two lines",
+        "PAR1\u{15}\u{0}",
+    ]
 
     private static let tinyTokenizer = #"""
         {"added_tokens":[{"id":0,"content":"<unk>","special":true},{"id":5,"content":"<|end|>",

@@ -1,0 +1,317 @@
+/// Why a line is not a JSON object with the wanted text, and where.
+struct JSONLineFault: Error, Equatable {
+    let message: String
+    /// The byte of the line, from 0; nil where the whole line is meant.
+    var offset: Int?
+    /// Whether the line ends before the object does.
+    var isCutShort = false
+}
+
+/// Takes one text out of a line of JSON, and goes over the rest only to find its end.
+///
+/// What is not wanted needs to be JSON in its structure alone: `NaN`, `Infinity`, halves of surrogate
+/// pairs and any escapes are passed over there. Memory is the text's own; depth costs a byte a level.
+///
+/// - Complexity: linear in the line.
+struct JSONLine {
+    /// Deeper nesting is refused.
+    static let deepestNesting = 10_000
+
+    private let bytes: [UInt8]
+    private var position = 0
+
+    init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    /// The text of a field of the object.
+    ///
+    /// - Parameter field: the key.
+    /// - Returns: the text, escapes resolved.
+    /// - Throws: `JSONLineFault` for what is no object, lacks the field, has it twice, or holds something
+    ///   else in it.
+    mutating func text(ofField field: String) throws(JSONLineFault) -> String {
+        skipBlanks()
+        guard next == UInt8(ascii: "{") else {
+            if next == nil { throw JSONLineFault(message: "the line is blank") }
+            let kind = kindOfValue
+            var rest = self
+            // Not even a value: say what is wrong with it.
+            try rest.skipValue()
+            throw JSONLineFault(message: "not a JSON object but \(kind)")
+        }
+        position += 1
+        let name = Array(field.utf8)
+        var found: String?
+        skipBlanks()
+        if !skip("}") {
+            while true {
+                skipBlanks()
+                let start = position
+                let isWanted = try readKey() == name
+                if isWanted {
+                    guard found == nil else {
+                        throw fault("the key \"\(field)\" occurs twice in the object", at: start)
+                    }
+                    skipBlanks()
+                    guard next == UInt8(ascii: "\"") else {
+                        let kind = kindOfValue
+                        try skipValue()
+                        throw JSONLineFault(
+                            message: "field \"\(field)\" is not a string but \(kind)")
+                    }
+                    found = try readString()
+                } else {
+                    try skipValue()
+                }
+                skipBlanks()
+                if skip("}") { break }
+                guard skip(",") else { throw fault("expected ',' or '}'") }
+            }
+        }
+        skipBlanks()
+        guard position == bytes.count else {
+            throw fault("more after the end of the object; want one object a line")
+        }
+        guard let found else {
+            throw JSONLineFault(
+                message: "no field \"\(field)\" (there is: \(keys().joined(separator: ", "))); "
+                    + "name the right one with --field")
+        }
+        return found
+    }
+
+    /// Reads over one value with blanks around it, to the end of the line.
+    mutating func skipWhole() throws(JSONLineFault) {
+        try skipValue()
+        skipBlanks()
+        guard position == bytes.count else { throw fault("more after the end of the value") }
+    }
+
+    /// The keys of an object that is known to be whole.
+    private func keys() -> [String] {
+        var reader = JSONLine(bytes)
+        var keys: [String] = []
+        reader.skipBlanks()
+        reader.position += 1
+        while true {
+            reader.skipBlanks()
+            guard let key = try? reader.readKey(), (try? reader.skipValue()) != nil else { break }
+            keys.append(String(decoding: key, as: UTF8.self))
+            reader.skipBlanks()
+            guard reader.skip(",") else { break }
+        }
+        // Messages stay short whatever the line is.
+        let shown = keys.prefix(20).map { String($0.unicodeScalars.prefix(40)) }.sorted()
+        return keys.count > 20 ? shown + ["..."] : shown
+    }
+
+    private var next: UInt8? { position < bytes.count ? bytes[position] : nil }
+
+    private var kindOfValue: String {
+        switch next {
+        case UInt8(ascii: "{"): "an object"
+        case UInt8(ascii: "["): "a list"
+        case UInt8(ascii: "\""): "a string"
+        case UInt8(ascii: "t"), UInt8(ascii: "f"): "true or false"
+        case UInt8(ascii: "n"): "null"
+        default: "a number"
+        }
+    }
+
+    private func fault(_ message: String, at place: Int? = nil) -> JSONLineFault {
+        JSONLineFault(
+            message: place ?? position >= bytes.count ? "the line ends inside the object" : message,
+            offset: place ?? position, isCutShort: place ?? position >= bytes.count)
+    }
+
+    private mutating func skipBlanks() {
+        while let byte = next, byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D {
+            position += 1
+        }
+    }
+
+    private mutating func skip(_ character: Unicode.Scalar) -> Bool {
+        guard next == UInt8(ascii: character) else { return false }
+        position += 1
+        return true
+    }
+
+    private mutating func skipValue() throws(JSONLineFault) {
+        var open: [UInt8] = []
+        value: while true {
+            skipBlanks()
+            switch next {
+            case UInt8(ascii: "{"):
+                position += 1
+                skipBlanks()
+                if !skip("}") {
+                    open.append(UInt8(ascii: "{"))
+                    _ = try readKey()
+                    try checkDepth(open)
+                    continue value
+                }
+            case UInt8(ascii: "["):
+                position += 1
+                skipBlanks()
+                if !skip("]") {
+                    open.append(UInt8(ascii: "["))
+                    try checkDepth(open)
+                    continue value
+                }
+            case UInt8(ascii: "\""): try skipString()
+            default: try skipWordOrNumber()
+            }
+            while let top = open.last {
+                skipBlanks()
+                if skip(",") {
+                    skipBlanks()
+                    if top == UInt8(ascii: "{") { _ = try readKey() }
+                    continue value
+                }
+                guard skip(top == UInt8(ascii: "{") ? "}" : "]") else {
+                    throw fault("expected ',' or '\(top == UInt8(ascii: "{") ? "}" : "]")'")
+                }
+                open.removeLast()
+            }
+            return
+        }
+    }
+
+    private func checkDepth(_ open: [UInt8]) throws(JSONLineFault) {
+        if open.count > Self.deepestNesting {
+            throw fault("nested deeper than \(Self.deepestNesting) levels")
+        }
+    }
+
+    /// Reads a key and the colon after it.
+    private mutating func readKey() throws(JSONLineFault) -> [UInt8] {
+        guard next == UInt8(ascii: "\"") else { throw fault("expected a key in quotes") }
+        let start = position + 1
+        try skipString()
+        var key = Array(bytes[start..<position - 1])
+        if key.contains(UInt8(ascii: "\\")) {
+            var reader = self
+            reader.position = start - 1
+            if let text = try? reader.readString() { key = Array(text.utf8) }
+        }
+        skipBlanks()
+        guard skip(":") else { throw fault("expected ':' after a key") }
+        return key
+    }
+
+    private mutating func skipString() throws(JSONLineFault) {
+        position += 1
+        while let byte = next {
+            position += 1
+            if byte == UInt8(ascii: "\"") { return }
+            if byte == UInt8(ascii: "\\") { position += 1 }
+            if byte < 0x20 {
+                throw fault("a control character in a string", at: position - 1)
+            }
+        }
+        position = min(position, bytes.count)
+        throw fault("the line ends inside a string")
+    }
+
+    private static let words = ["true", "false", "null", "NaN", "Infinity", "-Infinity"].map {
+        Array($0.utf8)
+    }
+
+    private mutating func skipWordOrNumber() throws(JSONLineFault) {
+        for word in Self.words where bytes[position...].starts(with: word) {
+            position += word.count
+            return
+        }
+        _ = skip("-")
+        try skipDigits()
+        if skip(".") { try skipDigits() }
+        if skip("e") || skip("E") {
+            if !skip("+") { _ = skip("-") }
+            try skipDigits()
+        }
+    }
+
+    private mutating func skipDigits() throws(JSONLineFault) {
+        let start = position
+        while let byte = next, (0x30...0x39).contains(byte) { position += 1 }
+        guard position > start else { throw fault("expected a value or a digit") }
+    }
+
+    private mutating func readString() throws(JSONLineFault) -> String {
+        let start = position
+        try skipString()
+        let content = bytes[start + 1..<position - 1]
+        guard content.contains(UInt8(ascii: "\\")) else {
+            guard let text = String(validating: content, as: UTF8.self) else {
+                throw fault("a string that is not UTF-8", at: start)
+            }
+            return text
+        }
+        var text: [UInt8] = []
+        text.reserveCapacity(content.count)
+        var place = content.startIndex
+        while place < content.endIndex {
+            let byte = content[place]
+            if byte == UInt8(ascii: "\\") {
+                try appendEscape(content, &place, to: &text)
+            } else {
+                text.append(byte)
+                place += 1
+            }
+        }
+        guard let string = String(validating: text, as: UTF8.self) else {
+            throw fault("a string that is not UTF-8", at: start)
+        }
+        return string
+    }
+
+    private func appendEscape(
+        _ content: ArraySlice<UInt8>, _ place: inout Int, to text: inout [UInt8]
+    ) throws(JSONLineFault) {
+        let start = place
+        place += 2
+        switch content[start + 1] {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"):
+            text.append(content[start + 1])
+        case UInt8(ascii: "b"): text.append(0x08)
+        case UInt8(ascii: "f"): text.append(0x0C)
+        case UInt8(ascii: "n"): text.append(0x0A)
+        case UInt8(ascii: "r"): text.append(0x0D)
+        case UInt8(ascii: "t"): text.append(0x09)
+        case UInt8(ascii: "u"):
+            var units = [try unit(content, &place)]
+            if UTF16.isLeadSurrogate(units[0]), content[place...].starts(with: [0x5C, 0x75]) {
+                var after = place + 2
+                let second = try unit(content, &after)
+                if UTF16.isTrailSurrogate(second) {
+                    units.append(second)
+                    place = after
+                }
+            }
+            guard let string = String(validating: units, as: UTF16.self) else {
+                let digits = hexadecimalUnit(units[0])
+                throw fault(
+                    "\\u\(digits) is one half of a surrogate pair without the other, "
+                        + "which no text can hold", at: start)
+            }
+            text += string.utf8
+        default: throw fault("an unknown escape in a string", at: start)
+        }
+    }
+
+    private func unit(
+        _ content: ArraySlice<UInt8>, _ place: inout Int
+    ) throws(JSONLineFault) -> UInt16 {
+        let digits = content[place...].prefix(4)
+        guard digits.count == 4, let text = String(validating: digits, as: UTF8.self),
+            digits.allSatisfy({ $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "-") }),
+            let value = UInt16(text, radix: 16)
+        else { throw fault("expected four hexadecimal digits after \\u", at: place) }
+        place += 4
+        return value
+    }
+
+    private func hexadecimalUnit(_ unit: UInt16) -> String {
+        let digits = String(unit, radix: 16)
+        return String(repeating: "0", count: 4 - digits.count) + digits
+    }
+}

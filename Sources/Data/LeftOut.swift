@@ -1,0 +1,21 @@
+/// Things that were left out, and why.
+public struct LeftOut: Sendable, Equatable {
+    /// Reasons that are kept.
+    public static let reasonLimit = 5
+
+    /// How many.
+    public private(set) var count = 0
+    /// What was wrong with the first few, each with its name.
+    public private(set) var reasons: [String] = []
+
+    /// Nothing yet.
+    public init() {}
+
+    /// Counts one more.
+    ///
+    /// - Parameter reason: its name and what is wrong with it.
+    public mutating func add(_ reason: String) {
+        count += 1
+        if reasons.count < Self.reasonLimit { reasons.append(reason) }
+    }
+}
