@@ -171,7 +171,8 @@ public final class BytePairTokenizer: Tokenizer {
         BytePairEncoder(self, isForDocuments: true)
     }
 
-    /// - Parameter isInText: whether the text goes on with one that has begun, before and after.
+    /// Encodes a text or a part of one; `isInText` says whether it goes on with one that has begun, before
+    /// and after.
     fileprivate func encode(
         _ text: String, _ cache: inout WordCache, _ merger: inout BytePairMerger,
         isDocument: Bool, isInText: inout Bool

@@ -246,6 +246,8 @@ private final class LineSource {
     ///   - format: the format asked for, or `auto`.
     ///   - told: the format that the name tells.
     ///   - documentLimit: bytes of the largest document.
+    /// - Throws: `FileError` if it cannot be read; `DataError` if its name says that it is compressed, and it
+    ///   is not.
     init(
         _ input: InputFile, format: DocumentFormat, told: DocumentFormat?, documentLimit: Int
     ) throws {

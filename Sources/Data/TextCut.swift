@@ -44,8 +44,7 @@ struct TextCut: Sequence, IteratorProtocol {
     /// No token that is found by its whole text may hold a space behind its first character, and no word
     /// may: because a pattern cuts there, or because no token of the vocabulary reaches across.
     ///
-    /// - Parameters:
-    ///   - added: the texts of the tokens that are found whole.
+    /// `added` are the texts of the tokens that are found whole.
     static func isBeforeSpaces(
         _ normalizer: TextNormalizer, _ preTokenizer: PreTokenizer, _ model: BytePairModel,
         _ added: [[UInt32]]

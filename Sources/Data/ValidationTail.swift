@@ -55,6 +55,7 @@ struct ValidationTail {
     ///
     /// - Parameter encode: gives the tokens of a text, with the one that ends it.
     /// - Returns: what to learn from, what is held out, and how many documents were cut.
+    /// - Throws: what `encode` throws.
     mutating func finish(
         _ encode: (String) throws -> [Int32]
     ) throws -> (train: [EncodedDocument], validation: [EncodedDocument], cutCount: Int) {
