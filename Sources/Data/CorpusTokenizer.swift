@@ -166,9 +166,12 @@ public struct CorpusTokenizer: Sendable {
                 source.read(into: jobs, results, budget)
             })
         workers += try WorkerThread.some(threads) {
-            let words = encoder.tokenizer.makeDocumentEncoder()
+            // Made when it is needed: a small corpus has no work for most threads.
+            var words: (any TokenEncoder)?
             while let job = jobs.pop() {
-                results.put(Result { try encoder.encode(job, words) }, number: job.number)
+                let encode = words ?? encoder.tokenizer.makeDocumentEncoder()
+                words = encode
+                results.put(Result { try encoder.encode(job, encode) }, number: job.number)
             }
         }
         var counts = Progress()

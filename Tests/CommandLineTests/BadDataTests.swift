@@ -104,7 +104,8 @@ import Testing
             leaves: ["r/recipe.resolved.yaml", "r/metrics.jsonl"])
         try place.failure("eval r", status: 66, says: "r is no model")
         try place.failure(
-            "pretrain --recipe tiny.yaml --run r --resume", status: 66, says: "--overwrite")
+            "pretrain --recipe tiny.yaml --run r --resume", status: 65,
+            says: "nothing was saved yet", "shards/train-00000.tok.zst: bytes 0 to")
     }
 
     @Test func aChangedIndexIsRefused() throws {
@@ -157,7 +158,7 @@ import Testing
             "hellaswag/validation.jsonl",
             "{\"activity_label\":\"a\",\"ctx_a\":\"b\",\"ctx_b\":\"c\",\"endings\":[\"d\",\"e\"],"
                 + "\"label\":\"2\"}\n")
-        try place.failure(command, status: 65, says: "validation.jsonl:1", "label \"2\"")
+        try place.failure(command, status: 65, says: "validation.jsonl:1", "label is \"2\"")
     }
 
     @Test func anEarlierResultMustBeOne() throws {

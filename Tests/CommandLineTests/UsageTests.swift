@@ -117,7 +117,8 @@ struct BadCommand: CustomTestStringConvertible, Sendable {
             "tokenize --tokenizer tok.model --output shards corpus.jsonl",
             "shards holds a data set already", "--overwrite"),
         BadCommand(
-            "tokenize --tokenizer tok.model --output tok.model corpus.jsonl", "cannot create"),
+            "tokenize --tokenizer tok.model --output tok.model corpus.jsonl",
+            "tok.model exists already"),
         BadCommand(
             "pretrain --recipe tiny.yaml --run run", "run holds a run already", "--resume",
             "another folder with --run"),
