@@ -42,6 +42,8 @@ struct SweepDatabase {
 
     init(path: String) throws {
         self.path = path
+        // The database's library waits for ever where the system gives no thread at all.
+        try WorkerThread {}.join()
         do {
             queue = try DatabaseQueue(path: path)
             try queue.write { database in
