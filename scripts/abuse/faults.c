@@ -2,7 +2,7 @@
 //
 //   FAULT_BYTES=N    writing to regular files, standard streams apart, fails with ENOSPC after N bytes of this process
 //   FAULT_SYNC=N     the fsync after N others, and all after it, fails with EIO
-//   FAULT_THREADS=N  starting a thread fails with EAGAIN after N threads
+//   FAULT_THREADS=N  starting a thread fails with EAGAIN while N others run
 //
 // cc -shared -fPIC -O1 -o faults.so faults.c -ldl
 #define _GNU_SOURCE
@@ -78,8 +78,33 @@ int fsync(int descriptor) {
   return NEXT(fsync)(descriptor);
 }
 
-int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
+struct thread {
+  void *(*start)(void *);
+  void *argument;
+};
+
+static void *run_thread(void *argument) {
+  struct thread thread = *(struct thread *)argument;
+  free(argument);
+  void *result = thread.start(thread.argument);
+  atomic_fetch_add(&threads, 1);
+  return result;
+}
+
+int pthread_create(pthread_t *handle, const pthread_attr_t *attributes, void *(*start)(void *),
                    void *argument) {
-  if (threads != LONG_MAX && atomic_fetch_sub(&threads, 1) <= 0) return EAGAIN;
-  return NEXT(pthread_create)(thread, attributes, start, argument);
+  if (threads == LONG_MAX) return NEXT(pthread_create)(handle, attributes, start, argument);
+  struct thread *thread = malloc(sizeof *thread);
+  if (!thread || atomic_fetch_sub(&threads, 1) <= 0) {
+    atomic_fetch_add(&threads, 1);
+    free(thread);
+    return EAGAIN;
+  }
+  *thread = (struct thread){start, argument};
+  int code = NEXT(pthread_create)(handle, attributes, run_thread, thread);
+  if (code != 0) {
+    atomic_fetch_add(&threads, 1);
+    free(thread);
+  }
+  return code;
 }
