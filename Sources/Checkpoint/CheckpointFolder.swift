@@ -80,7 +80,7 @@ public struct CheckpointFolder: Sendable {
     ) throws -> CheckpointManifest {
         try createFolder(path)
         return try CheckpointWriter.write(
-            contents, to: path(ofStep: contents.step), values: values)
+            contents, to: path(ofStep: contents.step), replacing: true, values: values)
     }
 
     /// The newest checkpoint that is whole.

@@ -79,16 +79,19 @@ public enum CheckpointWriter {
     ///
     /// - Parameters:
     ///   - contents: everything but the values of the tensors.
-    ///   - path: the folder to create; one that exists is replaced when the new one is whole.
+    ///   - path: the folder to create.
+    ///   - isReplacing: whether one that exists is replaced when the new one is whole; else it is an
+    ///     error.
     ///   - values: supplies the tensors, in the order in which they are asked for.
     /// - Returns: the manifest.
-    /// - Throws: `FileError`, for instance when the disk is full; what `values` throws. Nothing is then
-    ///   left behind.
+    /// - Throws: `FileError`, for instance when the disk is full or another process has made the folder;
+    ///   what `values` throws. Nothing is then left behind.
     @discardableResult
     public static func write(
-        _ contents: CheckpointContents, to path: String, values: CheckpointValues
+        _ contents: CheckpointContents, to path: String, replacing isReplacing: Bool = false,
+        values: CheckpointValues
     ) throws -> CheckpointManifest {
-        let folder = try AtomicFolder(path: path, replacing: true)
+        let folder = try AtomicFolder(path: path, replacing: isReplacing)
         let partial = folder.partialPath
         var files: [WrittenFile] = []
         files.append(

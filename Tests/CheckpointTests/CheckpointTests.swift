@@ -90,6 +90,13 @@ private func flipBit(of path: String, at offset: Int) throws {
             let checkpoint = try Checkpoint.open(folder + "/imported")
             #expect(checkpoint.optimizer == nil)
             #expect(try checkpoint.bytes(of: CheckpointFileName.state) == nil)
+            // What another process has made meanwhile stays.
+            imported.step = 7
+            let error = #expect(throws: FileError.self) {
+                try CheckpointWriter.write(imported, to: folder + "/imported", values: supply)
+            }
+            #expect(error?.exitStatus == .cannotCreate)
+            #expect(try Checkpoint.open(folder + "/imported").manifest.step == 0)
         }
     }
 
