@@ -22,6 +22,8 @@ enum Reader: String, CaseIterable {
     case configuration
     /// `tokenizer.json`.
     case tokenizer
+    /// Documents: text, JSON lines, or what is to be told by its bytes.
+    case documents
     /// `tokenizer.model`.
     case sentencepiece
     /// A Hugging Face folder.
@@ -34,7 +36,7 @@ enum Reader: String, CaseIterable {
         switch self {
         case .safetensors: .safetensors
         case .shards: .files(Self.shardNames)
-        case .gguf, .sentencepiece, .recipe: .bytes
+        case .gguf, .sentencepiece, .documents, .recipe: .bytes
         case .configuration, .tokenizer: .json
         case .folder: .files(Self.folderNames)
         }
