@@ -37,7 +37,7 @@ public struct TextScore: Codable, Equatable, Sendable {
         self.bytes = bytes
         loss = nats / Double(tokens)
         perplexity = exp(loss)
-        bitsPerByte = bytes > 0 ? nats / (Double(bytes) * log(2)) : 0
+        bitsPerByte = bytes > 0 ? nats / (Double(bytes) * log(2)) : .nan
     }
 }
 

@@ -3,7 +3,9 @@ import FalconSystem
 /// Limits far above any model, so that products of sizes and counts of bytes cannot overflow, and a few
 /// bytes of JSON cannot ask for a table of parameters that takes much memory.
 enum SizeLimits {
-    private static let size = Int(Int32.max)
+    private static let size = 1 << 22
+    /// Positions cost nothing until they are used.
+    private static let positions = Int(Int32.max)
     private static let layers = 1000
     private static let parameters = 1e15
 
@@ -18,7 +20,12 @@ enum SizeLimits {
         _ sizes: [(Key, Int)], layerKey: Key, roughParameterCount: Double
     ) -> [RecipeProblem] {
         let found = sizes.flatMap { key, value -> [RecipeProblem] in
-            let limit = key.rawValue == layerKey.rawValue ? layers : size
+            let limit =
+                switch key.rawValue {
+                case layerKey.rawValue: layers
+                case "max_position_embeddings": positions
+                default: size
+                }
             if value < 1 {
                 return [RecipeProblem(key: key.rawValue, "got \(value), want at least 1")]
             }

@@ -181,7 +181,5 @@ func withoutTrailingSlashes(_ path: String) -> String {
 
 /// Where a symbolic link leads; another path as it is.
 func resolvedLink(_ path: String) -> String {
-    guard isSymbolicLink(path), let target = unsafe realpath(path, nil) else { return path }
-    defer { unsafe free(target) }
-    return unsafe String(cString: target)
+    isSymbolicLink(path) ? canonicalPath(path) : path
 }

@@ -37,6 +37,16 @@ public func isSymbolicLink(_ path: String) -> Bool {
     return unsafe lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
 }
 
+/// A path without links and detours, where there is such a file or folder; else as it is.
+///
+/// - Parameter path: any path.
+/// - Returns: the same for all names of one thing.
+public func canonicalPath(_ path: String) -> String {
+    guard let resolved = unsafe realpath(path, nil) else { return path }
+    defer { unsafe free(resolved) }
+    return unsafe String(cString: resolved)
+}
+
 /// The size of a regular file.
 ///
 /// - Parameter path: any path.

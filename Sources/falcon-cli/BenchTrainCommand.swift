@@ -209,6 +209,7 @@ struct CountList: ExpressibleByArgument {
     init?(argument: String) {
         let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
         counts = parts.compactMap { Int($0) }
-        guard counts.count == parts.count, counts.allSatisfy({ $0 >= 1 }) else { return nil }
+        guard counts.count == parts.count, counts.allSatisfy({ (1...Int(Int32.max)).contains($0) })
+        else { return nil }
     }
 }

@@ -58,6 +58,9 @@ struct EvalCommand: ParsableCommand {
 
     @OptionGroup var common: CommonOptions
 
+    /// Rows of a batch are counted in 32 bits.
+    private static let lengthLimit = 1 << 24
+
     func validate() throws {
         if tasks != nil && data == nil {
             throw ValidationError("--tasks needs --data, the folder with the tasks' files")
@@ -66,8 +69,9 @@ struct EvalCommand: ParsableCommand {
         if !(tolerance >= 0) {
             throw ValidationError("--tolerance is \(tolerance); want 0 or more")
         }
-        if let sequenceLength, sequenceLength < 1 {
-            throw ValidationError("--sequence-length is \(sequenceLength); want at least 1")
+        if let sequenceLength, !(1...Self.lengthLimit).contains(sequenceLength) {
+            throw ValidationError(
+                "--sequence-length is \(sequenceLength); want 1 to \(Self.lengthLimit)")
         }
     }
 
@@ -78,6 +82,7 @@ struct EvalCommand: ParsableCommand {
             }
             return task
         }
+        if let samples { try requireOutput(samples, wanted) }
         let golden = try against.map(earlierResult)
         let loaded = try LoadedModel(path: model, on: common.makeDevice())
         let tokenizer = try loaded.requireTokenizer()
@@ -104,6 +109,19 @@ struct EvalCommand: ParsableCommand {
         for task in wanted { output.tasks[task.name] = try run(task, evaluator) }
         if common.json { try printJSON(output) } else { printTable(output) }
         if let golden, let against { try compare(output, with: golden, from: against) }
+    }
+
+    /// Refuses to write samples over what is read.
+    private func requireOutput(_ samples: String, _ tasks: [any MultipleChoiceTask]) throws {
+        let inputs =
+            [model] + text + [against].compactMap { $0 }
+            + tasks.map { (data ?? ".") + "/" + $0.file }
+        let path = canonicalPath(samples)
+        for input in inputs.map(canonicalPath)
+        where path == input || path.hasPrefix(input + "/") {
+            throw FileError.exists(
+                path: samples, advice: "it is read here; choose another --samples")
+        }
     }
 
     private func score(

@@ -38,6 +38,11 @@ struct TokenizeCommand: ParsableCommand {
         if !(0...1).contains(validationFraction) {
             throw ValidationError("--validation-fraction is \(validationFraction), want 0 to 1")
         }
+        let folder = canonicalPath(output)
+        for path in paths where fileKind(of: path) == .folder && canonicalPath(path) == folder {
+            throw ValidationError(
+                "--output \(output) is a folder that is read; choose another one")
+        }
     }
 
     func run() throws {

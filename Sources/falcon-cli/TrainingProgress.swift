@@ -109,7 +109,8 @@ final class TrainingProgress {
         hasShownStep = true
         var text =
             "step \(metrics.step)/\(plan.steps)  loss \(metrics.loss.map { decimal($0, places: 4) } ?? "-")"
-        text += "  \(grouped(wholeNumber(1 / (pace ?? 1)))) tokens/s"
+        // A line that was lost and is written again has no time.
+        if let pace, pace > 0 { text += "  \(grouped(wholeNumber(1 / pace))) tokens/s" }
         text += "  left \(duration(Double(plan.totalTokens - metrics.tokens) * (pace ?? 0)))"
         text += "  memory \(memory(metrics.peakMemoryBytes))"
         if let loss = metrics.validationLoss, let bits = metrics.validationBitsPerByte {

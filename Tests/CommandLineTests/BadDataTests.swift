@@ -161,6 +161,19 @@ import Testing
         try place.failure(command, status: 65, says: "validation.jsonl:1", "label is \"2\"")
     }
 
+    @Test func samplesAreNotWrittenOverWhatIsRead() throws {
+        try FileManager.default.createDirectory(
+            atPath: place.path("hellaswag"), withIntermediateDirectories: false)
+        try place.write("hellaswag/validation.jsonl", "{}\n")
+        for path in ["hellaswag/validation.jsonl", "./run/recipe.resolved.yaml"] {
+            let before = try place.read(path)
+            try place.failure(
+                "eval run --tasks hellaswag --data . --samples \(path)", status: 73,
+                says: "it is read here")
+            #expect(try place.read(path) == before)
+        }
+    }
+
     @Test func anEarlierResultMustBeOne() throws {
         try place.failure(
             "eval run --against corpus.jsonl", status: 65,

@@ -50,7 +50,8 @@ import Testing
         ("model.hidden_size=wide", "model.hidden_size", "wanted a whole number"),
         ("model.hidden_size=9223372036854775807", "model.hidden_size", "want at most"),
         ("model.num_hidden_layers=9223372036854775807", "num_hidden_layers", "want at most"),
-        ("model.hidden_size=1000000000", "MiB", "a smaller model"),
+        ("model.hidden_size=4000000", "MiB", "a smaller model"),
+        ("model.mamba_d_state=2147483647", "model.mamba_d_state", "want at most 4194304"),
         ("train.steps=9000000000000000000", "train.steps", "want at most"),
         ("train.batch_tokens=9223372036854775807", "train.batch_tokens", "want at most"),
         ("train.micro_batch_sequences=9223372036854775807", "micro_batch", "want at most"),
@@ -79,8 +80,9 @@ import Testing
 
     @Test func moreParametersThanCanBeCountedAreRefused() throws {
         try place.failure(
-            "plan --recipe tiny.yaml --set model.hidden_size=2000000000 "
-                + "--set model.intermediate_size=2000000000", status: 78,
+            "plan --recipe tiny.yaml --set model.hidden_size=4000000 "
+                + "--set model.intermediate_size=4000000 --set model.num_hidden_layers=1000",
+            status: 78,
             says: "model.hidden_size: the sizes make about", "parameters")
     }
 

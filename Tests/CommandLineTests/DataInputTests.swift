@@ -136,6 +136,7 @@ import Testing
                 .replacingOccurrences(of: file, with: "")
         }
         #expect(scores[0] == scores[1])
-        try place.failure("eval run --text /dev/null", status: 65, says: "/dev/null: the text is empty")
+        try place.failure(
+            "eval run --text /dev/null", status: 65, says: "/dev/null: the text is empty")
     }
 }

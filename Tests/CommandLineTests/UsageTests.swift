@@ -77,6 +77,11 @@ struct BadCommand: CustomTestStringConvertible, Sendable {
         BadCommand(
             "tokenizer train --input corpus.jsonl --vocab-size 300 --output x --sentence-limit 0",
             "--sentence-limit is 0"),
+        BadCommand(
+            "eval run --sequence-length 9223372036854775807", "--sequence-length", "want 1 to"),
+        BadCommand(
+            "coordcheck --recipe tiny.yaml --widths 32,9223372036854775807", "--widths"),
+        BadCommand("tokenize --tokenizer tok.model --output run run", "choose another one"),
     ]) func wrongArgumentsAreUsageErrors(_ command: BadCommand) throws {
         try Workplace().failure(command.arguments, status: 64, says: command.words)
     }
