@@ -130,7 +130,8 @@ FK_INLINE struct lane_masks masks_of(size_t columns) {
     (sums)[1] = _mm512_dpbf16_ps((sums)[1], pair, (__m512bh)(second));                                    \
   } while (0)
 
-// A tile of 12 rows, or strips of 4 rows or of 1; `height` is a constant wherever it is inlined. Sums go on for `chain` steps; the chains are added up in `kept`.
+// A tile of 12 rows, or strips of 4 rows or of 1; `height` is a constant wherever it is inlined. Sums go
+// on for `chain` steps; the chains are added up in `kept`.
 #define FK_DEFINE_WIDE_TILE(name, attributes, STEP, chain)                                                \
   attributes static inline __attribute__((always_inline)) void name##_strip(                              \
       const struct fk_target *to, size_t first, const fk_unit *left, size_t leftRow, size_t leftStep,     \

@@ -122,7 +122,8 @@ int status_of_failure = 1;
     struct iovec parts[] = {{const_cast<char *>(start), sizeof start - 1},
                             {const_cast<char *>(reason), strlen(reason)},
                             {const_cast<char *>("\n"), 1}};
-    if (writev(2, parts, 3) < 0) _exit(status_of_failure);
+    const ssize_t written = writev(2, parts, 3);
+    (void)written;
     _exit(status_of_failure);
 }
 
@@ -216,7 +217,6 @@ char *csp_train(uint8_t **model, size_t *model_bytes, const char *options,
             if (!words.status().ok()) return words.status();
             named["input_format"] = "tsv";
             status = sentencepiece::SentencePieceTrainer::Train(named, &words, &serialized);
-            serialized = csp::without_input_format(serialized);
         } else {
             Sentences sentences(next, context);
             status = sentencepiece::SentencePieceTrainer::Train(named, &sentences, &serialized);

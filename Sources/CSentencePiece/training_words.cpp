@@ -6,70 +6,7 @@
 
 namespace csp {
 
-namespace {
-
 constexpr size_t kBlockBytes = size_t(1) << 20;
-
-// A varint of a protocol buffer; false where the bytes end.
-bool read_varint(const std::string &bytes, size_t &place, uint64_t &value) {
-    value = 0;
-    for (int shift = 0; shift < 64 && place < bytes.size(); shift += 7) {
-        const uint8_t byte = uint8_t(bytes[place++]);
-        value |= uint64_t(byte & 0x7F) << shift;
-        if (byte < 0x80) return true;
-    }
-    return false;
-}
-
-void append_varint(std::string &bytes, uint64_t value) {
-    for (; value >= 0x80; value >>= 7) bytes.push_back(char(value | 0x80));
-    bytes.push_back(char(value));
-}
-
-// Copies the fields of a message that `change` does not take; the message is returned as it is where it
-// cannot be read.
-template <typename Change>
-std::string rewritten(const std::string &message, Change change) {
-    std::string result;
-    for (size_t place = 0; place < message.size();) {
-        const size_t start = place;
-        uint64_t key = 0, value = 0;
-        if (!read_varint(message, place, key)) return message;
-        switch (key & 7) {
-            case 0:
-                if (!read_varint(message, place, value)) return message;
-                break;
-            case 1: place += 8; break;
-            case 2:
-                if (!read_varint(message, place, value) || value > message.size() - place)
-                    return message;
-                place += value;
-                break;
-            case 5: place += 4; break;
-            default: return message;
-        }
-        if (place > message.size()) return message;
-        if (!change(key, message.substr(place - ((key & 7) == 2 ? value : 0),
-                                        (key & 7) == 2 ? value : 0), result))
-            result.append(message, start, place - start);
-    }
-    return result;
-}
-
-}  // namespace
-
-std::string without_input_format(const std::string &model) {
-    // Field 2 of the model is the trainer's settings, field 7 of those the format.
-    return rewritten(model, [](uint64_t key, const std::string &content, std::string &result) {
-        if (key != (2 << 3 | 2)) return false;
-        const std::string settings = rewritten(
-            content, [](uint64_t key, const std::string &, std::string &) { return key == (7 << 3 | 2); });
-        append_varint(result, key);
-        append_varint(result, settings.size());
-        result += settings;
-        return true;
-    });
-}
 
 void WordCounts::add(std::string_view word, int64_t count) {
     const uint64_t hash = hashed(word);

@@ -88,7 +88,4 @@ void for_each_word(std::string_view sentence, size_t size_limit, std::string &sc
     if (start < sentence.size()) give(sentence.substr(start));
 }
 
-// A serialized model without the name of the format that its sentences had.
-std::string without_input_format(const std::string &model);
-
 }  // namespace csp

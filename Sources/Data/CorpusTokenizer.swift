@@ -75,7 +75,7 @@ public struct CorpusTokenizer: Sendable {
         }
         let endOfDocumentID = try tokenizer.requireEndOfDocumentID()
         // Another name for the folder, such as ".", cannot be exchanged.
-        let folder = RawPath(folder).kind == .folder ? RawPath(folder).resolved : folder
+        let folder = fileKind(of: folder) == .folder ? canonicalPath(folder) : folder
         let parent = RawPath(folder).parent
         try createFolder(parent)
         let output = try AtomicFolder(path: folder, replacing: fileKind(of: folder) != .missing)
@@ -146,7 +146,7 @@ public struct CorpusTokenizer: Sendable {
         _ documents: sending DocumentReader, _ endOfDocumentID: Int32, train: ShardWriter,
         validation: ShardWriter, _ progress: ((Progress) -> Void)?
     ) throws -> Progress {
-        let threads = max(1, min(threadCount, Self.mostThreads))
+        let threads = max(1, min(threadCount, WorkerThread.countLimit))
         let jobs = BoundedQueue<Job>(capacity: 2 * threads)
         let results = OrderedResults<Result<Encoded, any Error>>(capacity: 4 * threads)
         let budget = ByteBudget(limit: DocumentReader.documentLimitBytes + threads << 20)
@@ -194,9 +194,6 @@ public struct CorpusTokenizer: Sendable {
         counts.unreadable = source.unreadable
         return counts
     }
-
-    // Enough for any machine, and few enough for any system.
-    private static let mostThreads = 512
 }
 
 /// Sends documents to the split they belong to.

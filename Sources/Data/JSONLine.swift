@@ -1,3 +1,5 @@
+import FalconSystem
+
 /// Why a line is not a JSON object with the wanted text, and where.
 struct JSONLineFault: Error, Equatable {
     let message: String
@@ -246,72 +248,8 @@ struct JSONLine {
             }
             return text
         }
-        var text: [UInt8] = []
-        text.reserveCapacity(content.count)
-        var place = content.startIndex
-        while place < content.endIndex {
-            let byte = content[place]
-            if byte == UInt8(ascii: "\\") {
-                try appendEscape(content, &place, to: &text)
-            } else {
-                text.append(byte)
-                place += 1
-            }
+        do { return try JSONValue.string(in: bytes, at: start) } catch {
+            throw fault(error.message, at: error.offset)
         }
-        guard let string = String(validating: text, as: UTF8.self) else {
-            throw fault("a string that is not UTF-8", at: start)
-        }
-        return string
-    }
-
-    private func appendEscape(
-        _ content: ArraySlice<UInt8>, _ place: inout Int, to text: inout [UInt8]
-    ) throws(JSONLineFault) {
-        let start = place
-        place += 2
-        switch content[start + 1] {
-        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"):
-            text.append(content[start + 1])
-        case UInt8(ascii: "b"): text.append(0x08)
-        case UInt8(ascii: "f"): text.append(0x0C)
-        case UInt8(ascii: "n"): text.append(0x0A)
-        case UInt8(ascii: "r"): text.append(0x0D)
-        case UInt8(ascii: "t"): text.append(0x09)
-        case UInt8(ascii: "u"):
-            var units = [try unit(content, &place)]
-            if UTF16.isLeadSurrogate(units[0]), content[place...].starts(with: [0x5C, 0x75]) {
-                var after = place + 2
-                let second = try unit(content, &after)
-                if UTF16.isTrailSurrogate(second) {
-                    units.append(second)
-                    place = after
-                }
-            }
-            guard let string = String(validating: units, as: UTF16.self) else {
-                let digits = hexadecimalUnit(units[0])
-                throw fault(
-                    "\\u\(digits) is one half of a surrogate pair without the other, "
-                        + "which no text can hold", at: start)
-            }
-            text += string.utf8
-        default: throw fault("an unknown escape in a string", at: start)
-        }
-    }
-
-    private func unit(
-        _ content: ArraySlice<UInt8>, _ place: inout Int
-    ) throws(JSONLineFault) -> UInt16 {
-        let digits = content[place...].prefix(4)
-        guard digits.count == 4, let text = String(validating: digits, as: UTF8.self),
-            digits.allSatisfy({ $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "-") }),
-            let value = UInt16(text, radix: 16)
-        else { throw fault("expected four hexadecimal digits after \\u", at: place) }
-        place += 4
-        return value
-    }
-
-    private func hexadecimalUnit(_ unit: UInt16) -> String {
-        let digits = String(unit, radix: 16)
-        return String(repeating: "0", count: 4 - digits.count) + digits
     }
 }

@@ -13,6 +13,9 @@ import FalconSystem
 @safe public final class SentencePieceTokenizer: Tokenizer, @unchecked Sendable {
     // - Invariant: the processor is read-only after init; the library's encode and decode are const.
     fileprivate let processor: OpaquePointer
+    // - Invariant: `plainCopy`, made when it is first wanted, is read and written with `monitor` locked.
+    private let monitor = Monitor()
+    private var plainCopy: SentencePieceTokenizer?
     /// The file that the model came from, for messages.
     public let path: String
     /// The model, and the files that lay beside it.
@@ -207,13 +210,15 @@ extension SentencePieceTokenizer {
     /// The tokenizer without the space that it puts before every text, where that is all that keeps its
     /// texts from being cut before spaces; else nil.
     fileprivate var withoutDummyPrefix: SentencePieceTokenizer? {
-        guard model.addsDummyPrefix, model.algorithm == .bpe, model.hasByteFallback,
-            !model.removesExtraWhitespaces, !model.hasCharacterMap
-        else { return nil }
-        // A later setting wins: field 3, the normalizer, with its own field 3 false.
-        let setting: [UInt8] = [3 << 3 | 2, 2, 3 << 3, 0]
-        let plain = try? SentencePieceTokenizer(modelBytes: modelBytes + setting, path: path)
-        return plain.flatMap { $0.model.isCutBeforeSpaces ? $0 : nil }
+        guard model.isCutBehindFirstSpace && model.addsDummyPrefix else { return nil }
+        return monitor.locked {
+            if plainCopy == nil {
+                plainCopy = try? SentencePieceTokenizer(
+                    modelBytes: modelBytes + SentencePieceModel.settingOfDummyPrefix(false),
+                    path: path)
+            }
+            return plainCopy
+        }
     }
 }
 
@@ -289,7 +294,9 @@ func trainSentencePiece(
         throw DataError.trainingFailed(reason: text ?? reason)
     }
     defer { unsafe csp_free(model) }
-    return (unsafe Array(UnsafeBufferPointer(start: model, count: count)), forgotten)
+    var serialized = unsafe Array(UnsafeBufferPointer(start: model, count: count))
+    if wordBytes > 0 { serialized = try SentencePieceModel.withoutInputFormat(serialized) }
+    return (serialized, forgotten)
 }
 
 /// What the trainer's callback needs: the source, and the bytes of the sentence it looks at.

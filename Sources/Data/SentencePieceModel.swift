@@ -54,10 +54,12 @@ public struct SentencePieceModel: Sendable, Equatable {
     public private(set) var hasCharacterMap = false
     /// The SHA-256 of the map of characters; "" if there is none.
     public private(set) var characterMapDigest = ""
-    /// Whether the ids of a text are those of its parts when it is cut before a space that no space
-    /// stands before: true for BPE models that change no character and have no piece that reaches
-    /// across such a place.
-    public private(set) var isCutBeforeSpaces = false
+    /// Whether the ids of a text with `addsDummyPrefix`'s space, if any, are those of its parts when it is
+    /// cut before a space that no space stands before: true for BPE models that change no character and have
+    /// no piece that reaches across such a place.
+    private(set) var isCutBehindFirstSpace = false
+    /// Whether that is so, and no space is put before every text.
+    public var isCutBeforeSpaces: Bool { isCutBehindFirstSpace && !addsDummyPrefix }
     /// The text that an unknown piece decodes to.
     public private(set) var unknownSurface = " \u{2047} "
     private var bosPiece = "<s>"
@@ -96,9 +98,8 @@ public struct SentencePieceModel: Sendable, Equatable {
         if pieces.isEmpty { throw Malformed(reason: "it has no pieces") }
         // Merges depend on neighbours only, so those left and right of such a place are apart. Runs
         // of unknown pieces would be joined across it, so there must be bytes for them.
-        isCutBeforeSpaces =
-            algorithm == .bpe && hasByteFallback && !addsDummyPrefix && !removesExtraWhitespaces
-            && !hasCharacterMap
+        isCutBehindFirstSpace =
+            algorithm == .bpe && hasByteFallback && !removesExtraWhitespaces && !hasCharacterMap
             && pieces.allSatisfy { $0.kind != .unused && !$0.hasSpaceAfterText }
         for (id, piece) in pieces.enumerated() {
             switch piece.kind {
@@ -181,64 +182,5 @@ public struct SentencePieceModel: Sendable, Equatable {
             throw Malformed(reason: "a text in it is not UTF-8")
         }
         return text
-    }
-}
-
-/// Walks over the fields of a protocol buffer message.
-///
-/// - SeeAlso: protobuf.dev, "Encoding".
-private struct ProtobufFields {
-    enum Value {
-        case integer(UInt64)
-        case fixed64(UInt64)
-        case fixed32(UInt32)
-        case bytes(ArraySlice<UInt8>)
-    }
-
-    private var rest: ArraySlice<UInt8>
-
-    init(_ message: ArraySlice<UInt8>) { rest = message }
-
-    mutating func next() throws(SentencePieceModel.Malformed) -> (number: Int, value: Value)? {
-        if rest.isEmpty { return nil }
-        let key = try varint()
-        // Other readers would keep the lower half, and so see another field.
-        guard key <= UInt64(UInt32.max) else { throw .init(reason: "it is no protocol buffer") }
-        let number = Int(truncatingIfNeeded: key >> 3)
-        switch key & 7 {
-        case 0: return (number, .integer(try varint()))
-        case 1: return (number, .fixed64(littleEndian(try take(8))))
-        case 2:
-            let count = try varint()
-            guard count <= UInt64(rest.count) else { throw Self.cutShort }
-            return (number, .bytes(try take(Int(count))))
-        case 5: return (number, .fixed32(UInt32(littleEndian(try take(4)))))
-        default: throw .init(reason: "it is no protocol buffer")
-        }
-    }
-
-    private static let cutShort = SentencePieceModel.Malformed(
-        reason: "it is cut short or no protocol buffer")
-
-    private mutating func varint() throws(SentencePieceModel.Malformed) -> UInt64 {
-        var value: UInt64 = 0
-        for shift in stride(from: UInt64(0), to: 64, by: 7) {
-            guard let byte = rest.popFirst() else { throw Self.cutShort }
-            value |= UInt64(byte & 0x7F) << shift
-            if byte & 0x80 == 0 { return value }
-        }
-        throw .init(reason: "it is no protocol buffer")
-    }
-
-    private mutating func take(
-        _ count: Int
-    ) throws(SentencePieceModel.Malformed) -> ArraySlice<UInt8> {
-        guard count <= rest.count else { throw Self.cutShort }
-        defer { rest = rest.dropFirst(count) }
-        return rest.prefix(count)
-    }
-
-    private func littleEndian(_ bytes: ArraySlice<UInt8>) -> UInt64 {
-        bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
     }
 }

@@ -36,7 +36,17 @@ extension SentencePieceModel {
     ///
     /// They go to its end: `normalizer_spec` (3) with `add_dummy_prefix` (3).
     static func settingOfDummyPrefix(_ adds: Bool) -> [UInt8] {
-        [3 << 3 | 2, 2, 3 << 3, adds ? 1 : 0]
+        ProtobufFields.encoded(3, [3 << 3, adds ? 1 : 0])
+    }
+
+    /// A serialized model without the name of the format that its sentences were given in: field 7 of
+    /// `trainer_spec` (2).
+    static func withoutInputFormat(_ serialized: [UInt8]) throws(Malformed) -> [UInt8] {
+        try ProtobufFields.edited(serialized[...]) { (number, value) throws(Malformed) in
+            guard number == 2, case .bytes(let settings) = value else { return nil }
+            return ProtobufFields.encoded(
+                2, try ProtobufFields.edited(settings) { number, _ in number == 7 ? [] : nil })
+        }
     }
 
     /// Stands for what a tokenizer with this model does.

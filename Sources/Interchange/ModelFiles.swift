@@ -59,9 +59,9 @@ public struct ModelFiles: Sendable {
     ///   `InterchangeError.configuration`, `GGUFError`, `FileError` or `DataError` for files that are
     ///   wrong.
     public static func open(_ path: String) throws -> ModelFiles {
-        var name = path
-        while name.count > 1 && name.hasSuffix("/") { name.removeLast() }
-        if name.hasSuffix(AtomicFolder.partialSuffix), fileKind(of: path) != .missing {
+        if withoutTrailingSlashes(path).hasSuffix(AtomicFolder.partialSuffix),
+            fileKind(of: path) != .missing
+        {
             throw InterchangeError.unfinished(path: path)
         }
         return try openWhole(path)

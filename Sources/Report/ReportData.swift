@@ -92,7 +92,7 @@ struct ReportData {
             if fileKind(of: path) == .missing { throw FileError.missing(path: path) }
             if fileKind(of: path + "/results.jsonl") == .file {
                 try addSweep(path, isNamed: paths.count > 1)
-            } else if fileKind(of: path + "/metrics.jsonl") == .file {
+            } else if fileKind(of: RunFolder(path: path).metricsPath) == .file {
                 try addRun(path)
             } else {
                 throw ReportError.notARun(path: path)
@@ -106,11 +106,10 @@ struct ReportData {
         let objective = try Sweep.objective(ofFolder: path)
         for (number, line) in try readBytes(ofFile: file).split(separator: 0x0A).enumerated() {
             let record: SweepRecord
-            do { record = try SweepRecord(line: line) } catch {
+            do { record = try CheckedLine.decoded(SweepRecord.self, from: line) } catch {
                 throw ReportError.damaged(path: file, line: number + 1, reason: "\(error)")
             }
-            let folder = path + "/" + record.path
-            let metrics = folder + "/metrics.jsonl"
+            let folder = RunFolder(path: path + "/" + record.path)
             var run = ReportRun(
                 name: record.run,
                 configuration: (isNamed ? ["sweep": path] : [:]).merging(
@@ -125,10 +124,11 @@ struct ReportData {
                 validationBitsPerByte: record.validationBitsPerByte,
                 elapsedSeconds: record.elapsedSeconds, message: record.message,
                 recipeDigest: record.recipeSHA256,
-                metrics: fileKind(of: metrics) == .file ? try readMetrics(metrics) : [])
-            let recipe = try? RecipeDocument(recipe: folder + "/recipe.resolved.yaml")
+                metrics: fileKind(of: folder.metricsPath) == .file
+                    ? try readMetrics(folder.metricsPath) : [])
+            let recipe = try? RecipeDocument(recipe: folder.recipePath)
                 .decode(TrainingRecipe.self)
-            if let recipe { run.measurement = measurement(ofRun: folder, recipe) }
+            if let recipe { run.measurement = measurement(ofRun: folder.path, recipe) }
             run.decide(by: objective)
             runs.append(run)
         }
@@ -139,9 +139,10 @@ struct ReportData {
     /// Runs that differ in learning rate and seed only are one configuration; one whose recipe has the
     /// name of another, and other values, is called after its folder.
     private mutating func addRun(_ path: String) throws {
-        let document = try RecipeDocument(recipe: path + "/recipe.resolved.yaml")
+        let folder = RunFolder(path: path)
+        let document = try RecipeDocument(recipe: folder.recipePath)
         let recipe = try document.decode(TrainingRecipe.self)
-        let metrics = try readMetrics(path + "/metrics.jsonl")
+        let metrics = try readMetrics(folder.metricsPath)
         let validation = metrics.last { $0.validationLoss != nil }
         let common =
             try document.applying(["\(SweepSection.seedKey)=0", "\(SweepSection.rateKey)=1"]).digest
@@ -153,7 +154,7 @@ struct ReportData {
         let steps = RunPlan(recipe).steps
         let isDone =
             metrics.last?.step == steps
-            && RunFolder(path: path).checkpoints.newestManifest()?.step == steps
+            && folder.checkpoints.newestManifest()?.step == steps
         var run = ReportRun(
             name: path, configuration: ["recipe": name],
             learningRate: recipe.optimizer.learningRate, seed: recipe.seed,
@@ -182,7 +183,7 @@ struct ReportData {
         var result: [StepMetrics] = []
         result.reserveCapacity(lines.count)
         for (number, line) in lines.enumerated() {
-            do { result.append(try StepMetrics(line: line)) } catch {
+            do { result.append(try CheckedLine.decoded(StepMetrics.self, from: line)) } catch {
                 if number == lines.count - 1 && bytes.last != 0x0A { continue }
                 warnings.append("\(path), line \(number + 1) is damaged and left out")
             }

@@ -66,15 +66,3 @@ extension Sweep {
         return results.count { $0.status == .pending || $0.status == .running }
     }
 }
-
-/// A word that a shell reads as it is.
-private func quotedForShell(_ word: String) -> String {
-    let isPlain = word.allSatisfy {
-        $0.isASCII && ($0.isLetter || $0.isNumber || "_./-+=".contains($0))
-    }
-    return isPlain && !word.isEmpty
-        ? word
-        : "'"
-            + word.split(separator: "'", omittingEmptySubsequences: false)
-            .joined(separator: "'\\''") + "'"
-}

@@ -87,7 +87,8 @@ struct SweepDatabase {
                 }
             }
         }
-        for (record, digest) in rows where try digest.map({ try $0 != record.digest }) ?? false {
+        for (record, digest) in rows {
+            guard let digest, digest != (try CheckedLine.check(of: record)) else { continue }
             throw SweepError.database(
                 path: path, reason: "what it says of \(record.run) is not what was written")
         }
@@ -101,7 +102,7 @@ struct SweepDatabase {
                 try record.save(database)
                 try database.execute(
                     sql: "UPDATE run SET \(Self.digestName) = ? WHERE run = ?",
-                    arguments: [try record.digest, record.run])
+                    arguments: [try CheckedLine.check(of: record), record.run])
             }
         }
     }

@@ -10,7 +10,6 @@ public enum SweepError: FalconError, Equatable {
     case isSweep(recipe: String)
     case halvingElsewhere
     case nothingThere(path: String)
-    case damagedLine
     case database(path: String, reason: String)
 
     /// The message for a person.
@@ -36,7 +35,6 @@ public enum SweepError: FalconError, Equatable {
                 + "sweep.halving out"
         case .nothingThere(let path):
             "\(path) holds no sweep; check --run, or start it with --recipe"
-        case .damagedLine: "the line is not what was written: its digest is another one"
         case .database(let path, let reason):
             "\(path): the sweep's database cannot be used: \(reason); if it is damaged, move it away and "
                 + "run with --resume: the runs themselves are in their folders"
@@ -50,7 +48,6 @@ public enum SweepError: FalconError, Equatable {
         case .changed, .noSweep, .isSweep: .badRecipe
         case .halvingElsewhere: .usage
         case .nothingThere: .missingInput
-        case .damagedLine: .badData
         case .database: .inputOutput
         }
     }

@@ -59,11 +59,13 @@ struct SweepFolder {
 
     /// One line a run.
     func writeResults(_ records: [SweepRecord]) throws {
-        try writeAtomically(records.map { try $0.line() + "\n" }.joined(), to: resultsPath)
+        let lines = try records.map { try CheckedLine.bytes(of: $0) + [0x0A] }
+        try writeAtomically(
+            String(decoding: lines.joined(), as: UTF8.self), to: resultsPath)
     }
 
     /// How long the log of a run is.
-    func logByteCount(of id: String) -> Int { fileByteCount(of: logPath(of: id)) ?? 0 }
+    func logByteCount(of id: String) -> Int { RawPath(logPath(of: id)).byteCount ?? 0 }
 
     /// The last message of a run's process.
     ///

@@ -1,3 +1,4 @@
+import FalconSystem
 import FoundationEssentials
 import GRDB
 
@@ -152,11 +153,7 @@ extension SweepRecord: FetchableRecord, PersistableRecord {
     /// - Parameter column: any.
     /// - Returns: an encoder.
     public static func databaseJSONEncoder(for column: String) -> JSONEncoder {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        encoder.nonConformingFloatEncodingStrategy = .convertToString(
-            positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
-        return encoder
+        makeJSONEncoder()
     }
 
     /// Reads what `databaseJSONEncoder` wrote.
@@ -164,9 +161,6 @@ extension SweepRecord: FetchableRecord, PersistableRecord {
     /// - Parameter column: any.
     /// - Returns: a decoder.
     public static func databaseJSONDecoder(for column: String) -> JSONDecoder {
-        let decoder = JSONDecoder()
-        decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-            positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
-        return decoder
+        makeJSONDecoder()
     }
 }

@@ -56,10 +56,10 @@ public struct AtomicFile: ~Copyable {
     /// - Throws: `FileError.held` if another process writes the same file; `FileError.exists`;
     ///   `FileError` if the file cannot be created.
     public init(path: String, replacing isReplacing: Bool = true) throws(FileError) {
-        let target = try Target(resolvedLink(path), isReplacing: isReplacing)
-        self.path = resolvedLink(path)
+        let path = resolvedLink(path)
+        target = try Target(path, isReplacing: isReplacing)
+        self.path = path
         self.isReplacing = isReplacing
-        self.target = target
     }
 
     deinit {

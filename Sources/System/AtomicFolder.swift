@@ -171,15 +171,3 @@ private func exchangeNames(_ path: String, _ other: String) throws(FileError) {
     try renameItem(path, to: other)
     try renameItem(aside, to: path)
 }
-
-/// A path as it is, but `a/b/` is `a/b`.
-func withoutTrailingSlashes(_ path: String) -> String {
-    var path = path
-    while path.count > 1 && path.hasSuffix("/") { path.removeLast() }
-    return path
-}
-
-/// Where a symbolic link leads; another path as it is.
-func resolvedLink(_ path: String) -> String {
-    isSymbolicLink(path) ? canonicalPath(path) : path
-}

@@ -43,6 +43,19 @@ extension JSONValue {
     public init(parsing text: String) throws(JSONError) {
         try self.init(parsing: Array(text.utf8))
     }
+
+    /// Reads one string in a longer text.
+    ///
+    /// - Parameters:
+    ///   - bytes: UTF-8 text.
+    ///   - place: where the quotation mark before the string is.
+    /// - Returns: what stands in the quotation marks, escapes resolved.
+    /// - Throws: `JSONError` with the place of the first fault.
+    public static func string(in bytes: [UInt8], at place: Int) throws(JSONError) -> String {
+        var parser = JSONParser(bytes: bytes)
+        parser.position = place
+        return try parser.parseString()
+    }
 }
 
 /// A recursive-descent reader of JSON.
@@ -177,7 +190,7 @@ private struct JSONParser {
         guard position > start else { throw fault("expected a value or a digit") }
     }
 
-    private mutating func parseString() throws(JSONError) -> String {
+    mutating func parseString() throws(JSONError) -> String {
         position += 1
         var text: [UInt8] = []
         while let byte = next {
@@ -215,11 +228,12 @@ private struct JSONParser {
             guard let string = String(validating: units, as: UTF16.self) else {
                 let digits = String(decoding: bytes[start..<start + 6], as: UTF8.self)
                 throw JSONError(
-                    message: "\(digits) is one half of a surrogate pair without the other",
-                    offset: start)
+                    message: "\(digits) is one half of a surrogate pair without the other, "
+                        + "which no text can hold", offset: start)
             }
             text += string.utf8
-        default: throw fault("an unknown escape in a string")
+        default:
+            throw JSONError(message: "an unknown escape in a string", offset: position - 2)
         }
     }
 
@@ -228,7 +242,7 @@ private struct JSONParser {
         var unit: UInt16 = 0
         for byte in bytes[position..<position + 4] {
             guard let digit = Character(Unicode.Scalar(byte)).hexDigitValue, byte < 0x80 else {
-                throw fault("expected four hexadecimal digits")
+                throw fault("expected four hexadecimal digits after \\u")
             }
             unit = unit << 4 | UInt16(digit)
         }

@@ -18,12 +18,8 @@ private enum JSONNumberText {
 /// - Returns: the text, without a line break at its end.
 /// - Throws: what the value's own encoding throws.
 public func jsonText(_ value: some Encodable, isPretty: Bool = false) throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    let encoder = makeJSONEncoder()
     if isPretty { encoder.outputFormatting.insert(.prettyPrinted) }
-    encoder.nonConformingFloatEncodingStrategy = .convertToString(
-        positiveInfinity: JSONNumberText.infinity,
-        negativeInfinity: JSONNumberText.negativeInfinity, nan: JSONNumberText.nan)
     return String(decoding: try encoder.encode(value), as: UTF8.self)
 }
 
@@ -37,9 +33,28 @@ public func jsonText(_ value: some Encodable, isPretty: Bool = false) throws -> 
 public func decodedJSON<Value: Decodable>(
     _ type: Value.Type, from bytes: some Collection<UInt8>
 ) throws -> Value {
+    try makeJSONDecoder().decode(type, from: Data(bytes))
+}
+
+/// The encoder of `jsonText`, for libraries that ask for one.
+///
+/// - Returns: an encoder.
+public func makeJSONEncoder() -> JSONEncoder {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+        positiveInfinity: JSONNumberText.infinity,
+        negativeInfinity: JSONNumberText.negativeInfinity, nan: JSONNumberText.nan)
+    return encoder
+}
+
+/// The decoder of `decodedJSON`, for libraries that ask for one.
+///
+/// - Returns: a decoder.
+public func makeJSONDecoder() -> JSONDecoder {
     let decoder = JSONDecoder()
     decoder.nonConformingFloatDecodingStrategy = .convertFromString(
         positiveInfinity: JSONNumberText.infinity,
         negativeInfinity: JSONNumberText.negativeInfinity, nan: JSONNumberText.nan)
-    return try decoder.decode(type, from: Data(bytes))
+    return decoder
 }

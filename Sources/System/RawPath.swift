@@ -116,15 +116,6 @@ extension RawPath {
         return count >= 0 ? RawPath(bytes: Array(buffer.prefix(count))) : nil
     }
 
-    /// The path of this file or folder without links, "." and ".."; the path itself if nothing has it.
-    public var resolved: String {
-        guard let target = unsafe withCString({ unsafe realpath($0, nil) }) else {
-            return description
-        }
-        defer { unsafe free(target) }
-        return unsafe String(cString: target)
-    }
-
     /// The folder that the path lies in; "." for a path without a slash.
     public var parent: String {
         var path = bytes[...]

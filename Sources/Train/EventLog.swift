@@ -76,7 +76,8 @@ struct EventLog {
             history: spikeGuard.map { Self.history($0, result) }, microBatches: microBatches,
             parameters: result.norms, data: recipe.data.path,
             command: documents.map {
-                "falcon documents '\(recipe.data.path)' " + $0.joined(separator: " ")
+                (["falcon", "documents", quotedForShell(recipe.data.path)] + $0)
+                    .joined(separator: " ")
             })
         let file = try save(event)
         open.append(event)

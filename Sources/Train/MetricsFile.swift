@@ -66,16 +66,20 @@ struct MetricsFile {
         try file.commit()
     }
 
+    private static func line(of metrics: StepMetrics) throws -> [UInt8] {
+        try CheckedLine.bytes(of: metrics) + [0x0A]
+    }
+
     /// Appends one line.
     mutating func append(_ metrics: StepMetrics) throws {
-        try appendToFile(path: path, metrics.line())
+        try appendToFile(path: path, Self.line(of: metrics))
         last = metrics
     }
 
     /// Writes the newest line again, with more in it.
     mutating func completeLast(with metrics: StepMetrics) throws {
         let lines = try InputFile.contents(of: path).split(separator: 0x0A)
-        try replace(by: Self.joined(Array(lines.dropLast())) + metrics.line())
+        try replace(by: Self.joined(Array(lines.dropLast())) + Self.line(of: metrics))
         last = metrics
     }
 }
@@ -118,7 +122,7 @@ extension MetricsFile {
     }
 
     private static func decoded(_ line: ArraySlice<UInt8>) -> StepMetrics? {
-        try? StepMetrics(line: line)
+        try? CheckedLine.decoded(StepMetrics.self, from: line)
     }
 
     /// The byte between two lines that were one before, if there is such a place.

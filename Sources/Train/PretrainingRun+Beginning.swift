@@ -121,9 +121,6 @@ extension PretrainingRun {
             }
         }
         trainer.model.table.materialise()
-        if let name = trainer.firstTensorNotFinite() {
-            throw TrainError.notFinite(path: path, tensor: name)
-        }
     }
 
     /// Writes what makes the folder a run; everything that can be wrong has been checked.

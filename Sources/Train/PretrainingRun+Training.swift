@@ -59,7 +59,7 @@ extension PretrainingRun {
             line.elapsedSeconds = monotonicSeconds() - start
             try metrics.append(line)
             onEvent(.step(line))
-            try judge(result, planned, firstPosition: firstPosition)
+            try lookAt(result, planned, firstPosition: firstPosition)
             if let problem = validationProblem, result.isApplied { throw try divergence(problem) }
             if isInterrupted { return try stop() }
             if isDue(recipe.checkpoint.everySteps) || Signals.takeSaveRequest() { isSaveDue = true }
@@ -114,9 +114,8 @@ extension PretrainingRun {
     }
 
     /// Tells of a step that was not applied, and ends a run that cannot go on.
-    private func judge(_ result: StepResult, _ planned: StepPlan, firstPosition: Int) throws {
-        let skipped = try judge.judge(
-            result, planned, firstPosition: firstPosition, trainer)
+    private func lookAt(_ result: StepResult, _ planned: StepPlan, firstPosition: Int) throws {
+        let skipped = try judge.judge(result, planned, firstPosition: firstPosition, trainer)
         if let skipped { onEvent(.skipped(skipped)) }
         if judge.isOver { throw try divergence() }
     }

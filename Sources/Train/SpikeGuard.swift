@@ -48,11 +48,12 @@ public struct SpikeHistory: Codable, Equatable, Sendable {
 ///
 ///     log x − m > limit · max(s, least)       least = 0.02 for x the loss, 0.2 for the gradient norm
 ///
-/// Logarithms, because norms vary by factors. However still the window was, a loss is thus no spike below 1.13
-/// times its mean at the usual limit of 6, and a gradient not below 3.3 times: norms of healthy runs have long
-/// tails (1.4 times their mean at 7 deviations in 8,000 steps of one sequence), and clipping takes those. A spike does not enter the window, so that one does not hide the
-/// next; a lasting change of level therefore ends the run after `max_skipped_steps`. Everything is a
-/// function of the steps before, so a resumed run decides alike.
+/// Logarithms, because norms vary by factors. However still the window was, a loss is thus no spike below
+/// 1.13 times its mean at the usual limit of 6, and a gradient not below 3.3 times: norms of healthy runs
+/// have long tails (1.4 times their mean at 7 deviations in 8,000 steps of one sequence), and clipping takes
+/// those. A spike does not enter the window, so that one does not hide the next; a lasting change of level
+/// therefore ends the run after `max_skipped_steps`. Everything is a function of the steps before, so a
+/// resumed run decides alike.
 ///
 /// - SeeAlso: `SkipStepOptimizer` of OLMo-core (`src/olmo_core/optim/skip_step_optimizer.py`): window 128, 6
 ///   standard deviations of loss and gradient norm, judged from half a window on; llm.c's `outlier_detector.h`.

@@ -17,7 +17,6 @@ struct GenerateCommand: ParsableCommand {
     var prompt: String?
 
     @Option(
-        name: [.customLong("ids"), .customLong("prompt-ids")],
         help: ArgumentHelp(
             "The prompt as token ids, separated by spaces; nothing is put before them.",
             valueName: "ids"))

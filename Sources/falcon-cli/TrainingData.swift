@@ -5,10 +5,6 @@ import FalconInterchange
 import FalconRecipe
 import FalconSystem
 
-#if canImport(Glibc)
-    import Glibc
-#endif
-
 /// The data that a model was trained on, as its recipe and manifest name it.
 struct TrainingData {
     /// The recipe's part.
@@ -42,9 +38,8 @@ struct TrainingData {
     /// - Throws: `EvaluationError` if it is not there or is other data.
     func locate() throws -> String {
         var candidates = [section.path]
-        if !section.path.hasPrefix("/"), let absolute = unsafe realpath(model, nil) {
-            defer { unsafe free(absolute) }
-            var folder = unsafe String(cString: absolute)[...]
+        if !section.path.hasPrefix("/") {
+            var folder = canonicalPath(model)[...]
             while let slash = folder.lastIndex(of: "/"), !folder.isEmpty {
                 folder = folder[..<slash]
                 candidates.append(folder + "/" + section.path)

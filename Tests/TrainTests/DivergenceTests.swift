@@ -11,9 +11,9 @@ import Testing
 
 /// Runs whose numbers are not finite: they end as diverged, and what is saved is finite.
 @Suite struct DivergenceTests {
-    let corpus: TinyCorpus
+    let runs: TinyRuns
 
-    init() throws { corpus = try TinyCorpus() }
+    init() throws { runs = try TinyRuns.unvalidated() }
 
     /// Good at first, then rates that blow the weights up.
     private static let rising = [
@@ -24,27 +24,27 @@ import Testing
 
     @Test(arguments: ["standard", "mup", "learnable"], ["null", "1"])
     func theLastGoodCheckpointOfADivergingRunIsKept(kind: String, monitor: String) throws {
-        let divergence = try corpus.divergence(
+        let divergence = try runs.divergence(
             "run",
             settings: Self.rising + [
                 "parametrization.kind=\(kind)", "monitor.every_steps=\(monitor)",
             ])
-        let kept = try corpus.checkpoints("run")
+        let kept = try runs.steps("run")
         #expect(kept.count == 1 && divergence.lastSave == kept.last)
         let last = try #require(kept.last)
         #expect(last < divergence.step)
-        #expect(try corpus.isFinite("run", step: last))
-        let lines = try corpus.metrics("run")
+        #expect(try runs.isFinite("run", step: last))
+        let lines = try runs.metrics("run")
         #expect(lines.count == divergence.step)
         guard case .skippedSteps = divergence.cause else { return }
         #expect(lines.last?.skipReason == .notFinite && lines.last?.applied == false)
-        let event = try corpus.event("run", step: divergence.step)
+        let event = try runs.event("run", step: divergence.step)
         #expect(event.reason == .notFinite && event.microBatches.count == 2)
         #expect(divergence.event?.hasSuffix("events/step-\(divergence.step).json") == true)
     }
 
     @Test func aRunThatIsSkippedToItsEndHasDiverged() throws {
-        let divergence = try corpus.divergence(
+        let divergence = try runs.divergence(
             "run", settings: ["optimizer.learning_rate=1e20", "train.steps=8"])
         guard case .skippedSteps(let count, .notFinite) = divergence.cause else {
             Issue.record("\(divergence)")
@@ -56,7 +56,7 @@ import Testing
 
     /// The only step is applied and finite; what it leaves is not.
     @Test func theLastStepMustLeaveAModelWithAFiniteLoss() throws {
-        let divergence = try corpus.divergence(
+        let divergence = try runs.divergence(
             "run",
             settings: [
                 "optimizer.learning_rate=1e20", "train.steps=1", "schedule.warmup_tokens=0",
@@ -69,27 +69,27 @@ import Testing
     }
 
     @Test func aFiniteLossFarBeyondGuessingIsNoResult() throws {
-        let divergence = try corpus.divergence(
+        let divergence = try runs.divergence(
             "run", settings: ["model.lm_head_multiplier=1e20", "optimizer.learning_rate=1e-6"])
         guard case .badState(let clause) = divergence.cause else {
             Issue.record("\(divergence)")
             return
         }
         #expect(clause.contains("that of guessing 5.70"))
-        for step in try corpus.checkpoints("run") {
-            #expect(try corpus.isFinite("run", step: step))
+        for step in try runs.steps("run") {
+            #expect(try runs.isFinite("run", step: step))
         }
     }
 
     /// Loss and gradient of a huge z-loss are large, but numbers.
     @Test func aHugeZLossIsNoTrap() throws {
-        #expect(try corpus.run("run", settings: ["train.z_loss=1e30"]).isEmpty)
-        #expect((try corpus.metrics("run").first?.loss ?? 0) > 1e30)
+        #expect(try runs.run("run", settings: ["train.z_loss=1e30"]).skipped.isEmpty)
+        #expect((try runs.metrics("run").first?.loss ?? 0) > 1e30)
     }
 
     /// A bad moment is found though no step has seen it yet.
     @Test func weightsAndMomentsAreCheckedBeforeASave() throws {
-        let recipe = try corpus.document().decode(TrainingRecipe.self)
+        let recipe = try runs.document().decode(TrainingRecipe.self)
         let trainer = try Trainer(recipe, on: Device(threadCount: 1))
         #expect(trainer.firstTensorNotFinite() == nil)
         let slot = trainer.optimizer.slots[3]
@@ -102,8 +102,8 @@ import Testing
     }
 
     @Test func checkpointsLeftOverFromALaterStepNeitherCountNorGo() throws {
-        try corpus.run("run")
-        let folder = CheckpointFolder(run: corpus.folder + "/run")
+        try runs.run("run")
+        let folder = CheckpointFolder(run: runs.folder + "/run")
         #expect(try folder.steps() == [3, 6, 8])
         #expect(try folder.prune(keepLast: 1, upTo: 6) == [3])
         #expect(try folder.steps() == [6, 8])
@@ -123,8 +123,8 @@ import Testing
     }
 
     @Test func aStepWithoutTargetsIsCountedAndPassedOver() throws {
-        let corpus = try TinyCorpus()
-        let recipe = try corpus.document().decode(TrainingRecipe.self)
+        let runs = try TinyRuns.unvalidated()
+        let recipe = try runs.document().decode(TrainingRecipe.self)
         let trainer = try Trainer(recipe, on: Device(threadCount: 1))
         let before = trainer.model.table.masters.toArray()
         let batch = emptyBatch(recipe)
@@ -138,8 +138,8 @@ import Testing
 
     /// One micro-batch without targets among others adds nothing.
     @Test func aMicroBatchWithoutTargetsAddsNothing() throws {
-        let corpus = try TinyCorpus()
-        let recipe = try corpus.document().decode(TrainingRecipe.self)
+        let runs = try TinyRuns.unvalidated()
+        let recipe = try runs.document().decode(TrainingRecipe.self)
         let dataset = try TokenDataset(path: recipe.data.path)
         let loader = try BatchLoader(
             dataset: dataset, split: .train, sequenceLength: 24, sequencesPerBatch: 2, seed: 0)
@@ -156,15 +156,16 @@ import Testing
 
     /// One token a sequence: many steps have nothing but an end of a document.
     @Test func sequencesOfOneTokenTrain() throws {
-        let corpus = try TinyCorpus()
-        let skipped = try corpus.run(
+        let runs = try TinyRuns.unvalidated()
+        let skipped = try runs.run(
             "run",
             settings: [
                 "data.sequence_length=1", "train.batch_tokens=1", "train.micro_batch_sequences=1",
                 "train.steps=300", "train.spike_guard=null", "checkpoint.every_steps=1000",
-            ])
+            ]
+        ).skipped
         #expect(!skipped.isEmpty && skipped.allSatisfy { $0.reason == .noTargets })
-        let lines = try corpus.metrics("run")
+        let lines = try runs.metrics("run")
         #expect(lines.count == 300)
         #expect(lines.count { $0.skipReason == .noTargets } == skipped.count)
     }

@@ -58,8 +58,8 @@ import Testing
             let others = lines.enumerated().filter { $0.offset != hit }.map(\.element)
             #expect(others.allSatisfy(kept.contains), "byte \(place), bit \(bit)")
             // A digit that has changed is noticed, too.
-            let read = kept.compactMap { try? StepMetrics(line: $0) }
-            let wanted = try lines.map { try StepMetrics(line: $0) }
+            let read = kept.compactMap { try? CheckedLine.decoded(StepMetrics.self, from: $0) }
+            let wanted = try lines.map { try CheckedLine.decoded(StepMetrics.self, from: $0) }
             #expect(read == wanted || file.damage?.lines.contains(hit + 1) == true)
             if file.damage != nil {
                 #expect(fileKind(of: runs.path("run/metrics.damaged.jsonl")) == .file)

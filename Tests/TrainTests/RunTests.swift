@@ -10,74 +10,20 @@ import Testing
 
 /// Whole runs on a tiny corpus: the same bits whatever the threads and however often they stop.
 @Suite final class RunTests {
-    private let folder: String
+    private let runs: TinyRuns
 
-    init() throws {
-        folder = FileManager.default.temporaryDirectory.path + "/falcon-run-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(
-            atPath: folder + "/text", withIntermediateDirectories: true)
-        let words = "the of a union state law people and in to war peace year tax bank land".split(
-            separator: " ")
-        for document in 0..<40 {
-            let text = (0..<90).map { words[($0 * $0 + 3 * document + $0 / 7) % words.count] }
-            try text.joined(separator: " ").write(
-                toFile: folder + "/text/\(document).txt", atomically: true, encoding: .utf8)
-        }
-        let trained = try TokenizerTrainer(vocabularyCount: 300).train(
-            on: DocumentReader(paths: [folder + "/text"]))
-        var writer = CorpusTokenizer(
-            tokenizer: try SentencePieceTokenizer(modelBytes: trained.modelBytes))
-        writer.validationFraction = 0.1
-        _ = try writer.write(DocumentReader(paths: [folder + "/text"]), to: folder + "/shards")
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: folder) }
-
-    private func document(_ settings: [String] = []) throws -> RecipeDocument {
-        let yaml = """
-            name: tiny
-            data: {path: "\(folder)/shards", sequence_length: 24}
-            schedule: {warmup_tokens: 192, decay_tokens: 192}
-            train: {steps: 8, batch_tokens: 96, micro_batch_sequences: 2}
-            checkpoint: {every_steps: 3, keep_last: 2}
-            evaluation: {every_steps: 4, tokens: 200}
-            model:
-              vocab_size: 300
-              hidden_size: 16
-              num_hidden_layers: 2
-              intermediate_size: 24
-              num_attention_heads: 2
-              num_key_value_heads: 1
-              head_dim: 10
-              mamba_d_ssm: 24
-              mamba_n_heads: 3
-              mamba_d_head: 8
-              mamba_d_state: 5
-              mamba_chunk_size: 7
-              max_position_embeddings: 64
-              tie_word_embeddings: true
-            """
-        return try RecipeDocument(yaml: yaml, name: "tiny.yaml", settings: settings)
-    }
-
-    private func metrics(_ name: String) throws -> [StepMetrics] {
-        try readBytes(ofFile: folder + "/\(name)/metrics.jsonl").split(separator: 0x0A).map {
-            try JSONDecoder().decode(StepMetrics.self, from: Data($0))
-        }
-    }
+    init() throws { runs = try TinyRuns(settings: ["checkpoint.keep_last=2"]) }
 
     private func run(
         _ name: String, threads: Int = 2, existing: ExistingRun = .refuse, settings: [String] = []
     ) throws -> Trainer {
-        let run = try PretrainingRun(
-            document(settings), in: HeldRun(folder + "/" + name), existing: existing,
-            threadCount: threads, onEvent: { _ in })
+        let run = try runs.begin(name, existing, settings: settings, threads: threads)
         #expect(try run.run() == .finished)
         return run.trainer
     }
 
-    private func manifest(_ name: String, step: Int = 8) throws -> [UInt8] {
-        try readBytes(ofFile: folder + "/\(name)/checkpoints/step-0000000\(step)/manifest.json")
+    private func manifest(_ name: String) throws -> [UInt8] {
+        try readBytes(ofFile: runs.checkpoint(name) + "/manifest.json")
     }
 
     @Test func threadsChangeNoBitOfACheckpoint() throws {
@@ -90,12 +36,11 @@ import Testing
         _ = try run("whole", settings: ["checkpoint.keep_last=9"])
         _ = try run("stopped", settings: ["checkpoint.keep_last=9"])
         for later in [6, 8] where later > step {
-            try FileManager.default.removeItem(
-                atPath: folder + "/stopped/checkpoints/step-0000000\(later)")
+            try runs.remove("stopped/checkpoints/step-0000000\(later)")
         }
         _ = try run("stopped", existing: .resume, settings: ["checkpoint.keep_last=9"])
         #expect(try manifest("whole") == manifest("stopped"))
-        #expect(try metrics("stopped").map(\.step) == Array(1...8))
+        #expect(try runs.metrics("stopped").map(\.step) == Array(1...8))
     }
 
     /// Batches of 1, 2, 3 and 4 micro-batches, both rates moving; stopped in the middle of the ramp.
@@ -106,7 +51,7 @@ import Testing
             "schedule.decay=sqrt", "checkpoint.keep_last=9",
         ]
         let trainer = try run("whole", settings: settings)
-        let lines = try metrics("whole")
+        let lines = try runs.metrics("whole")
         let batches = [48, 48, 48, 48, 96, 96, 144, 192]
         #expect(lines.map(\.batchTokens) == batches)
         #expect(
@@ -122,16 +67,14 @@ import Testing
         #expect(lines[7].weightDecay < 0.1)
         _ = try run("stopped", settings: settings)
         for later in [6, 8] {
-            try FileManager.default.removeItem(
-                atPath: folder + "/stopped/checkpoints/step-0000000\(later)")
+            try runs.remove("stopped/checkpoints/step-0000000\(later)")
         }
         _ = try run("stopped", existing: .resume, settings: settings)
         #expect(try manifest("whole") == manifest("stopped"))
-        #expect(try metrics("stopped").map(\.tokens) == lines.map(\.tokens))
+        #expect(try runs.metrics("stopped").map(\.tokens) == lines.map(\.tokens))
         // Every sequence of the data was taken once, 24 tokens each.
         let state = String(
-            decoding: try readBytes(
-                ofFile: folder + "/stopped/checkpoints/step-00000008/state.json"), as: UTF8.self)
+            decoding: try runs.bytes("stopped/checkpoints/step-00000008/state.json"), as: UTF8.self)
         #expect(state.contains("\"data_position\" : 30") && state.contains("\"tokens\" : 720"))
     }
 
@@ -142,11 +85,10 @@ import Testing
         ]
         _ = try run("whole", settings: settings)
         _ = try run("stopped", threads: 1, settings: settings)
-        try FileManager.default.removeItem(atPath: folder + "/stopped/checkpoints/step-00000008")
+        try runs.remove("stopped/checkpoints/step-00000008")
         _ = try run("stopped", threads: 3, existing: .resume, settings: settings)
         #expect(try manifest("whole") == manifest("stopped"))
-        let lines = try readBytes(ofFile: folder + "/whole/metrics.jsonl").split(separator: 0x0A)
-        let metrics = try lines.map { try JSONDecoder().decode(StepMetrics.self, from: Data($0)) }
+        let metrics = try runs.metrics("whole")
         #expect(metrics.compactMap(\.matrices).count == 2)
         let last = try #require(metrics.last)
         let query = try #require(last.matrices?["model.layers.0.self_attn.q_proj.weight"])
@@ -169,8 +111,7 @@ import Testing
         let trainer = try run("whole", settings: settings)
         _ = try run("stopped", settings: settings)
         for step in [6, 8] {
-            try FileManager.default.removeItem(
-                atPath: folder + "/stopped/checkpoints/step-0000000\(step)")
+            try runs.remove("stopped/checkpoints/step-0000000\(step)")
         }
         _ = try run("stopped", existing: .resume, settings: settings)
         #expect(try manifest("whole") == manifest("stopped"))
@@ -178,7 +119,7 @@ import Testing
             $0.value.toArray().contains { abs($0 - 1) > 1e-4 }
         }
         #expect(moved.count == trainer.model.table.multipliers.count)
-        let checkpoint = try Checkpoint.open(folder + "/whole/checkpoints/step-00000008")
+        let checkpoint = try Checkpoint.open(runs.checkpoint("whole"))
         for parameter in trainer.model.table.modelParameters {
             #expect(try checkpoint.weights.floats(parameter.name) == parameter.value.toArray())
         }
@@ -187,10 +128,10 @@ import Testing
 
     @Test func aDamagedNewestCheckpointIsLeftOut() throws {
         _ = try run("damaged")
-        let weights = folder + "/damaged/checkpoints/step-00000008/model.safetensors"
-        var bytes = try Data(contentsOf: URL(fileURLWithPath: weights))
+        let weights = "damaged/checkpoints/step-00000008/model.safetensors"
+        var bytes = try runs.bytes(weights)
         bytes[bytes.count / 2] ^= 1
-        try bytes.write(to: URL(fileURLWithPath: weights))
+        try runs.write(weights, bytes)
         _ = try run("good")
         _ = try run("damaged", existing: .resume)
         #expect(try manifest("damaged") == manifest("good"))
@@ -199,11 +140,11 @@ import Testing
     @Test func anExistingRunIsNeitherOverwrittenNorResumedByItself() throws {
         _ = try run("run")
         let before = try manifest("run")
-        #expect(throws: TrainError.runExists(path: folder + "/run")) { try run("run") }
-        #expect(throws: TrainError.notARun(path: folder + "/text")) {
+        #expect(throws: TrainError.runExists(path: runs.path("run"))) { try run("run") }
+        #expect(throws: TrainError.notARun(path: runs.path("text"))) {
             try run("text", existing: .overwrite)
         }
-        #expect(FileManager.default.fileExists(atPath: folder + "/text/0.txt"))
+        #expect(fileKind(of: runs.path("text/0.txt")) == .file)
         _ = try run("run", existing: .overwrite)
         #expect(try manifest("run") == before)
     }
@@ -219,7 +160,7 @@ import Testing
     @Test func trainingLearnsAndIsMeasured() throws {
         let trainer = try run("run", settings: ["train.steps=60", "optimizer.learning_rate=0.01"])
         #expect(trainer.step == 60)
-        let metrics = try metrics("run")
+        let metrics = try runs.metrics("run")
         let (first, last) = (try #require(metrics.first), try #require(metrics.last))
         #expect(abs(try #require(first.loss) - 5.7) < 0.1)
         #expect(try #require(last.loss) < 4)
@@ -243,7 +184,7 @@ import Testing
         #expect(divergence.cause == .skippedSteps(3, .notFinite))
         // Whatever was saved can be read.
         if let lastSave = divergence.lastSave {
-            _ = try Checkpoint.open(folder + "/run/checkpoints/step-0000000\(lastSave)")
+            _ = try Checkpoint.open(runs.checkpoint("run", step: lastSave))
         }
     }
 }

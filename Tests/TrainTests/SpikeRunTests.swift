@@ -18,9 +18,9 @@ import Testing
     ]
 
     /// Corpus, where the planted document begins, and a seed that has all of it in late steps.
-    private func prepare() throws -> (TinyCorpus, firstToken: Int, seed: UInt64, steps: Set<Int>) {
-        let corpus = try TinyCorpus(adding: [Self.planted], documents: 100)
-        let dataset = try TokenDataset(path: corpus.folder + "/shards")
+    private func prepare() throws -> (TinyRuns, firstToken: Int, seed: UInt64, steps: Set<Int>) {
+        let runs = try TinyRuns.unvalidated(documents: 100, adding: [Self.planted])
+        let dataset = try TokenDataset(path: runs.folder + "/shards")
         let finder = try DocumentFinder(dataset, split: .train)
         let last = try finder.document(with: finder.tokenCount - 1)
         #expect(try finder.text(of: last) == Self.planted)
@@ -33,26 +33,26 @@ import Testing
             let places = (0..<160 * 2).filter { wanted.contains(order.sample(at: $0)) }
             let steps = Set(places.map { $0 / 2 + 1 })
             if places.count >= 2, steps.allSatisfy({ (120...155).contains($0) }) {
-                return (corpus, last.lowerBound, UInt64(seed), steps)
+                return (runs, last.lowerBound, UInt64(seed), steps)
             }
         }
         throw try #require(nil as (any Error)?)
     }
 
     @Test func aPlantedSpikeIsSkippedAndItsDocumentIsNamed() throws {
-        let (corpus, firstToken, seed, steps) = try prepare()
+        let (runs, firstToken, seed, steps) = try prepare()
         let settings = Self.settings + ["seed=\(seed)"]
-        let skipped = try corpus.run("whole", settings: settings)
+        let skipped = try runs.run("whole", settings: settings).skipped
         #expect(!skipped.isEmpty)
         for step in skipped { #expect(steps.contains(step.step), "\(step.description)") }
-        let lines = try corpus.metrics("whole")
+        let lines = try runs.metrics("whole")
         for step in skipped {
             #expect(step.reason == .lossSpike && step.documents.contains(firstToken))
             let description = step.description
             #expect(
                 description.contains("deviations above its mean") && description.contains("most in")
             )
-            let event = try corpus.event("whole", step: step.step)
+            let event = try runs.event("whole", step: step.step)
             #expect(event.reason == .lossSpike && event.microBatch == step.microBatch)
             let worst = event.microBatches[(event.microBatch ?? 1) - 1]
             let documents = worst.sequences.flatMap(\.documents)
@@ -75,23 +75,23 @@ import Testing
 
         // Stopped just before and resumed: the same decision, the same bits.
         let first = try #require(skipped.first).step
-        try corpus.run("stopped", untilTokens: 48 * (first - 1), settings: settings)
+        try runs.run("stopped", settings: settings, untilTokens: 48 * (first - 1))
         #expect(
-            try corpus.run("stopped", existing: .resume, settings: settings).count == skipped.count)
+            try runs.run("stopped", .resume, settings: settings).skipped.count == skipped.count)
         for file in ["model.safetensors", "optimizer.safetensors", "state.json"] {
             let path = "checkpoints/step-00000160/\(file)"
-            #expect(try corpus.bytes("whole/\(path)") == corpus.bytes("stopped/\(path)"))
+            #expect(try runs.bytes("whole/\(path)") == runs.bytes("stopped/\(path)"))
         }
         #expect(
-            try corpus.event("stopped", step: first).parameters
-                == corpus.event("whole", step: first).parameters)
+            try runs.event("stopped", step: first).parameters
+                == runs.event("whole", step: first).parameters)
     }
 
     /// A change that lasts ends the run, with words that help.
     @Test func tooManySpikesInARowEndTheRun() throws {
-        let corpus = try TinyCorpus()
+        let runs = try TinyRuns.unvalidated()
         // Everything that is not far below the last eight steps counts as a spike.
-        let divergence = try corpus.divergence(
+        let divergence = try runs.divergence(
             "run",
             settings: [
                 "train.spike_guard={window: 8, limit: 1.0e-3}", "train.max_skipped_steps=2",
@@ -104,6 +104,6 @@ import Testing
         #expect(reason != .notFinite)
         #expect(TrainError.diverged(divergence).description.contains("train.spike_guard.limit"))
         let last = try #require(divergence.lastSave)
-        #expect(try corpus.isFinite("run", step: last))
+        #expect(try runs.isFinite("run", step: last))
     }
 }

@@ -1,7 +1,6 @@
 """Every command of falcon, as the matrix and the races try it."""
 
-import os
-import shutil
+from common import lay
 
 
 class Command:
@@ -16,20 +15,17 @@ class Command:
     - model: the word of the line that names the model it reads, for damaged models.
     - refuses_nan: whether a model with a NaN must be refused.
     - diverges: settings with which the loss becomes infinite.
-    - needs: an option without which the program has no such command.
     """
 
     def __init__(self, name, line, kind=None, before=None, again=None, saves=False, stdin=b"",
-                 model=None, refuses_nan=False, diverges=None, needs=None):
+                 model=None, refuses_nan=False, diverges=None):
         self.name, self.line, self.kind, self.before = name, line, kind, before
         self.again, self.saves, self.stdin, self.model = again or line, saves, stdin, model
-        self.refuses_nan, self.diverges, self.needs = refuses_nan, diverges, needs
+        self.refuses_nan, self.diverges = refuses_nan, diverges
 
     def prepare(self, folder):
         """Puts at OUT what lies there at the start."""
-        if self.before:
-            source, target = os.path.join(folder, self.before), os.path.join(folder, "OUT")
-            (shutil.copytree if os.path.isdir(source) else shutil.copy)(source, target)
+        lay(self.before, folder)
 
 
 DIVERGES = " --set model.lm_head_multiplier=1e20"
@@ -51,8 +47,7 @@ COMMANDS = [
     Command("pretrain --overwrite", "pretrain --recipe tiny.yaml --run OUT --overwrite" + LONGER, "run",
             before="run", saves=True, diverges=DIVERGES),
     Command("pretrain --branch", "pretrain --branch run@6 --run OUT --set schedule.decay_tokens=96", "run",
-            again="pretrain --branch run@6 --run OUT --set schedule.decay_tokens=96 --resume", saves=True,
-            needs="--branch"),
+            again="pretrain --branch run@6 --run OUT --set schedule.decay_tokens=96 --resume", saves=True),
     Command("pretrain from a model", "pretrain --recipe tiny.yaml --run OUT --set train.initial_model=start",
             "run", again="pretrain --recipe tiny.yaml --run OUT --resume --set train.initial_model=start",
             saves=True, model="start", refuses_nan=True),

@@ -4,6 +4,7 @@ Nothing but Python's standard library and a C compiler (for faults.c) is needed.
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -184,8 +185,12 @@ class Program:
             sys.exit(f"cannot prepare: falcon {line}: {outcome}")
         return outcome
 
-    def knows(self, command, option):
-        return option in self.run(f"{command} --help", "/").output
+
+def lay(original, folder):
+    """Puts a copy of what the workplace has under a name at OUT, if there is a name."""
+    if original:
+        source, target = os.path.join(folder, original), os.path.join(folder, "OUT")
+        (shutil.copytree if os.path.isdir(source) else shutil.copy)(source, target)
 
 
 def build_faults(folder):
@@ -254,6 +259,26 @@ class Workplace:
 
     def remove(self):
         shutil.rmtree(self.top, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def workplace(options, sweep=True):
+    """The workplace of a driver's trials; it goes in the end, unless --keep is given."""
+    place = Workplace(Program(find_program(options.program)), sweep)
+    try:
+        yield place
+    finally:
+        if not options.keep:
+            place.remove()
+
+
+def chosen(text, known):
+    """The names in an option, separated by commas."""
+    names = text.split(",")
+    for name in names:
+        if name not in known:
+            sys.exit(f"unknown kind {name}; there are: {', '.join(known)}")
+    return names
 
 
 def write(folder, name, text):

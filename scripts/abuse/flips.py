@@ -18,7 +18,7 @@ import re
 import shutil
 import sys
 
-from common import Program, Tally, Workplace, arguments, find_program, safe_fingerprint, trials
+from common import Tally, arguments, chosen, safe_fingerprint, trials, workplace
 
 RESUME = "pretrain --recipe tiny.yaml --run half --resume"
 HF = ["ckpt verify hf", "eval hf --text text.txt --json", "import hf --output OUT"]
@@ -77,8 +77,8 @@ STEADY = re.compile(r"^(time|elapsed|kind)\b|elapsed|tokens/s|seconds|memory", r
 
 
 class Flips:
-    def __init__(self, program, place):
-        self.program, self.place, self.references = program, place, {}
+    def __init__(self, place):
+        self.program, self.place, self.references = place.program, place, {}
         checkpoints = os.path.join(place.original, "half", "checkpoints")
         self.step = sorted(os.listdir(checkpoints))[-1]
 
@@ -172,11 +172,9 @@ def main():
     options.add_argument("--count", type=int, default=20, help="bits of each kind of file")
     options.add_argument("--kind", default=",".join(KINDS), help="which, separated by commas")
     options = options.parse_args()
-    program = Program(find_program(options.program))
-    place = Workplace(program)
-    flips, tally = Flips(program, place), Tally()
-    try:
-        names = options.kind.split(",")
+    names, tally = chosen(options.kind, KINDS), Tally()
+    with workplace(options) as place:
+        flips = Flips(place)
         for name in names:
             flips.reference(name)
 
@@ -186,9 +184,6 @@ def main():
             tally.add(name, category, problem, f"{options.seed}-{number}")
 
         trials(options.count * len(names), options.jobs, options.seed, trial)
-    finally:
-        if not options.keep:
-            place.remove()
     return tally.finish()
 
 

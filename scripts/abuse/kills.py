@@ -16,7 +16,7 @@ import sys
 import time
 
 from commands import COMMANDS
-from common import Program, Tally, Workplace, arguments, find_program, safe_fingerprint, trials, unfinished
+from common import Tally, arguments, chosen, safe_fingerprint, trials, unfinished, workplace
 
 KINDS = {
     "tokenizer": ["tokenizer train", "tokenizer train --overwrite"],
@@ -28,8 +28,8 @@ KINDS = {
 
 
 class Kills:
-    def __init__(self, program, place):
-        self.program, self.place = program, place
+    def __init__(self, place):
+        self.program, self.place = place.program, place
         self.references = {}
 
     def reference(self, command):
@@ -101,29 +101,23 @@ def main():
     options.add_argument("--count", type=int, default=100, help="trials in all")
     options.add_argument("--kind", default=",".join(KINDS), help="which, separated by commas")
     options = options.parse_args()
-    program = Program(find_program(options.program))
-    place = Workplace(program, sweep=False)
-    kills = Kills(program, place)
+    names = [name for kind in chosen(options.kind, KINDS) for name in KINDS[kind]]
+    commands = [command for name in names for command in COMMANDS if command.name == name]
     tally = Tally()
-    try:
-        names = [name for kind in options.kind.split(",") for name in KINDS[kind]]
-        chosen = [c for name in names for c in COMMANDS if c.name == name]
-        chosen = [c for c in chosen if not c.needs or program.knows(c.line.split()[0], c.needs)]
-        for command in chosen:
+    with workplace(options, sweep=False) as place:
+        kills = Kills(place)
+        for command in commands:
             kills.reference(command)
         hits = [0]
 
         def trial(number, random_):
-            command = chosen[number % len(chosen)]
+            command = commands[number % len(commands)]
             hit, problem = kills.trial(command, random_)
             hits[0] += hit
             tally.add(command.name, "failed" if problem else "recovered", problem, f"{options.seed}-{number}")
 
         trials(options.count, options.jobs, options.seed, trial)
         print(f"{hits[0]} kills hit, in {options.count} trials")
-    finally:
-        if not options.keep:
-            place.remove()
     return tally.finish()
 
 

@@ -17,8 +17,7 @@ import sys
 import time
 
 from commands import COMMANDS
-from common import (Program, Tally, Workplace, arguments, build_faults, find_program, safe_fingerprint,
-                    trials, unfinished)
+from common import Tally, arguments, build_faults, safe_fingerprint, trials, unfinished, workplace
 
 SIGNALS = {"SIGTERM": signal.SIGTERM, "SIGINT twice": signal.SIGINT, "SIGHUP": signal.SIGHUP}
 STREAMS = {"stdout closed": "closed", "stdout full": "full", "no reader": "no reader"}
@@ -27,8 +26,8 @@ FAULTS = ["NaN weights", "infinite loss", *SIGNALS, *STREAMS, "full disk", "fail
 
 
 class Matrix:
-    def __init__(self, program, place, library):
-        self.program, self.place, self.library = program, place, library
+    def __init__(self, place, library):
+        self.program, self.place, self.library = place.program, place, library
         self.references = {}
 
     def line(self, command, text=None):
@@ -204,23 +203,16 @@ def main():
     options.add_argument("--only", help="only commands with this in their name")
     options.add_argument("--fault", help="only faults with this in their name")
     options = options.parse_args()
-    program = Program(find_program(options.program))
-    start = time.monotonic()
-    place = Workplace(program)
-    matrix = Matrix(program, place, build_faults(place.top))
-    tally = Tally()
-    try:
-        chosen = [c for c in COMMANDS if not options.only or options.only in c.name]
-        missing = [c for c in chosen if c.needs and not program.knows(c.line.split()[0], c.needs)]
-        for command in missing:
-            print(f"not tried: this program has no {command.name}")
-        chosen = [c for c in chosen if c not in missing]
-        for command in chosen:
+    start, tally = time.monotonic(), Tally()
+    with workplace(options) as place:
+        matrix = Matrix(place, build_faults(place.top))
+        commands = [c for c in COMMANDS if not options.only or options.only in c.name]
+        for command in commands:
             problem = matrix.reference(command)
             if problem:
                 tally.add(command.name, "alone", problem)
         faults = [f for f in FAULTS if not options.fault or options.fault.lower() in f.lower()]
-        cells = [(c, f) for _ in range(options.rounds) for c in chosen for f in faults]
+        cells = [(c, f) for _ in range(options.rounds) for c in commands for f in faults]
         codes = {}
 
         def try_cell(number, random_):
@@ -231,15 +223,12 @@ def main():
                 tally.add(fault, "tried", problem and f"{command.name}: {problem}", options.seed)
 
         trials(len(cells), options.jobs, options.seed, try_cell)
-        width = max(len(c.name) for c in chosen)
+        width = max(len(c.name) for c in commands)
         print(" " * width + "".join(f"  {fault:>14}" for fault in faults))
-        for command in chosen:
+        for command in commands:
             cells = [" ".join(sorted(codes[command.name, fault])) for fault in faults]
             print(f"{command.name:<{width}}" + "".join(f"  {cell:>14}" for cell in cells))
         print(f"{time.monotonic() - start:.0f} s; exit codes, ! after what failed")
-    finally:
-        if not options.keep:
-            place.remove()
     return tally.finish()
 
 

@@ -13,7 +13,7 @@ import shutil
 import sys
 import time
 
-from common import Program, Tally, Workplace, arguments, find_program, safe_fingerprint, trials, unfinished
+from common import Tally, arguments, chosen, lay, safe_fingerprint, trials, unfinished, workplace
 
 
 class Race:
@@ -60,20 +60,15 @@ RACES = {
 
 
 class Races:
-    def __init__(self, program, place):
-        self.program, self.place, self.references = program, place, {}
-
-    def prepare(self, race, folder):
-        if race.before:
-            source, target = os.path.join(folder, race.before), os.path.join(folder, "OUT")
-            (shutil.copytree if os.path.isdir(source) else shutil.copy)(source, target)
+    def __init__(self, place):
+        self.program, self.place, self.references = place.program, place, {}
 
     def reference(self, name):
         """How long the two take alone, and what each makes."""
         race, made, seconds = RACES[name], [], 0.0
         for line in race.lines:
             folder = self.place.copy()
-            self.prepare(race, folder)
+            lay(race.before, folder)
             outcome = self.program.run(line, folder)
             if outcome.code != 0:
                 sys.exit(f"{line}: {outcome}")
@@ -86,7 +81,7 @@ class Races:
         race = RACES[name]
         seconds, made = self.references[name]
         folder = self.place.copy()
-        self.prepare(race, folder)
+        lay(race.before, folder)
         path = os.path.join(folder, "OUT")
         try:
             order = random_.sample([0, 1], 2)
@@ -120,11 +115,9 @@ def main():
     options.add_argument("--count", type=int, default=20, help="trials of each kind")
     options.add_argument("--kind", default=",".join(RACES), help="which, separated by commas")
     options = options.parse_args()
-    program = Program(find_program(options.program))
-    place = Workplace(program)
-    races, tally = Races(program, place), Tally()
-    try:
-        names = options.kind.split(",")
+    names, tally = chosen(options.kind, RACES), Tally()
+    with workplace(options) as place:
+        races = Races(place)
         for name in names:
             races.reference(name)
 
@@ -135,9 +128,6 @@ def main():
 
         # Each trial is two processes.
         trials(options.count * len(names), max(1, options.jobs // 2), options.seed, trial)
-    finally:
-        if not options.keep:
-            place.remove()
     return tally.finish()
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Plants two bad documents in the data of a tiny run, and looks at what the spike guard does.
 
-    scripts/abuse/spike.py [FALCON]
+    scripts/abuse/spike.py [--program PATH]
 
 Two runs of 2,000 steps, a sequence of 256 tokens each, on synthetic text:
 
@@ -13,12 +13,15 @@ Two runs of 2,000 steps, a sequence of 256 tokens each, on synthetic text:
 Exit status 1 if anything is not so. Takes a minute or two on two processors.
 """
 
+import argparse
 import json
 import pathlib
 import random
 import subprocess
 import sys
 import tempfile
+
+from common import find_program
 
 STEPS, LENGTH = 2000, 256
 RECIPE = """
@@ -98,7 +101,9 @@ def train(falcon, folder, name, planted):
 
 
 def main():
-    falcon = str(pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".build/release/falcon").resolve())
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--program", help="the falcon to try; the newest build without it")
+    falcon = find_program(parser.parse_args().program)
     failures = []
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)

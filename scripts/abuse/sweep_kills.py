@@ -12,15 +12,13 @@ bytes: nothing was trained again from the beginning. Exit status 1 if a trial wa
 
 import json
 import os
-import random
 import signal
+import shutil
 import subprocess
 import sys
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 
-import common
+from common import Tally, arguments, trials, workplace, write
 
 STEPS, SAVE, SCORE = 40, 5, 10
 SWEEP = f"""extends: tiny.yaml
@@ -72,7 +70,7 @@ def twice(action, chance):
     action()
 
 
-# What is done to the sweep's process; whether it is then expected to end by itself.
+# What is done to the sweep's process.
 WAYS = {
     "kill the sweep": lambda pid, chance: send(pid, signal.SIGKILL),
     "kill all at once": lambda pid, chance: everybody(pid, signal.SIGKILL),
@@ -93,12 +91,6 @@ CODES = {0, 1, 75, 130, 128 + signal.SIGKILL}
 
 class Bad(Exception):
     pass
-
-
-def place(base, folder):
-    os.makedirs(folder)
-    for name in ("tiny.yaml", "sweep.yaml", "shards"):
-        os.symlink(os.path.join(base, name), os.path.join(folder, name))
 
 
 def start(program, folder, name="out.txt"):
@@ -175,18 +167,17 @@ def check(folder, saved, reference):
                 raise Bad(f"{run}: steps that had been saved were trained again")
 
 
-def trial(program, base, number, options, length, reference):
-    chance = random.Random(f"{options.seed}-{number}")
-    folder = os.path.join(base, f"trial-{number}")
-    place(base, folder)
+def trial(place, chance, length, reference):
+    """What is wrong after a trial; None if nothing is."""
+    folder = place.copy()
     told, saved = [], []
     try:
         for _ in range(chance.randint(1, 4)):
-            process = start(program, folder)
+            process = start(place.program, folder)
             moment, way = chance.uniform(0, length), chance.choice(sorted(WAYS))
             if chance.random() < 0.2:
                 time.sleep(moment / 2)
-                second = start(program, folder, "second.txt")
+                second = start(place.program, folder, "second.txt")
                 told.append("a second sweep")
                 # It may also find the first one gone.
                 if code_of(second) not in CODES | {73}:
@@ -205,63 +196,41 @@ def trial(program, base, number, options, length, reference):
                 raise Bad(f"the sweep ended with {code}")
             saved.append(saved_lines(folder))
         for _ in range(3):
-            code = code_of(start(program, folder))
+            code = code_of(start(place.program, folder))
             if code != 1:
                 break
         if code != 0:
             raise Bad(f"the last sweep ended with {code}")
         check(folder, saved, reference)
     except (Bad, OSError, ValueError, KeyError) as error:
-        return f"trial {number}: {'; '.join(told)}: {error!r}"
-    if not options.keep:
-        common.shutil.rmtree(folder, ignore_errors=True)
+        return f"{folder}: {'; '.join(told)}: {error!r}"
+    shutil.rmtree(folder, ignore_errors=True)
     return None
 
 
 def main():
-    parser = common.arguments(__doc__.splitlines()[0])
-    parser.add_argument("--count", type=int, default=100, help="trials")
-    options = parser.parse_args()
-    program = common.Program(common.find_program(options.program))
-    base = common.tempfile.mkdtemp(prefix="falcon-sweep-kills-")
-    chance = random.Random(options.seed)
-    lines = [{"text": " ".join(chance.choice(common.WORDS) for _ in range(90))} for _ in range(40)]
-    with open(os.path.join(base, "corpus.jsonl"), "w", encoding="utf-8") as file:
-        file.writelines(json.dumps(line) + "\n" for line in lines)
-    for name, text in (("tiny.yaml", common.RECIPE), ("sweep.yaml", SWEEP)):
-        with open(os.path.join(base, name), "w", encoding="utf-8") as file:
-            file.write(text)
-    program.need("tokenizer train --input corpus.jsonl --vocab-size 300 --output tok.model", base)
-    program.need("tokenize --tokenizer tok.model --output shards --validation-fraction 0.1 corpus.jsonl", base)
-    whole = os.path.join(base, "whole")
-    place(base, whole)
-    begin = time.monotonic()
-    if code_of(start(program, whole)) != 0 or len(results(whole)) != RUNS:
-        sys.exit(f"cannot prepare: an undisturbed sweep fails, see {whole}/out.txt")
-    length = time.monotonic() - begin
-    reference = {
-        one["run"]: (one["validation_loss"], manifest(whole, one["run"])) for one in results(whole)}
-    print(f"{options.count} trials in {base}, {length:.1f} s an undisturbed sweep", flush=True)
-    bad, done, lock = [], 0, threading.Lock()
+    options = arguments(__doc__.splitlines()[0])
+    options.add_argument("--count", type=int, default=100, help="trials")
+    options = options.parse_args()
+    tally = Tally()
+    with workplace(options, sweep=False) as place:
+        write(place.original, "sweep.yaml", SWEEP)
+        whole = place.copy()
+        begin = time.monotonic()
+        if code_of(start(place.program, whole)) != 0 or len(results(whole)) != RUNS:
+            sys.exit(f"cannot prepare: an undisturbed sweep fails, see {whole}/out.txt")
+        length = time.monotonic() - begin
+        reference = {
+            one["run"]: (one["validation_loss"], manifest(whole, one["run"])) for one in results(whole)}
+        print(f"{length:.1f} s an undisturbed sweep", flush=True)
 
-    def run(number):
-        nonlocal done
-        problem = trial(program, base, number, options, length, reference)
-        with lock:
-            done += 1
-            if problem:
-                bad.append(problem)
-                print(problem, flush=True)
-            elif done % 10 == 0:
-                print(f"{done}/{options.count}, {len(bad)} bad", flush=True)
+        def run(number, chance):
+            problem = trial(place, chance, length, reference)
+            tally.add("sweep", "bad" if problem else "good", problem, f"{options.seed}-{number}")
 
-    with ThreadPoolExecutor(options.jobs) as pool:
-        list(pool.map(run, range(options.count)))
-    print(f"sweep kills: {options.count - len(bad)} of {options.count} good, seed {options.seed}")
-    if not bad and not options.keep:
-        common.shutil.rmtree(base, ignore_errors=True)
-    sys.exit(1 if bad else 0)
+        trials(options.count, options.jobs, options.seed, run)
+    return tally.finish()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -116,9 +116,9 @@ void fk_ssd_one_row(float *y, float *state, const float *x, const float *b, cons
                     const float *dtRaw, const float *dtBias, const float *aLog, const float *d,
                     size_t heads, size_t headSize, size_t stateSize, size_t stateRow, float dtScale);
 
-// All gradients of a chunk; dx, db, dc and ddtRaw are written without accumulate. The parts [heads] are written, for this chunk alone. after: the gradient
-// of the state after the chunk; previous: the state before it; NULL for zeros. Saved: dt, decay and
-// the inputs.
+// All gradients of a chunk; dx, db, dc and ddtRaw are written without accumulate. The parts [heads] are
+// written, for this chunk alone. after: the gradient of the state after the chunk; previous: the state
+// before it; NULL for zeros. Saved: dt, decay and the inputs.
 void fk_ssd_backward(float *dx, size_t dxRow, float *db, size_t dbRow, float *dc, size_t dcRow,
                      float *ddtRaw, size_t ddtRow, float *ddtBiasPart, float *daLogPart,
                      float *ddPart, const float *dy, size_t dyRow, const float *after,

@@ -43,8 +43,8 @@ typedef int (*csp_next_sentence)(void *context, const char **bytes, size_t *coun
 // are used, however many threads the options ask for; the caller's own affinity is restored.
 //
 // With word_bytes > 0 the trainer gets words with their counts, which take about so many bytes; for a
-// byte-pair model that gives the same bytes as the sentences would, as long as no words were forgotten
-// for want of room.
+// byte-pair model that gives the same model as the sentences would, but for the name of the format in it, as
+// long as no words were forgotten for want of room.
 //
 // Threads of the library that find no memory, or cannot be had, would abort the program; during the call
 // that ends it with exit status failure_status and a message on standard error instead.
