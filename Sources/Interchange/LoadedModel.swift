@@ -48,9 +48,8 @@ public final class LoadedModel {
         model = source.configuration.makeModel()
         model.allocate(on: device, withGradients: false)
         for parameter in model.table.parameters {
-            try parameter.value.withMutableSpan {
-                try source.weights.readFloats(
-                    parameter.name, elements: 0..<parameter.count, into: &$0)
+            try parameter.value.upload { elements, values in
+                try source.weights.readFloats(parameter.name, elements: elements, into: &values)
             }
         }
     }

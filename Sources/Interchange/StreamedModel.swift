@@ -103,8 +103,8 @@ struct StreamedModel {
     }
 
     private func read(_ parameter: Parameter, named name: String) throws {
-        try parameter.value.withMutableSpan {
-            try source.weights.readFloats(name, elements: 0..<parameter.count, into: &$0)
+        try parameter.value.upload { elements, values in
+            try source.weights.readFloats(name, elements: elements, into: &values)
         }
     }
 
@@ -117,9 +117,11 @@ struct StreamedModel {
             isTiedHead
             ? body.table.parameters.first { $0.role == .embedding }?.name ?? parameter.name
             : parameter.name
-        try parameter.value.rows(rows).withMutableSpan {
+        try parameter.value.rows(rows).upload { elements, values in
+            let start = first * width
             try source.weights.readFloats(
-                name, elements: first * width..<(first + rows.count) * width, into: &$0)
+                name, elements: start + elements.lowerBound..<start + elements.upperBound,
+                into: &values)
         }
     }
 }

@@ -170,6 +170,11 @@ final class Storage {
         arena.backend.read(pointer + offset, into: destination)
     }
 
+    /// Copies bytes from the host.
+    func write(_ source: UnsafeRawBufferPointer, at offset: Int) {
+        arena.backend.write(source, to: pointer + offset)
+    }
+
     /// Says that the contents were changed.
     func noteChange() { version += 1 }
 

@@ -25,8 +25,9 @@ package protocol Backend: AnyObject {
     func read(_ source: UnsafeRawPointer, into destination: UnsafeMutableRawBufferPointer)
     /// y = value.
     func fill(_ y: Tensor, with value: Float)
-    /// y[i] = deviation · the i-th normal number of a stream; y is contiguous.
-    func fillNormal(_ y: Tensor, key: UInt64, deviation: Float)
+    /// Fills a contiguous tensor with fresh weights; every number is a function of the key of its
+    /// `RandomStream` and of its place, the same bits on every device.
+    func initialize(_ y: Tensor, _ initialization: Initialization, key: UInt64)
     /// y = scale · x.
     func copy(from x: Tensor, to y: Tensor, scale: Float)
     /// y += scale · x.
@@ -47,9 +48,9 @@ package protocol Backend: AnyObject {
     /// Writes a weight matrix as products read it.
     func packWeights(_ packed: Tensor, _ weight: Tensor)
     /// dWeights[i] += scales[i] · dOutputs[i]ᵀ input and
-    /// dInput = Σ scales[i] · dOutputs[i] weights[i], added to what is there if `accumulates`.
+    /// dInput = Σ scales[i] · dOutputs[i] weights[i].
     func linearBackward(
-        dInput: Tensor, accumulates: Bool, dWeights: [Tensor], dOutputs: [Tensor], input: Tensor,
+        dInput: GradientTarget, dWeights: [Tensor], dOutputs: [Tensor], input: Tensor,
         weights: [Tensor], scales: [Float])
     /// y = a + (b + c).
     func sum(_ y: Tensor, _ a: Tensor, _ b: Tensor, _ c: Tensor?)
@@ -58,18 +59,17 @@ package protocol Backend: AnyObject {
 
     // Tokens.
 
-    /// y[r] = scale · table[tokens[r]].
-    func embeddingForward(_ y: Tensor, table: Tensor, tokens: IndexTensor, scale: Float)
-    /// dTable[tokens[r]] += scale · dy[r], but not for the padding token.
+    /// y[r] = scale · multiplier · table[tokens[r]].
+    func embeddingForward(_ y: Tensor, _ inputs: EmbeddingInputs)
+    /// dTable[tokens[r]] += scale · multiplier · dy[r], but not for the padding token;
+    /// dMultiplier [1] += scale · Σ dy · table[token].
     func embeddingBackward(
-        _ dTable: Tensor, dy: Tensor, tokens: IndexTensor, scale: Float, padding: Int32?)
-    /// dScale [1] += scale · Σ dy · table[token]: the gradient of a scale of all looked-up rows.
-    func embeddingScaleBackward(
-        _ dScale: Tensor, dy: Tensor, table: Tensor, tokens: IndexTensor, scale: Float)
-    /// y = x rotated by positions (direction +1) or back (−1); adds when `accumulate`.
+        dTable: Tensor, dMultiplier: Tensor?, dy: Tensor, padding: Int32?, _ inputs: EmbeddingInputs
+    )
+    /// y = x rotated by positions (direction +1), or the gradient of x rotated back (−1).
     func rotary(
-        _ y: Tensor, x: Tensor, positions: IndexTensor, table: RotaryTable, direction: Float,
-        accumulate: Bool)
+        _ y: GradientTarget, x: Tensor, positions: IndexTensor, table: RotaryTable,
+        direction: Float)
     /// Losses of rows of logits, which become gradients when `gradientScale` is not 0.
     func crossEntropy(
         losses: Tensor, best: IndexTensor?, logits: Tensor, targets: IndexTensor, firstRow: Int,
@@ -77,24 +77,12 @@ package protocol Backend: AnyObject {
 
     // Norms and gates.
 
-    /// y = gain ⊙ x ⊙ r, r = inverse RMS of each row (saved).
-    func rmsNormForward(_ y: Tensor, inverseRMS: Tensor, x: Tensor, gain: Tensor, epsilon: Float)
-    func rmsNormBackward(
-        dx: Tensor, dGain: Tensor, dy: Tensor, inverseRMS: Tensor, x: Tensor, gain: Tensor)
-    /// y = x ⊙ r on neighbouring ranges of columns, r = inverse RMS of a row's range (saved).
-    func rangeNormForward(
-        _ y: Tensor, inverseRMS: Tensor, x: Tensor, widths: [Int], epsilon: Float)
-    func rangeNormBackward(
-        dx: GradientTarget, dy: Tensor, inverseRMS: Tensor, x: Tensor, widths: [Int])
-    /// v = x ⊙ silu(gateScale · z), then the grouped norm if there is a gain.
-    func gatedNormForward(
-        _ y: Tensor, inverseRMS: Tensor?, x: Tensor, z: Tensor, gain: Tensor?, groups: Int,
-        gateScale: Float, epsilon: Float)
-    func gatedNormBackward(
-        dx: GradientTarget, dz: GradientTarget, dGain: Tensor?, dy: Tensor, inverseRMS: Tensor?,
-        x: Tensor,
-        z: Tensor,
-        gain: Tensor?, groups: Int, gateScale: Float)
+    /// y = gain ⊙ v ⊙ r, v = x ⊙ silu(gateScale · gate), r = the inverse RMS of each row's ranges, which
+    /// is saved `[R, ranges]`. Without room for r there is no norm, and without gate or gain nothing in
+    /// their place.
+    func normForward(_ y: Tensor, inverseRMS: Tensor?, _ inputs: NormInputs)
+    func normBackward(
+        _ gradients: NormGradients, dy: Tensor, inverseRMS: Tensor?, _ inputs: NormInputs)
     /// y = up ⊙ silu(gate).
     func swiGLUForward(_ y: Tensor, gate: Tensor, up: Tensor)
     func swiGLUBackward(
@@ -112,22 +100,17 @@ package protocol Backend: AnyObject {
     func convolutionForward(_ y: Tensor, _ inputs: ConvolutionInputs)
     func convolutionBackward(
         dx: GradientTarget, dWeight: Tensor, dBias: Tensor, dy: Tensor, _ inputs: ConvolutionInputs)
-    /// The Mamba-2 scan; writes everything in `saved`.
-    func ssdForward(
-        _ y: Tensor, saved: SSDSaved, chunks: SSDChunks, initialState: Tensor?, finalState: Tensor?,
-        _ inputs: SSDInputs)
-    /// `dStates` is room for as many states as are saved.
-    func ssdBackward(
-        _ gradients: SSDGradients, dStates: Tensor, dy: Tensor, saved: SSDSaved, chunks: SSDChunks,
-        _ inputs: SSDInputs)
-    /// One row of the scan; `state` is written, from `initialState` (which may be the same) or zeros.
-    func ssdStep(_ y: Tensor, state: Tensor, initialState: Tensor?, _ inputs: SSDInputs)
-    /// The Mamba-1 scan; writes every border state if there is a tensor for them.
-    func selectiveScanForward(
-        _ y: Tensor, states: Tensor?, runs: SelectiveScanRuns, initialState: Tensor?,
-        finalState: Tensor?, _ inputs: SelectiveScanInputs)
+    /// The shapes of what a Mamba-2 scan needs room for, in a layout of the backend's own: its saved
+    /// tensors if it is run for backward, or else what forward works in.
+    func ssdRoom(_ inputs: SSDInputs, forBackward: Bool) -> [[Int]]
+    /// The Mamba-2 scan; writes the final state and everything in `room`.
+    func ssdForward(_ y: Tensor, room: [Tensor], _ inputs: SSDInputs)
+    func ssdBackward(_ gradients: SSDGradients, dy: Tensor, room: [Tensor], _ inputs: SSDInputs)
+    /// The same of the Mamba-1 scan.
+    func selectiveScanRoom(_ inputs: SelectiveScanInputs, forBackward: Bool) -> [[Int]]
+    func selectiveScanForward(_ y: Tensor, room: [Tensor], _ inputs: SelectiveScanInputs)
     func selectiveScanBackward(
-        _ gradients: SelectiveScanGradients, dy: Tensor, states: Tensor, runs: SelectiveScanRuns,
+        _ gradients: SelectiveScanGradients, dy: Tensor, room: [Tensor],
         _ inputs: SelectiveScanInputs)
 
     // Updates.

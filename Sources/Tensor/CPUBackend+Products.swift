@@ -184,9 +184,10 @@ extension CPUBackend {
     }
 
     package func linearBackward(
-        dInput: Tensor, accumulates: Bool, dWeights: [Tensor], dOutputs: [Tensor], input: Tensor,
+        dInput: GradientTarget, dWeights: [Tensor], dOutputs: [Tensor], input: Tensor,
         weights: [Tensor], scales: [Float]
     ) {
+        let (dInput, accumulates) = (dInput.tensor, dInput.accumulates)
         let count = dOutputs.count
         let factors =
             dOutputs.map { ProductFactor.left($0, transposed: false) }

@@ -37,10 +37,15 @@ extension CPUBackend {
         }
     }
 
-    package func ssdForward(
-        _ y: Tensor, saved: SSDSaved, chunks: SSDChunks, initialState: Tensor?, finalState: Tensor?,
-        _ inputs: SSDInputs
-    ) {
+    package func ssdRoom(_ inputs: SSDInputs, forBackward: Bool) -> [[Int]] {
+        // One row goes from state to state at once.
+        if inputs.segments.rowCount == 1, inputs.finalState != nil, !forBackward { return [] }
+        return SSDSaved.shapes(SSDChunks(inputs), inputs)
+    }
+
+    package func ssdForward(_ y: Tensor, room: [Tensor], _ inputs: SSDInputs) {
+        if room.isEmpty { return ssdStep(y, inputs) }
+        let (saved, chunks) = (SSDSaved(room), SSDChunks(inputs))
         let shape = inputs.shape
         let (x, b) = (inputs.x.rowPointer, inputs.b.rowPointer)
         let (c, dt) = (inputs.c.rowPointer, inputs.dt.rowPointer)
@@ -72,11 +77,12 @@ extension CPUBackend {
                     place.chunk.rows.count, place.heads, width, stateSize,
                     tileOptions, scratch + worker * scratchCount)
             }
-            passStates(saved, chunks, shape, initial: initialState)
+            passStates(saved, chunks, shape, initial: inputs.initialState)
             pool.run(chunks.all.count * shape.groups) { piece, worker in
                 let place = SSDPlace(piece, chunks, shape, saved)
                 let previous =
-                    place.chunk.previous.map { states + $0 * stateCount } ?? initialState?.pointer
+                    place.chunk.previous.map { states + $0 * stateCount }
+                    ?? inputs.initialState?.pointer
                 fk_ssd_outputs(
                     place.pointer(yRows, place.channel), yRows.stride,
                     place.pointer(x, place.channel),
@@ -87,7 +93,7 @@ extension CPUBackend {
                     stateSize, tileOptions, scratch + worker * scratchCount)
             }
         }
-        if let finalState, let last = chunks.all.last?.own {
+        if let finalState = inputs.finalState, let last = chunks.all.last?.own {
             copy(
                 from: saved.states.reshaped([saved.states.count]).columns(
                     last * stateCount..<(last + 1) * stateCount),
@@ -113,9 +119,9 @@ extension CPUBackend {
     }
 
     package func ssdBackward(
-        _ gradients: SSDGradients, dStates: Tensor, dy: Tensor, saved: SSDSaved, chunks: SSDChunks,
-        _ inputs: SSDInputs
+        _ gradients: SSDGradients, dy: Tensor, room: [Tensor], _ inputs: SSDInputs
     ) {
+        let (saved, chunks) = (SSDSaved(room), SSDChunks(inputs))
         let shape = inputs.shape
         let (x, b) = (inputs.x.rowPointer, inputs.b.rowPointer)
         let (c, dt) = (inputs.c.rowPointer, inputs.dt.rowPointer)
@@ -130,13 +136,16 @@ extension CPUBackend {
         let (dx, db) = (gradients.x.tensor.rowPointer, gradients.b.tensor.rowPointer)
         let (dc, ddt) = (gradients.c.tensor.rowPointer, gradients.dt.tensor.rowPointer)
         let dy = dy.rowPointer
-        withScratch(floatCount: pool.threadCount * scratchCount + 3 * partCount) { scratch in
+        withScratch(floatCounts: [
+            pool.threadCount * scratchCount + 3 * partCount, saved.states.count,
+        ]) { blocks in
+            let (scratch, dStates) = (blocks[0], blocks[1])
             let parts = scratch + pool.threadCount * scratchCount
             pool.run(chunks.all.count * shape.groups) { piece, worker in
                 let place = SSDPlace(piece, chunks, shape, saved)
                 guard let previous = place.chunk.previous else { return }
                 fk_ssd_chunk_state_gradients(
-                    dStates.pointer + previous * stateCount + place.channel, stateRow,
+                    dStates + previous * stateCount + place.channel, stateRow,
                     place.pointer(dy, place.channel), dy.stride,
                     place.pointer(c, place.stateChannel), c.stride, place.decays,
                     place.chunk.rows.count, place.heads, width, stateSize,
@@ -156,7 +165,7 @@ extension CPUBackend {
                     place.pointer(ddt, place.head), ddt.stride, part,
                     part + partCount, part + 2 * partCount, place.pointer(dy, place.channel),
                     dy.stride,
-                    after.map { dStates.pointer + $0 * stateCount + place.channel },
+                    after.map { dStates + $0 * stateCount + place.channel },
                     place.chunk.previous.map {
                         saved.states.pointer + $0 * stateCount + place.channel
                     }, stateRow, place.steps, place.decays, place.pointer(x, place.channel),
@@ -177,7 +186,8 @@ extension CPUBackend {
     /// From what each chunk adds to the gradient of the state before it to that whole gradient, from
     /// the last chunk of each segment to its first.
     private func passStateGradients(
-        _ dStates: Tensor, _ saved: SSDSaved, _ chunks: SSDChunks, _ shape: SSDShape
+        _ dStates: UnsafeMutablePointer<Float>, _ saved: SSDSaved, _ chunks: SSDChunks,
+        _ shape: SSDShape
     ) {
         let stateCount = shape.heads * shape.headDimension * shape.stateSize
         let slices = (shape.stateSize + Self.stateRows - 1) / Self.stateRows
@@ -186,19 +196,19 @@ extension CPUBackend {
             let last = run.upperBound - 1
             guard let state = chunks.all[last].previous else { return }
             fk_ssd_pass_states(
-                dStates.pointer + state * stateCount, -stateCount, nil,
+                dStates + state * stateCount, -stateCount, nil,
                 saved.totals.pointer + last * shape.heads, -shape.heads,
                 run.count - 1, row, min(row + Self.stateRows, shape.stateSize), shape.heads,
                 shape.headDimension)
         }
     }
 
-    package func ssdStep(
-        _ y: Tensor, state: Tensor, initialState: Tensor?, _ inputs: SSDInputs
-    ) {
+    /// The scan of one row.
+    private func ssdStep(_ y: Tensor, _ inputs: SSDInputs) {
+        guard let state = inputs.finalState else { preconditionFailure("ssdStep: no final state") }
         let (shape, width) = (inputs.shape, inputs.shape.headDimension)
         let flat = state.reshaped([state.count])
-        if let initialState {
+        if let initialState = inputs.initialState {
             if initialState.pointer != state.pointer {
                 copy(from: initialState.reshaped([state.count]), to: flat, scale: 1)
             }

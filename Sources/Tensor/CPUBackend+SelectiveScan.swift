@@ -7,17 +7,27 @@ extension CPUBackend {
     /// Blocks of a piece of backward, whose shares in the gradients of b and c are added up at once.
     private static let groupBlocks = 2
 
-    package func selectiveScanForward(
-        _ y: Tensor, states: Tensor?, runs: SelectiveScanRuns, initialState: Tensor?,
-        finalState: Tensor?, _ inputs: SelectiveScanInputs
-    ) {
+    package func selectiveScanRoom(_ inputs: SelectiveScanInputs, forBackward: Bool) -> [[Int]] {
+        guard forBackward else { return [] }
+        let (runs, width) = (SelectiveScanRuns(segments: inputs.segments), Self.blockWidth)
+        // Whole blocks of channels; at least one state for the sake of a shape.
+        return [
+            [
+                max(1, runs.stateCount), (inputs.x.columnCount + width - 1) / width,
+                inputs.stateSize, width,
+            ]
+        ]
+    }
+
+    package func selectiveScanForward(_ y: Tensor, room: [Tensor], _ inputs: SelectiveScanInputs) {
+        let runs = SelectiveScanRuns(segments: inputs.segments)
         let (x, delta) = (inputs.x.rowPointer, inputs.delta.rowPointer)
         let (b, c) = (inputs.b.rowPointer, inputs.c.rowPointer)
         let (deltaBias, d) = (inputs.deltaBias.pointer, inputs.d.pointer)
         let aLog = inputs.aLog.pointer
         let (channelCount, stateSize) = (x.columns, inputs.stateSize)
-        let (y, states) = (y.rowPointer, states?.pointer)
-        let (initial, final) = (initialState?.pointer, finalState?.pointer)
+        let (y, states) = (y.rowPointer, room.first?.pointer)
+        let (initial, final) = (inputs.initialState?.pointer, inputs.finalState?.pointer)
         let blocks = (channelCount + Self.blockWidth - 1) / Self.blockWidth
         let stateCount = stateSize * Self.blockWidth
         let scratchCount = stateCount + fk_selective_scan_forward_scratch_floats(stateSize)
@@ -45,9 +55,10 @@ extension CPUBackend {
     }
 
     package func selectiveScanBackward(
-        _ gradients: SelectiveScanGradients, dy: Tensor, states: Tensor, runs: SelectiveScanRuns,
+        _ gradients: SelectiveScanGradients, dy: Tensor, room: [Tensor],
         _ inputs: SelectiveScanInputs
     ) {
+        let runs = SelectiveScanRuns(segments: inputs.segments)
         let accumulate: Int32 =
             accumulates(gradients.x, gradients.delta, gradients.b, gradients.c) ? 1 : 0
         let (x, delta) = (inputs.x.rowPointer, inputs.delta.rowPointer)
@@ -57,7 +68,7 @@ extension CPUBackend {
         let (dx, dDelta) = (gradients.x.tensor.rowPointer, gradients.delta.tensor.rowPointer)
         let (dB, dC) = (gradients.b.tensor.rowPointer, gradients.c.tensor.rowPointer)
         let (rowCount, channelCount, stateSize) = (dy.rowCount, x.columns, inputs.stateSize)
-        let (dy, states) = (dy.rowPointer, states.pointer)
+        let (dy, states) = (dy.rowPointer, room[0].pointer)
         let blocks = (channelCount + Self.blockWidth - 1) / Self.blockWidth
         let groups = (blocks + Self.groupBlocks - 1) / Self.groupBlocks
         let stateCount = stateSize * Self.blockWidth

@@ -1,35 +1,69 @@
 import CKernels
 
 /// The CPU: splits each kernel over the pool in pieces whose size never depends on the thread count.
-package final class CPUBackend: Backend {
-    package let pool: ThreadPool
-    private weak var arena: Arena?
+///
+/// All kernels are called from pieces of the pool or with scratch, so that a `RehearsalBackend`, which runs
+/// neither, goes the same ways without computing.
+package class CPUBackend: Backend {
+    package final let pool: ThreadPool
+    private final weak var arena: Arena?
 
     /// Rows a piece for kernels that go row by row.
     static let rowGrain = 64
     /// Floats a piece for kernels on flat buffers.
     static let flatGrain = 1 << 16
-    /// Random numbers a piece.
-    static let randomGrain = 1 << 14
 
     /// What products multiply; their sums are float32.
-    let precision: Precision
-    /// Whether nothing is computed and no memory taken: addresses are counted, but never read.
-    ///
-    /// The same code then asks for the same memory and scratch as it would in earnest. It relies on all
-    /// kernels being called from pieces of the pool or with scratch.
-    let isDry: Bool
+    final let precision: Precision
 
-    init(threadCount: Int, precision: Precision, isDry: Bool = false) {
+    init(pool: ThreadPool, precision: Precision) {
+        self.pool = pool
         self.precision = precision
-        self.isDry = isDry
-        pool =
-            isDry
-            ? ThreadPool(dryThreadCount: threadCount) : ThreadPool(threadCount: threadCount)
     }
 
-    package var parallelWork: ParallelWork { pool.work }
+    package final var parallelWork: ParallelWork { pool.work }
 
+    // Memory: address space first, pages when they are touched.
+
+    /// Address space for all there can be; it costs nothing until it is written to.
+    package var slabByteCount: Int { HostMemory.physicalByteCount }
+
+    package func allocate(byteCount: Int) -> UnsafeMutableRawPointer? {
+        HostMemory.allocate(byteCount)
+    }
+
+    package func deallocate(_ pointer: UnsafeMutableRawPointer, byteCount: Int) {
+        HostMemory.deallocate(pointer, byteCount)
+    }
+
+    package func discard(_ pointer: UnsafeMutableRawPointer, byteCount: Int) {
+        HostMemory.discard(pointer, byteCount)
+    }
+
+    package func write(_ source: UnsafeRawBufferPointer, to destination: UnsafeMutableRawPointer) {
+        guard let base = source.baseAddress else { return }
+        destination.copyMemory(from: base, byteCount: source.count)
+    }
+
+    package func read(
+        _ source: UnsafeRawPointer, into destination: UnsafeMutableRawBufferPointer
+    ) {
+        guard let base = destination.baseAddress else { return }
+        base.copyMemory(from: source, byteCount: destination.count)
+    }
+
+    package final func useScratch(of arena: Arena) { self.arena = arena }
+
+    /// Runs `body` with scratch that was taken.
+    func compute(
+        _ scratch: [UnsafeMutableRawPointer], _ body: ([UnsafeMutablePointer<Float>]) -> Void
+    ) {
+        body(scratch.map { $0.assumingMemoryBound(to: Float.self) })
+    }
+}
+
+/// Arithmetic on whole tensors.
+extension CPUBackend {
     package func fill(_ y: Tensor, with value: Float) {
         guard y.isContiguous else {
             pool.ranges(y.rowCount, grain: Self.rowGrain) { _, range in
@@ -41,16 +75,6 @@ package final class CPUBackend: Backend {
         let pointer = y.pointer
         pool.ranges(y.count, grain: Self.flatGrain) { _, range in
             fk_fill(pointer + range.lowerBound, range.count, value)
-        }
-    }
-
-    package func fillNormal(_ y: Tensor, key: UInt64, deviation: Float) {
-        precondition(y.isContiguous, "fillNormal: \(y.shape) has gaps")
-        let pointer = y.pointer
-        pool.ranges(y.count, grain: Self.randomGrain) { _, range in
-            fk_random_normal(
-                pointer + range.lowerBound, range.count, key, UInt64(range.lowerBound))
-            fk_scale(pointer + range.lowerBound, range.count, deviation)
         }
     }
 
@@ -144,10 +168,6 @@ package final class CPUBackend: Backend {
     func withScratch(floatCounts: [Int], _ body: ([UnsafeMutablePointer<Float>]) -> Void) {
         guard let arena else { preconditionFailure("withScratch: the backend has no arena") }
         let byteCounts = floatCounts.map { $0 * MemoryLayout<Float>.stride }
-        arena.withScratch(byteCounts: byteCounts) { blocks in
-            if !isDry { body(blocks.map { $0.assumingMemoryBound(to: Float.self) }) }
-        }
+        arena.withScratch(byteCounts: byteCounts) { compute($0, body) }
     }
-
-    package func useScratch(of arena: Arena) { self.arena = arena }
 }

@@ -1,5 +1,9 @@
 import FalconSystem
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// Where tensors live and kernels run: a backend and its memory.
 public final class Device {
     package let backend: any Backend
@@ -7,12 +11,29 @@ public final class Device {
 
     /// The CPU.
     ///
+    /// With `FALCON_GUARD_MEMORY` in the environment its memory is out of the host's reach between calls, as
+    /// another device's would be: a way to test that all code above asks the backend.
+    ///
     /// - Parameters:
     ///   - threadCount: threads that share the work, at least 1; results are the same bits for any
     ///     number, so that fewer do where the system gives no more.
     ///   - precision: what products multiply; where `Precision.bf16` is not available, float32.
     public convenience init(threadCount: Int, precision: Precision = .f32) {
-        self.init(threadCount: threadCount, precision: precision, isDry: false)
+        self.init(
+            threadCount: threadCount, precision: precision,
+            isGuarded: getenv("FALCON_GUARD_MEMORY") != nil)
+    }
+
+    /// The CPU, its memory guarded or not.
+    package convenience init(threadCount: Int, precision: Precision, isGuarded: Bool) {
+        let precision = precision.isAvailable ? precision : .f32
+        let pool = ThreadPool(threadCount: threadCount)
+        let processors = CPUBackend(pool: pool, precision: precision)
+        self.init(
+            isGuarded
+                ? InterposedBackend(
+                    processors, interposer: MemoryGuard(), precision: precision.rawValue)
+                : processors, precision: precision, threadCount: pool.threadCount)
     }
 
     /// A device that computes nothing and takes no memory, but counts what the CPU would take.
@@ -23,21 +44,25 @@ public final class Device {
     ///   - threadCount: as many as the run to be planned will use.
     ///   - precision: as in the run to be planned.
     /// - Returns: a device for planning.
-    public static func dry(threadCount: Int, precision: Precision) -> Device {
-        Device(threadCount: threadCount, precision: precision, isDry: true)
+    public static func rehearsal(threadCount: Int, precision: Precision) -> Device {
+        let precision = precision.isAvailable ? precision : .f32
+        return Device(
+            RehearsalBackend(threadCount: threadCount, precision: precision), precision: precision,
+            threadCount: threadCount)
     }
 
-    private init(threadCount: Int, precision: Precision, isDry: Bool) {
-        self.precision = precision.isAvailable ? precision : .f32
-        let processors = CPUBackend(
-            threadCount: threadCount, precision: self.precision, isDry: isDry)
-        backend = processors
-        self.threadCount = processors.pool.threadCount
-        arena = Arena(backend: backend)
+    /// A device that does what another one does, with the same bits, and files every kernel call.
+    ///
+    /// - Parameters:
+    ///   - device: does the work; tensors of both may be mixed.
+    ///   - profile: where calls are filed.
+    public convenience init(profiling device: Device, in profile: Profile) {
+        let backend = InterposedBackend(
+            device.backend, interposer: profile, precision: device.precision.rawValue)
+        self.init(backend, precision: device.precision, threadCount: device.threadCount)
     }
 
-    /// A device on a given backend.
-    init(backend: any Backend, precision: Precision, threadCount: Int) {
+    private init(_ backend: any Backend, precision: Precision, threadCount: Int) {
         self.backend = backend
         self.threadCount = threadCount
         self.precision = precision
@@ -98,7 +123,7 @@ public final class Device {
         precondition(
             values.count == shape.reduce(1, *), "tensor: \(values.count) values for \(shape)")
         let tensor = empty(shape)
-        values.withUnsafeBytes { backend.write($0, to: tensor.pointer) }
+        values.withUnsafeBytes { tensor.storage.write($0, at: 0) }
         return tensor
     }
 
@@ -108,9 +133,8 @@ public final class Device {
     /// - Returns: a copy of the values.
     public func indices(_ values: [Int32]) -> IndexTensor {
         let storage = arena.take(byteCount: values.count * MemoryLayout<Int32>.stride)
-        let result = IndexTensor(storage: storage, count: values.count)
-        values.withUnsafeBytes { backend.write($0, to: result.pointer) }
-        return result
+        values.withUnsafeBytes { storage.write($0, at: 0) }
+        return IndexTensor(storage: storage, count: values.count)
     }
 
     /// A contiguous copy.

@@ -4,6 +4,11 @@ package struct GradientTarget {
     package let tensor: Tensor
     /// Whether to add to what is there; otherwise the contents are undefined and every element is written.
     package let accumulates: Bool
+
+    /// A place to write to: a fresh gradient, or an output of a kernel that serves both directions.
+    package static func written(_ tensor: Tensor) -> GradientTarget {
+        GradientTarget(tensor: tensor, accumulates: false)
+    }
 }
 
 /// The columns of a gradient's rows that hold something, while others are still undefined.

@@ -79,7 +79,7 @@ public struct Gradients {
     ///
     /// - Parameter tensor: an input of the op whose backward runs.
     /// - Returns: a tensor of the same shape and layout.
-    package mutating func accumulator(of tensor: TensorPlace) -> Tensor {
+    private mutating func accumulator(of tensor: TensorPlace) -> Tensor {
         let identity = tensor.identity
         complete(identity)
         guard var entry = entries.removeValue(forKey: identity) else {
@@ -97,14 +97,9 @@ public struct Gradients {
         return view(of: tensor, on: entry.storage)
     }
 
-    /// The gradient to write when it is the first contribution, or else to add to.
-    ///
-    /// - Parameter tensor: an input every element of whose gradient the op contributes to.
-    /// - Returns: a tensor of the same shape with undefined contents if `isFresh`.
-    package mutating func contribution(to tensor: TensorPlace) -> (gradient: Tensor, isFresh: Bool)
-    {
-        let target = targets(of: [tensor])[0]
-        return (target.tensor, !target.accumulates)
+    /// Where to leave the gradient of one input; as `targets(of:)`.
+    package mutating func target(of tensor: TensorPlace) -> GradientTarget {
+        targets(of: [tensor])[0]
     }
 
     /// Adds a whole gradient; a first contribution is shared, not copied.

@@ -1,9 +1,3 @@
-import CKernels
-
-#if canImport(Glibc)
-    import Glibc
-#endif
-
 /// All parameters of a model in one flat buffer, and their gradients in another.
 ///
 /// Update rules, reductions and norms work on the flat buffers; each parameter starts on a cache line,
@@ -145,43 +139,12 @@ public final class ParameterTable {
     /// - Parameter seed: any number.
     public func initialize(seed: UInt64) {
         guard let device else { preconditionFailure("ParameterTable: not allocated") }
-        for parameter in parameters { initialize(parameter, seed: seed, on: device) }
+        for parameter in parameters {
+            device.backend.initialize(
+                parameter.master, parameter.initialization,
+                key: RandomStream(seed: seed, name: parameter.name).key)
+        }
         values.storage.noteChange()
         materialise()
-    }
-
-    private func initialize(_ parameter: Parameter, seed: UInt64, on device: Device) {
-        let key = RandomStream(seed: seed, name: parameter.name).key
-        let pointer = parameter.master.pointer
-        let count = parameter.count
-        func map(_ transform: (Double) -> Double) {
-            for i in 0..<count { pointer[i] = Float(transform(Double(pointer[i]))) }
-        }
-        switch parameter.initialization {
-        case .zeros: fk_fill(pointer, count, 0)
-        case .ones: fk_fill(pointer, count, 1)
-        case .constant(let value): fk_fill(pointer, count, value)
-        case .normal(let deviation, let zeroRow):
-            device.backend.fillNormal(parameter.master, key: key, deviation: deviation)
-            if let zeroRow {
-                fk_fill(parameter.master.rows(zeroRow..<zeroRow + 1).pointer, parameter.shape[1], 0)
-            }
-        case .uniform(let low, let high):
-            fk_random_uniform(pointer, count, key, 0)
-            map { Double(low) + $0 * Double(high - low) }
-        case .logUniform(let low, let high):
-            fk_random_uniform(pointer, count, key, 0)
-            map { log(Double(low) + $0 * Double(high - low)) }
-        case .logOfIndex:
-            let width = parameter.shape[parameter.shape.count - 1]
-            for i in 0..<count { pointer[i] = Float(log(Double(i % width + 1))) }
-        case .inverseSoftplusLogUniform(let low, let high, let floor):
-            fk_random_uniform(pointer, count, key, 0)
-            map { uniform in
-                let (first, last) = (log(Double(low)), log(Double(high)))
-                let step = max(exp(first + uniform * (last - first)), Double(floor))
-                return step + log(-expm1(-step))
-            }
-        }
     }
 }

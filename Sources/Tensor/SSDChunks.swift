@@ -1,31 +1,28 @@
-/// How a scan's rows are cut: each segment in chunks of its own, the last one ragged.
-package struct SSDChunks {
+/// How the CPU cuts a Mamba-2 scan's rows: each segment in chunks of its own, the last one ragged.
+struct SSDChunks {
     /// One chunk and its place among the saved states.
-    package struct Chunk {
+    struct Chunk {
         /// Its rows in the batch.
-        package let rows: Range<Int>
+        let rows: Range<Int>
         /// Where the state before it is kept, or nil at the start of a segment.
-        package let previous: Int?
+        let previous: Int?
         /// Where the state after it is kept, or nil when nothing reads that.
-        package let own: Int?
+        let own: Int?
     }
 
     /// The chunks of all segments, in row order.
-    package let all: [Chunk]
+    let all: [Chunk]
     /// The chunks of each segment that keeps states.
-    package let runs: [Range<Int>]
+    let runs: [Range<Int>]
     /// Whether the last chunk of a segment keeps its state, too.
-    package let keepsLastState: Bool
+    let keepsLastState: Bool
     /// The number of states kept.
-    package let stateCount: Int
+    let stateCount: Int
 
-    /// Cuts the rows.
-    ///
-    /// - Parameters:
-    ///   - segments: documents among the rows.
-    ///   - chunkLength: at least 1.
-    ///   - keepsLastState: whether the state after each segment is wanted.
-    package init(segments: Segments, chunkLength: Int, keepsLastState: Bool) {
+    /// Cuts the rows of a scan.
+    init(_ inputs: SSDInputs) {
+        let (segments, chunkLength) = (inputs.segments, inputs.shape.chunkLength)
+        let keepsLastState = inputs.finalState != nil
         var all: [Chunk] = []
         var runs: [Range<Int>] = []
         var states = 0
@@ -49,48 +46,27 @@ package struct SSDChunks {
     }
 }
 
-/// The arguments of a scan, shapes checked.
-package struct SSDInputs {
-    package let x: Tensor
-    package let b: Tensor
-    package let c: Tensor
-    package let dt: Tensor
-    package let dtBias: Tensor
-    package let aLog: Tensor
-    package let d: Tensor
-    package let stepScale: Float
-    package let shape: SSDShape
-    package let segments: Segments
-}
-
-/// Where the gradients of a scan's inputs are left; those of its parameters are added.
-package struct SSDGradients {
-    package let x: GradientTarget
-    package let b: GradientTarget
-    package let c: GradientTarget
-    package let dt: GradientTarget
-    package let dtBias: Tensor
-    package let aLog: Tensor
-    package let d: Tensor
-}
-
-/// What a scan saves for backward.
-package struct SSDSaved {
+/// What the CPU keeps of a Mamba-2 scan for backward.
+struct SSDSaved {
     /// Time steps, for each chunk `[H, rows]`: R·H in all.
-    package let steps: Tensor
+    let steps: Tensor
     /// Summed decays and what rounding took from them, for each chunk `[H, 2, rows]`: 2·R·H in all.
-    package let decays: Tensor
+    let decays: Tensor
     /// The decay over a whole chunk: `[chunks, H]`.
-    package let totals: Tensor
+    let totals: Tensor
     /// Kept states, at least one for the sake of a shape: `[states, N, H·P]`.
-    package let states: Tensor
+    let states: Tensor
 
-    init(_ chunks: SSDChunks, _ shape: SSDShape, on device: Device) {
-        let rows = chunks.all.last?.rows.upperBound ?? 0
-        steps = device.empty([rows * shape.heads])
-        decays = device.empty([2 * rows * shape.heads])
-        totals = device.empty([chunks.all.count, shape.heads])
-        states = device.empty(
-            [max(1, chunks.stateCount), shape.stateSize, shape.heads * shape.headDimension])
+    /// The shapes of its tensors, in their order.
+    static func shapes(_ chunks: SSDChunks, _ inputs: SSDInputs) -> [[Int]] {
+        let (shape, rows) = (inputs.shape, inputs.segments.rowCount)
+        return [
+            [rows * shape.heads], [2 * rows * shape.heads], [chunks.all.count, shape.heads],
+            [max(1, chunks.stateCount), shape.stateSize, shape.heads * shape.headDimension],
+        ]
+    }
+
+    init(_ tensors: [Tensor]) {
+        (steps, decays, totals, states) = (tensors[0], tensors[1], tensors[2], tensors[3])
     }
 }

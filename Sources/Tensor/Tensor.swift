@@ -69,53 +69,6 @@ public struct Tensor {
             "reshaped: cannot see \(self.shape) with row stride \(rowStride) as \(shape)")
         return Tensor(storage: storage, offset: offset, shape: shape, rowStride: shape.last ?? 1)
     }
-
-    /// The elements, row by row, read back from the device.
-    ///
-    /// - Returns: `count` numbers.
-    public func toArray() -> [Float] {
-        var values = [Float](repeating: 0, count: count)
-        let float = MemoryLayout<Float>.stride
-        values.withUnsafeMutableBytes { destination in
-            let rowBytes = (isContiguous ? count : columnCount) * float
-            for row in 0..<(isContiguous ? 1 : rowCount) {
-                storage.read(
-                    from: (offset + row * rowStride) * float,
-                    into: UnsafeMutableRawBufferPointer(
-                        rebasing: destination[row * rowBytes..<(row + 1) * rowBytes]))
-            }
-        }
-        return values
-    }
-
-    /// Gives the elements of a contiguous tensor to `body`.
-    ///
-    /// - Parameter body: reads the elements; they must not outlive the call.
-    /// - Returns: what `body` returns.
-    /// - Throws: what `body` throws.
-    public func withSpan<Result, Failure: Error>(
-        _ body: (Span<Float>) throws(Failure) -> Result
-    ) throws(Failure) -> Result {
-        precondition(isContiguous, "withSpan: \(shape) with row stride \(rowStride) has gaps")
-        return try body(
-            Span(_unsafeElements: UnsafeBufferPointer(start: pointer, count: count)))
-    }
-
-    /// Lets `body` write the elements of a contiguous tensor.
-    ///
-    /// - Parameter body: writes the elements; the span must not outlive the call.
-    /// - Returns: what `body` returns.
-    /// - Throws: what `body` throws.
-    public func withMutableSpan<Result, Failure: Error>(
-        _ body: (inout MutableSpan<Float>) throws(Failure) -> Result
-    ) throws(Failure) -> Result {
-        precondition(
-            isContiguous, "withMutableSpan: \(shape) with row stride \(rowStride) has gaps")
-        storage.noteChange()
-        var span = MutableSpan(
-            _unsafeElements: UnsafeMutableBufferPointer(start: pointer, count: count))
-        return try body(&span)
-    }
 }
 
 /// Token ids or positions on a device: one Int32 a row.

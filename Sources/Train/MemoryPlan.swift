@@ -51,7 +51,7 @@ public struct MemoryPlan: Codable, Equatable, Sendable {
     ///   - threadCount: threads that will compute; each has scratch of its own.
     /// - Throws: `OptimizerError` if the groups do not fit the model.
     public init(_ recipe: TrainingRecipe, threadCount: Int) throws {
-        let device = Device.dry(threadCount: threadCount, precision: recipe.train.precision)
+        let device = Device.rehearsal(threadCount: threadCount, precision: recipe.train.precision)
         let trainer = try Self.rehearse(recipe, on: device)
         let table = trainer.model.table
         let bufferBytes = table.flatCount * MemoryLayout<Float>.stride

@@ -115,9 +115,8 @@ extension PretrainingRun {
             throw TrainError.initialTokenizerDiffers(path: path, data: recipe.data.path)
         }
         for parameter in trainer.model.table.modelParameters {
-            try parameter.master.withMutableSpan {
-                try source.weights.readFloats(
-                    parameter.name, elements: 0..<parameter.count, into: &$0)
+            try parameter.master.upload { elements, values in
+                try source.weights.readFloats(parameter.name, elements: elements, into: &values)
             }
         }
         trainer.model.table.materialise()

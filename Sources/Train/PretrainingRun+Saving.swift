@@ -31,7 +31,7 @@ extension PretrainingRun {
             recipe: Array(resolvedRecipe.utf8),
             tokenizerFiles: try dataset.tokenizerFiles().all.map { ($0.name, $0.bytes) })
         try folder.checkpoints.write(contents) { _, tensor, take in
-            try tensors[tensor.name]?.withSpan(take)
+            try tensors[tensor.name]?.download(take)
         }
         try held.removeReplaced()
         // While steps are skipped nothing takes the place of what was saved before.
@@ -86,14 +86,15 @@ extension PretrainingRun {
         let slots = trainer.trainedTensors
         try optimizer.requireExactly(slots.map(\.description))
         for parameter in table.modelParameters {
-            try parameter.master.withMutableSpan {
-                try checkpoint.weights.readFloats(parameter.name, into: &$0)
+            try parameter.master.upload { elements, values in
+                try checkpoint.weights.readFloats(parameter.name, elements: elements, into: &values)
             }
         }
         // The masters of multiplied matrices take the place of what was just read.
         for slot in slots {
-            try slot.tensor.withMutableSpan {
-                try optimizer.readFloats(slot.description.name, into: &$0)
+            try slot.tensor.upload { elements, values in
+                try optimizer.readFloats(
+                    slot.description.name, elements: elements, into: &values)
             }
         }
         table.materialise()

@@ -194,8 +194,7 @@ struct BaselineSize: Sendable {
         let alone = KernelCase.all(
             of: try #require(recipe.model.falconH1), parameterCount: 1000, rows: 80, length: 40
         ).flatMap(\.kernels)
-        // Memory that gradients begin with and sums of two branches are no ops of their own.
-        #expect(steps.subtracting(alone) == ["fill"])
+        #expect(steps.subtracting(alone).isEmpty)
     }
 
     @Test func kernelsAreTimedAtTheShapesOfTheSizes() throws {

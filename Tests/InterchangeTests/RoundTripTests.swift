@@ -48,7 +48,7 @@ struct RoundTripShape: Sendable, CustomTestStringConvertible {
         model.allocate(on: Device(threadCount: 1), withGradients: false)
         model.table.initialize(seed: 11)
         for parameter in model.table.parameters where parameter.name == scale?.name {
-            parameter.value.withMutableSpan { for i in $0.indices { $0[i] *= scale?.factor ?? 1 } }
+            parameter.value.upload(parameter.value.toArray().map { $0 * (scale?.factor ?? 1) })
         }
         let contents = CheckpointContents(
             step: 0, tokens: 0,
@@ -57,7 +57,7 @@ struct RoundTripShape: Sendable, CustomTestStringConvertible {
             }, configuration: try configuration.encoded())
         try CheckpointWriter.write(contents, to: path) { _, tensor, emit in
             let parameter = model.table.parameters.first { $0.name == tensor.name }
-            try parameter?.value.withSpan(emit)
+            try parameter?.value.download(emit)
         }
         return try ModelFiles.open(path)
     }
@@ -134,9 +134,9 @@ struct RoundTripShape: Sendable, CustomTestStringConvertible {
             let model = files.configuration.makeModel()
             model.allocate(on: device, withGradients: false)
             for parameter in model.table.parameters {
-                try parameter.value.withMutableSpan {
+                try parameter.value.upload { elements, values in
                     try files.weights.readFloats(
-                        parameter.name, elements: 0..<parameter.count, into: &$0)
+                        parameter.name, elements: elements, into: &values)
                 }
             }
             let prompts: [[Int32]] = [[5, 1, 60, 7, 7, 2], [3], [9, 8, 7, 6]]

@@ -94,8 +94,8 @@ struct Golden {
         model.allocate(on: device, withGradients: true)
         let weights = try ModelFiles.open(folder).weights
         for parameter in model.table.parameters {
-            try parameter.value.withMutableSpan {
-                try weights.readFloats(parameter.name, elements: 0..<parameter.count, into: &$0)
+            try parameter.value.upload { elements, values in
+                try weights.readFloats(parameter.name, elements: elements, into: &values)
             }
         }
         isLlama = name.hasPrefix("llama")

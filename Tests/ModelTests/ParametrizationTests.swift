@@ -21,11 +21,8 @@ import Testing
         model.allocate(on: device, withGradients: true)
         model.table.initialize(seed: 5)
         for (number, parameter) in model.table.multipliers.enumerated() {
-            parameter.master.withMutableSpan {
-                for place in 0..<$0.count {
-                    $0[place] = 0.8 + 0.1 * Float((3 * place + number) % 5)
-                }
-            }
+            parameter.master.upload(
+                (0..<parameter.count).map { 0.8 + 0.1 * Float((3 * $0 + number) % 5) })
         }
         model.table.materialise()
         return model
@@ -76,12 +73,10 @@ import Testing
                 let start = parameters.map { $0.master.toArray() }
                 func move(_ step: Float) {
                     for (number, parameter) in parameters.enumerated() {
-                        parameter.master.withMutableSpan {
-                            for place in 0..<$0.count {
-                                let move = step * Self.direction(place + 17 * number)
-                                $0[place] = start[number][place] + move
-                            }
-                        }
+                        parameter.master.upload(
+                            start[number].enumerated().map { place, value in
+                                value + step * Self.direction(place + 17 * number)
+                            })
                     }
                     table.materialise()
                 }

@@ -55,7 +55,7 @@ import Testing
     }
 
     private func set(_ tensor: Tensor, _ values: [Float]) {
-        tensor.withMutableSpan { for place in values.indices { $0[place] = values[place] } }
+        tensor.upload(values)
     }
 
     /// The weights after some steps with the script's weights and gradients.
@@ -266,9 +266,9 @@ import Testing
         let optimizer = try Optimizer(
             section(rate: rate, decay: decay), table: table, on: device)
         for step in 0..<Int(4 / (rate * decay)) {
-            device.backend.fillNormal(
-                weight.gradient, key: RandomStream(seed: UInt64(step), name: "noise").key,
-                deviation: 1)
+            device.backend.initialize(
+                weight.gradient, .normal(deviation: 1),
+                key: RandomStream(seed: UInt64(step), name: "noise").key)
             optimizer.step(scheduleFactor: 1, gradientScale: 1)
         }
         let values = weight.master.toArray().map { Double($0) * Double($0) }

@@ -35,9 +35,7 @@ import Testing
             let values = (0..<parameter.count).map { place in
                 Float(sin(Double(place * 7 + index * 3 + step)))
             }
-            parameter.gradient.withMutableSpan { span in
-                for place in values.indices { span[place] = values[place] }
-            }
+            parameter.gradient.upload(values)
             return values.map(Double.init)
         }
     }

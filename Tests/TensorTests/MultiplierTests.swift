@@ -31,7 +31,7 @@ import Testing
     }
 
     private func set(_ tensor: Tensor, _ values: [Float]) {
-        tensor.withMutableSpan { for place in values.indices { $0[place] = values[place] } }
+        tensor.upload(values)
     }
 
     /// r of every row and c of every column, in double.

@@ -32,9 +32,7 @@ import Testing
         let builder = ParameterBuilder()
         let parameter = builder.parameter("weight", shape, role: .vector, initialization: .zeros)
         ParameterTable(builder.parameters).allocate(on: device, withGradients: true)
-        parameter.value.withMutableSpan { span in
-            for (i, value) in values.enumerated() { span[i] = value }
-        }
+        parameter.value.upload(values)
         return parameter
     }
 
@@ -234,7 +232,7 @@ import Testing
         for name in ["x", "delta", "b", "c"] {
             let inputs = random(rows: 100)
             let tensor = try #require(inputs.tensors[name])
-            tensor.withMutableSpan { $0[66 * tensor.columnCount + 2] = .nan }
+            tensor.set(66 * tensor.columnCount + 2, to: .nan)
             var tape = Tape(on: device, isRecording: false)
             let y = try inputs.scan(Segments(offsets: [0, 80, 100]), on: &tape).toArray()
             let isNaN = (0..<100).map { y[$0 * 37 + 2].isNaN }

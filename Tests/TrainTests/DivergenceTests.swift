@@ -93,11 +93,11 @@ import Testing
         let trainer = try Trainer(recipe, on: Device(threadCount: 1))
         #expect(trainer.firstTensorNotFinite() == nil)
         let slot = trainer.optimizer.slots[3]
-        slot.tensor.withMutableSpan { $0[0] = .infinity }
+        slot.tensor.set(0, to: .infinity)
         #expect(trainer.stateProblem(probing: nil) == "\(slot.name) is not finite")
-        slot.tensor.withMutableSpan { $0[0] = 0 }
+        slot.tensor.set(0, to: 0)
         let weights = try #require(trainer.model.table.modelParameters.last)
-        weights.master.withMutableSpan { $0[0] = .nan }
+        weights.master.set(0, to: .nan)
         #expect(trainer.firstTensorNotFinite() == weights.name)
     }
 

@@ -54,7 +54,7 @@ import Testing
     {
         let recipe = try recipe(settings)
         let precision = recipe.train.precision
-        let dry = Device.dry(threadCount: threadCount, precision: precision)
+        let dry = Device.rehearsal(threadCount: threadCount, precision: precision)
         try MemoryPlan.rehearse(recipe, on: dry)
         let real = Device(threadCount: threadCount, precision: precision)
         let table = try MemoryPlan.rehearse(recipe, on: real).model.table
@@ -69,7 +69,7 @@ import Testing
 
     /// What is reserved is what is alive at the peak, but for small gaps.
     @Test(arguments: Recompute.allCases) func littleIsReservedInVain(_ value: Recompute) throws {
-        let device = Device.dry(threadCount: 2, precision: .f32)
+        let device = Device.rehearsal(threadCount: 2, precision: .f32)
         try MemoryPlan.rehearse(try recipe(["train.recompute=\(value.rawValue)"]), on: device)
         #expect(Double(device.reservedByteCount) <= 1.15 * Double(device.peakByteCount))
     }

@@ -15,15 +15,24 @@ public func embedding(
     precondition(table.shape.count == 2, "embedding: table is \(table.shape), want [V, D]")
     let y = tape.device.empty([tokens.count, table.shape[1]])
     let backend = tape.backend
-    let total = scale * (multiplier?.value.toArray()[0] ?? 1)
-    backend.embeddingForward(y, table: table.value, tokens: tokens, scale: total)
+    let inputs = EmbeddingInputs(
+        table: table.value, tokens: tokens, scale: scale, multiplier: multiplier?.value)
+    backend.embeddingForward(y, inputs)
     tape.record(y, reading: []) { dy, _ in
         backend.embeddingBackward(
-            table.gradient, dy: dy, tokens: tokens, scale: total, padding: padding)
-        if let multiplier {
-            backend.embeddingScaleBackward(
-                multiplier.gradient, dy: dy, table: table.value, tokens: tokens, scale: scale)
-        }
+            dTable: table.gradient, dMultiplier: multiplier?.gradient, dy: dy, padding: padding,
+            inputs)
     }
     return y
+}
+
+/// The arguments of a look-up, shapes checked.
+package struct EmbeddingInputs {
+    /// `[V, D]`.
+    package let table: Tensor
+    /// `[R]`.
+    package let tokens: IndexTensor
+    package let scale: Float
+    /// `[1]`; nil is 1.
+    package let multiplier: Tensor?
 }

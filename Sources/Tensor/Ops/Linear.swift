@@ -45,9 +45,8 @@ public func linear(
         let reached = zip(outputGradients, weights).compactMap { dy, part in
             dy.map { (dy: $0, part: part) }
         }
-        let (dx, isFresh) = gradients.contribution(to: x.place)
         backend.linearBackward(
-            dInput: dx, accumulates: !isFresh, dWeights: reached.map(\.part.weight.gradient),
+            dInput: gradients.target(of: x.place), dWeights: reached.map(\.part.weight.gradient),
             dOutputs: reached.map(\.dy), input: x, weights: reached.map(\.part.weight.value),
             scales: reached.map(\.part.scale))
     }

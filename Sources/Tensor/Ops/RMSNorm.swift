@@ -15,15 +15,14 @@ public func rmsNorm(
     let y = tape.device.empty(x.shape)
     let inverseRMS = tape.device.empty([x.rowCount])
     let backend = tape.backend
+    let inputs = NormInputs(x: x, gain: gain.value, widths: [x.columnCount], epsilon: epsilon)
     tape.run(writing: [y], reading: [x]) {
-        backend.rmsNormForward(
-            y, inverseRMS: inverseRMS, x: x, gain: gain.value, epsilon: epsilon)
+        backend.normForward(y, inverseRMS: inverseRMS, inputs)
     }
     tape.record(y, reading: [x]) { dy, gradients in
-        backend.rmsNormBackward(
-            dx: gradients.accumulator(of: x.place), dGain: gain.gradient, dy: dy,
-            inverseRMS: inverseRMS,
-            x: x, gain: gain.value)
+        backend.normBackward(
+            NormGradients(x: gradients.target(of: x.place), gain: gain.gradient), dy: dy,
+            inverseRMS: inverseRMS, inputs)
     }
     return y
 }
@@ -50,13 +49,13 @@ public func rmsNorm(
     let y = tape.device.empty(x.shape)
     let inverseRMS = tape.device.empty([x.rowCount, widths.count])
     let backend = tape.backend
+    let inputs = NormInputs(x: x, widths: widths, epsilon: epsilon)
     tape.run(writing: [y], reading: [x]) {
-        backend.rangeNormForward(y, inverseRMS: inverseRMS, x: x, widths: widths, epsilon: epsilon)
+        backend.normForward(y, inverseRMS: inverseRMS, inputs)
     }
     tape.record(y, reading: [x]) { dy, gradients in
-        backend.rangeNormBackward(
-            dx: gradients.targets(of: [x.place])[0], dy: dy, inverseRMS: inverseRMS, x: x,
-            widths: widths)
+        backend.normBackward(
+            NormGradients(x: gradients.target(of: x.place)), dy: dy, inverseRMS: inverseRMS, inputs)
     }
     return y
 }
@@ -88,16 +87,41 @@ public func gatedRMSNorm(
     let y = tape.device.empty(x.shape)
     let inverseRMS = gain.map { _ in tape.device.empty([x.rowCount, groups]) }
     let backend = tape.backend
+    let inputs = NormInputs(
+        x: x, gate: z, gateScale: gateScale, gain: gain?.value,
+        widths: Array(repeating: x.columnCount / groups, count: groups), epsilon: epsilon)
     tape.run(writing: [y], reading: [x, z]) {
-        backend.gatedNormForward(
-            y, inverseRMS: inverseRMS, x: x, z: z, gain: gain?.value, groups: groups,
-            gateScale: gateScale, epsilon: epsilon)
+        backend.normForward(y, inverseRMS: inverseRMS, inputs)
     }
     tape.record(y, reading: [x, z]) { dy, gradients in
         let d = gradients.targets(of: [x.place, z.place])
-        backend.gatedNormBackward(
-            dx: d[0], dz: d[1], dGain: gain?.gradient, dy: dy, inverseRMS: inverseRMS, x: x, z: z,
-            gain: gain?.value, groups: groups, gateScale: gateScale)
+        backend.normBackward(
+            NormGradients(x: d[0], gate: d[1], gain: gain?.gradient), dy: dy,
+            inverseRMS: inverseRMS, inputs)
     }
     return y
+}
+
+/// The arguments of a root-mean-square norm, shapes checked: rows with a gain, ranges of rows without,
+/// or groups of gated rows, with a gain if they are normed.
+package struct NormInputs {
+    /// `[R, D]`; rows may be strided.
+    package let x: Tensor
+    /// `[R, D]`, rows may be strided; nil for no gate.
+    package var gate: Tensor?
+    /// The multiplier of the gate.
+    package var gateScale: Float = 1
+    /// `[D]`; nil for ones.
+    package var gain: Tensor?
+    /// Columns of each range, D in all; of equal widths where there is a gain.
+    package let widths: [Int]
+    /// Added to the mean square.
+    package let epsilon: Float
+}
+
+/// Where the gradients of a norm's inputs are left; those of its gain are added.
+package struct NormGradients {
+    package let x: GradientTarget
+    package var gate: GradientTarget?
+    package var gain: Tensor?
 }

@@ -51,12 +51,11 @@ public func rotary(
         "rotary: x \(x.shape), \(positions.count) positions, head dimension \(2 * table.half)")
     let y = tape.device.empty(x.shape)
     let backend = tape.backend
-    backend.rotary(y, x: x, positions: positions, table: table, direction: 1, accumulate: false)
+    backend.rotary(.written(y), x: x, positions: positions, table: table, direction: 1)
     let place = x.place
     tape.record(y, reading: []) { dy, gradients in
-        let (dx, isFresh) = gradients.contribution(to: place)
         backend.rotary(
-            dx, x: dy, positions: positions, table: table, direction: -1, accumulate: !isFresh)
+            gradients.target(of: place), x: dy, positions: positions, table: table, direction: -1)
     }
     return y
 }

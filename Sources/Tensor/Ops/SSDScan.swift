@@ -50,8 +50,8 @@ public struct SSDShape: Equatable, Sendable {
 ///   - finalState: written with the state after the last row (one segment only), of the same shape;
 ///     may be the same tensor as `initialState`.
 ///   - tape: where the op runs and is recorded; not recordable with an initial state.
-/// - Returns: `[R, H·P]`. **Saved**: the inputs, the time steps and summed decays `[R, 3·H]`, and the
-///   states `[N, H·P]` at the chunk borders inside segments.
+/// - Returns: `[R, H·P]`. **Saved**: the inputs and what the backend asks room for; on the CPU the time
+///   steps and summed decays `[R, 3·H]`, and the states `[N, H·P]` at the chunk borders inside segments.
 /// - SeeAlso: Dao & Gu, arXiv 2405.21060.
 public func ssdScan(
     x: Tensor, b: Tensor, c: Tensor, dt: Tensor, dtBias: Parameter, aLog: Parameter, d: Parameter,
@@ -79,28 +79,19 @@ public func ssdScan(
     let (device, backend) = (tape.device, tape.backend)
     let inputs = SSDInputs(
         x: x, b: b, c: c, dt: dt, dtBias: dtBias.value, aLog: aLog.value, d: d.value,
-        stepScale: stepScale, shape: shape, segments: segments)
+        stepScale: stepScale, shape: shape, segments: segments, initialState: initialState,
+        finalState: finalState)
     let y = device.empty([segments.rowCount, width])
-    if segments.rowCount == 1, let finalState {
-        backend.ssdStep(y, state: finalState, initialState: initialState, inputs)
-        return y
+    let room = backend.ssdRoom(inputs, forBackward: tape.isRecording).map(device.empty)
+    tape.run(writing: [y] + room, reading: [x, b, c, dt]) {
+        backend.ssdForward(y, room: room, inputs)
     }
-    let chunks = SSDChunks(
-        segments: segments, chunkLength: shape.chunkLength, keepsLastState: finalState != nil)
-    let saved = SSDSaved(chunks, shape, on: device)
-    let savedTensors = [saved.steps, saved.decays, saved.totals, saved.states]
-    tape.run(writing: [y] + savedTensors, reading: [x, b, c, dt]) {
-        backend.ssdForward(
-            y, saved: saved, chunks: chunks, initialState: initialState, finalState: finalState,
-            inputs)
-    }
-    tape.record(y, reading: [x, b, c, dt] + savedTensors) { dy, gradients in
+    tape.record(y, reading: [x, b, c, dt] + room) { dy, gradients in
         let g = gradients.targets(of: [x.place, b.place, c.place, dt.place])
         backend.ssdBackward(
             SSDGradients(
                 x: g[0], b: g[1], c: g[2], dt: g[3], dtBias: dtBias.gradient, aLog: aLog.gradient,
-                d: d.gradient),
-            dStates: device.empty(saved.states.shape), dy: dy, saved: saved, chunks: chunks, inputs)
+                d: d.gradient), dy: dy, room: room, inputs)
     }
     return y
 }

@@ -1,5 +1,3 @@
-import CKernels
-
 /// The Mamba-1 selective state-space scan, with its time steps and skip.
 ///
 /// Δ_t = softplus(delta_t + deltaBias), A = −exp(aLog),
@@ -19,8 +17,8 @@ import CKernels
 ///   - finalState: written with the state after the last row (one segment only), of the same shape;
 ///     may be the same tensor as `initialState`.
 ///   - tape: where the op runs and is recorded; not recordable with an initial state.
-/// - Returns: `[R, C]`. **Saved**: the inputs and, of every 64 rows within a segment, one state
-///   `[N, C]`; states in between are computed again.
+/// - Returns: `[R, C]`. **Saved**: the inputs and what the backend asks room for; on the CPU, of every 64
+///   rows within a segment, one state `[N, C]`; states in between are computed again.
 /// - SeeAlso: Gu & Dao, arXiv 2312.00752, algorithm 2; Zuo et al., arXiv 2410.05355.
 public func selectiveScan(
     x: Tensor, delta: Tensor, b: Tensor, c: Tensor, deltaBias: Parameter, aLog: Parameter,
@@ -49,29 +47,19 @@ public func selectiveScan(
         "selectiveScan: an initial state cannot be recorded")
     let (device, backend) = (tape.device, tape.backend)
     let inputs = SelectiveScanInputs(
-        x: x, delta: delta, b: b, c: c, deltaBias: deltaBias.value, aLog: aLog.value, d: d.value)
-    let runs = SelectiveScanRuns(segments: segments)
+        x: x, delta: delta, b: b, c: c, deltaBias: deltaBias.value, aLog: aLog.value, d: d.value,
+        segments: segments, initialState: initialState, finalState: finalState)
     let y = device.empty([segments.rowCount, channels])
-    guard tape.isRecording else {
-        backend.selectiveScanForward(
-            y, states: nil, runs: runs, initialState: initialState, finalState: finalState, inputs)
-        return y
+    let room = backend.selectiveScanRoom(inputs, forBackward: tape.isRecording).map(device.empty)
+    tape.run(writing: [y] + room, reading: [x, delta, b, c]) {
+        backend.selectiveScanForward(y, room: room, inputs)
     }
-    // Whole blocks of channels; at least one state for the sake of a shape.
-    let width = FK_SCAN_CHANNELS
-    let states = device.empty(
-        [max(1, runs.stateCount), (channels + width - 1) / width, stateSize, width])
-    tape.run(writing: [y, states], reading: [x, delta, b, c]) {
-        backend.selectiveScanForward(
-            y, states: states, runs: runs, initialState: nil, finalState: finalState, inputs)
-    }
-    tape.record(y, reading: [x, delta, b, c, states]) { dy, gradients in
+    tape.record(y, reading: [x, delta, b, c] + room) { dy, gradients in
         let g = gradients.targets(of: [x.place, delta.place, b.place, c.place])
         backend.selectiveScanBackward(
             SelectiveScanGradients(
                 x: g[0], delta: g[1], b: g[2], c: g[3], deltaBias: deltaBias.gradient,
-                aLog: aLog.gradient, d: d.gradient),
-            dy: dy, states: states, runs: runs, inputs)
+                aLog: aLog.gradient, d: d.gradient), dy: dy, room: room, inputs)
     }
     return y
 }

@@ -66,22 +66,21 @@ extension ConvolutionInputs {
 
 extension SSDInputs {
     /// For each row of a chunk of q rows: 2·q·(N·G + H·P) within the chunk, 4·N·H·P for the states.
-    func forwardFLOPs(_ chunks: SSDChunks) -> Double {
+    var forwardFLOPs: Double {
         let width = Double(shape.heads * shape.headDimension)
         let (state, groups) = (Double(shape.stateSize), Double(shape.groups))
-        return chunks.all.reduce(0) { sum, chunk in
-            let rows = Double(chunk.rows.count)
-            return sum + rows * (2 * rows * (state * groups + width) + 4 * state * width)
+        func chunk(_ count: Int) -> Double {
+            let rows = Double(count)
+            return rows * (2 * rows * (state * groups + width) + 4 * state * width)
+        }
+        return segments.ranges.reduce(0) { sum, rows in
+            let (whole, rest) = rows.count.quotientAndRemainder(dividingBy: shape.chunkLength)
+            return sum + Double(whole) * chunk(shape.chunkLength) + chunk(rest)
         }
     }
 
     /// The inputs, each read once.
     var tensors: [Tensor?] { [x, b, c, dt, dtBias, aLog, d] }
-}
-
-extension SSDSaved {
-    /// What forward writes and backward reads.
-    var tensors: [Tensor?] { [steps, decays, totals, states] }
 }
 
 extension SelectiveScanInputs {

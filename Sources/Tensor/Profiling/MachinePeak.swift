@@ -56,15 +56,25 @@ public struct MachinePeak: Sendable, Equatable, Codable {
         bfloat16 = fk_peak_bf16(&sink, 1) == 0 ? nil : Self.productRate(one, all, fk_peak_bf16)
         let wanted = arrayByteCount ?? min(max(4 * fk_last_cache_bytes(), 64 << 20), 1 << 30)
         let count = max(1, wanted / 64) * 16
-        let device = Device(threadCount: threadCount)
-        let (y, a, b) = (device.zeros([count]), device.zeros([count]), device.zeros([count]))
+        let byteCount = count * MemoryLayout<Float>.stride
+        let arrays = (0..<3).map { _ in
+            guard let block = HostMemory.allocate(byteCount) else {
+                preconditionFailure("MachinePeak: no memory for \(byteCount) bytes")
+            }
+            let array = block.assumingMemoryBound(to: Float.self)
+            all.ranges(count, grain: CPUBackend.flatGrain) { _, range in
+                fk_fill(array + range.lowerBound, range.count, 0)
+            }
+            return array
+        }
+        defer { for array in arrays { HostMemory.deallocate(array, byteCount) } }
+        let (y, a, b) = (arrays[0], arrays[1], arrays[2])
         copy = Self.memoryRate(one, all, count, bytesPerFloat: 8) { range in
-            fk_peak_copy(y.pointer + range.lowerBound, a.pointer + range.lowerBound, range.count)
+            fk_peak_copy(y + range.lowerBound, a + range.lowerBound, range.count)
         }
         triad = Self.memoryRate(one, all, count, bytesPerFloat: 12) { range in
             fk_peak_triad(
-                y.pointer + range.lowerBound, a.pointer + range.lowerBound,
-                b.pointer + range.lowerBound, 0.5, range.count)
+                y + range.lowerBound, a + range.lowerBound, b + range.lowerBound, 0.5, range.count)
         }
     }
 

@@ -74,31 +74,30 @@ public final class Profile {
     /// Forgets everything.
     public func reset() { byName = [:] }
 
-    func add(
-        _ name: String, precision: String, seconds: Double, cost: KernelCost, work: ParallelWork
-    ) {
-        var row = byName.removeValue(forKey: name) ?? ProfileRow(name: name, precision: precision)
+    private func add(_ call: BackendCall, seconds: Double, work: ParallelWork) {
+        var row =
+            byName.removeValue(forKey: call.name)
+            ?? ProfileRow(name: call.name, precision: call.precision)
         row.calls += 1
         row.seconds += seconds
-        row.cost.flops += cost.flops
-        row.cost.bytes += cost.bytes
-        row.callsByCost[cost, default: 0] += 1
+        row.cost.flops += call.cost.flops
+        row.cost.bytes += call.cost.bytes
+        row.callsByCost[call.cost, default: 0] += 1
         row.secondsByWork[work, default: 0] += seconds
         row.work.forks += work.forks
         row.work.pieces += work.pieces
-        byName[name] = row
+        byName[call.name] = row
     }
 }
 
-extension Device {
-    /// A device that does what another one does, with the same bits, and files every kernel call.
-    ///
-    /// - Parameters:
-    ///   - device: does the work; tensors of both may be mixed.
-    ///   - profile: where calls are filed.
-    public convenience init(profiling device: Device, in profile: Profile) {
-        let backend = ProfilingBackend(
-            device.backend, profile: profile, precision: device.precision.rawValue)
-        self.init(backend: backend, precision: device.precision, threadCount: device.threadCount)
+extension Profile: Interposer {
+    func perform<Result>(
+        _ call: BackendCall, on backend: any Backend, _ body: () -> Result
+    ) -> Result {
+        let before = backend.parallelWork
+        let start = profileClock()
+        let result = body()
+        add(call, seconds: profileClock() - start, work: backend.parallelWork - before)
+        return result
     }
 }

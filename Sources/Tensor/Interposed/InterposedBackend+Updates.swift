@@ -1,9 +1,9 @@
 /// Update rules and learnable multipliers.
-extension ProfilingBackend {
+extension InterposedBackend {
     package func adamWUpdateSquares(
         firstMoment: Tensor, secondMoment: Tensor, step: AdamWStep
     ) -> Double {
-        timed("update norm", KernelCost(reads: [firstMoment, secondMoment])) {
+        call("update norm", KernelCost(reads: [firstMoment, secondMoment])) {
             $0.adamWUpdateSquares(firstMoment: firstMoment, secondMoment: secondMoment, step: step)
         }
     }
@@ -12,8 +12,7 @@ extension ProfilingBackend {
         _ buffer: Tensor, update: Tensor, gradient: Tensor, momentum: Float, nesterov: Bool,
         clip: Float
     ) {
-        timed("Muon", KernelCost(reads: [gradient], writes: [update, gradient], updates: [buffer]))
-        {
+        call("Muon", KernelCost(reads: [gradient], writes: [update, gradient], updates: [buffer])) {
             $0.muonMomentum(
                 buffer, update: update, gradient: gradient, momentum: momentum,
                 nesterov: nesterov, clip: clip)
@@ -21,7 +20,7 @@ extension ProfilingBackend {
     }
 
     package func decayedStep(_ weights: Tensor, update: Tensor, keep: Float, rate: Float) {
-        timed("Muon", KernelCost(reads: [update], updates: [weights])) {
+        call("Muon", KernelCost(reads: [update], updates: [weights])) {
             $0.decayedStep(weights, update: update, keep: keep, rate: rate)
         }
     }
@@ -30,7 +29,7 @@ extension ProfilingBackend {
         _ values: Tensor, of masters: Tensor, rows: Tensor?, columns: Tensor?
     ) {
         let cost = KernelCost(reads: [masters, rows, columns], writes: [values])
-        timed("materialise", cost) {
+        call("materialise", cost) {
             $0.scaleRowsColumns(values, of: masters, rows: rows, columns: columns)
         }
     }
@@ -41,7 +40,7 @@ extension ProfilingBackend {
     ) {
         let cost = KernelCost(
             reads: [masters, rows, columns], updates: [gradient, dRows, dColumns])
-        timed("split gradient", cost) {
+        call("split gradient", cost) {
             $0.splitScaledGradient(
                 gradient, dRows: dRows, dColumns: dColumns, masters: masters, rows: rows,
                 columns: columns)
@@ -53,7 +52,7 @@ extension ProfilingBackend {
         step: AdamWStep
     ) {
         let cost = KernelCost(reads: [gradient], updates: [weights, firstMoment, secondMoment])
-        timed("AdamW", cost) {
+        call("AdamW", cost) {
             $0.adamW(
                 weights: weights, firstMoment: firstMoment, secondMoment: secondMoment,
                 gradient: gradient, step: step)
