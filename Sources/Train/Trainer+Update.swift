@@ -32,7 +32,7 @@ extension Trainer {
             optimizer.step(
                 scheduleFactor: planned.learningRateFactor,
                 weightDecayFactor: planned.weightDecayFactor,
-                gradientScale: norm > limit ? limit / norm : 1)
+                clipScale: norm > limit ? limit / norm : 1)
             table.materialise()
         } else {
             // An update leaves the gradients zero.
