@@ -82,7 +82,8 @@ final class MuonUpdate {
         let place: Int
         let parameter: Parameter
         let group: OptimizerGroup
-        let momentum: Tensor
+        /// In the flat buffers.
+        let elements: Range<Int>
     }
 
     /// Rows of a parameter that belong to the matrix.
@@ -101,6 +102,11 @@ final class MuonUpdate {
     private var lastUpdateRMS = 0.0
 
     var group: OptimizerGroup { parts[0].matrix.group }
+
+    /// Of the flat buffers, from the first parameter of which it has rows to the last.
+    var elements: Range<Int> {
+        parts[0].matrix.elements.lowerBound..<parts[parts.count - 1].matrix.elements.upperBound
+    }
 
     private init(_ parts: [Part]) {
         self.parts = parts
@@ -139,16 +145,17 @@ final class MuonUpdate {
         return updates
     }
 
+    /// Updates the matrix; `momentum` gives that of a parameter, in its shape.
     func apply(
         _ section: MuonSection, learningRate: Double, weightDecay: Double, gradientScale: Double,
-        on device: Device
+        on device: Device, momentum: (Matrix) -> Tensor
     ) {
         let backend = device.backend
         var x = device.empty([rows, columns])
         var start = 0
         for part in parts {
             backend.muonMomentum(
-                part.matrix.momentum.rows(part.rows),
+                momentum(part.matrix).rows(part.rows),
                 update: x.rows(start..<start + part.rows.count),
                 gradient: part.matrix.parameter.gradient.rows(part.rows),
                 momentum: Float(section.momentum), nesterov: section.nesterov,

@@ -1,15 +1,7 @@
 import FalconSystem
 import FalconTensor
 
-/// One tensor of an optimizer's state, under the name that it has in files.
-public struct OptimizerSlot {
-    /// `first_moment.NAME`, `second_moment.NAME` or `momentum.NAME`.
-    public let name: String
-    /// In the parameter's shape.
-    public let tensor: Tensor
-}
-
-/// The update rule of a recipe, its state in float32, over the masters of a table.
+/// The update rule of a recipe, its state in float32, over the masters of a table or a range of them.
 ///
 /// AdamW, and for matrices between hidden activations Muon if the recipe says so (see `MuonUpdate`):
 ///
@@ -19,71 +11,100 @@ public struct OptimizerSlot {
 /// - SeeAlso: Loshchilov & Hutter, arXiv 1711.05101.
 public final class Optimizer {
     /// Neighbouring AdamW parameters with the same numbers, updated in one pass.
-    private struct Span {
+    struct Span {
         var range: Range<Int>
         /// Where its second moments begin in their buffer.
         let secondStart: Int
         let group: OptimizerGroup
-
-        var secondRange: Range<Int> { secondStart..<secondStart + range.count }
     }
 
-    private let section: OptimizerSection
-    private let table: ParameterTable
-    private let device: Device
-    private let groups: [OptimizerGroup]
-    private let spans: [Span]
-    private let muonUpdates: [MuonUpdate]
-    /// First moments, or Muon's momentum: `[flatCount]`.
+    /// The elements of the flat buffers whose state is here, and which `step` updates.
+    public let range: Range<Int>
+    let section: OptimizerSection
+    let table: ParameterTable
+    let device: Device
+    let groups: [OptimizerGroup]
+    let spans: [Span]
+    let muonUpdates: [MuonUpdate]
+    /// First moments, or Muon's momentum, of the range.
     private let firstMoment: Tensor
-    /// Second moments of the parameters that AdamW updates, next to each other.
+    /// Second moments of the elements of the range that AdamW updates, next to each other.
     private let secondMoment: Tensor
     /// Steps applied so far.
     public var stepCount = 0
-    private var lastFactor = 0.0
-    private var lastDecayFactor = 0.0
+    var lastFactor = 0.0
+    var lastDecayFactor = 0.0
 
     /// An optimizer with zero moments.
+    ///
+    /// Optimizers of ranges that cover the table together do the bits of one that has it whole, if each
+    /// takes every step.
     ///
     /// - Parameters:
     ///   - section: the recipe's part.
     ///   - table: allocated with gradients.
     ///   - device: where the table lives.
+    ///   - range: elements of the flat buffers; nil for all. It may begin and end inside a parameter that
+    ///     AdamW updates, but not inside a matrix that Muon does: parameters that Muon updates, and those
+    ///     that it stacks, are in the range as a whole or not at all.
     /// - Throws: `OptimizerError` if the groups do not cover the table or one is empty.
     public init(
-        _ section: OptimizerSection, table: ParameterTable, on device: Device
+        _ section: OptimizerSection, table: ParameterTable, on device: Device,
+        range: Range<Int>? = nil
     ) throws(OptimizerError) {
+        let range = range ?? 0..<table.flatCount
+        precondition(
+            range.lowerBound >= 0 && range.upperBound <= table.flatCount,
+            "Optimizer: range \(range) is outside 0..<\(table.flatCount)")
+        self.range = range
         self.section = section
         self.table = table
         self.device = device
         groups = try Self.groupPlaces(of: table, section).map { section.groups[$0] }
-        firstMoment = device.zeros([table.flatCount])
+        firstMoment = device.zeros([max(1, range.count)])
         var spans: [Span] = []
+        var matrices: [MuonUpdate.Matrix] = []
         var secondCount = 0
         for (index, group) in groups.enumerated() {
-            let range = table.offsets[index]..<table.offsets[index + 1]
-            if section.usesMuon(table.parameters[index], in: group) { continue }
-            if let last = spans.last, last.group == group, last.range.upperBound == range.lowerBound
-            {
-                spans[spans.count - 1].range = last.range.lowerBound..<range.upperBound
-            } else {
-                spans.append(Span(range: range, secondStart: secondCount, group: group))
+            let parameter = table.parameters[index]
+            if section.usesMuon(parameter, in: group) {
+                matrices.append(
+                    MuonUpdate.Matrix(
+                        place: index, parameter: parameter, group: group,
+                        elements: table.elements(of: index)))
+                continue
             }
-            secondCount += range.count
+            let part = (table.offsets[index]..<table.offsets[index + 1]).clamped(to: range)
+            if part.isEmpty { continue }
+            if let last = spans.last, last.group == group, last.range.upperBound == part.lowerBound
+            {
+                spans[spans.count - 1].range = last.range.lowerBound..<part.upperBound
+            } else {
+                spans.append(Span(range: part, secondStart: secondCount, group: group))
+            }
+            secondCount += part.count
         }
         self.spans = spans
         secondMoment = device.zeros([max(1, secondCount)])
-        let (parameters, momentum) = (table.parameters, firstMoment)
-        let groups = groups
-        let muonPlaces = groups.indices.filter {
-            section.usesMuon(parameters[$0], in: groups[$0])
+        muonUpdates = MuonUpdate.all(matrices, section.muon.projections).filter { update in
+            let part = update.elements.clamped(to: range)
+            precondition(
+                part.isEmpty || part == update.elements,
+                "Optimizer: range \(range) cuts a matrix that Muon updates, \(update.elements)")
+            return !part.isEmpty
         }
-        muonUpdates = MuonUpdate.all(
-            muonPlaces.map {
-                MuonUpdate.Matrix(
-                    place: $0, parameter: parameters[$0], group: groups[$0],
-                    momentum: table.slice(of: momentum, $0))
-            }, section.muon.projections)
+    }
+
+    /// The first moments of elements of the range.
+    func firstMoments(_ elements: Range<Int>) -> Tensor {
+        firstMoment.columns(
+            elements.lowerBound - range.lowerBound..<elements.upperBound - range.lowerBound)
+    }
+
+    /// The second moments of elements of a span.
+    func secondMoments(_ elements: Range<Int>, of span: Span) -> Tensor {
+        let start = span.secondStart - span.range.lowerBound
+        return secondMoment.columns(start + elements.lowerBound..<start + elements.upperBound)
     }
 
     /// Floats that the state takes.
@@ -105,29 +126,6 @@ public final class Optimizer {
     /// Bytes of the state, gaps included.
     public var stateByteCount: Int {
         (firstMoment.count + secondMoment.count) * MemoryLayout<Float>.stride
-    }
-
-    /// The state by parameter, for files.
-    public var slots: [OptimizerSlot] {
-        let parameters = table.parameters
-        func isMuon(_ index: Int) -> Bool {
-            section.usesMuon(parameters[index], in: groups[index])
-        }
-        let first = parameters.indices.map { index in
-            OptimizerSlot(
-                name: (isMuon(index) ? "momentum." : "first_moment.") + parameters[index].name,
-                tensor: table.slice(of: firstMoment, index))
-        }
-        let second = spans.flatMap { span in
-            parameters.indices.filter { span.range.contains(table.offsets[$0]) }.map { index in
-                let start = span.secondStart + table.offsets[index] - span.range.lowerBound
-                return OptimizerSlot(
-                    name: "second_moment." + parameters[index].name,
-                    tensor: secondMoment.columns(start..<start + parameters[index].count)
-                        .reshaped(parameters[index].shape))
-            }
-        }
-        return first + second
     }
 
     /// The group of every parameter.
@@ -158,85 +156,54 @@ public final class Optimizer {
         return places
     }
 
-    /// Updates all masters from their gradients and zeroes these.
+    /// Updates the masters of the range from their gradients and zeroes these.
     ///
     /// - Parameters:
     ///   - scheduleFactor: multiplies the learning rate of every group.
     ///   - weightDecayFactor: multiplies the weight decay of every group.
-    ///   - gradientScale: multiplies the gradients of clipped groups first.
+    ///   - gradientDivisor: divides all gradients first: the terms that were summed, above 0.
+    ///   - clipScale: multiplies the gradients of clipped groups.
     public func step(
-        scheduleFactor: Double, weightDecayFactor: Double = 1, gradientScale: Double
+        scheduleFactor: Double, weightDecayFactor: Double = 1, gradientDivisor: Double = 1,
+        clipScale: Double
     ) {
         stepCount += 1
         (lastFactor, lastDecayFactor) = (scheduleFactor, weightDecayFactor)
+        func gradientScale(_ group: OptimizerGroup) -> Double {
+            (group.isClipped ? clipScale : 1) / gradientDivisor
+        }
         for span in spans {
             device.backend.adamW(
                 weights: table.masters.columns(span.range),
-                firstMoment: firstMoment.columns(span.range),
-                secondMoment: secondMoment.columns(span.secondRange),
+                firstMoment: firstMoments(span.range),
+                secondMoment: secondMoments(span.range, of: span),
                 gradient: table.gradients.columns(span.range),
                 step: adamWStep(
                     span.group, weightDecayFactor: weightDecayFactor,
-                    gradientScale: gradientScale))
+                    gradientScale: gradientScale(span.group)))
         }
         for update in muonUpdates {
             let group = update.group
-            let rate = scheduleFactor * section.learningRate(of: group)
             update.apply(
-                section.muon, learningRate: rate,
+                section.muon, learningRate: scheduleFactor * section.learningRate(of: group),
                 weightDecay: weightDecayFactor * section.weightDecay(of: group),
-                gradientScale: group.isClipped ? gradientScale : 1, on: device)
+                gradientScale: gradientScale(group), on: device
+            ) { firstMoments($0.elements).reshaped($0.parameter.shape) }
         }
     }
 
-    private func adamWStep(
+    func adamWStep(
         _ group: OptimizerGroup, weightDecayFactor: Double, gradientScale: Double
     ) -> AdamWStep {
         let betas = group.betas ?? section.betas
         func correction(_ beta: Double) -> Float { Float(1 - power(beta, stepCount)) }
         return AdamWStep(
-            clip: Float(group.isClipped ? gradientScale : 1),
+            clip: Float(gradientScale),
             learningRate: Float(lastFactor * section.learningRate(of: group)),
             weightDecay: Float(weightDecayFactor * section.weightDecay(of: group)),
             beta1: Float(betas[0]), beta2: Float(betas[1]),
             epsilon: Float(group.epsilon ?? section.epsilon),
             correction1: correction(betas[0]), correction2: correction(betas[1]))
-    }
-
-    /// The learning rate and weight decay of each parameter in the last step.
-    ///
-    /// - Returns: by parameter of the table; zeros before the first step.
-    public func lastRates() -> [(learningRate: Double, weightDecay: Double)] {
-        groups.map {
-            (
-                lastFactor * section.learningRate(of: $0),
-                lastDecayFactor * section.weightDecay(of: $0)
-            )
-        }
-    }
-
-    /// The root mean square of the last update of each parameter, weight decay left out.
-    ///
-    /// AdamW's is computed again from its moments; Muon's was kept.
-    ///
-    /// - Returns: by parameter of the table; 0 before the first step.
-    public func updateRMS() -> [Double] {
-        var result = [Double](repeating: 0, count: table.parameters.count)
-        guard stepCount > 0 else { return result }
-        for (index, parameter) in table.parameters.enumerated() {
-            guard
-                let span = spans.first(where: { $0.range.contains(table.offsets[index]) })
-            else { continue }
-            let range = table.offsets[index]..<table.offsets[index] + parameter.count
-            let start = span.secondStart + range.lowerBound - span.range.lowerBound
-            let squares = device.backend.adamWUpdateSquares(
-                firstMoment: firstMoment.columns(range),
-                secondMoment: secondMoment.columns(start..<start + parameter.count),
-                step: adamWStep(span.group, weightDecayFactor: 1, gradientScale: 1))
-            result[index] = (squares / Double(parameter.count)).squareRoot()
-        }
-        for update in muonUpdates { update.addUpdateRMS(to: &result) }
-        return result
     }
 
     private func power(_ base: Double, _ exponent: Int) -> Double {

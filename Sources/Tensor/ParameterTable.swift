@@ -127,9 +127,15 @@ public final class ParameterTable {
     ///   - index: the parameter's place in `parameters`.
     /// - Returns: a view.
     public func slice(of buffer: Tensor, _ index: Int) -> Tensor {
-        let parameter = parameters[index]
-        return buffer.columns(offsets[index]..<offsets[index] + parameter.count)
-            .reshaped(parameter.shape)
+        buffer.columns(elements(of: index)).reshaped(parameters[index].shape)
+    }
+
+    /// One parameter's place in the flat buffers, the gap after it left out.
+    ///
+    /// - Parameter index: the parameter's place in `parameters`.
+    /// - Returns: within `0..<flatCount`.
+    public func elements(of index: Int) -> Range<Int> {
+        offsets[index]..<offsets[index] + parameters[index].count
     }
 
     /// Fills every parameter as declared.

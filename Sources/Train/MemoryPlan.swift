@@ -12,7 +12,7 @@ import FalconTensor
 public struct MemoryPlan: Codable, Equatable, Sendable {
     /// Weights in float32; twice with learnable multipliers, which scale one copy to make the other.
     public let parameterBytes: Int
-    /// Their gradients.
+    /// Their gradients; twice with more than one leaf.
     public let gradientBytes: Int
     /// The optimizer's moments.
     public let momentBytes: Int
@@ -56,7 +56,8 @@ public struct MemoryPlan: Codable, Equatable, Sendable {
         let table = trainer.model.table
         let bufferBytes = table.flatCount * MemoryLayout<Float>.stride
         parameterBytes = (table.multipliedMatrices.isEmpty ? 1 : 2) * bufferBytes
-        (gradientBytes, momentBytes) = (bufferBytes, trainer.optimizer.stateByteCount)
+        gradientBytes = recipe.train.gradientBufferCount * bufferBytes
+        momentBytes = trainer.optimizer.stateByteCount
         scratchBytes = device.peakScratchByteCount
         activationBytes =
             device.peakByteCount - parameterBytes - gradientBytes - momentBytes - scratchBytes

@@ -25,13 +25,15 @@ public struct MemoryRemedy: Codable, Equatable, Sendable {
         let batch: [Change] =
             recipe.train.microBatchSequences > 1
             ? [("train.micro_batch_sequences=1", { $0.train.microBatchSequences = 1 })] : []
+        let leaves: [Change] =
+            recipe.train.leaves > 1 ? [("train.leaves=1", { $0.train.leaves = 1 })] : []
         let half = recipe.data.sequenceLength / 2
         let length: [Change] =
             recipe.data.sequenceLength.isMultiple(of: 2)
             ? [("data.sequence_length=\(half)", { $0.data.sequenceLength = half })] : []
         let together = batch + recompute.suffix(1)
         let choices =
-            recompute.map { [$0] } + batch.map { [$0] } + length.map { [$0] }
+            (leaves + recompute + batch + length).map { [$0] }
             + (together.count > 1 ? [together] : [])
             + (together.isEmpty || length.isEmpty ? [] : [together + length])
         return try choices.map { changes in

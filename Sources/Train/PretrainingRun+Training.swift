@@ -4,6 +4,26 @@ import FalconEval
 import FalconOptim
 import FalconSystem
 
+/// What a step has read: of its micro-batches no more than the first and the last is kept.
+private struct StepReading {
+    private(set) var first: Batch?
+    private(set) var last: Batch?
+    private(set) var count = 0
+    /// Spent waiting for them.
+    private(set) var waitSeconds = 0.0
+
+    /// Reads one more.
+    mutating func take(_ next: () throws -> Batch) rethrows -> Batch {
+        let start = monotonicSeconds()
+        let batch = try next()
+        waitSeconds += monotonicSeconds() - start
+        if first == nil { first = batch }
+        last = batch
+        count += 1
+        return batch
+    }
+}
+
 // The loop.
 extension PretrainingRun {
     /// Trains to the end of the recipe, or until a signal asks to stop.
@@ -27,34 +47,31 @@ extension PretrainingRun {
             sequencesPerBatch: recipe.train.microBatchSequences, seed: recipe.seed,
             position: dataPosition)
         while trainer.step < trainer.plan.steps {
-            if Signals.stopRequested || trainer.tokens >= untilTokens ?? .max {
-                return try stop()
-            }
+            if trainer.tokens >= untilTokens ?? .max { return try stop() }
             let stepStart = monotonicSeconds()
             let planned = trainer.nextStep
-            guard let batches = try nextBatches(planned.microBatches, of: loader) else {
+            var reading = StepReading()
+            guard let result = try step(planned, of: loader, &reading, start: stepStart) else {
                 return try stop()
             }
-            let dataWait = monotonicSeconds() - stepStart
-            guard let result = try step(batches, start: stepStart) else { return try stop() }
             let firstPosition = dataPosition
-            dataPosition = batches[batches.count - 1].position
-            lastBatch = batches.last
+            dataPosition = loader.position
+            lastBatch = reading.last
             var line = StepMetrics(
                 planned,
                 loss: result.loss.isFinite ? result.loss : nil,
                 gradientNorm: result.gradientNorm.isFinite ? result.gradientNorm : nil,
                 tokensPerSecond: Double(planned.batchTokens) / (monotonicSeconds() - stepStart),
-                elapsedSeconds: 0, dataWaitSeconds: dataWait,
+                elapsedSeconds: 0, dataWaitSeconds: reading.waitSeconds,
                 peakMemoryBytes: peakMemoryByteCount(), skipReason: result.skipReason)
             let isInterrupted = try isValidationDue && !addScore(to: &line)
             line.multiplierGradientNorm = result.multiplierGradientNorm.flatMap {
                 $0.isFinite ? $0 : nil
             }
-            if isDue(recipe.monitor.everySteps) {
+            if isDue(recipe.monitor.everySteps), let first = reading.first {
                 let monitor = Monitor(trainer: trainer)
                 line.matrices = monitor.matrices()
-                line.activations = monitor.activations(batches[0])
+                line.activations = monitor.activations(first)
             }
             line.elapsedSeconds = monotonicSeconds() - start
             try metrics.append(line)
@@ -73,26 +90,12 @@ extension PretrainingRun {
         return .stopped
     }
 
-    /// The batches of a step; nil if a stop was asked for.
-    private func nextBatches(_ count: Int, of loader: BatchLoader) throws -> [Batch]? {
-        var batches: [Batch] = []
-        for _ in 0..<count {
-            if Signals.stopRequested { return nil }
-            batches.append(try loader.next())
-        }
-        return batches
-    }
-
     /// One step, which a stop may interrupt; nil then, and nothing of it is left.
-    private func step(_ batches: [Batch], start: Double) throws -> StepResult? {
-        try trainer.step(batches) { done in
-            if Signals.stopRequested {
-                onEvent(
-                    .givenUp(
-                        step: trainer.step + 1, microBatchesDone: done,
-                        microBatches: batches.count))
-                return false
-            }
+    private func step(
+        _ planned: StepPlan, of loader: BatchLoader, _ reading: inout StepReading, start: Double
+    ) throws -> StepResult? {
+        let result = try trainer.step(microBatches: planned.microBatches) { done in
+            if Signals.stopRequested { return false }
             // Until the update the state is that of the last step.
             if done > 0 && Signals.takeSaveRequest() {
                 isSaveDue = true
@@ -101,10 +104,19 @@ extension PretrainingRun {
             onEvent(
                 .progress(
                     RunProgress(
-                        phase: .training, step: trainer.step + 1, done: done,
-                        count: batches.count, seconds: monotonicSeconds() - start)))
+                        phase: .training, step: planned.step, done: done,
+                        count: planned.microBatches, seconds: monotonicSeconds() - start)))
             return true
+        } next: {
+            try reading.take(loader.next)
         }
+        if result == nil && reading.count > 0 {
+            onEvent(
+                .givenUp(
+                    step: planned.step, microBatchesDone: reading.count,
+                    microBatches: planned.microBatches))
+        }
+        return result
     }
 
     /// Whether something that happens at an interval happens now; the last step always counts.

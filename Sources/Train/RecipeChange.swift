@@ -12,7 +12,7 @@ enum RecipeChange {
     /// Values that a branch may have of its own: they decide about the steps to come only.
     private static let ofBranches = [
         "schedule", "train.tokens", "train.steps", "train.clip_norm", "train.z_loss",
-        "train.precision", "train.micro_batch_sequences", "optimizer.learning_rate",
+        "train.precision", "train.micro_batch_sequences", "train.leaves", "optimizer.learning_rate",
         "optimizer.weight_decay", "optimizer.betas", "optimizer.epsilon",
         "optimizer.muon.momentum", "optimizer.muon.nesterov",
         "optimizer.muon.newton_schulz_steps", "optimizer.muon.scale", "optimizer.groups",

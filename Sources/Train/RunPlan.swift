@@ -72,7 +72,11 @@ public struct RunPlan: Encodable, Equatable, Sendable {
             (try? Optimizer.stateCount(of: table, recipe.optimizerWithMultipliers)) ?? 0
         let masters =
             table.multipliedMatrices.reduce(0) { $0 + $1.matrix.count } + multiplierCount
-        stateBytes = 4 * (2 * parameterCount + masters + multiplierCount + moments)
+        let gradientBuffers = recipe.train.gradientBufferCount
+        stateBytes =
+            4
+            * (parameterCount + masters + moments
+                + gradientBuffers * (parameterCount + multiplierCount))
         checkpointBytes = 4 * (parameterCount + masters + moments)
         let kept = recipe.checkpoint.keepEverySteps.map { [steps] in steps / $0 } ?? 0
         let saves = (steps + recipe.checkpoint.everySteps - 1) / recipe.checkpoint.everySteps

@@ -11,11 +11,14 @@ public enum SkipReason: String, Codable, Sendable {
 }
 
 /// What one micro-batch gave.
-public struct MicroBatchLoss: Codable, Equatable, Sendable {
-    /// The mean loss of its scored tokens, in nats; 0 without such.
-    public let loss: Double
+public struct MicroBatchLoss: Equatable, Sendable {
+    /// The sum of the losses of its scored tokens, in nats.
+    let sum: Double
     /// Tokens that were predicted.
     public let targets: Int
+
+    /// The mean loss of its scored tokens, in nats; 0 without such.
+    public var loss: Double { targets > 0 ? sum / Double(targets) : 0 }
 }
 
 /// The sizes of one parameter in a step.

@@ -67,8 +67,10 @@ extension Trainer {
         device.backend.sumOfSquares(tensor.reshaped([tensor.count])).squareRoot()
     }
 
-    /// The norm of each parameter's gradient, by parameter of the table.
-    func gradientNorms() -> [Double] { model.table.parameters.map { norm(of: $0.gradient) } }
+    /// The norm of each parameter's mean gradient over the scored tokens, by parameter of the table.
+    func gradientNorms(scoredTokens: Int) -> [Double] {
+        model.table.parameters.map { norm(of: $0.gradient) / Double(scoredTokens) }
+    }
 
     /// Weights and gradients by parameter.
     func parameterNorms(gradients: [Double]) -> [ParameterNorms] {

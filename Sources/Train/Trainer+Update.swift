@@ -1,42 +1,44 @@
-import FalconData
 import FalconModel
 import FalconOptim
 import FalconTensor
 
 // What follows the backward passes of a step.
 extension Trainer {
-    /// Judges the accumulated gradients and applies them, or not; they are zero afterwards.
+    /// Judges the summed gradients and applies them, or not; they are zero afterwards.
+    ///
+    /// Norms are of the mean over the scored tokens; the gradients themselves are divided as they are applied.
     ///
     /// - Parameters:
-    ///   - batches: the micro-batches.
-    ///   - losses: sums over the scored tokens of each.
-    ///   - scored: their number in all, at least 1.
+    ///   - sums: of the step, with at least 1 scored token.
+    ///   - microBatches: what each gave.
     /// - Returns: what happened.
-    func update(_ batches: [Batch], losses: [Double], scored: Int) -> StepResult {
+    func update(_ sums: StepSums, _ microBatches: [MicroBatchLoss]) -> StepResult {
         let table = model.table
+        let scored = Double(sums.scoredTokens)
         table.splitGradients()
         let squares = device.backend.sumOfSquares(table.modelGradients)
         let multiplierSquares = table.multiplierGradients.map(device.backend.sumOfSquares)
         let norm =
             (squares + (recipe.parametrization.inClipNorm ? multiplierSquares ?? 0 : 0))
-            .squareRoot()
-        let loss = losses.reduce(0, +) / Double(scored)
+            .squareRoot() / scored
+        let loss = sums.loss / scored
         let isFinite = loss.isFinite && (squares + (multiplierSquares ?? 0)).isFinite
         let reason =
             isFinite ? spikeGuard?.reason(loss: loss, gradientNorm: norm) : .notFinite
         let planned = nextStep
         let isRecorded = reason != nil || wantsNorms
-        let gradients = isRecorded || spikeGuard != nil ? gradientNorms() : []
+        let gradients =
+            isRecorded || spikeGuard != nil ? gradientNorms(scoredTokens: sums.scoredTokens) : []
         if reason == nil {
             let limit = recipe.train.clipNorm ?? .infinity
             optimizer.step(
                 scheduleFactor: planned.learningRateFactor,
-                weightDecayFactor: planned.weightDecayFactor,
-                gradientScale: norm > limit ? limit / norm : 1)
+                weightDecayFactor: planned.weightDecayFactor, gradientDivisor: scored,
+                clipScale: norm > limit ? limit / norm : 1)
             table.materialise()
         } else {
             // An update leaves the gradients zero.
-            device.backend.fill(table.gradients, with: 0)
+            clearGradients()
         }
         // Against the history before the step.
         let norms = isRecorded ? parameterNorms(gradients: gradients) : []
@@ -46,24 +48,19 @@ extension Trainer {
         step += 1
         return StepResult(
             loss: loss, gradientNorm: norm,
-            multiplierGradientNorm: multiplierSquares?.squareRoot(),
-            learningRate: planned.learningRate, scoredTokens: scored, skipReason: reason,
-            parameter: reason == nil ? nil : conspicuousParameter(norms),
-            microBatches: zip(batches, losses).map { batch, loss in
-                let targets = batch.targetCount
-                return MicroBatchLoss(
-                    loss: targets > 0 ? loss / Double(targets) : 0, targets: targets)
-            }, norms: norms)
+            multiplierGradientNorm: multiplierSquares.map { $0.squareRoot() / scored },
+            learningRate: planned.learningRate, scoredTokens: sums.scoredTokens,
+            skipReason: reason, parameter: reason == nil ? nil : conspicuousParameter(norms),
+            microBatches: microBatches, norms: norms)
     }
 
     /// Counts a step that has nothing to learn from.
-    func passOver(_ batches: [Batch]) -> StepResult {
+    func passOver(_ microBatches: [MicroBatchLoss]) -> StepResult {
         let planned = nextStep
         step += 1
         return StepResult(
             loss: .nan, gradientNorm: 0, multiplierGradientNorm: nil,
             learningRate: planned.learningRate, scoredTokens: 0, skipReason: .noTargets,
-            parameter: nil,
-            microBatches: batches.map { _ in MicroBatchLoss(loss: 0, targets: 0) }, norms: [])
+            parameter: nil, microBatches: microBatches, norms: [])
     }
 }

@@ -25,6 +25,9 @@ public final class Trainer {
     public internal(set) var spikeGuard: SpikeGuard?
     /// Whether the next step gives sizes by parameter whatever happens.
     public var wantsNorms = false
+    private let communicator: any Communicator
+    /// The gradients of the leaves of a step that are done; nil if steps have one leaf.
+    private let earlierLeaves: Tensor?
 
     /// A trainer with fresh weights.
     ///
@@ -32,15 +35,21 @@ public final class Trainer {
     ///   - recipe: a decoded recipe.
     ///   - device: where to train.
     ///   - initialize: whether weights are drawn; false when a checkpoint is loaded next.
+    ///   - communicator: adds up what the ranks of the run did of a step.
     /// - Throws: `OptimizerError` if the groups do not fit the model.
-    public init(_ recipe: TrainingRecipe, on device: Device, initialize: Bool = true) throws {
+    public init(
+        _ recipe: TrainingRecipe, on device: Device, initialize: Bool = true,
+        communicator: any Communicator = SingleProcess()
+    ) throws {
         self.recipe = recipe
         self.device = device
+        self.communicator = communicator
         plan = RunPlan(recipe)
         spikeGuard = recipe.train.spikeGuard.map { SpikeGuard($0) }
         model = recipe.parametrization.makeModel(recipe.model)
         try Optimizer.groupPlaces(of: model.table, recipe.optimizerWithMultipliers)
         model.allocate(on: device, withGradients: true)
+        earlierLeaves = recipe.train.leaves > 1 ? device.zeros([model.table.flatCount]) : nil
         if initialize { model.table.initialize(seed: recipe.seed) }
         optimizer = try Optimizer(recipe.optimizerWithMultipliers, table: model.table, on: device)
     }
@@ -69,46 +78,93 @@ public final class Trainer {
     /// - Returns: what happened; nothing is updated without a token to predict, with a loss or gradient
     ///   that is not finite, and where the spike guard objects.
     public func step(_ batches: [Batch]) -> StepResult {
-        guard let result = step(batches, proceed: { _ in true }) else {
-            preconditionFailure("Trainer.step: given up by nobody")
+        var place = 0
+        let result = step(microBatches: batches.count) { _ in
+            true
+        } next: {
+            defer { place += 1 }
+            return batches[place]
         }
+        guard let result else { preconditionFailure("Trainer.step: given up by nobody") }
         return result
     }
 
-    /// One optimizer step that can be given up between micro-batches.
+    /// One optimizer step on micro-batches that are read as they are needed, which can be given up between
+    /// them.
+    ///
+    /// Gradients are those of the sum of losses until the update divides them by the number of scored tokens.
     ///
     /// - Parameters:
-    ///   - batches: as for `step(_:)`.
-    ///   - proceed: asked before each micro-batch, with the number of those done; false gives the step
-    ///     up. Weights and moments are then still those of the step before, and may be saved.
+    ///   - count: how many micro-batches, as many as `nextStep` says in a run.
+    ///   - proceed: asked before each micro-batch is read, with the number of those done; false gives the
+    ///     step up. Weights and moments are then still those of the step before, and may be saved.
+    ///   - next: reads a micro-batch.
     /// - Returns: what happened; nil for a step that was given up, of which nothing is left.
-    /// - Throws: what `proceed` throws; nothing is left of the step then either.
+    /// - Throws: what `proceed` and `next` throw; nothing is left of the step then either.
     public func step(
-        _ batches: [Batch], proceed: (_ microBatchesDone: Int) throws -> Bool
+        microBatches count: Int, proceed: (_ microBatchesDone: Int) throws -> Bool,
+        next: () throws -> Batch
     ) rethrows -> StepResult? {
-        let scored = batches.reduce(0) { $0 + $1.targetCount }
-        guard scored > 0 else { return passOver(batches) }
-        var losses: [Double] = []
+        var sums = StepSums()
+        var microBatches: [MicroBatchLoss] = []
         var isWhole = false
-        defer { if !isWhole { device.backend.fill(model.table.gradients, with: 0) } }
-        for (done, batch) in batches.enumerated() {
-            guard try proceed(done) else { return nil }
-            losses.append(accumulate(batch, gradientScale: 1 / Float(scored)))
+        defer { if !isWhole { clearGradients() } }
+        let leaves = Leaves.ranges(microBatches: count, leaves: recipe.train.leaves)
+            .filter { !$0.isEmpty }
+        summing: for (place, leaf) in leaves.enumerated() {
+            var loss = 0.0
+            for done in leaf {
+                guard try proceed(done) else {
+                    sums.isStopRequested = true
+                    break summing
+                }
+                let microBatch = accumulate(try next())
+                loss += microBatch.sum
+                sums.scoredTokens += microBatch.targets
+                microBatches.append(microBatch)
+            }
+            sums.loss += loss
+            closeLeaf(place, of: leaves.count)
         }
+        let reduced = communicator.reduce(sums, gradients: model.table.gradients)
+        if reduced.isStopRequested { return nil }
         isWhole = true
-        return update(batches, losses: losses, scored: scored)
+        return reduced.scoredTokens > 0
+            ? update(reduced, microBatches) : passOver(microBatches)
     }
 
-    private func accumulate(_ batch: Batch, gradientScale: Float) -> Double {
+    /// Adds the gradients of a micro-batch to those that are there.
+    private func accumulate(_ batch: Batch) -> MicroBatchLoss {
+        // Without targets there is nothing to add.
+        guard batch.targetCount > 0 else { return MicroBatchLoss(sum: 0, targets: 0) }
         var tape = Tape(on: device)
         let hidden = model.hidden(
             device.indices(batch.tokens), segments: Segments(batch.documentOffsets),
             recompute: recipe.train.recompute, on: &tape)
         let losses = model.losses(
             hidden, targets: device.indices(batch.targets), zLoss: Float(recipe.train.zLoss),
-            gradientScale: gradientScale, on: &tape)
+            on: &tape)
         var gradients = Gradients(on: device)
         tape.backward(&gradients)
-        return losses.total()
+        return MicroBatchLoss(sum: losses.total(), targets: batch.targetCount)
     }
+
+    /// Adds the gradients of a leaf to those of the leaves before it; after the last the sum is where the
+    /// gradients were.
+    private func closeLeaf(_ leaf: Int, of count: Int) {
+        guard let earlierLeaves, count > 1 else { return }
+        let gradients = model.table.gradients
+        if leaf == count - 1 {
+            device.backend.add(earlierLeaves, to: gradients, scale: 1)
+            return
+        }
+        if leaf == 0 {
+            device.backend.copy(from: gradients, to: earlierLeaves, scale: 1)
+        } else {
+            device.backend.add(gradients, to: earlierLeaves, scale: 1)
+        }
+        clearGradients()
+    }
+
+    func clearGradients() { device.backend.fill(model.table.gradients, with: 0) }
 }

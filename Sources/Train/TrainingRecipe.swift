@@ -53,6 +53,14 @@ public struct TrainingRecipe: RecipeSection, Equatable {
         {
             found.append(RecipeProblem(key: "train", "batch_ramp: " + problem))
         }
+        let microBatches = max(1, train.batchTokens / sequenceBatch)
+        if train.leaves > microBatches {
+            found.append(
+                RecipeProblem(
+                    key: "train",
+                    "leaves is \(train.leaves), want at most batch_tokens / (micro_batch_sequences · "
+                        + "data.sequence_length) = \(microBatches), the micro-batches of a step"))
+        }
         // Rows are counted in 32 bits, and a plan goes through all of them.
         let rowLimit = 1 << 24
         if sequenceBatch > rowLimit {
@@ -132,6 +140,9 @@ public struct TrainSection: RecipeSection, Codable, Equatable {
     public var batchRamp: BatchRampSection?
     /// Sequences that go through the model at once; a step takes as many rounds as it needs.
     public var microBatchSequences: Int
+    /// Groups of neighbouring micro-batches that are summed each on its own, then added in their order; with
+    /// more than one a second buffer of gradients is kept.
+    public var leaves: Int
     /// Largest norm of all gradients together, above which they are scaled down; nil is off.
     public var clipNorm: Double?
     /// Weight of the squared log of the softmax's sum in the loss; 0 is off.
@@ -154,6 +165,7 @@ public struct TrainSection: RecipeSection, Codable, Equatable {
         case batchTokens = "batch_tokens"
         case batchRamp = "batch_ramp"
         case microBatchSequences = "micro_batch_sequences"
+        case leaves
         case clipNorm = "clip_norm"
         case zLoss = "z_loss"
         case precision, recompute
@@ -162,12 +174,16 @@ public struct TrainSection: RecipeSection, Codable, Equatable {
         case initialModel = "initial_model"
     }
 
+    /// Buffers of gradients that a run keeps.
+    var gradientBufferCount: Int { leaves > 1 ? 2 : 1 }
+
     /// What is impossible about the values; empty when all is well.
     public func problems() -> [RecipeProblem] {
         var found: [RecipeProblem] = []
         let counts: [(CodingKeys, Int?)] = [
             (.tokens, tokens), (.steps, steps), (.batchTokens, batchTokens),
-            (.microBatchSequences, microBatchSequences), (.maxSkippedSteps, maxSkippedSteps),
+            (.microBatchSequences, microBatchSequences), (.leaves, leaves),
+            (.maxSkippedSteps, maxSkippedSteps),
         ]
         for (key, value) in counts {
             if let problem = countProblem(key, value) { found.append(problem) }

@@ -77,7 +77,7 @@ import Testing
         let optimizer = try Optimizer(section, table: table, on: device)
         for step in 0..<steps {
             set(weight.gradient, laid(numbers(rows * columns, step + 1)))
-            optimizer.step(scheduleFactor: 1, gradientScale: 1)
+            optimizer.step(scheduleFactor: 1, clipScale: 1)
             #expect(table.gradients.toArray().allSatisfy { $0 == 0 })
         }
         return weight.master.toArray()
@@ -198,7 +198,7 @@ import Testing
         for (index, parameter) in table.parameters.enumerated() {
             set(parameter.gradient, numbers(parameter.count, 40 + index))
         }
-        optimizer.step(scheduleFactor: 1, gradientScale: 1)
+        optimizer.step(scheduleFactor: 1, clipScale: 1)
         let squares = table.parameters.indices.map { index in
             zip(before[index], table.parameters[index].master.toArray()).reduce(0.0) {
                 $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1)
@@ -233,7 +233,7 @@ import Testing
             set(parameter.gradient, numbers(parameter.count, 40 + index))
         }
         let before = table.parameters.map { $0.master.toArray() }
-        optimizer.step(scheduleFactor: 0.5, weightDecayFactor: 0, gradientScale: 1)
+        optimizer.step(scheduleFactor: 0.5, weightDecayFactor: 0, clipScale: 1)
         // What updateRMS tells is what happened: no decay here.
         for (index, reported) in optimizer.updateRMS().enumerated() {
             let after = table.parameters[index].master.toArray()
@@ -269,7 +269,7 @@ import Testing
             device.backend.initialize(
                 weight.gradient, .normal(deviation: 1),
                 key: RandomStream(seed: UInt64(step), name: "noise").key)
-            optimizer.step(scheduleFactor: 1, gradientScale: 1)
+            optimizer.step(scheduleFactor: 1, clipScale: 1)
         }
         let values = weight.master.toArray().map { Double($0) * Double($0) }
         let rms = (values.reduce(0, +) / Double(values.count)).squareRoot()

@@ -64,7 +64,7 @@ import Testing
             let factor = 1 / Double(step)
             optimizer.step(
                 scheduleFactor: 0.01 / section.learningRate, weightDecayFactor: factor,
-                gradientScale: 0.5)
+                clipScale: 0.5)
             #expect(table.gradients.toArray().allSatisfy { $0 == 0 })
             for (index, (scale, decay, beta1, beta2, epsilon)) in numbers.enumerated() {
                 for place in weights[index].indices {
@@ -121,7 +121,7 @@ import Testing
         for step in 0..<Int(5 / (rate * decay)) {
             numbers.initialize(seed: UInt64(step))
             device.backend.copy(from: source.value, to: weight.gradient, scale: 1)
-            optimizer.step(scheduleFactor: 1, gradientScale: 1)
+            optimizer.step(scheduleFactor: 1, clipScale: 1)
         }
         let values = weight.value.toArray().map { Double($0) * Double($0) }
         let rms = (values.reduce(0, +) / Double(values.count)).squareRoot()

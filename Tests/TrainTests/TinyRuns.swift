@@ -87,6 +87,14 @@ final class TinyRuns {
         try document(settings).decode(TrainingRecipe.self)
     }
 
+    /// The first micro-batches of a run, 2 sequences of 24 tokens each.
+    func batches(_ count: Int) throws -> [Batch] {
+        let loader = try BatchLoader(
+            dataset: TokenDataset(path: path("shards")), sequenceLength: 24, sequencesPerBatch: 2,
+            seed: 0)
+        return try (0..<count).map { _ in try loader.next() }
+    }
+
     /// A run that has not begun.
     func begin(
         _ name: String, _ existing: ExistingRun = .refuse, settings: [String] = [],

@@ -20,7 +20,7 @@ public struct TokenLosses {
 ///   - targets: `[R]`, the next token of each row, −1 where nothing is scored.
 ///   - scale: the head's multiplier of the logits.
 ///   - zLoss: weight of the squared log of the softmax's sum (PaLM, arXiv 2204.02311, section 5); 0 is off.
-///   - gradientScale: d loss / d(one token's loss), usually 1 / (scored tokens of the step).
+///   - gradientScale: d loss / d(one token's loss); 1 for the gradient of the sum.
 ///   - wantsBest: whether the most probable tokens are returned.
 ///   - tape: where the op runs and is recorded.
 /// - Returns: losses `[R]`. **Saved**: dx `[R, D]`; the gradient of `weight` is added during forward.

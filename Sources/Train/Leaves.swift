@@ -1,0 +1,18 @@
+/// The order in which a step adds up: its micro-batches in groups of neighbours, the leaves.
+///
+/// Each leaf is summed on its own, from zero, in the order of its micro-batches; then the leaves are added in
+/// their order. The order, and with it the rounding, follows from the recipe alone, whoever computes a leaf.
+/// With L leaves, leaf k of n micro-batches has those from floor(k n / L) to floor((k + 1) n / L): sizes differ
+/// by one at most. A step of fewer micro-batches than leaves, at the beginning of a batch ramp, has leaves of
+/// one and leaves without any, which add nothing.
+enum Leaves {
+    /// The micro-batches of each leaf.
+    ///
+    /// - Parameters:
+    ///   - count: of the step.
+    ///   - leaves: at least 1.
+    /// - Returns: as many ranges as leaves, next to each other; together `0..<count`.
+    static func ranges(microBatches count: Int, leaves: Int) -> [Range<Int>] {
+        (0..<leaves).map { $0 * count / leaves..<($0 + 1) * count / leaves }
+    }
+}
