@@ -125,8 +125,8 @@ let package = Package(
         .target(
             name: "FalconReport",
             dependencies: [
-                "FalconSystem", "FalconRecipe", "FalconData", "FalconOptim", "FalconCheckpoint",
-                "FalconSweep", "FalconTrain",
+                "FalconSystem", "FalconRecipe", "FalconData", "FalconModel", "FalconOptim",
+                "FalconCheckpoint", "FalconSweep", "FalconTrain",
             ],
             path: "Sources/Report", swiftSettings: safeSwiftSettings),
 
@@ -175,7 +175,7 @@ let package = Package(
             name: "RecipeTests",
             dependencies: [
                 "FalconRecipe", "FalconRecipes", "FalconSystem", "FalconTrain", "FalconModel",
-                "FalconData",
+                "FalconData", "FalconTensor",
             ],
             swiftSettings: swiftSettings),
         .testTarget(

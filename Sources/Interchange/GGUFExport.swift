@@ -77,11 +77,10 @@ public struct GGUFExport: Sendable {
             fileType != .float32, fileType != .bfloat16
         else { return [] }
         var names: Set<String> = []
-        let place = FalconH1.scanOutputPlace
         _ = try StreamedModel(model, on: Device(threadCount: threadCount)).hidden(
             of: ExportCheck.prompts(for: model, vocabularyCount: model.configuration.vocabSize)
-        ) { layer, name, activation in
-            if name.hasSuffix(place),
+        ) { place, activation in
+            if place.kind == .scanOutput, let layer = place.block,
                 activation.toArray().contains(where: { !(abs($0) <= GGUFFileType.inputLimit) })
             {
                 names.insert("blk.\(layer).ssm_out.weight")

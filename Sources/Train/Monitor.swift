@@ -94,11 +94,8 @@ struct Monitor {
                 weightDecay: isFresh ? nil : rates[index].weightDecay,
                 multipliers: matrix.map { matrix in
                     Dictionary(
-                        uniqueKeysWithValues: matrix.multipliers.map { multiplier in
-                            (
-                                String(multiplier.name.dropFirst(parameter.name.count + 1)),
-                                Self.statistics(multiplier.master.toArray())
-                            )
+                        uniqueKeysWithValues: matrix.labelledMultipliers.map {
+                            ($0.label, Self.statistics($0.multiplier.master.toArray()))
                         })
                 })
         }
@@ -112,19 +109,19 @@ struct Monitor {
             mean: mean, deviation: (squares / Double(values.count)).squareRoot())
     }
 
-    /// Root mean squares by place: `embedding`, `layers.0`, what each part of a block adds, `logits`.
-    func activations(_ batch: Batch) -> [String: Double] {
+    /// Root mean squares of the residual stream, of what each part of a block adds, and of the logits.
+    func activations(_ batch: Batch) -> [ActivationPlace: Double] {
         let tokens = Array(batch.tokens.prefix(min(Self.rowLimit, batch.sequenceLength)))
         let offsets = batch.documentOffsets.filter { $0 < tokens.count } + [Int32(tokens.count)]
-        var result: [String: Double] = [:]
+        var result: [ActivationPlace: Double] = [:]
         var tape = Tape(on: trainer.device, isRecording: false)
         let hidden = trainer.model.hidden(
             trainer.device.indices(tokens), segments: Segments(offsets),
             observe: { place, activation in
-                if !place.hasSuffix(FalconH1.scanOutputPlace) { result[place] = rms(activation) }
+                if place.kind != .scanOutput { result[place] = rms(activation) }
             }, on: &tape)
         let rows = hidden.rows(0..<min(tokens.count, Self.logitRowLimit))
-        result["logits"] = rms(trainer.model.logits(rows, on: &tape))
+        result[ActivationPlace(.logits)] = rms(trainer.model.logits(rows, on: &tape))
         return result
     }
 }

@@ -1,6 +1,7 @@
 import FalconCheckpoint
 import FalconData
 import FalconEval
+import FalconModel
 import FalconOptim
 import FalconSystem
 
@@ -54,7 +55,10 @@ extension PretrainingRun {
             if isDue(recipe.monitor.everySteps) {
                 let monitor = Monitor(trainer: trainer)
                 line.matrices = monitor.matrices()
-                line.activations = monitor.activations(batches[0])
+                line.activations = Dictionary(
+                    uniqueKeysWithValues: monitor.activations(batches[0]).map {
+                        ($0.key.name, $0.value)
+                    })
             }
             line.elapsedSeconds = monotonicSeconds() - start
             try metrics.append(line)
