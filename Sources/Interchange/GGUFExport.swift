@@ -2,6 +2,7 @@ import FalconCheckpoint
 import FalconData
 import FalconGGUF
 import FalconModel
+import FalconRunRecord
 import FalconSystem
 import FalconTensor
 
@@ -111,10 +112,8 @@ public struct GGUFExport: Sendable {
 extension ModelFiles {
     /// What the model is called: of its run or its folder.
     var name: String {
-        let parts = path.split(separator: "/").map(String.init)
-        let isCheckpoint =
-            parts.count >= 3 && parts[parts.count - 2] == CheckpointFolder.folderName
-        return (isCheckpoint ? parts[parts.count - 3] : parts.last) ?? "falcon"
+        if let run = RunFolder(ofCheckpoint: path) { return run.name }
+        return path.split(separator: "/").last.map(String.init) ?? "falcon"
     }
 
     /// Opens a GGUF file.

@@ -1,4 +1,5 @@
 import FalconModel
+import FalconRunRecord
 import FalconSweep
 import FalconTrain
 

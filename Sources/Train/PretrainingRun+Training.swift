@@ -3,6 +3,7 @@ import FalconData
 import FalconEval
 import FalconModel
 import FalconOptim
+import FalconRunRecord
 import FalconSystem
 
 // The loop.
