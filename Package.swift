@@ -92,12 +92,18 @@ let package = Package(
             name: "FalconGGUF", dependencies: ["FalconSystem", "CKernels"], path: "Sources/GGUF",
             swiftSettings: safeSwiftSettings),
 
+        // Floor 3: what a run leaves in its folder.
+        .target(
+            name: "FalconRunRecord", dependencies: ["FalconSystem", "FalconCheckpoint"],
+            path: "Sources/RunRecord", swiftSettings: safeSwiftSettings),
+
         // Floor 4: a run, a score, a foreign file.
         .target(
             name: "FalconTrain",
             dependencies: [
                 "FalconSystem", "FalconTensor", "FalconData", "FalconRecipe", "FalconModel",
-                "FalconOptim", "FalconCheckpoint", "FalconEval", "FalconInterchange",
+                "FalconOptim", "FalconCheckpoint", "FalconRunRecord", "FalconEval",
+                "FalconInterchange",
             ],
             path: "Sources/Train", swiftSettings: safeSwiftSettings),
         .target(
@@ -108,7 +114,7 @@ let package = Package(
             name: "FalconInterchange",
             dependencies: [
                 "FalconSystem", "FalconTensor", "FalconData", "FalconModel", "FalconCheckpoint",
-                "FalconGGUF",
+                "FalconRunRecord", "FalconGGUF",
             ],
             path: "Sources/Interchange", swiftSettings: safeSwiftSettings),
 
@@ -116,7 +122,7 @@ let package = Package(
         .target(
             name: "FalconSweep",
             dependencies: [
-                "FalconSystem", "FalconRecipe", "FalconCheckpoint", "FalconOptim", "FalconTrain",
+                "FalconSystem", "FalconRecipe", "FalconRunRecord", "FalconOptim", "FalconTrain",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             path: "Sources/Sweep", swiftSettings: safeSwiftSettings),
@@ -125,8 +131,8 @@ let package = Package(
         .target(
             name: "FalconReport",
             dependencies: [
-                "FalconSystem", "FalconRecipe", "FalconData", "FalconOptim", "FalconCheckpoint",
-                "FalconSweep", "FalconTrain",
+                "FalconSystem", "FalconRecipe", "FalconData", "FalconModel", "FalconOptim",
+                "FalconCheckpoint", "FalconRunRecord", "FalconSweep", "FalconTrain",
             ],
             path: "Sources/Report", swiftSettings: safeSwiftSettings),
 
@@ -154,9 +160,10 @@ let package = Package(
         .executableTarget(
             name: "falcon-cli",
             dependencies: [
-                "FalconSystem", "FalconTensor", "FalconData", "FalconRecipe", "FalconRecipes",
-                "FalconModel", "FalconOptim", "FalconCheckpoint", "FalconGGUF", "FalconTrain",
-                "FalconEval", "FalconInterchange", "FalconBench", "FalconSweep", "FalconReport",
+                "FalconSystem", "FalconTensor", "FalconData", "FalconRecipe",
+                "FalconModel", "FalconOptim", "FalconCheckpoint", "FalconRunRecord", "FalconGGUF",
+                "FalconTrain", "FalconEval", "FalconInterchange", "FalconBench", "FalconSweep",
+                "FalconReport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: safeSwiftSettings),
@@ -175,12 +182,15 @@ let package = Package(
             name: "RecipeTests",
             dependencies: [
                 "FalconRecipe", "FalconRecipes", "FalconSystem", "FalconTrain", "FalconModel",
-                "FalconData",
+                "FalconData", "FalconTensor",
             ],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "ModelTests",
-            dependencies: ["FalconModel", "FalconTensor", "FalconCheckpoint", "FalconInterchange"],
+            dependencies: [
+                "FalconModel", "FalconTensor", "FalconCheckpoint", "FalconInterchange",
+                "FalconSystem",
+            ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "OptimTests", dependencies: ["FalconOptim", "FalconSystem", "FalconTensor"],
@@ -192,10 +202,14 @@ let package = Package(
             name: "GGUFTests", dependencies: ["FalconGGUF", "FalconSystem"],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
+            name: "RunRecordTests", dependencies: ["FalconRunRecord", "FalconSystem"],
+            swiftSettings: swiftSettings),
+        .testTarget(
             name: "TrainTests",
             dependencies: [
                 "FalconTrain", "FalconModel", "FalconData", "FalconOptim", "FalconCheckpoint",
-                "FalconInterchange", "FalconRecipe", "FalconSystem", "FalconTensor",
+                "FalconRunRecord", "FalconInterchange", "FalconRecipe", "FalconSystem",
+                "FalconTensor",
             ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(

@@ -68,12 +68,14 @@ public enum GGUFFileType: UInt32, CaseIterable, Sendable {
         name: String, shape: [Int], architecture: String, layerCount: Int, hasOutput: Bool,
         needsWideRange: Bool = false
     ) -> GGMLType {
-        guard Self.isConverted(name: name, shape: shape) else { return .float32 }
+        let role = GGUFTensorRole(name: name)
+        // Leading lengths of 1 are no dimensions to llama.cpp.
+        guard role != .small, shape.drop(while: { $0 == 1 }).count >= 2 else { return .float32 }
         let type = usualType
         guard type.isQuantized else { return needsWideRange ? Self.wide(type) : type }
         let rowLength = shape.last ?? 1
         let wanted = preferredType(
-            name: name, shape: shape, architecture: architecture, layerCount: layerCount,
+            role, shape: shape, architecture: architecture, layerCount: layerCount,
             hasOutput: hasOutput)
         let fitting = Self.fitting(wanted, rowLength: rowLength)
         return needsWideRange ? Self.wide(fitting) : fitting
@@ -92,44 +94,37 @@ public enum GGUFFileType: UInt32, CaseIterable, Sendable {
         }
     }
 
-    /// Whether a tensor takes part: matrices whose name ends in "weight", except norms and the short
-    /// convolution.
-    private static func isConverted(name: String, shape: [Int]) -> Bool {
-        // Leading lengths of 1 are no dimensions to llama.cpp.
-        shape.drop(while: { $0 == 1 }).count >= 2 && name.hasSuffix("weight")
-            && !name.contains("_norm.weight") && !name.contains("ssm_conv1d")
-    }
-
     /// The type without regard to the length of rows; only the output's minds the usual type's blocks.
     private func preferredType(
-        name: String, shape: [Int], architecture: String, layerCount: Int, hasOutput: Bool
+        _ role: GGUFTensorRole, shape: [Int], architecture: String, layerCount: Int, hasOutput: Bool
     ) -> GGMLType {
         let usual = usualType
         let rowLength = shape.last ?? 1
-        if name == "output.weight" || name == "token_embd.weight" && !hasOutput {
-            return usual == .q80 || !rowLength.isMultiple(of: usual.blockLength) ? .q80 : .q6K
-        }
-        guard self == .q4KM, let layer = Self.layer(of: name) else { return usual }
-        let isValue = name.contains("attn_v.weight")
-        if isValue || name.contains("ffn_down") {
+        switch role {
+        case .output: return outputType(rowLength: rowLength)
+        case .embedding: return hasOutput ? usual : outputType(rowLength: rowLength)
+        case .matrix, .small: return usual
+        case .feedForwardDown(let layer):
+            return self == .q4KM && Self.usesMoreBits(layer: layer, of: layerCount) ? .q6K : usual
+        case .attentionValue(let layer):
+            guard self == .q4KM else { return usual }
             if Self.usesMoreBits(layer: layer, of: layerCount) { return .q6K }
             // llama.cpp takes any such model for the one of 70 billion parameters, whose heads share
             // their values, so that these cost little.
             let isShared = shape.first != rowLength
-            if isValue && architecture == "llama" && layerCount == 80 && isShared { return .q5K }
+            return architecture == "llama" && layerCount == 80 && isShared ? .q5K : usual
         }
-        return usual
+    }
+
+    /// The type of what makes logits.
+    private func outputType(rowLength: Int) -> GGMLType {
+        let usual = usualType
+        return usual == .q80 || !rowLength.isMultiple(of: usual.blockLength) ? .q80 : .q6K
     }
 
     /// The first and the last eighth of the layers, and every third one between.
     private static func usesMoreBits(layer: Int, of count: Int) -> Bool {
         layer < count / 8 || layer >= 7 * count / 8 || (layer - count / 8) % 3 == 2
-    }
-
-    /// The number in "blk.NUMBER.…"; nil for other names.
-    private static func layer(of name: String) -> Int? {
-        let parts = name.split(separator: ".", maxSplits: 2)
-        return parts.count == 3 && parts[0] == "blk" ? Int(parts[1]) : nil
     }
 
     /// A type of about the same size whose block length divides the length of rows.

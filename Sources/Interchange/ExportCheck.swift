@@ -29,12 +29,18 @@ public struct ExportCheck: Codable, Equatable, Sendable {
     ///   - original: the model that was exported.
     ///   - written: the export, opened again.
     ///   - device: where both run.
-    /// - Throws: `DataError` if a prompt cannot be encoded; what reading the weights throws.
+    /// - Throws: `InterchangeError.model` if the two have not the same tokens, or there is none to
+    ///   compare; `DataError` if a prompt cannot be encoded; what reading the weights throws.
     public init(_ original: ModelFiles, _ written: ModelFiles, on device: Device) throws {
-        let vocabularyCount = min(
-            original.configuration.vocabSize, written.configuration.vocabSize)
+        let vocabularyCount = original.configuration.vocabSize
         let prompts = try Self.prompts(for: original, vocabularyCount: vocabularyCount)
         let count = prompts.reduce(0) { $0 + $1.count }
+        guard written.configuration.vocabSize == vocabularyCount, count > 0 else {
+            throw InterchangeError.model(
+                reason: "\(original.path) with \(vocabularyCount) tokens and \(written.path) with "
+                    + "\(written.configuration.vocabSize) have no logits to compare",
+                advice: "export the model again")
+        }
         var wanted: [[Float]] = []
         try StreamedModel(original, on: device).logits(of: prompts) { _, logits in
             wanted.append(logits.toArray())

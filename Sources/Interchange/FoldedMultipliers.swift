@@ -1,5 +1,5 @@
-import FalconCheckpoint
 import FalconModel
+import FalconTensor
 
 /// The fixed multipliers of a Falcon-H1, as scales of the rows of its parameters.
 ///
@@ -29,29 +29,28 @@ struct FoldedMultipliers {
         return result
     }
 
-    /// The scale of all rows of a parameter but `in_proj`'s.
+    /// The scale of all rows of a parameter but those of Mamba's input projection.
     ///
-    /// - Parameter name: a parameter's name.
+    /// - Parameter place: of the parameter, or of what it serves as.
     /// - Returns: 1 for what no multiplier meets.
-    func scale(of name: String) -> Float {
-        let path = Self.path(of: name)
+    func scale(at place: ParameterPlace) -> Float {
         let input = sizes.attentionInMultiplier
         let scale =
-            switch path {
-            case "model.embed_tokens.weight": sizes.embeddingMultiplier
-            case "lm_head.weight": sizes.lmHeadMultiplier
-            case "self_attn.q_proj.weight", "self_attn.v_proj.weight": input
-            case "self_attn.k_proj.weight": input * sizes.keyMultiplier
-            case "self_attn.o_proj.weight": sizes.attentionOutMultiplier
-            case "mamba.out_proj.weight": sizes.ssmOutMultiplier
-            case "feed_forward.gate_proj.weight": sizes.mlpMultipliers[0]
-            case "feed_forward.down_proj.weight": sizes.mlpMultipliers[1]
+            switch (place.part, place.kind) {
+            case (.embedding, .matrix): sizes.embeddingMultiplier
+            case (.head, .matrix): sizes.lmHeadMultiplier
+            case (.attention, .query), (.attention, .value): input
+            case (.attention, .key): input * sizes.keyMultiplier
+            case (.attention, .outputProjection): sizes.attentionOutMultiplier
+            case (.mamba, .outputProjection): sizes.ssmOutMultiplier
+            case (.feedForward, .gate): sizes.mlpMultipliers[0]
+            case (.feedForward, .down): sizes.mlpMultipliers[1]
             default: 1.0
             }
         return Float(scale)
     }
 
-    /// The scales of in_proj's rows: z, x, B, C, dt.
+    /// The scales of the rows of Mamba's input projection: z, x, B, C, dt.
     var inProjection: [ForeignTensor.RowScale] {
         let (inner, state) = (sizes.mambaDSsm, sizes.mambaNGroups * sizes.mambaDState)
         let counts = [inner, inner, state, state, sizes.mambaNHeads]
@@ -60,22 +59,15 @@ struct FoldedMultipliers {
         }
     }
 
-    /// The name without the number of the block: `self_attn.q_proj.weight`.
-    private static func path(of name: String) -> String {
-        let parts = name.split(separator: ".")
-        return parts.count > 3 && parts[1] == "layers"
-            ? parts.dropFirst(3).joined(separator: ".") : name
-    }
-
     /// The change of a parameter.
     ///
     /// - Parameters:
-    ///   - name: the parameter's name.
+    ///   - place: of the parameter, or of what it serves as.
     ///   - rowCount: its rows.
     /// - Returns: its scaled rows.
-    func change(of name: String, rowCount: Int) -> ForeignTensor.Change {
-        if Self.path(of: name) == "mamba.in_proj.weight" { return .scaled(inProjection) }
-        let scale = scale(of: name)
+    func change(at place: ParameterPlace, rowCount: Int) -> ForeignTensor.Change {
+        if place.part == .mamba && place.kind == .inputProjection { return .scaled(inProjection) }
+        let scale = scale(at: place)
         return scale == 1
             ? .none : .scaled([ForeignTensor.RowScale(rowCount: rowCount, scale: scale)])
     }

@@ -1,4 +1,4 @@
-import FalconCheckpoint
+import FalconTensor
 
 #if canImport(Glibc)
     import Glibc
@@ -37,13 +37,13 @@ struct ForeignTensor {
     let change: Change
 
     init(
-        _ name: String, shape: [Int]? = nil, from parameter: TensorDescription,
+        _ name: String, shape: [Int]? = nil, from parameter: Parameter,
         _ change: Change = .none
     ) {
         self.name = name
         self.shape = shape ?? parameter.shape
         self.parameter = parameter.name
-        rowLength = parameter.elementCount / max(1, parameter.shape.first ?? 1)
+        rowLength = parameter.count / max(1, parameter.shape.first ?? 1)
         self.change = change
     }
 

@@ -1,5 +1,5 @@
-import FalconCheckpoint
 import FalconModel
+import FalconTensor
 
 /// The model graphs of llama.cpp that are written and read; the raw value is `general.architecture`.
 ///
@@ -43,7 +43,7 @@ enum GGUFArchitecture: String, CaseIterable {
     /// - Returns: each with the parameter that it is made from; a head of its own wherever the model's
     ///   embedding and head differ once multipliers are folded in.
     func tensors(of model: ModelConfiguration) -> [ForeignTensor] {
-        let own = Dictionary(uniqueKeysWithValues: model.tensors().map { ($0.name, $0) })
+        let own = Dictionary(uniqueKeysWithValues: model.parameters)
         switch model {
         case .falconMamba(let sizes): return Self.mamba(sizes, own)
         case .falconH1(let sizes):
@@ -56,18 +56,21 @@ enum GGUFArchitecture: String, CaseIterable {
 
     /// Embedding, final norm and head.
     private static func outer(
-        _ sizes: FalconH1Configuration, _ own: [String: TensorDescription], writesHead: Bool
+        _ sizes: FalconH1Configuration, _ own: [ParameterPlace: Parameter], writesHead: Bool
     ) -> [ForeignTensor] {
         let folded = FoldedMultipliers(sizes)
-        let embedding = own["model.embed_tokens.weight"]
-        let head = own["lm_head.weight"] ?? embedding
+        let (embeddingPlace, headPlace) = (
+            ParameterPlace(.embedding, .matrix), ParameterPlace(.head, .matrix)
+        )
+        let embedding = own[embeddingPlace]
+        let head = own[headPlace] ?? embedding
         var tensors = [
             embedding.map {
                 ForeignTensor(
-                    "token_embd.weight", from: $0, folded.change(of: $0.name, rowCount: $0.shape[0])
-                )
+                    "token_embd.weight", from: $0,
+                    folded.change(at: embeddingPlace, rowCount: $0.shape[0]))
             },
-            own["model.final_layernorm.weight"].map {
+            own[ParameterPlace(.finalNorm, .gain)].map {
                 ForeignTensor("output_norm.weight", from: $0)
             },
         ]
@@ -77,52 +80,53 @@ enum GGUFArchitecture: String, CaseIterable {
                 head.map {
                     ForeignTensor(
                         "output.weight", from: $0,
-                        folded.change(of: "lm_head.weight", rowCount: $0.shape[0]))
+                        folded.change(at: headPlace, rowCount: $0.shape[0]))
                 })
         }
         return tensors.compactMap { $0 }
     }
 
     private static func block(
-        _ index: Int, _ sizes: FalconH1Configuration, _ own: [String: TensorDescription],
+        _ index: Int, _ sizes: FalconH1Configuration, _ own: [ParameterPlace: Parameter],
         interleavesHeads: Bool
     ) -> [ForeignTensor] {
         let folded = FoldedMultipliers(sizes)
         let heads = sizes.mambaNHeads
-        let names: [(foreign: String, own: String, shape: [Int]?)] = [
-            ("attn_norm.weight", "input_layernorm.weight", nil),
-            ("attn_q.weight", "self_attn.q_proj.weight", nil),
-            ("attn_k.weight", "self_attn.k_proj.weight", nil),
-            ("attn_v.weight", "self_attn.v_proj.weight", nil),
-            ("attn_output.weight", "self_attn.o_proj.weight", nil),
-            ("ssm_in.weight", "mamba.in_proj.weight", nil),
-            (
-                "ssm_conv1d.weight", "mamba.conv1d.weight", [sizes.convChannels, sizes.mambaDConv]
-            ),
-            ("ssm_conv1d.bias", "mamba.conv1d.bias", nil),
-            ("ssm_dt.bias", "mamba.dt_bias", nil),
-            ("ssm_a", "mamba.A_log", [heads, 1]), ("ssm_d", "mamba.D", [heads, 1]),
-            (
-                "ssm_norm.weight", "mamba.norm.weight",
-                [sizes.mambaNGroups, sizes.mambaDSsm / sizes.mambaNGroups]
-            ),
-            ("ssm_out.weight", "mamba.out_proj.weight", nil),
-            // Without ".weight" in falcon-h1, with it in llama.
-            (interleavesHeads ? "ffn_norm.weight" : "ffn_norm", "pre_ff_layernorm.weight", nil),
-            ("ffn_gate.weight", "feed_forward.gate_proj.weight", nil),
-            ("ffn_up.weight", "feed_forward.up_proj.weight", nil),
-            ("ffn_down.weight", "feed_forward.down_proj.weight", nil),
-        ]
+        let names: [(foreign: String, part: ModelPart, kind: ParameterPlace.Kind, shape: [Int]?)] =
+            [
+                ("attn_norm.weight", .inputNorm, .gain, nil),
+                ("attn_q.weight", .attention, .query, nil),
+                ("attn_k.weight", .attention, .key, nil),
+                ("attn_v.weight", .attention, .value, nil),
+                ("attn_output.weight", .attention, .outputProjection, nil),
+                ("ssm_in.weight", .mamba, .inputProjection, nil),
+                (
+                    "ssm_conv1d.weight", .mamba, .convolution,
+                    [sizes.convChannels, sizes.mambaDConv]
+                ),
+                ("ssm_conv1d.bias", .mamba, .convolutionBias, nil),
+                ("ssm_dt.bias", .mamba, .stepBias, nil),
+                ("ssm_a", .mamba, .decay, [heads, 1]), ("ssm_d", .mamba, .skip, [heads, 1]),
+                (
+                    "ssm_norm.weight", .mamba, .gain,
+                    [sizes.mambaNGroups, sizes.mambaDSsm / sizes.mambaNGroups]
+                ),
+                ("ssm_out.weight", .mamba, .outputProjection, nil),
+                // Without ".weight" in falcon-h1, with it in llama.
+                (interleavesHeads ? "ffn_norm.weight" : "ffn_norm", .feedForwardNorm, .gain, nil),
+                ("ffn_gate.weight", .feedForward, .gate, nil),
+                ("ffn_up.weight", .feedForward, .up, nil),
+                ("ffn_down.weight", .feedForward, .down, nil),
+            ]
         return names.compactMap { entry in
-            guard let parameter = own["model.layers.\(index).\(entry.own)"] else { return nil }
+            let place = ParameterPlace(block: index, entry.part, entry.kind)
+            guard let parameter = own[place] else { return nil }
             let change: ForeignTensor.Change =
-                switch entry.foreign {
-                case "ssm_a": .negativeExponential
-                case "attn_q.weight" where interleavesHeads,
-                    "attn_k.weight" where interleavesHeads:
-                    .interleaved(
-                        headRows: sizes.headDim, scale: folded.scale(of: parameter.name))
-                default: folded.change(of: parameter.name, rowCount: parameter.shape[0])
+                switch entry.kind {
+                case .decay: .negativeExponential
+                case .query where interleavesHeads, .key where interleavesHeads:
+                    .interleaved(headRows: sizes.headDim, scale: folded.scale(at: place))
+                default: folded.change(at: place, rowCount: parameter.shape[0])
                 }
             return ForeignTensor(
                 "blk.\(index).\(entry.foreign)", shape: entry.shape, from: parameter, change)
@@ -130,28 +134,33 @@ enum GGUFArchitecture: String, CaseIterable {
     }
 
     private static func mamba(
-        _ sizes: FalconMambaConfiguration, _ own: [String: TensorDescription]
+        _ sizes: FalconMambaConfiguration, _ own: [ParameterPlace: Parameter]
     ) -> [ForeignTensor] {
-        let names = [
-            ("attn_norm.weight", "norm.weight"), ("ssm_in.weight", "mixer.in_proj.weight"),
-            ("ssm_conv1d.weight", "mixer.conv1d.weight"),
-            ("ssm_conv1d.bias", "mixer.conv1d.bias"), ("ssm_x.weight", "mixer.x_proj.weight"),
-            ("ssm_dt.weight", "mixer.dt_proj.weight"), ("ssm_dt.bias", "mixer.dt_proj.bias"),
-            ("ssm_a", "mixer.A_log"), ("ssm_d", "mixer.D"),
-            ("ssm_out.weight", "mixer.out_proj.weight"),
+        let names: [(foreign: String, part: ModelPart, kind: ParameterPlace.Kind)] = [
+            ("attn_norm.weight", .inputNorm, .gain), ("ssm_in.weight", .mamba, .inputProjection),
+            ("ssm_conv1d.weight", .mamba, .convolution),
+            ("ssm_conv1d.bias", .mamba, .convolutionBias),
+            ("ssm_x.weight", .mamba, .selectionProjection),
+            ("ssm_dt.weight", .mamba, .stepProjection), ("ssm_dt.bias", .mamba, .stepBias),
+            ("ssm_a", .mamba, .decay), ("ssm_d", .mamba, .skip),
+            ("ssm_out.weight", .mamba, .outputProjection),
         ]
-        let outer = [
-            ("token_embd.weight", "backbone.embeddings.weight"),
-            ("output_norm.weight", "backbone.norm_f.weight"), ("output.weight", "lm_head.weight"),
-        ].compactMap { foreign, name in own[name].map { ForeignTensor(foreign, from: $0) } }
+        let outside: [(foreign: String, place: ParameterPlace)] = [
+            ("token_embd.weight", ParameterPlace(.embedding, .matrix)),
+            ("output_norm.weight", ParameterPlace(.finalNorm, .gain)),
+            ("output.weight", ParameterPlace(.head, .matrix)),
+        ]
+        let outer = outside.compactMap { foreign, place in
+            own[place].map { ForeignTensor(foreign, from: $0) }
+        }
         let blocks = (0..<sizes.numHiddenLayers).flatMap { index in
-            names.compactMap { foreign, name in
-                own["backbone.layers.\(index).\(name)"].map {
+            names.compactMap { foreign, part, kind in
+                own[ParameterPlace(block: index, part, kind)].map {
                     ForeignTensor(
                         "blk.\(index).\(foreign)",
-                        shape: foreign == "ssm_conv1d.weight"
+                        shape: kind == .convolution
                             ? [sizes.intermediateSize, sizes.convKernel] : nil,
-                        from: $0, foreign == "ssm_a" ? .negativeExponential : .none)
+                        from: $0, kind == .decay ? .negativeExponential : .none)
                 }
             }
         }

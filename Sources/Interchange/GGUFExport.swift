@@ -2,6 +2,7 @@ import FalconCheckpoint
 import FalconData
 import FalconGGUF
 import FalconModel
+import FalconRunRecord
 import FalconSystem
 import FalconTensor
 
@@ -77,11 +78,10 @@ public struct GGUFExport: Sendable {
             fileType != .float32, fileType != .bfloat16
         else { return [] }
         var names: Set<String> = []
-        let place = FalconH1.scanOutputPlace
         _ = try StreamedModel(model, on: Device(threadCount: threadCount)).hidden(
             of: ExportCheck.prompts(for: model, vocabularyCount: model.configuration.vocabSize)
-        ) { layer, name, activation in
-            if name.hasSuffix(place),
+        ) { place, activation in
+            if place.kind == .scanOutput, let layer = place.block,
                 activation.toArray().contains(where: { !(abs($0) <= GGUFFileType.inputLimit) })
             {
                 names.insert("blk.\(layer).ssm_out.weight")
@@ -112,10 +112,8 @@ public struct GGUFExport: Sendable {
 extension ModelFiles {
     /// What the model is called: of its run or its folder.
     var name: String {
-        let parts = path.split(separator: "/").map(String.init)
-        let isCheckpoint =
-            parts.count >= 3 && parts[parts.count - 2] == CheckpointFolder.folderName
-        return (isCheckpoint ? parts[parts.count - 3] : parts.last) ?? "falcon"
+        if let run = RunFolder(ofCheckpoint: path) { return run.name }
+        return path.split(separator: "/").last.map(String.init) ?? "falcon"
     }
 
     /// Opens a GGUF file.

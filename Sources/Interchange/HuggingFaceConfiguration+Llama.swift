@@ -1,6 +1,7 @@
 import FalconCheckpoint
 import FalconModel
 import FalconSystem
+import FalconTensor
 
 // A Falcon-H1 with attention alone is a Llama; multipliers are folded into its weights.
 extension FalconH1Configuration {
@@ -10,20 +11,28 @@ extension FalconH1Configuration {
             "pretraining_tp": .integer(1)
         ].merging(attentionFields) { first, _ in first }
     }
+}
 
-    /// The name of a parameter in Llama's files.
-    ///
-    /// - Parameter name: this program's name.
-    /// - Returns: Llama's.
-    static func llamaName(of name: String) -> String {
-        if name == "model.final_layernorm.weight" { return "model.norm.weight" }
-        var parts = name.split(separator: ".").map(String.init)
-        if parts.count > 3, parts[1] == "layers" {
-            if parts[3] == "feed_forward" { parts[3] = "mlp" }
-            if parts[3] == "pre_ff_layernorm" { parts[3] = "post_attention_layernorm" }
-        }
-        return parts.joined(separator: ".")
-    }
+extension ParameterNames {
+    /// The names in Llama's files.
+    static let llama = ParameterNames(
+        stem: "model",
+        [
+            .embedding: Part("embed_tokens", [.matrix: "weight"]),
+            .inputNorm: Part("input_layernorm", [.gain: "weight"]),
+            .attention: Part(
+                "self_attn",
+                [
+                    .query: "q_proj.weight", .key: "k_proj.weight", .value: "v_proj.weight",
+                    .outputProjection: "o_proj.weight",
+                ]),
+            .feedForwardNorm: Part("post_attention_layernorm", [.gain: "weight"]),
+            .feedForward: Part(
+                "mlp",
+                [.gate: "gate_proj.weight", .up: "up_proj.weight", .down: "down_proj.weight"]),
+            .finalNorm: Part("norm", [.gain: "weight"]),
+            .head: Part("lm_head", [.matrix: "weight"]),
+        ])
 }
 
 extension ConfigurationFields {

@@ -1,5 +1,5 @@
-import FalconCheckpoint
 import FalconModel
+import FalconTensor
 
 /// The model classes of Hugging Face transformers that are read and written.
 enum HuggingFaceFamily: String, CaseIterable {
@@ -37,12 +37,13 @@ enum HuggingFaceFamily: String, CaseIterable {
         }
     }
 
-    /// The name of a parameter in the files of this class.
-    ///
-    /// - Parameter name: this program's name.
-    /// - Returns: the class's.
-    func name(of name: String) -> String {
-        self == .llama ? FalconH1Configuration.llamaName(of: name) : name
+    /// The names of parameters in the files of this class.
+    var names: ParameterNames {
+        switch self {
+        case .falconH1: Architecture.falconH1.parameterNames
+        case .falconMamba: Architecture.falconMamba.parameterNames
+        case .llama: .llama
+        }
     }
 
     /// The configuration whose function the written tensors compute.
@@ -60,18 +61,18 @@ enum HuggingFaceFamily: String, CaseIterable {
     /// - Returns: each with the parameter that it is made from.
     func tensors(of model: ModelConfiguration) -> [ForeignTensor] {
         guard self == .llama, case .falconH1(let sizes) = model else {
-            return model.tensors().map { ForeignTensor($0.name, from: $0) }
+            return model.parameters.map { ForeignTensor($0.parameter.name, from: $0.parameter) }
         }
         let folded = FoldedMultipliers(sizes)
-        let own = Dictionary(uniqueKeysWithValues: model.tensors().map { ($0.name, $0) })
-        return ModelConfiguration.falconH1(folded.configuration).tensors().compactMap { tensor in
+        let own = Dictionary(uniqueKeysWithValues: model.parameters)
+        return ModelConfiguration.falconH1(folded.configuration).parameters.compactMap { place, _ in
             // The head of a tied model is made of its embedding.
-            guard let source = own[tensor.name] ?? own["model.embed_tokens.weight"] else {
+            guard let source = own[place] ?? own[ParameterPlace(.embedding, .matrix)] else {
                 return nil
             }
             return ForeignTensor(
-                name(of: tensor.name), from: source,
-                folded.change(of: tensor.name, rowCount: tensor.shape[0]))
+                names.name(of: place), from: source,
+                folded.change(at: place, rowCount: source.shape[0]))
         }
     }
 }

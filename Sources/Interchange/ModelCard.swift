@@ -1,5 +1,6 @@
 import FalconCheckpoint
 import FalconModel
+import FalconRunRecord
 import FalconSystem
 import FalconTensor
 
@@ -71,28 +72,18 @@ struct ModelCard {
 
     /// Numbers of the run's metrics at the checkpoint's step: the last validation up to it.
     private func metrics() -> [(name: String, value: String)] {
-        guard case .checkpoint(let step) = model.origin else { return [] }
-        let parts = model.path.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.count > 2 else { return [] }
-        let path = parts.dropLast(2).joined(separator: "/") + "/metrics.jsonl"
-        guard fileKind(of: path) == .file, let bytes = try? InputFile.contents(of: path) else {
-            return []
-        }
-        let lines = bytes.split(separator: UInt8(ascii: "\n")).compactMap {
-            try? JSONValue(parsing: Array($0)).object
-        }
-        let scored = lines.last {
-            $0["validation_loss"]?.number != nil && ($0["step"]?.integer ?? .max) <= step
-        }
-        guard let scored else { return [] }
-        let names = [
-            ("validation_loss", "validation loss, nats a token"),
-            ("validation_bits_per_byte", "validation, bits a byte"),
+        guard case .checkpoint(let step) = model.origin,
+            let steps = try? RunFolder(ofCheckpoint: model.path)?.metrics().steps,
+            let scored = steps.last(where: { $0.validationLoss != nil && $0.step <= step })
+        else { return [] }
+        let scores = [
+            ("validation loss, nats a token", scored.validationLoss),
+            ("validation, bits a byte", scored.validationBitsPerByte),
         ]
-        return names.compactMap { key, name in
-            scored[key]?.number.map { number in
-                let rounded = (number * 10_000).rounded() / 10_000
-                return (name, "\(rounded) (step \(scored["step"]?.integer ?? 0)\(scoredPart))")
+        return scores.compactMap { name, score in
+            score.map { score in
+                let rounded = (score * 10_000).rounded() / 10_000
+                return (name, "\(rounded) (step \(scored.step)\(scoredPart))")
             }
         }
     }

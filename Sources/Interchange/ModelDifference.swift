@@ -43,13 +43,20 @@ public struct ModelDifference: Encodable, Sendable {
     /// - Parameters:
     ///   - first: a model.
     ///   - second: another.
-    /// - Throws: what reading the weights throws.
+    /// - Throws: `InterchangeError.model` if no parameter of the one is in the other; what reading the
+    ///   weights throws.
     public init(_ first: ModelFiles, _ second: ModelFiles) throws {
         configuration = try Self.fields(first.configuration, second.configuration)
         let shapes = Dictionary(
             uniqueKeysWithValues: second.configuration.tensors().map { ($0.name, $0.shape) })
         let own = first.configuration.tensors()
         let shared = own.filter { shapes[$0.name] == $0.shape }
+        guard shared.contains(where: { $0.elementCount > 0 }) else {
+            throw InterchangeError.model(
+                reason: "\(first.path) and \(second.path) have no parameter of one name and shape: "
+                    + "there is nothing to compare",
+                advice: "name two models of one architecture and size")
+        }
         let names = Set(shared.map(\.name))
         unmatched =
             own.filter { !names.contains($0.name) }.map(\.name)

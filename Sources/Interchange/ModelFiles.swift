@@ -138,26 +138,40 @@ public struct ModelFiles: Sendable {
         let description = try HuggingFaceConfiguration(folder: path)
         let family = try HuggingFaceFamily(of: description.model)
         let reader = try SafetensorsReader(path: path)
-        let own = description.model.tensors()
+        let own = description.model.parameters
         var names = Dictionary(
-            uniqueKeysWithValues: own.map { ($0.name, family.name(of: $0.name)) })
-        let head = "lm_head.weight"
+            uniqueKeysWithValues: own.map { ($0.parameter.name, family.names.name(of: $0.place)) })
+        let head = family.names.name(of: ParameterPlace(.head, .matrix))
         var wanted: [TensorDescription] = []
-        if description.model.sizes.tieWordEmbeddings, let stored = reader.tensor(named: head) {
+        var secondCopy: (embedding: Parameter, name: String)?
+        if description.model.sizes.tieWordEmbeddings, let stored = reader.tensor(named: head),
+            let embedding = own.first(where: { $0.place.part == .embedding })
+        {
             // Of the two names of a tied matrix, files have either or both.
-            let embedding = own[0].name
-            if reader.tensor(named: names[embedding] ?? embedding) == nil {
-                names[embedding] = head
+            let name = family.names.name(of: embedding.place)
+            if reader.tensor(named: name) == nil {
+                names[embedding.parameter.name] = head
             } else {
                 wanted.append(stored)
+                if stored.shape == embedding.parameter.shape {
+                    secondCopy = (embedding.parameter, name)
+                }
             }
         }
-        wanted += own.map { TensorDescription(name: names[$0.name] ?? $0.name, shape: $0.shape) }
+        wanted += own.map { _, parameter in
+            TensorDescription(
+                name: names[parameter.name] ?? parameter.name, shape: parameter.shape)
+        }
         // Older files keep what follows from the configuration.
-        wanted += reader.tensors.filter { $0.name.hasSuffix("rotary_emb.inv_freq") }
-        try reader.requireExactly(wanted, ignoringTypesOf: { $0.hasSuffix("rotary_emb.inv_freq") })
-        if wanted.first?.name == head, own[0].shape == wanted[0].shape {
-            try Self.requireEqual(names[own[0].name] ?? own[0].name, head, own[0], in: reader)
+        let derived = Set(
+            (0..<description.model.numHiddenLayers).map {
+                "model.layers.\($0).self_attn.rotary_emb.inv_freq"
+            } + ["model.rotary_emb.inv_freq"])
+        wanted += reader.tensors.filter { derived.contains($0.name) }
+        try reader.requireExactly(wanted, ignoringTypesOf: derived.contains)
+        if let secondCopy {
+            try Self.requireEqual(
+                secondCopy.name, head, count: secondCopy.embedding.count, in: reader)
         }
         let specialIDs = SpecialTokenIDs(
             bos: description.bosTokenID.flatMap(Int32.init(exactly:)),
@@ -173,11 +187,11 @@ public struct ModelFiles: Sendable {
 
     /// Checks that the two copies of a tied matrix are one.
     private static func requireEqual(
-        _ first: String, _ second: String, _ shape: TensorDescription, in reader: SafetensorsReader
+        _ first: String, _ second: String, count: Int, in reader: SafetensorsReader
     ) throws {
         let weights = SafetensorsWeights(reader: reader)
         var start = 0
-        try weights.readPieces(of: first, count: shape.elementCount) { values in
+        try weights.readPieces(of: first, count: count) { values in
             var others = [Float](repeating: 0, count: values.count)
             var span = others.mutableSpan
             try reader.readFloats(second, elements: start..<start + values.count, into: &span)

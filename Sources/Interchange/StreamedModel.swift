@@ -47,12 +47,11 @@ struct StreamedModel {
     ///
     /// - Parameters:
     ///   - prompts: tokens, at most `vocabularyPart` different ones in all.
-    ///   - observe: shown activations on the way, with the number of the block.
+    ///   - observe: shown activations on the way.
     /// - Returns: the normed output of the last block, `[R, D]`.
     /// - Throws: what reading the weights throws.
     func hidden(
-        of prompts: [[Int32]],
-        observe: ((_ layer: Int, _ place: String, _ activation: Tensor) -> Void)? = nil
+        of prompts: [[Int32]], observe: Observer? = nil
     ) throws -> Tensor {
         let tokens = prompts.flatMap { $0 }
         let distinct = Set(tokens).sorted()
@@ -64,7 +63,7 @@ struct StreamedModel {
         for prompt in prompts { offsets.append(offsets[offsets.count - 1] + prompt.count) }
         let places = Dictionary(
             uniqueKeysWithValues: distinct.enumerated().map { ($1, Int32($0)) })
-        for parameter in body.table.parameters where parameter.role == .embedding {
+        for parameter in body.table.parameters where parameter.place?.part == .embedding {
             for (place, token) in distinct.enumerated() {
                 try read(parameter, rows: place..<place + 1, from: Int(token))
             }
@@ -72,51 +71,45 @@ struct StreamedModel {
         var tape = Tape(on: device, isRecording: false)
         var current = 0
         let observer: Observer? = observe.map { observe in
-            { place, activation in observe(current, place, activation) }
+            { place, activation in
+                observe(
+                    ActivationPlace(place.kind, block: place.block.map { _ in current }), activation
+                )
+            }
         }
         let run = body.makeBlocks(
             for: ForwardPass(segments: Segments(offsets: offsets), observe: observer), on: device)
         var h = body.embed(device.indices(tokens.map { places[$0] ?? 0 }), on: &tape)
         for layer in 0..<source.configuration.numHiddenLayers {
             current = layer
-            try readBlock(layer)
+            try read(as: layer) { $0.block != nil }
             h = run(0, h, &tape)
         }
-        try readFinalNorm()
+        try read { $0.part == .finalNorm }
         return body.normalize(h, on: &tape)
     }
 
-    private func readBlock(_ layer: Int) throws {
-        let own = ".layers.0."
-        for parameter in body.table.parameters where parameter.name.contains(own) {
-            try read(
-                parameter,
-                named: parameter.name.replacing(own, with: ".layers.\(layer).", maxReplacements: 1))
+    /// Reads whole parameters; those of the one block become those of another.
+    private func read(
+        as layer: Int = 0, where isWanted: (ParameterPlace) -> Bool
+    ) throws {
+        for parameter in body.table.parameters {
+            guard let place = parameter.place, isWanted(place) else { continue }
+            let name = names.name(of: place.inBlock(layer))
+            try parameter.value.upload { elements, values in
+                try source.weights.readFloats(name, elements: elements, into: &values)
+            }
         }
     }
 
-    private func readFinalNorm() throws {
-        for parameter in body.table.parameters
-        where parameter.role == .vector && !parameter.name.contains(".layers.") {
-            try read(parameter, named: parameter.name)
-        }
-    }
-
-    private func read(_ parameter: Parameter, named name: String) throws {
-        try parameter.value.upload { elements, values in
-            try source.weights.readFloats(name, elements: elements, into: &values)
-        }
-    }
+    private var names: ParameterNames { source.configuration.architecture.parameterNames }
 
     /// Reads rows of embedding or head; a tied model's head is its embedding.
     private func read(_ parameter: Parameter, rows: Range<Int>, from first: Int) throws {
         let width = parameter.shape[1]
-        let isTiedHead =
-            parameter.role == .outputMatrix && source.configuration.sizes.tieWordEmbeddings
+        let isTied = source.configuration.sizes.tieWordEmbeddings
         let name =
-            isTiedHead
-            ? body.table.parameters.first { $0.role == .embedding }?.name ?? parameter.name
-            : parameter.name
+            isTied ? names.name(of: ParameterPlace(.embedding, .matrix)) : parameter.name
         try parameter.value.rows(rows).upload { elements, values in
             let start = first * width
             try source.weights.readFloats(

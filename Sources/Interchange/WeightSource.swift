@@ -94,6 +94,13 @@ struct FiniteWeights: WeightSource {
 }
 
 extension ModelConfiguration {
+    /// The parameters of the model, each with its place, in the order of the model.
+    var parameters: [(place: ParameterPlace, parameter: Parameter)] {
+        makeModel().table.parameters.compactMap { parameter in
+            parameter.place.map { ($0, parameter) }
+        }
+    }
+
     /// The parameters of the model as tensors of a file.
     ///
     /// - Parameter type: the type in the file.

@@ -16,8 +16,6 @@ public final class FalconH1: LanguageModel {
     public let sizes: FalconH1Configuration
     /// Every parameter, in the order of its declaration.
     public let table: ParameterTable
-    /// The place in a block of what enters the projection after the scan, as observers are told.
-    public static let scanOutputPlace = "scan_output"
     private let embeddingTable: Parameter
     /// Learnable, when the table is also the head and cannot be scaled itself.
     private let embeddingMultiplier: Parameter?
@@ -38,14 +36,13 @@ public final class FalconH1: LanguageModel {
         initialBase: FalconH1Widths? = nil
     ) {
         sizes = configuration
-        let builder = ParameterBuilder()
+        let builder = ModelBuilder(.falconH1)
         let (d, v) = (configuration.hiddenSize, configuration.vocabSize)
         let deviation = Float(configuration.initializerRange)
         let deviations = FalconH1Deviations(configuration, base: initialBase)
         let isTied = configuration.tieWordEmbeddings
-        let model = builder.scope("model")
-        embeddingTable = model.scope("embed_tokens").parameter(
-            "weight", [v, d], role: .embedding,
+        embeddingTable = builder.part(.embedding).parameter(
+            .matrix, [v, d], role: .embedding,
             initialization: .normal(
                 deviation: deviation,
                 zeroRow: configuration.initialization == .transformers
@@ -53,17 +50,17 @@ public final class FalconH1: LanguageModel {
             multiplierRoom: isTied ? .none : .matrix(symmetryFree: [.rows, .columns]))
         embeddingMultiplier =
             isTied && multipliers != nil
-            ? model.scope("embed_tokens").parameter(
-                "multiplier", [1], role: .multiplier, initialization: .ones) : nil
+            ? builder.part(.embedding).parameter(
+                .multiplier, [1], role: .multiplier, initialization: .ones) : nil
         blocks = (0..<configuration.numHiddenLayers).map { index in
-            FalconH1Block(configuration, deviations, model.scope("layers").scope("\(index)"))
+            FalconH1Block(configuration, deviations, builder, index)
         }
-        finalNorm = model.scope("final_layernorm").gain(d)
+        finalNorm = builder.part(.finalNorm).gain(d)
         head =
             isTied
             ? embeddingTable
-            : builder.scope("lm_head").parameter(
-                "weight", [v, d], role: .outputMatrix,
+            : builder.part(.head).parameter(
+                .matrix, [v, d], role: .outputMatrix,
                 initialization: .normal(deviation: deviation), multiplierRoom: .head)
         table = ParameterTable(builder.parameters, multipliers: multipliers)
     }
@@ -205,17 +202,17 @@ struct FalconH1Block {
 
     init(
         _ configuration: FalconH1Configuration, _ deviations: FalconH1Deviations,
-        _ builder: ParameterBuilder
+        _ builder: ModelBuilder, _ index: Int
     ) {
-        inputNorm = builder.scope("input_layernorm").gain(configuration.hiddenSize)
+        func part(_ part: ModelPart) -> PartBuilder { builder.part(part, block: index) }
+        inputNorm = part(.inputNorm).gain(configuration.hiddenSize)
         mamba =
-            configuration.hasSSM
-            ? FalconH1Mamba(configuration, deviations, builder.scope("mamba")) : nil
+            configuration.hasSSM ? FalconH1Mamba(configuration, deviations, part(.mamba)) : nil
         attention =
             configuration.hasAttention
-            ? FalconH1Attention(configuration, deviations, builder.scope("self_attn")) : nil
-        feedForward = FalconH1MLP(configuration, deviations, builder.scope("feed_forward"))
-        feedForwardNorm = builder.scope("pre_ff_layernorm").gain(configuration.hiddenSize)
+            ? FalconH1Attention(configuration, deviations, part(.attention)) : nil
+        feedForward = FalconH1MLP(configuration, deviations, part(.feedForward))
+        feedForwardNorm = part(.feedForwardNorm).gain(configuration.hiddenSize)
         epsilon = Float(configuration.rmsNormEps)
     }
 
@@ -236,8 +233,11 @@ struct FalconH1Block {
         let v = rmsNorm(mixed, gain: feedForwardNorm, epsilon: epsilon, on: &tape)
         let wide = feedForward(v, on: &tape)
         if let observe = context.observe {
-            for (name, output) in [("ssm", ssm), ("attention", attended), ("feed_forward", wide)] {
-                if let output { observe("layers.\(index).\(name)", output) }
+            let outputs: [(ActivationPlace.Kind, Tensor?)] = [
+                (.ssm, ssm), (.attention, attended), (.feedForward, wide),
+            ]
+            for (kind, output) in outputs {
+                if let output { observe(ActivationPlace(kind, block: index), output) }
             }
         }
         return sum(mixed, wide, on: &tape)
@@ -254,21 +254,23 @@ struct FalconH1Attention {
 
     init(
         _ configuration: FalconH1Configuration, _ deviations: FalconH1Deviations,
-        _ builder: ParameterBuilder
+        _ builder: PartBuilder
     ) {
         self.configuration = configuration
         let d = configuration.hiddenSize
         let queryWidth = configuration.numAttentionHeads * configuration.headDim
         let keyWidth = configuration.numKeyValueHeads * configuration.headDim
         // Of q and k one is enough, and q has a scale for each query head; v has that of o's columns.
-        query = builder.scope("q_proj").hiddenMatrix(
-            [queryWidth, d], deviation: deviations.fromResidual, symmetryFree: .rows, stack: "qkv")
-        key = builder.scope("k_proj").hiddenMatrix(
-            [keyWidth, d], deviation: deviations.fromResidual, stack: "qkv")
-        value = builder.scope("v_proj").hiddenMatrix(
-            [keyWidth, d], deviation: deviations.fromResidual, stack: "qkv")
-        output = builder.scope("o_proj").hiddenMatrix(
-            [d, queryWidth], deviation: deviations.fromHeads, symmetryFree: [.rows, .columns])
+        query = builder.hiddenMatrix(
+            .query, [queryWidth, d], deviation: deviations.fromResidual, symmetryFree: .rows,
+            stack: "qkv")
+        key = builder.hiddenMatrix(
+            .key, [keyWidth, d], deviation: deviations.fromResidual, stack: "qkv")
+        value = builder.hiddenMatrix(
+            .value, [keyWidth, d], deviation: deviations.fromResidual, stack: "qkv")
+        output = builder.hiddenMatrix(
+            .outputProjection, [d, queryWidth], deviation: deviations.fromHeads,
+            symmetryFree: [.rows, .columns])
     }
 
     /// What maps the block's input to queries, keys and values.
@@ -313,26 +315,25 @@ struct FalconH1Mamba {
 
     init(
         _ configuration: FalconH1Configuration, _ deviations: FalconH1Deviations,
-        _ builder: ParameterBuilder
+        _ builder: PartBuilder
     ) {
         self.configuration = configuration
         let (width, channels) = (configuration.mambaDSsm, configuration.convChannels)
         let heads = [configuration.mambaNHeads]
         let taps = configuration.mambaDConv
         let isMamba2 = configuration.initialization == .mamba2
-        let conv = builder.scope("conv1d")
         dtBias = builder.parameter(
-            "dt_bias", heads, role: .stateSpace,
+            .stepBias, heads, role: .stateSpace,
             initialization: isMamba2
                 ? .inverseSoftplusLogUniform(low: 1e-3, high: 0.1, floor: 1e-4) : .ones)
         aLog = builder.parameter(
-            "A_log", heads, role: .stateSpace,
+            .decay, heads, role: .stateSpace,
             initialization: isMamba2 ? .logUniform(low: 1, high: 16) : .logOfIndex)
-        d = builder.parameter("D", heads, role: .stateSpace, initialization: .ones)
+        d = builder.parameter(.skip, heads, role: .stateSpace, initialization: .ones)
         // The filters of the convolution already scale x, B and C.
         let stateWidth = configuration.mambaNGroups * configuration.mambaDState
-        inProjection = builder.scope("in_proj").hiddenMatrix(
-            [configuration.inProjRows, configuration.hiddenSize],
+        inProjection = builder.hiddenMatrix(
+            .inputProjection, [configuration.inProjRows, configuration.hiddenSize],
             deviation: deviations.fromResidual, symmetryFree: .rows,
             rowParts: [
                 RowPart("z", rowCount: width),
@@ -343,15 +344,16 @@ struct FalconH1Mamba {
             ])
         // PyTorch's default for a convolution of fan-in K: uniform within 1/sqrt(K).
         let bound = 1 / Float(taps).squareRoot()
-        convWeight = conv.parameter(
-            "weight", [channels, 1, taps], role: .vector,
+        convWeight = builder.parameter(
+            .convolution, [channels, 1, taps], role: .vector,
             initialization: isMamba2
                 ? .uniform(low: -bound, high: bound)
                 : .normal(deviation: Float(configuration.initializerRange)))
-        convBias = conv.parameter("bias", [channels], role: .vector, initialization: .zeros)
-        norm = configuration.mambaRmsNorm ? builder.scope("norm").gain(width) : nil
-        outProjection = builder.scope("out_proj").hiddenMatrix(
-            [configuration.hiddenSize, width], deviation: deviations.fromSSM,
+        convBias = builder.parameter(
+            .convolutionBias, [channels], role: .vector, initialization: .zeros)
+        norm = configuration.mambaRmsNorm ? builder.gain(width) : nil
+        outProjection = builder.hiddenMatrix(
+            .outputProjection, [configuration.hiddenSize, width], deviation: deviations.fromSSM,
             symmetryFree: norm == nil ? [.rows, .columns] : .rows)
     }
 
@@ -385,7 +387,7 @@ struct FalconH1Mamba {
             y, gate: z, gain: norm, groups: configuration.mambaNGroups,
             gateScale: Float(configuration.ssmMultipliers[0]),
             epsilon: Float(configuration.rmsNormEps), on: &tape)
-        context.observe?("layers.\(index).\(FalconH1.scanOutputPlace)", gated)
+        context.observe?(ActivationPlace(.scanOutput, block: index), gated)
         return linear(
             gated, outProjection, scale: Float(configuration.ssmOutMultiplier), on: &tape)
     }
@@ -401,15 +403,16 @@ struct FalconH1MLP {
 
     init(
         _ configuration: FalconH1Configuration, _ deviations: FalconH1Deviations,
-        _ builder: ParameterBuilder
+        _ builder: PartBuilder
     ) {
         let (d, width) = (configuration.hiddenSize, configuration.intermediateSize)
         // The rows of up are the columns of down.
-        gate = builder.scope("gate_proj").hiddenMatrix(
-            [width, d], deviation: deviations.fromResidual, symmetryFree: .rows)
-        up = builder.scope("up_proj").hiddenMatrix([width, d], deviation: deviations.fromResidual)
-        down = builder.scope("down_proj").hiddenMatrix(
-            [d, width], deviation: deviations.fromIntermediate, symmetryFree: [.rows, .columns])
+        gate = builder.hiddenMatrix(
+            .gate, [width, d], deviation: deviations.fromResidual, symmetryFree: .rows)
+        up = builder.hiddenMatrix(.up, [width, d], deviation: deviations.fromResidual)
+        down = builder.hiddenMatrix(
+            .down, [d, width], deviation: deviations.fromIntermediate,
+            symmetryFree: [.rows, .columns])
         gateScale = Float(configuration.mlpMultipliers[0])
         downScale = Float(configuration.mlpMultipliers[1])
     }
@@ -427,22 +430,5 @@ extension FalconH1Configuration {
         SSDShape(
             heads: mambaNHeads, headDimension: mambaDHead, groups: mambaNGroups,
             stateSize: mambaDState, chunkLength: mambaChunkSize)
-    }
-}
-
-extension ParameterBuilder {
-    /// A norm's gain, `weight`, all ones.
-    func gain(_ count: Int) -> Parameter {
-        parameter("weight", [count], role: .vector, initialization: .ones)
-    }
-
-    /// A matrix between hidden activations, `weight`.
-    func hiddenMatrix(
-        _ shape: [Int], deviation: Float, symmetryFree: MultiplierSides = [],
-        rowParts: [RowPart] = [], stack: String? = nil
-    ) -> Parameter {
-        parameter(
-            "weight", shape, role: .hiddenMatrix, initialization: .normal(deviation: deviation),
-            rowParts: rowParts, stack: stack, multiplierRoom: .matrix(symmetryFree: symmetryFree))
     }
 }

@@ -30,23 +30,22 @@ public final class FalconMamba: LanguageModel {
     ///     embedding has none: no place in exported files could hold it.
     public init(_ sizes: FalconMambaConfiguration, multipliers: MultiplierPlacement? = nil) {
         self.sizes = sizes
-        let builder = ParameterBuilder()
+        let builder = ModelBuilder(.falconMamba)
         let shape = [sizes.vocabSize, sizes.hiddenSize]
         let normal = Initialization.normal(deviation: Float(sizes.initializerRange))
-        let backbone = builder.scope("backbone")
-        embeddingTable = backbone.scope("embeddings").parameter(
-            "weight", shape, role: .embedding, initialization: normal,
+        embeddingTable = builder.part(.embedding).parameter(
+            .matrix, shape, role: .embedding, initialization: normal,
             multiplierRoom: sizes.tieWordEmbeddings
                 ? .none : .matrix(symmetryFree: [.rows, .columns]))
         blocks = (0..<sizes.numHiddenLayers).map {
-            FalconMambaBlock(sizes, backbone.scope("layers").scope("\($0)"))
+            FalconMambaBlock(sizes, builder, $0)
         }
-        finalNorm = backbone.scope("norm_f").gain(sizes.hiddenSize)
+        finalNorm = builder.part(.finalNorm).gain(sizes.hiddenSize)
         head =
             sizes.tieWordEmbeddings
             ? embeddingTable
-            : builder.scope("lm_head").parameter(
-                "weight", shape, role: .outputMatrix, initialization: normal,
+            : builder.part(.head).parameter(
+                .matrix, shape, role: .outputMatrix, initialization: normal,
                 multiplierRoom: .head)
         table = ParameterTable(builder.parameters, multipliers: multipliers)
     }
@@ -103,7 +102,7 @@ public final class FalconMamba: LanguageModel {
         return { [blocks] index, h, tape in
             let mixed = blocks[index](
                 h, pass.segments, pass.state?.layers[index], convScale: convScale, on: &tape)
-            pass.observe?("layers.\(index).ssm", mixed)
+            pass.observe?(ActivationPlace(.ssm, block: index), mixed)
             return sum(h, mixed, on: &tape)
         }
     }
@@ -134,7 +133,7 @@ struct FalconMambaBlock {
     private let outProjection: Parameter
     private let sizes: FalconMambaConfiguration
 
-    init(_ sizes: FalconMambaConfiguration, _ builder: ParameterBuilder) {
+    init(_ sizes: FalconMambaConfiguration, _ builder: ModelBuilder, _ index: Int) {
         self.sizes = sizes
         let (width, channels, rank) = (sizes.hiddenSize, sizes.intermediateSize, sizes.timeStepRank)
         // Uniform within a bound over sqrt(fan-in), PyTorch's default for matrices and filters.
@@ -146,41 +145,42 @@ struct FalconMambaBlock {
             sizes.initialization == .mamba
                 ? uniform(fanIn: fanIn) : .normal(deviation: Float(sizes.initializerRange))
         }
-        norm = builder.scope("norm").gain(width)
-        let mixer = builder.scope("mixer")
-        let (conv, dt) = (mixer.scope("conv1d"), mixer.scope("dt_proj"))
+        norm = builder.part(.inputNorm, block: index).gain(width)
+        let mixer = builder.part(.mamba, block: index)
         aLog = mixer.parameter(
-            "A_log", [channels, sizes.stateSize], role: .stateSpace, initialization: .logOfIndex)
-        d = mixer.parameter("D", [channels], role: .stateSpace, initialization: .ones)
-        convWeight = conv.parameter(
-            "weight", [channels, 1, sizes.convKernel], role: .vector,
+            .decay, [channels, sizes.stateSize], role: .stateSpace, initialization: .logOfIndex)
+        d = mixer.parameter(.skip, [channels], role: .stateSpace, initialization: .ones)
+        convWeight = mixer.parameter(
+            .convolution, [channels, 1, sizes.convKernel], role: .vector,
             initialization: uniform(fanIn: sizes.convKernel))
-        convBias = conv.parameter("bias", [channels], role: .vector, initialization: .zeros)
+        convBias = mixer.parameter(
+            .convolutionBias, [channels], role: .vector, initialization: .zeros)
         // The filters of the convolution already scale x.
-        inProjection = mixer.scope("in_proj").parameter(
-            "weight", [2 * channels, width], role: .hiddenMatrix,
+        inProjection = mixer.parameter(
+            .inputProjection, [2 * channels, width], role: .hiddenMatrix,
             initialization: matrix(fanIn: width),
             rowParts: [
                 RowPart("x", rowCount: channels, hasFreeRows: false),
                 RowPart("z", rowCount: channels),
             ], multiplierRoom: .matrix(symmetryFree: .rows))
         // The norms after it take out a common scale of each part, but not of single rows.
-        xProjection = mixer.scope("x_proj").parameter(
-            "weight", [sizes.xProjRows, channels], role: .hiddenMatrix,
+        xProjection = mixer.parameter(
+            .selectionProjection, [sizes.xProjRows, channels], role: .hiddenMatrix,
             initialization: matrix(fanIn: channels),
             rowParts: [
                 RowPart("dt", rowCount: rank), RowPart("B", rowCount: sizes.stateSize),
                 RowPart("C", rowCount: sizes.stateSize),
             ], multiplierRoom: .matrix(symmetryFree: [.rows, .columns]))
-        dtProjection = dt.parameter(
-            "weight", [channels, rank], role: .hiddenMatrix, initialization: uniform(fanIn: rank),
+        dtProjection = mixer.parameter(
+            .stepProjection, [channels, rank], role: .hiddenMatrix,
+            initialization: uniform(fanIn: rank),
             multiplierRoom: .matrix(symmetryFree: [.rows, .columns]))
-        dtBias = dt.parameter(
-            "bias", [channels], role: .stateSpace,
+        dtBias = mixer.parameter(
+            .stepBias, [channels], role: .stateSpace,
             initialization: .inverseSoftplusLogUniform(low: 1e-3, high: 0.1, floor: 1e-4))
         let depth = sizes.initialization == .mamba ? Float(sizes.numHiddenLayers).squareRoot() : 1
-        outProjection = mixer.scope("out_proj").parameter(
-            "weight", [width, channels], role: .hiddenMatrix,
+        outProjection = mixer.parameter(
+            .outputProjection, [width, channels], role: .hiddenMatrix,
             initialization: uniform(fanIn: channels, 1 / depth),
             multiplierRoom: .matrix(symmetryFree: [.rows, .columns]))
     }

@@ -56,7 +56,7 @@ public protocol LanguageModel: AnyObject {
 public typealias BlockFunction = (_ index: Int, _ h: Tensor, _ tape: inout Tape) -> Tensor
 
 /// Told an activation and where it stands in the model.
-public typealias Observer = (_ place: String, _ activation: Tensor) -> Void
+public typealias Observer = (_ place: ActivationPlace, _ activation: Tensor) -> Void
 
 /// What one run of tokens through the blocks of a model is for.
 public struct ForwardPass {
@@ -65,8 +65,8 @@ public struct ForwardPass {
     /// What came before the rows, for generation: one segment, and a tape that does not record; it is
     /// moved past the rows.
     public var state: GenerationState?
-    /// Shown activations, contiguous, on the way: `embedding`; for each block its branches, such as
-    /// `layers.I.ssm`, and the residual stream after it, `layers.I`.
+    /// Shown activations, contiguous, on the way: what enters the first block; of each block what its
+    /// branches add, and the residual stream after it.
     public var observe: Observer?
 
     /// A pass.
@@ -100,10 +100,10 @@ extension LanguageModel {
         let pass = ForwardPass(segments: segments, state: state, observe: observe)
         let block = makeBlocks(for: pass, on: tape.device)
         var h = embed(tokens, on: &tape)
-        observe?("embedding", h)
+        observe?(ActivationPlace(.embedding), h)
         for index in 0..<configuration.numHiddenLayers {
             h = tape.block(h, recompute: recompute) { h, tape in block(index, h, &tape) }
-            observe?("layers.\(index)", h)
+            observe?(ActivationPlace(.residual, block: index), h)
         }
         state?.position += tokens.count
         return normalize(h, on: &tape)

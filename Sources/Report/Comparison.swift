@@ -1,3 +1,4 @@
+import FalconRunRecord
 import FalconSweep
 import FalconSystem
 
@@ -125,7 +126,7 @@ extension ConfigurationResult {
         }
         if all({ $0.isSame(as: $1) }) { return .nats }
         let haveBits = (one.best + other.best).allSatisfy {
-            $0.validationBitsPerByte?.isFinite == true
+            $0.result.validationBitsPerByte?.isFinite == true
         }
         return haveBits && all({ $0.isSameText(as: $1) }) ? .bits : nil
     }
@@ -136,7 +137,7 @@ extension ConfigurationResult {
         case bits = "bits a byte"
 
         func value(_ run: ReportRun) -> Double? {
-            self == .nats ? run.objective : run.validationBitsPerByte
+            self == .nats ? run.objective : run.result.validationBitsPerByte
         }
     }
 

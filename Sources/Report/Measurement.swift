@@ -1,5 +1,6 @@
 import FalconCheckpoint
 import FalconData
+import FalconRunRecord
 import FalconSweep
 import FalconSystem
 import FalconTrain
@@ -13,7 +14,7 @@ struct Measurement: Equatable {
     }
 
     /// Validation or training.
-    var objective: SweepObjective = .validationLoss
+    var objective: RunObjective = .validationLoss
     /// Stands for all tokens, their order and their tokenizer; nil without a checkpoint.
     var dataDigest: String?
     /// Where the recipe finds the data.

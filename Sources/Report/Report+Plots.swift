@@ -1,3 +1,5 @@
+import FalconModel
+import FalconRunRecord
 import FalconSweep
 import FalconTrain
 
@@ -92,12 +94,8 @@ extension Report {
         }
     }
 
-    /// The name of a matrix without the number of its block.
-    static func kind(_ name: String) -> String {
-        name.split(separator: ".").filter {
-            Int($0) == nil && !["model", "backbone", "layers", "weight"].contains($0)
-        }.joined(separator: ".")
-    }
+    /// What a matrix and those of other blocks are called together; one of no known model alone.
+    static func kind(_ name: String) -> String { ParameterName(name)?.label ?? name }
 
     /// Runs that differ in rates alone: of configurations that differ in their variant only.
     private var normGroups: [(label: String, runs: [ReportRun])] {
@@ -222,43 +220,40 @@ extension Report {
                 $0.values.contains { $0.multipliers?.isEmpty == false }
             }
             guard let matrices else { continue }
-            var lines: [String: [(x: Double, y: Double)]] = [:]
-            var bars: [String: [Double?]] = [:]
-            for (name, metrics) in matrices.sorted(by: { layer($0.key) < layer($1.key) }) {
-                for (kind, numbers) in metrics.multipliers ?? [:] {
-                    guard let layer = layer(name) else { continue }
-                    let key = Self.kind(name) + " " + kind
-                    lines[key, default: []].append((Double(layer), numbers.mean))
-                    bars[key, default: []].append(numbers.deviation > 0 ? numbers.deviation : nil)
-                }
-            }
-            // `self_attn`, `mamba`, `feed_forward`; `mixer` in a Falcon-Mamba.
-            let families = Set(lines.keys.map { String($0.prefix { $0 != "." && $0 != " " }) })
-            for family in families.sorted() {
-                let keys = lines.keys.filter {
-                    $0.hasPrefix(family + ".") || $0.hasPrefix(family + " ")
-                }
-                .sorted()
-                let series = keys.enumerated().map { color, key in
+            for (part, lines) in multiplierLines(matrices).sorted(by: { $0.key < $1.key }) {
+                let series = lines.sorted { $0.key < $1.key }.enumerated().map { color, line in
                     Series(
-                        name: String(key.dropFirst(family.count + 1)), color: color,
-                        points: lines[key] ?? [], hasDots: true, isDashed: color >= Plot.colorCount,
-                        bars: bars[key] ?? [])
+                        name: line.key, color: color,
+                        points: line.value.map { (Double($0.block), $0.numbers.mean) },
+                        hasDots: true, isDashed: color >= Plot.colorCount,
+                        bars: line.value.map {
+                            $0.numbers.deviation > 0 ? $0.numbers.deviation : nil
+                        })
                 }
                 plots.append(
                     Plot(
-                        title: "\(result.label): multipliers of \(family), mean and deviation",
+                        title: "\(result.label): multipliers of \(part), mean and deviation",
                         xLabel: "block", yLabel: "multiplier", xScale: .whole, series: series))
             }
         }
         return Page.plots(plots, orMissing: "No monitored run has learnable multipliers.")
     }
 
-    private func layer(_ name: String) -> Int? {
-        name.split(separator: ".").compactMap { Int($0) }.first
+    /// The learned numbers of the matrices in blocks, in the order of these: by part, and in it by matrix
+    /// and kind of multiplier.
+    private func multiplierLines(
+        _ matrices: [String: MatrixMetrics]
+    ) -> [String: [String: [(block: Int, numbers: MultiplierMetrics)]]] {
+        var lines: [String: [String: [(block: Int, numbers: MultiplierMetrics)]]] = [:]
+        for (name, metrics) in matrices {
+            guard let name = ParameterName(name), let block = name.block else { continue }
+            for (kind, numbers) in metrics.multipliers ?? [:] {
+                lines[name.part, default: [:]]["\(name.matrix) \(kind)", default: []].append(
+                    (block, numbers))
+            }
+        }
+        return lines.mapValues { $0.mapValues { $0.sorted { $0.block < $1.block } } }
     }
-
-    private func layer(_ name: String) -> Int { layer(name) ?? -1 }
 
     var ratesAndUpdates: String {
         let runs = results.flatMap(\.best) + data.runs
@@ -315,10 +310,11 @@ extension Report {
             }
             var lines: [String: [(x: Double, y: Double)]] = [:]
             for (name, value) in places {
-                guard let layer = layer(name) as Int? else { continue }
-                let kind = Self.kind(name)
-                lines[kind.isEmpty ? "residual stream" : kind, default: []].append(
-                    (Double(layer), value))
+                guard let place = ActivationPlace(name: name), let block = place.block else {
+                    continue
+                }
+                let kind = place.kind == .residual ? "residual stream" : place.kind.rawValue
+                lines[kind, default: []].append((Double(block), value))
             }
             guard !lines.isEmpty else { continue }
             plots.append(

@@ -1,3 +1,4 @@
+import FalconRunRecord
 import FalconSweep
 import FalconTrain
 
@@ -144,7 +145,7 @@ public struct Report {
         let keys = Set(results.flatMap(\.configuration.keys)).sorted()
         let rows = results.map { result -> [String] in
             let interval = result.bestValues.isEmpty ? nil : Interval(result.bestValues)
-            let bits = result.best.compactMap(\.validationBitsPerByte)
+            let bits = result.best.compactMap(\.result.validationBitsPerByte)
             return keys.map { result.configuration[$0] ?? "" } + [
                 result.bestRate.map { significant($0) + (result.isAtEdge ? " (edge)" : "") } ?? "",
                 interval.map { nats($0.mean) } ?? "",
@@ -167,8 +168,10 @@ public struct Report {
             data.runs.map { run in
                 [
                     run.name, run.status.rawValue, significant(run.learningRate), "\(run.seed)",
-                    run.loss.map(nats) ?? "", run.validationLoss.map(nats) ?? "",
-                    run.elapsedSeconds.map { significant($0) + " s" } ?? "", run.message ?? "",
+                    run.result.loss.map(nats) ?? "",
+                    run.result.validationLoss.map(nats) ?? "",
+                    run.result.elapsedSeconds.map { significant($0) + " s" } ?? "",
+                    run.message ?? "",
                 ]
             })
     }

@@ -2,6 +2,7 @@ import FalconCheckpoint
 import FalconData
 import FalconOptim
 import FalconRecipe
+import FalconRunRecord
 import FalconSweep
 import FalconSystem
 import FalconTrain
@@ -41,10 +42,7 @@ struct ReportRun {
     var learningRate: Double
     var seed: UInt64
     var status: SweepStatus
-    var loss: Double?
-    var validationLoss: Double?
-    var validationBitsPerByte: Double?
-    var elapsedSeconds: Double?
+    var result: RunResult
     var message: String?
     var recipeDigest: String
     var metrics: [StepMetrics]
@@ -52,14 +50,11 @@ struct ReportRun {
     var measurement = Measurement()
 
     /// The loss that decides; finite.
-    var objective: Double? {
-        let value = measurement.objective == .loss ? loss : validationLoss
-        return value.flatMap { $0.isFinite ? $0 : nil }
-    }
+    var objective: Double? { result.value(measurement.objective) }
 
     /// Chooses what decides: the training loss where nothing was validated.
-    mutating func decide(by kind: SweepObjective) {
-        measurement.objective = validationLoss == nil ? .loss : kind
+    mutating func decide(by kind: RunObjective) {
+        measurement.objective = kind.measured(in: result)
     }
 
     /// The last monitored step at the top of the schedule: norms follow the rate when it decays.
@@ -90,7 +85,7 @@ struct ReportData {
     init(paths: [String]) throws {
         for path in paths {
             if fileKind(of: path) == .missing { throw FileError.missing(path: path) }
-            if fileKind(of: path + "/results.jsonl") == .file {
+            if fileKind(of: Sweep.resultsPath(ofFolder: path)) == .file {
                 try addSweep(path, isNamed: paths.count > 1)
             } else if fileKind(of: RunFolder(path: path).metricsPath) == .file {
                 try addRun(path)
@@ -102,7 +97,7 @@ struct ReportData {
 
     /// Adds the runs of a sweep; its name, if told, keeps them apart from those of other sweeps.
     private mutating func addSweep(_ path: String, isNamed: Bool) throws {
-        let file = path + "/results.jsonl"
+        let file = Sweep.resultsPath(ofFolder: path)
         let objective = try Sweep.objective(ofFolder: path)
         for (number, line) in try readBytes(ofFile: file).split(separator: 0x0A).enumerated() {
             let record: SweepRecord
@@ -120,12 +115,8 @@ struct ReportData {
                         }
                     }, uniquingKeysWith: { $1 }), learningRate: record.learningRate,
                 seed: record.seed,
-                status: record.status, loss: record.loss, validationLoss: record.validationLoss,
-                validationBitsPerByte: record.validationBitsPerByte,
-                elapsedSeconds: record.elapsedSeconds, message: record.message,
-                recipeDigest: record.recipeSHA256,
-                metrics: fileKind(of: folder.metricsPath) == .file
-                    ? try readMetrics(folder.metricsPath) : [])
+                status: record.status, result: record.result, message: record.message,
+                recipeDigest: record.recipeSHA256, metrics: try steps(of: folder))
             let recipe = try? RecipeDocument(recipe: folder.recipePath)
                 .decode(TrainingRecipe.self)
             if let recipe { run.measurement = measurement(ofRun: folder.path, recipe) }
@@ -142,8 +133,7 @@ struct ReportData {
         let folder = RunFolder(path: path)
         let document = try RecipeDocument(recipe: folder.recipePath)
         let recipe = try document.decode(TrainingRecipe.self)
-        let metrics = try readMetrics(folder.metricsPath)
-        let validation = metrics.last { $0.validationLoss != nil }
+        let metrics = try steps(of: folder)
         let common =
             try document.applying(["\(SweepSection.seedKey)=0", "\(SweepSection.rateKey)=1"]).digest
         var name = names[common] ?? recipe.name
@@ -158,10 +148,7 @@ struct ReportData {
         var run = ReportRun(
             name: path, configuration: ["recipe": name],
             learningRate: recipe.optimizer.learningRate, seed: recipe.seed,
-            status: isDone ? .finished : .running, loss: StepMetrics.finalLoss(metrics),
-            validationLoss: validation?.validationLoss,
-            validationBitsPerByte: validation?.validationBitsPerByte,
-            elapsedSeconds: StepMetrics.trainingSeconds(metrics), message: nil,
+            status: isDone ? .finished : .running, result: RunResult(metrics), message: nil,
             recipeDigest: document.digest, metrics: metrics,
             measurement: measurement(ofRun: path, recipe))
         run.decide(by: .validationLoss)
@@ -177,17 +164,11 @@ struct ReportData {
     }
 
     /// The steps of a run; damaged lines are left out and told, a half-written last one is not.
-    private mutating func readMetrics(_ path: String) throws -> [StepMetrics] {
-        let bytes = try readBytes(ofFile: path)
-        let lines = bytes.split(separator: 0x0A)
-        var result: [StepMetrics] = []
-        result.reserveCapacity(lines.count)
-        for (number, line) in lines.enumerated() {
-            do { result.append(try CheckedLine.decoded(StepMetrics.self, from: line)) } catch {
-                if number == lines.count - 1 && bytes.last != 0x0A { continue }
-                warnings.append("\(path), line \(number + 1) is damaged and left out")
-            }
+    private mutating func steps(of folder: RunFolder) throws(FileError) -> [StepMetrics] {
+        let metrics = try folder.metrics()
+        warnings += metrics.damagedNumbers.map {
+            "\(folder.metricsPath), line \($0) is damaged and left out"
         }
-        return result
+        return metrics.steps
     }
 }

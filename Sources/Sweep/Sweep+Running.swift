@@ -1,4 +1,5 @@
 import FalconRecipe
+import FalconRunRecord
 import FalconSystem
 import FalconTrain
 

@@ -1,5 +1,6 @@
 import FalconOptim
 import FalconRecipe
+import FalconRunRecord
 import FalconSystem
 import FalconTrain
 
@@ -70,6 +71,14 @@ public final class Sweep {
         try folder.writeResults(results)
     }
 
+    /// The file with one line a run.
+    ///
+    /// - Parameter path: the sweep's folder.
+    /// - Returns: its path, there or not.
+    public static func resultsPath(ofFolder path: String) -> String {
+        SweepFolder(path: path).resultsPath
+    }
+
     /// The recipe that a sweep was started with.
     ///
     /// - Parameter path: the sweep's folder.
@@ -85,7 +94,7 @@ public final class Sweep {
     /// - Parameter path: the sweep's folder.
     /// - Returns: the validation loss also where the folder does not say.
     /// - Throws: `RecipeError`; `FileError`.
-    public static func objective(ofFolder path: String) throws -> SweepObjective {
+    public static func objective(ofFolder path: String) throws -> RunObjective {
         let section = try recipe(ofFolder: path)?.decode(SweepSection.self, at: "sweep")
         return section?.objective ?? .validationLoss
     }
@@ -94,7 +103,7 @@ public final class Sweep {
     public var results: [SweepRecord] { order.compactMap { records[$0] } }
 
     /// What decides between runs.
-    public var objective: SweepObjective { section.objective ?? .validationLoss }
+    public var objective: RunObjective { section.objective ?? .validationLoss }
 
     private func outcome(_ run: SweepRun) -> SweepOutcome? {
         guard let record = records[run.id] else { return nil }
@@ -159,7 +168,7 @@ public final class Sweep {
         let metrics = folder.metrics(of: record.run)
         if try folder.isComplete(record.run, recipe) {
             (ended.status, ended.message) = (.finished, nil)
-        } else if StepMetrics.isDiverged(metrics, recipe) {
+        } else if StepMetrics.areDiverged(metrics, limit: recipe.train.maxSkippedSteps) {
             ended.status = .diverged
             ended.message = "the last \(recipe.train.maxSkippedSteps) steps were not applied"
         } else {

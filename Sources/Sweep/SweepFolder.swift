@@ -1,4 +1,5 @@
 import FalconRecipe
+import FalconRunRecord
 import FalconSystem
 import FalconTrain
 
@@ -41,13 +42,11 @@ struct SweepFolder {
     }
 
     /// What may change between two calls: how many runs at a time and on how many threads.
-    private static let free = ["sweep.jobs", "sweep.threads_per_run"]
+    private static let free = RecipeKeyPaths(["sweep.jobs", "sweep.threads_per_run"])
 
     private func requireSame(_ document: RecipeDocument) throws {
         let old = try RecipeDocument(recipe: recipePath)
-        let changes = document.differences(from: old).filter { change in
-            !Self.free.contains { change.keyPath == $0 }
-        }
+        let changes = document.differences(from: old).filter { !Self.free.contain($0) }
         guard changes.isEmpty else { throw SweepError.changed(path: path, changes: changes) }
     }
 
@@ -97,61 +96,10 @@ struct SweepFolder {
     }
 
     /// The steps that a run has done; what cannot be read is left out.
-    func metrics(of id: String) -> [StepMetrics] { (try? run(id).steps()) ?? [] }
+    func metrics(of id: String) -> [StepMetrics] { (try? run(id).metrics().steps) ?? [] }
 
     /// Whether a run has done all that its recipe asks for.
     func isComplete(_ id: String, _ recipe: TrainingRecipe) throws -> Bool {
         try run(id).isComplete(recipe)
-    }
-}
-
-extension SweepRecord {
-    /// Takes what a run's metrics say.
-    mutating func take(_ metrics: [StepMetrics], parameterCount: Int) {
-        guard let last = metrics.last else { return }
-        func finite(_ number: Double?) -> Double? { number.flatMap { $0.isFinite ? $0 : nil } }
-        steps = last.step
-        tokens = last.tokens
-        parameters = parameterCount
-        elapsedSeconds = StepMetrics.trainingSeconds(metrics)
-        loss = StepMetrics.finalLoss(metrics)
-        let validation = metrics.last { $0.validationLoss != nil }
-        validationLoss = finite(validation?.validationLoss)
-        validationBitsPerByte = finite(validation?.validationBitsPerByte)
-    }
-}
-
-extension StepMetrics {
-    /// The mean loss of the last 5 % of the steps, those left out that did not move the weights.
-    ///
-    /// - Parameter metrics: the steps of a run.
-    /// - Returns: nil if there is none, or one of them has none that is finite.
-    public static func finalLoss(_ metrics: [StepMetrics]) -> Double? {
-        let tail = metrics.suffix(max(1, metrics.count / 20)).filter { $0.applied != false }
-        guard !tail.isEmpty else { return nil }
-        let mean = tail.reduce(0) { $0 + ($1.loss ?? .nan) } / Double(tail.count)
-        return mean.isFinite ? mean : nil
-    }
-
-    /// Whether a run ended because too many steps in a row were not applied.
-    static func isDiverged(_ metrics: [StepMetrics], _ recipe: TrainingRecipe) -> Bool {
-        // Steps without targets neither count nor end the row.
-        let last = metrics.lazy.reversed().filter { $0.skipReason != .noTargets }
-            .prefix(recipe.train.maxSkippedSteps)
-        return last.allSatisfy { $0.applied == false }
-            && last.count == recipe.train.maxSkippedSteps
-    }
-
-    /// What the training took, over all processes that had a part in it.
-    ///
-    /// - Parameter metrics: the steps of a run; each process counts its time from 0.
-    /// - Returns: seconds; time of steps that a kill undid is not among them.
-    public static func trainingSeconds(_ metrics: [StepMetrics]) -> Double {
-        var (sum, previous) = (0.0, 0.0)
-        for line in metrics where line.elapsedSeconds.isFinite {
-            if line.elapsedSeconds < previous { sum += previous }
-            previous = line.elapsedSeconds
-        }
-        return sum + previous
     }
 }

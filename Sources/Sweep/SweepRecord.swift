@@ -1,3 +1,4 @@
+import FalconRunRecord
 import FalconSystem
 import FoundationEssentials
 import GRDB
@@ -134,13 +135,32 @@ public struct SweepRecord: Codable, Equatable, Sendable {
     ///
     /// - Parameter kind: the sweep's.
     /// - Returns: a finite number, or nil.
-    public func objective(_ kind: SweepObjective) -> Double? {
-        let value =
-            switch kind {
-            case .validationLoss: validationLoss ?? loss
-            case .loss: loss
-            }
-        return value.flatMap { $0.isFinite ? $0 : nil }
+    public func objective(_ kind: RunObjective) -> Double? {
+        result.value(kind)
+    }
+
+    /// What the run came to, or has come to.
+    public var result: RunResult {
+        get {
+            RunResult(
+                loss: loss, validationLoss: validationLoss,
+                validationBitsPerByte: validationBitsPerByte, elapsedSeconds: elapsedSeconds)
+        }
+        set {
+            loss = newValue.loss
+            validationLoss = newValue.validationLoss
+            validationBitsPerByte = newValue.validationBitsPerByte
+            elapsedSeconds = newValue.elapsedSeconds
+        }
+    }
+
+    /// Takes what a run's metrics say.
+    mutating func take(_ metrics: [StepMetrics], parameterCount: Int) {
+        guard let last = metrics.last else { return }
+        steps = last.step
+        tokens = last.tokens
+        parameters = parameterCount
+        result = RunResult(metrics)
     }
 }
 

@@ -1,4 +1,5 @@
 import FalconRecipe
+import FalconRunRecord
 import FalconSystem
 
 /// The `sweep` part of a recipe: which runs to make of it.
@@ -21,7 +22,7 @@ public struct SweepSection: RecipeSection {
     /// Whether bad runs end early; nil for no.
     public var halving: SweepHalving?
     /// What decides; nil for `validation_loss`.
-    public var objective: SweepObjective?
+    public var objective: RunObjective?
     /// Runs at a time; nil for the usable processors over `threadsPerRun`.
     public var jobs: Int?
     /// Threads of each run; nil for 1.
@@ -339,14 +340,6 @@ public struct SweepHalving: RecipeSection {
 /// Runs that halving compares.
 public enum SweepPeers: String, Decodable, CaseIterable, Sendable {
     case sweep, configuration
-}
-
-/// What decides between runs; lower is better.
-public enum SweepObjective: String, Decodable, CaseIterable, Sendable {
-    /// The last validation.
-    case validationLoss = "validation_loss"
-    /// The mean training loss of the last 5 % of the steps.
-    case loss
 }
 
 /// A number with a few digits.

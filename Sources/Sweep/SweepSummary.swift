@@ -1,3 +1,5 @@
+import FalconRunRecord
+
 /// A configuration at its best learning rate.
 public struct SweepSummary: Encodable, Equatable, Sendable {
     /// The values of its axes by key path.
@@ -33,8 +35,7 @@ public struct SweepSummary: Encodable, Equatable, Sendable {
     ///   - records: of one sweep.
     ///   - objective: what decides.
     /// - Returns: in the order in which configurations first appear.
-    public static func all(_ records: [SweepRecord], by objective: SweepObjective) -> [SweepSummary]
-    {
+    public static func all(_ records: [SweepRecord], by objective: RunObjective) -> [SweepSummary] {
         var configurations: [[String: SweepValue]] = []
         for record in records where !configurations.contains(record.configuration) {
             configurations.append(record.configuration)
@@ -47,7 +48,7 @@ public struct SweepSummary: Encodable, Equatable, Sendable {
 
     private init(
         _ configuration: [String: SweepValue], _ records: [SweepRecord],
-        _ objective: SweepObjective
+        _ objective: RunObjective
     ) {
         self.configuration = configuration
         diverged = records.count { $0.status == .diverged }

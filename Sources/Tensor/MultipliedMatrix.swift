@@ -6,6 +6,8 @@ public struct MultipliedMatrix {
         public let range: Range<Int>
         /// One number a row, or one for all of them.
         public let multiplier: Parameter
+        /// The multiplier's name behind the matrix', such as `row_multiplier.dt`.
+        public let label: String
 
         var isScalar: Bool { multiplier.count == 1 && range.count > 1 }
     }
@@ -16,9 +18,16 @@ public struct MultipliedMatrix {
     public let rows: [Rows]
     /// c, one number a column; nil for none.
     public let columns: Parameter?
+    private static let columnsLabel = "column_multiplier"
 
     /// All of its multipliers.
-    public var multipliers: [Parameter] { rows.map(\.multiplier) + (columns.map { [$0] } ?? []) }
+    public var multipliers: [Parameter] { labelledMultipliers.map(\.multiplier) }
+
+    /// All of its multipliers, each with its name behind the matrix'.
+    public var labelledMultipliers: [(label: String, multiplier: Parameter)] {
+        rows.map { ($0.label, $0.multiplier) }
+            + (columns.map { [(Self.columnsLabel, $0)] } ?? [])
+    }
 
     /// The multipliers of a matrix in a placement; nil if it has none.
     init?(_ matrix: Parameter, placement: MultiplierPlacement?) {
@@ -27,12 +36,16 @@ public struct MultipliedMatrix {
         let isScalar = placement == .scalar && matrix.multiplierRoom.scalar
         let sides = matrix.multiplierRoom.sides(placement)
         guard isScalar || !sides.isEmpty else { return nil }
-        func multiplier(_ suffix: String, _ count: Int) -> Parameter {
+        func multiplier(_ label: String, _ count: Int) -> Parameter {
             Parameter(
-                name: matrix.name + "." + suffix, shape: [count], role: .multiplier,
+                name: matrix.name + "." + label, shape: [count], role: .multiplier,
                 initialization: .ones)
         }
         var rows: [Rows] = []
+        func add(_ range: Range<Int>, _ label: String, _ count: Int) {
+            rows.append(
+                Rows(range: range, multiplier: multiplier(label, count), label: label))
+        }
         var start = 0
         for part in matrix.rowParts.isEmpty
             ? [RowPart("", rowCount: matrix.shape[0])] : matrix.rowParts
@@ -41,17 +54,14 @@ public struct MultipliedMatrix {
             start = range.upperBound
             let suffix = part.name.isEmpty ? "" : "." + part.name
             if isScalar {
-                rows.append(Rows(range: range, multiplier: multiplier("multiplier" + suffix, 1)))
+                add(range, "multiplier" + suffix, 1)
             } else if sides.contains(.rows) && (placement == .redundant || part.hasFreeRows) {
-                rows.append(
-                    Rows(
-                        range: range,
-                        multiplier: multiplier("row_multiplier" + suffix, part.rowCount)))
+                add(range, "row_multiplier" + suffix, part.rowCount)
             }
         }
         self.rows = rows
         columns =
-            sides.contains(.columns) ? multiplier("column_multiplier", matrix.shape[1]) : nil
+            sides.contains(.columns) ? multiplier(Self.columnsLabel, matrix.shape[1]) : nil
     }
 
     /// Stretches of rows with one kind of scale each, those without a scale included.

@@ -38,6 +38,8 @@ public final class Parameter {
     public let name: String
     /// The sizes, outermost first.
     public let shape: [Int]
+    /// Where in a model it stands; nil for what a table adds to a matrix, and for arrays of no model.
+    public let place: ParameterPlace?
     /// What it is for.
     public let role: ParameterRole
     /// How it starts.
@@ -53,13 +55,15 @@ public final class Parameter {
     private var packed: (tensor: Tensor, version: UInt64)?
 
     init(
-        name: String, shape: [Int], role: ParameterRole, initialization: Initialization,
+        name: String, place: ParameterPlace? = nil, shape: [Int], role: ParameterRole,
+        initialization: Initialization,
         rowParts: [RowPart] = [], stack: String? = nil, multiplierRoom: MultiplierRoom = .none
     ) {
         precondition(
             rowParts.isEmpty || rowParts.reduce(0) { $0 + $1.rowCount } == shape[0],
             "\(name): its parts \(rowParts) are not its \(shape[0]) rows")
         self.name = name
+        self.place = place
         self.shape = shape
         self.role = role
         self.initialization = initialization
@@ -123,30 +127,20 @@ public final class Parameter {
     }
 }
 
-/// Collects the parameters that layers declare, in order, under a dotted path.
+/// Collects the parameters that layers declare, in order.
 public struct ParameterBuilder {
     /// Collects the declarations of all copies of a builder.
     private final class List { var parameters: [Parameter] = [] }
-    private let list: List
-    private let path: String
+    private let list = List()
 
     /// An empty list of declarations.
-    public init() { (list, path) = (List(), "") }
-
-    private init(list: List, path: String) { (self.list, self.path) = (list, path) }
-
-    /// A builder for a part of the model.
-    ///
-    /// - Parameter part: the next component of the names, such as `self_attn`.
-    /// - Returns: a builder that appends to the same list.
-    public func scope(_ part: String) -> ParameterBuilder {
-        ParameterBuilder(list: list, path: path + part + ".")
-    }
+    public init() {}
 
     /// Declares a parameter.
     ///
     /// - Parameters:
-    ///   - name: the last component of the Hugging Face name, such as `weight`.
+    ///   - name: unlike all others.
+    ///   - place: where in a model it stands; nil for an array of no model.
     ///   - shape: positive sizes, outermost first.
     ///   - role: decides its optimizer group.
     ///   - initialization: how it starts.
@@ -155,11 +149,12 @@ public struct ParameterBuilder {
     ///   - multiplierRoom: the learnable multipliers that a matrix may have.
     /// - Returns: the parameter, not yet in memory.
     public func parameter(
-        _ name: String, _ shape: [Int], role: ParameterRole, initialization: Initialization,
-        rowParts: [RowPart] = [], stack: String? = nil, multiplierRoom: MultiplierRoom = .none
+        _ name: String, at place: ParameterPlace? = nil, _ shape: [Int], role: ParameterRole,
+        initialization: Initialization, rowParts: [RowPart] = [], stack: String? = nil,
+        multiplierRoom: MultiplierRoom = .none
     ) -> Parameter {
         let parameter = Parameter(
-            name: path + name, shape: shape, role: role, initialization: initialization,
+            name: name, place: place, shape: shape, role: role, initialization: initialization,
             rowParts: rowParts, stack: stack, multiplierRoom: multiplierRoom)
         list.parameters.append(parameter)
         return parameter

@@ -1,6 +1,7 @@
 import FalconData
 import FalconModel
 import FalconOptim
+import FalconRunRecord
 import FalconSystem
 import FalconTensor
 
@@ -76,7 +77,7 @@ public struct CoordinateCheck: Encodable, Sendable {
                 }
                 if first == nil {
                     first = batches[0]
-                    initial.add(monitor.activations(batches[0]), width: width)
+                    initial.add(named(monitor.activations(batches[0])), width: width)
                 }
                 let result = trainer.step(batches)
                 if let reason = result.skipReason, reason != .noTargets {
@@ -93,12 +94,13 @@ public struct CoordinateCheck: Encodable, Sendable {
                 throw TrainError.diverged(
                     Divergence(step: trainer.step, cause: .badState(problem)))
             }
-            if let first { final.add(monitor.activations(first), width: width) }
+            if let first { final.add(named(monitor.activations(first)), width: width) }
             for (matrix, metrics) in monitor.matrices() {
+                guard let label = ParameterName(matrix)?.label else { continue }
                 let means = (metrics.multipliers ?? [:]).map { kind, numbers in
-                    (matrix + "." + kind, abs(numbers.mean))
+                    (label + "." + kind, abs(numbers.mean))
                 }
-                learned.add(Dictionary(uniqueKeysWithValues: means), width: width)
+                learned.add(means, width: width)
             }
         }
         self.widths = widths
@@ -108,6 +110,11 @@ public struct CoordinateCheck: Encodable, Sendable {
     }
 }
 
+/// Activations by what they are: those of all blocks have one name.
+private func named(_ activations: [ActivationPlace: Double]) -> [(name: String, value: Double)] {
+    activations.map { ($0.key.kind.rawValue, $0.value) }
+}
+
 /// Sums of logarithms by quantity and width.
 private struct Samples {
     let widths: [Int]
@@ -115,27 +122,19 @@ private struct Samples {
 
     init(widths: [Int]) { self.widths = widths }
 
-    /// Adds measurements; blocks of one kind count as one quantity.
-    mutating func add(_ values: [String: Double], width: Int) {
+    /// Adds measurements; those of one name count as one quantity.
+    mutating func add(_ values: [(name: String, value: Double)], width: Int) {
         guard let place = widths.firstIndex(of: width) else { return }
         for (name, value) in values where value > 0 {
-            let kind = Self.kind(of: name)
-            var list = sums[kind] ?? Array(repeating: (0, 0), count: widths.count)
+            var list = sums[name] ?? Array(repeating: (0, 0), count: widths.count)
             list[place].sum += log(value)
             list[place].count += 1
-            sums[kind] = list
+            sums[name] = list
         }
     }
 
-    /// The name without the number of the block.
-    private static func kind(of name: String) -> String {
-        let words = name.split(separator: ".").filter { Int($0) == nil }
-        let kind = words.filter { !["model", "layers", "weight"].contains($0) }
-        return kind.isEmpty ? "residual" : kind.joined(separator: ".")
-    }
-
-    private func slope(_ kind: String) -> Double? {
-        guard let list = sums[kind], list.allSatisfy({ $0.count > 0 }) else { return nil }
+    private func slope(_ name: String) -> Double? {
+        guard let list = sums[name], list.allSatisfy({ $0.count > 0 }) else { return nil }
         let x = widths.map { log(Double($0)) }
         let y = list.map { $0.sum / Double($0.count) }
         let (meanX, meanY) = (
@@ -146,11 +145,11 @@ private struct Samples {
     }
 
     func lines(initial: Samples?) -> [CoordinateCheck.Line] {
-        sums.keys.sorted().compactMap { kind in
-            guard let slope = slope(kind), let list = sums[kind] else { return nil }
+        sums.keys.sorted().compactMap { name in
+            guard let slope = slope(name), let list = sums[name] else { return nil }
             return CoordinateCheck.Line(
-                name: kind, values: list.map { exp($0.sum / Double($0.count)) }, slope: slope,
-                initialSlope: initial?.slope(kind))
+                name: name, values: list.map { exp($0.sum / Double($0.count)) }, slope: slope,
+                initialSlope: initial?.slope(name))
         }
     }
 }

@@ -1,3 +1,5 @@
+import FalconRunRecord
+
 /// Why a run cannot go on, or was not worth its end.
 public struct Divergence: Equatable, Sendable {
     /// What was found.

@@ -1,37 +1,28 @@
 import FalconData
+import FalconRunRecord
 import FalconSystem
 
 /// Writes the black boxes of steps that were not applied: `RUN/events/step-N.json`.
 struct EventLog {
-    private static let prefix = "step-"
-    private static let suffix = ".json"
     /// Tokens of a document that are shown: enough to recognise it.
     private static let shownTokens = 24
 
-    private let path: String
+    private let folder: RunFolder
     private let recipe: TrainingRecipe
     private let dataset: TokenDataset
     /// Written, and waiting for the next applied step.
     private var open: [StepEvent] = []
 
-    /// Events in a run's folder of them.
-    init(path: String, recipe: TrainingRecipe, dataset: TokenDataset) {
-        (self.path, self.recipe, self.dataset) = (path, recipe, dataset)
+    /// The events of a run.
+    init(_ folder: RunFolder, recipe: TrainingRecipe, dataset: TokenDataset) {
+        (self.folder, self.recipe, self.dataset) = (folder, recipe, dataset)
     }
 
     /// Removes those of later steps, which will be done again.
     func removeLater(than step: Int) throws {
-        guard fileKind(of: path) == .folder else { return }
-        for name in try namesInFolder(path) {
-            if let later = Self.step(ofName: name), later > step {
-                try removeFile("\(path)/\(name)")
-            }
+        for later in try folder.eventSteps() where later > step {
+            try removeFile(folder.eventPath(ofStep: later))
         }
-    }
-
-    private static func step(ofName name: String) -> Int? {
-        guard name.hasPrefix(prefix), name.hasSuffix(suffix) else { return nil }
-        return Int(name.dropFirst(prefix.count).dropLast(suffix.count))
     }
 
     /// Whether an event waits for the sizes of the next applied step.
@@ -96,8 +87,8 @@ struct EventLog {
     }
 
     private func save(_ event: StepEvent) throws -> String {
-        try createFolder(path)
-        let name = "\(path)/\(Self.prefix)\(event.step)\(Self.suffix)"
+        try createFolder(folder.eventsPath)
+        let name = folder.eventPath(ofStep: event.step)
         var file = try AtomicFile(path: name)
         try file.write(try jsonText(event, isPretty: true) + "\n")
         try file.commit()

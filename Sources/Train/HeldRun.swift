@@ -1,4 +1,5 @@
 import FalconCheckpoint
+import FalconRunRecord
 import FalconSystem
 
 #if canImport(Glibc)

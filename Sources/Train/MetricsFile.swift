@@ -1,3 +1,4 @@
+import FalconRunRecord
 import FalconSystem
 
 /// Lines of a run's metrics that could not be read, and where they are now.
@@ -35,7 +36,7 @@ struct MetricsFile {
         self.path = path
         var old: [UInt8] = []
         if fileKind(of: path) != .missing { old = try InputFile.contents(of: path) }
-        var lines = Self.lines(of: old)
+        var lines = MetricsLines(old).lines
         // Among steps that are done, a later one is a wrong number.
         let lastDone = lines.lastIndex { ($0.metrics?.step ?? .max) <= step } ?? 0
         for place in lines.indices
@@ -81,58 +82,5 @@ struct MetricsFile {
         let lines = try InputFile.contents(of: path).split(separator: 0x0A)
         try replace(by: Self.joined(Array(lines.dropLast())) + Self.line(of: metrics))
         last = metrics
-    }
-}
-
-extension MetricsFile {
-    /// One line as it lies in the file.
-    private struct Line {
-        let number: Int
-        let bytes: ArraySlice<UInt8>
-        /// Nil for what cannot be read.
-        var metrics: StepMetrics?
-    }
-
-    /// The last step that a file tells of; half a line behind it does not count.
-    static func last(in bytes: [UInt8]) -> StepMetrics? {
-        bytes.split(separator: 0x0A).reversed().lazy.compactMap(decoded).first
-    }
-
-    /// The steps that a file tells of, in its order; what cannot be read is left out.
-    static func steps(in bytes: [UInt8]) -> [StepMetrics] { lines(of: bytes).compactMap(\.metrics) }
-
-    private static func lines(of bytes: [UInt8]) -> [Line] {
-        var result: [Line] = []
-        var number = 0
-        for bytes in bytes.split(separator: 0x0A, omittingEmptySubsequences: false) {
-            number += 1
-            if bytes.isEmpty { continue }
-            if let metrics = decoded(bytes) {
-                result.append(Line(number: number, bytes: bytes, metrics: metrics))
-            } else if let end = joint(in: bytes) {
-                // A line break that has become another byte.
-                for part in [bytes[..<end], bytes[(end + 1)...]] where !part.isEmpty {
-                    result.append(Line(number: number, bytes: part, metrics: decoded(part)))
-                }
-            } else {
-                result.append(Line(number: number, bytes: bytes, metrics: nil))
-            }
-        }
-        return result
-    }
-
-    private static func decoded(_ line: ArraySlice<UInt8>) -> StepMetrics? {
-        try? CheckedLine.decoded(StepMetrics.self, from: line)
-    }
-
-    /// The byte between two lines that were one before, if there is such a place.
-    private static func joint(in bytes: ArraySlice<UInt8>) -> Int? {
-        guard let end = bytes.indices.last else { return nil }
-        // At the end of the file nothing follows.
-        if bytes[end] != UInt8(ascii: "}") && decoded(bytes[..<end]) != nil { return end }
-        return bytes.indices.dropFirst().dropLast().first { place in
-            bytes[place - 1] == UInt8(ascii: "}") && bytes[place + 1] == UInt8(ascii: "{")
-                && decoded(bytes[..<place]) != nil
-        }
     }
 }

@@ -2,6 +2,7 @@ import FalconData
 import FalconEval
 import FalconModel
 import FalconOptim
+import FalconRunRecord
 import FalconSystem
 import FalconTensor
 
@@ -19,43 +20,6 @@ public struct MonitorSection: RecipeSection, Codable, Equatable {
     public func problems() -> [RecipeProblem] {
         [countProblem(CodingKeys.everySteps, everySteps)].compactMap { $0 }
     }
-}
-
-/// The size of a matrix, of its last update and of its multipliers.
-///
-/// Noise and weight decay settle the norm of a matrix at about sqrt(η / 2λ); these numbers show whether
-/// it is there and what the multipliers make of it.
-public struct MatrixMetrics: Codable, Equatable, Sendable {
-    /// sqrt(mean W²) of what is trained.
-    public let rms: Double
-    /// The same of what the model uses, diag(r) W diag(c); absent without multipliers.
-    public let effectiveRMS: Double?
-    /// The last update, weight decay left out, over `rms`; absent before the first step.
-    public let updateRatio: Double?
-    /// η of its group in this step; absent before the first.
-    public let learningRate: Double?
-    /// λ of its group in this step; absent before the first.
-    public let weightDecay: Double?
-    /// By kind: `multiplier`, `row_multiplier`, `column_multiplier`, with `.PART` for parts of rows.
-    public let multipliers: [String: MultiplierMetrics]?
-
-    /// The key of each field.
-    public enum CodingKeys: String, CodingKey {
-        case rms
-        case effectiveRMS = "effective_rms"
-        case updateRatio = "update_ratio"
-        case learningRate = "learning_rate"
-        case weightDecay = "weight_decay"
-        case multipliers
-    }
-}
-
-/// The learned numbers of one kind for one matrix.
-public struct MultiplierMetrics: Codable, Equatable, Sendable {
-    /// Their mean.
-    public let mean: Double
-    /// Their standard deviation; 0 for a single number.
-    public let deviation: Double
 }
 
 /// Measures norms of weights, updates, multipliers and activations.
@@ -94,11 +58,8 @@ struct Monitor {
                 weightDecay: isFresh ? nil : rates[index].weightDecay,
                 multipliers: matrix.map { matrix in
                     Dictionary(
-                        uniqueKeysWithValues: matrix.multipliers.map { multiplier in
-                            (
-                                String(multiplier.name.dropFirst(parameter.name.count + 1)),
-                                Self.statistics(multiplier.master.toArray())
-                            )
+                        uniqueKeysWithValues: matrix.labelledMultipliers.map {
+                            ($0.label, Self.statistics($0.multiplier.master.toArray()))
                         })
                 })
         }
@@ -112,19 +73,19 @@ struct Monitor {
             mean: mean, deviation: (squares / Double(values.count)).squareRoot())
     }
 
-    /// Root mean squares by place: `embedding`, `layers.0`, what each part of a block adds, `logits`.
-    func activations(_ batch: Batch) -> [String: Double] {
+    /// Root mean squares of the residual stream, of what each part of a block adds, and of the logits.
+    func activations(_ batch: Batch) -> [ActivationPlace: Double] {
         let tokens = Array(batch.tokens.prefix(min(Self.rowLimit, batch.sequenceLength)))
         let offsets = batch.documentOffsets.filter { $0 < tokens.count } + [Int32(tokens.count)]
-        var result: [String: Double] = [:]
+        var result: [ActivationPlace: Double] = [:]
         var tape = Tape(on: trainer.device, isRecording: false)
         let hidden = trainer.model.hidden(
             trainer.device.indices(tokens), segments: Segments(offsets),
             observe: { place, activation in
-                if !place.hasSuffix(FalconH1.scanOutputPlace) { result[place] = rms(activation) }
+                if place.kind != .scanOutput { result[place] = rms(activation) }
             }, on: &tape)
         let rows = hidden.rows(0..<min(tokens.count, Self.logitRowLimit))
-        result["logits"] = rms(trainer.model.logits(rows, on: &tape))
+        result[ActivationPlace(.logits)] = rms(trainer.model.logits(rows, on: &tape))
         return result
     }
 }

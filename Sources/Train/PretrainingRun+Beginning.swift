@@ -3,6 +3,7 @@ import FalconData
 import FalconInterchange
 import FalconModel
 import FalconRecipe
+import FalconRunRecord
 import FalconSystem
 import FalconTensor
 
@@ -60,10 +61,10 @@ extension PretrainingRun {
             resolvedYAML: text, name: checkpoint.path + "/" + CheckpointFileName.recipe)
         let differences = document.differences(from: old)
         let refused = differences.filter {
-            $0.keyPath != RecipeChange.dataPath
+            !RecipeChange.ofData.contain($0)
                 && !(isBranch
-                    ? RecipeChange.isFreeInBranches($0) || RecipeChange.isOfBatches($0)
-                    : RecipeChange.isHarmless($0))
+                    ? RecipeChange.isFreeInBranches($0) || RecipeChange.ofBatches.contain($0)
+                    : RecipeChange.harmless.contain($0))
         }
         guard refused.isEmpty else {
             let lines = refused.map(\.description)
@@ -92,7 +93,7 @@ extension PretrainingRun {
         guard trainer.plan.batches.tokens(afterStep: step) == tokens else {
             throw TrainError.branchChanged(
                 path: checkpoint.path,
-                differences: differences.filter(RecipeChange.isOfBatches).map(\.description))
+                differences: differences.filter(RecipeChange.ofBatches.contain).map(\.description))
         }
         guard trainer.plan.steps > step else {
             throw TrainError.branchAtEnd(

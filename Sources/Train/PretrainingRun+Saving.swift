@@ -2,6 +2,7 @@ import FalconCheckpoint
 import FalconData
 import FalconModel
 import FalconOptim
+import FalconRunRecord
 import FalconSystem
 import FalconTensor
 

@@ -1,7 +1,9 @@
 import FalconCheckpoint
 import FalconData
 import FalconEval
+import FalconModel
 import FalconOptim
+import FalconRunRecord
 import FalconSystem
 
 /// What a step has read: of its micro-batches no more than the first and the last is kept.
@@ -71,7 +73,10 @@ extension PretrainingRun {
             if isDue(recipe.monitor.everySteps), let first = reading.first {
                 let monitor = Monitor(trainer: trainer)
                 line.matrices = monitor.matrices()
-                line.activations = monitor.activations(first)
+                line.activations = Dictionary(
+                    uniqueKeysWithValues: monitor.activations(first).map {
+                        ($0.key.name, $0.value)
+                    })
             }
             line.elapsedSeconds = monotonicSeconds() - start
             try metrics.append(line)

@@ -5,6 +5,7 @@ import FalconInterchange
 import FalconModel
 import FalconOptim
 import FalconRecipe
+import FalconRunRecord
 import FalconSystem
 import FalconTensor
 
@@ -81,7 +82,7 @@ public final class PretrainingRun {
         trainer = try Trainer(recipe, on: device, initialize: source == nil)
         evaluator = Evaluator(model: trainer.model, tokenizer: tokenizer, device: device)
         judge = StepJudge(
-            EventLog(path: held.folder.eventsPath, recipe: recipe, dataset: dataset),
+            EventLog(held.folder, recipe: recipe, dataset: dataset),
             limit: recipe.train.maxSkippedSteps)
         var beginning: RunStart.Beginning = state == .begun ? .again : .fresh
         var changes: [String] = []

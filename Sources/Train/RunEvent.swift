@@ -1,4 +1,5 @@
 import FalconCheckpoint
+import FalconRunRecord
 import FalconTensor
 
 /// How a run ended.

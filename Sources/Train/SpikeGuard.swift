@@ -1,3 +1,5 @@
+import FalconRunRecord
+
 #if canImport(Glibc)
     import Glibc
 #endif

@@ -1,3 +1,4 @@
+import FalconRunRecord
 import FalconSystem
 
 /// A step that was not applied, as a run tells it.

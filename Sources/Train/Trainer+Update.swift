@@ -1,5 +1,6 @@
 import FalconModel
 import FalconOptim
+import FalconRunRecord
 import FalconTensor
 
 // What follows the backward passes of a step.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import FalconCheckpoint
 import FalconRecipe
+import FalconRunRecord
 import FalconSweep
 import FalconSystem
 import FalconTensor

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FalconRecipe
+import FalconRunRecord
 import FalconSweep
 import FalconSystem
 
@@ -91,12 +92,14 @@ struct SweepCommand: ParsableCommand {
         let start = monotonicSeconds()
         var isComplete = true
         if gather {
-            let open = try sweep.gather { show($0, since: start) }
+            let open = try sweep.gather { show($0, by: sweep.objective, since: start) }
             isComplete = open == 0
             if open > 0 { talk("\(open) runs are not at their end; --emit commands prints them") }
         } else {
             Signals.install()
-            isComplete = try sweep.run(jobs: jobs) { show($0, since: start) } != .stopped
+            isComplete =
+                try sweep.run(jobs: jobs) { show($0, by: sweep.objective, since: start) }
+                != .stopped
         }
         try printTable(sweep, isComplete: isComplete)
         if !isComplete && !gather {
@@ -127,7 +130,7 @@ struct SweepCommand: ParsableCommand {
         if !quiet { writeToStandardError(text + "\n") }
     }
 
-    private func show(_ event: SweepEvent, since start: Double) {
+    private func show(_ event: SweepEvent, by objective: RunObjective, since start: Double) {
         switch event {
         case .waiting(let run, let owner):
             talk("waiting for \(run), which \(owner) trains or saves")
@@ -138,7 +141,7 @@ struct SweepCommand: ParsableCommand {
         case .ended(let record, let done, let known):
             let elapsed = monotonicSeconds() - start
             var text = "\(done)/\(known)  \(record.run)  \(record.status.rawValue)"
-            if let loss = record.validationLoss ?? record.loss {
+            if let loss = record.objective(objective) {
                 text += "  \(decimal(loss, places: 4))"
             }
             if let seconds = record.elapsedSeconds { text += "  \(duration(seconds))" }

@@ -286,6 +286,25 @@ private func writeGGUF(_ path: String, _ changes: [String: GGUFValue] = [:]) thr
         }
     }
 
+    @Test func logitsOfAnotherVocabularyAreNotCompared() throws {
+        try withTemporaryFolder { folder in
+            var weights = try Weights(llama)
+            let place = try #require(
+                weights.tensors.firstIndex { $0.name == "model.embed_tokens.weight" })
+            let width = weights.tensors[place].shape[1]
+            weights.tensors[place].shape[0] -= 1
+            weights.tensors[place].values.removeLast(width)
+            let count = weights.tensors[place].shape[0]
+            try weights.write(
+                to: folder + "/less", config: ["vocab_size": .integer(count)], of: llama)
+            let models = try [llama, folder + "/less"].map { try ModelFiles.open($0) }
+            let error = #expect(throws: InterchangeError.self) {
+                try ExportCheck(models[0], models[1], on: Device(threadCount: 1))
+            }
+            #expect(error?.description.contains("no logits to compare") == true)
+        }
+    }
+
     @Test func sharesOfAnySizeMakeAMean() throws {
         try withTemporaryFolder { folder in
             try makeModel(folder + "/a", 3)

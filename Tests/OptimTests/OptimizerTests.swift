@@ -19,11 +19,11 @@ import Testing
 
     private func table(_ device: Device) -> ParameterTable {
         let builder = ParameterBuilder()
-        _ = builder.scope("a").parameter(
-            "weight", [5, 7], role: .hiddenMatrix, initialization: .normal(deviation: 1))
-        _ = builder.scope("a").parameter("gain", [7], role: .vector, initialization: .ones)
-        _ = builder.scope("b").parameter(
-            "weight", [3, 2], role: .hiddenMatrix, initialization: .normal(deviation: 1))
+        _ = builder.parameter(
+            "a.weight", [5, 7], role: .hiddenMatrix, initialization: .normal(deviation: 1))
+        _ = builder.parameter("a.gain", [7], role: .vector, initialization: .ones)
+        _ = builder.parameter(
+            "b.weight", [3, 2], role: .hiddenMatrix, initialization: .normal(deviation: 1))
         let table = ParameterTable(builder.parameters)
         table.allocate(on: device, withGradients: true)
         table.initialize(seed: 3)

@@ -68,6 +68,21 @@ import Testing
         #expect(error?.description.contains("data.sequence_length: got -") == true)
     }
 
+    @Test(arguments: [
+        (["optimizer"], ["optimizer.learning_rate", "optimizer.betas"]),
+        (["optimizer.betas", "train.z_loss"], ["optimizer.betas", "train.z_loss"]),
+        (["*.z_loss"], ["train.z_loss"]), (["optimizer.beta"], []), (["z_loss"], []),
+        (["train.z_loss.more"], []), ([], []),
+    ])
+    func keyPathsContainWhatIsBelowThem(paths: [String], wanted: [String]) throws {
+        let changed = try document([
+            "optimizer.learning_rate=0.5", "optimizer.betas.1=0.99", "train.z_loss=0.5",
+        ])
+        let differences = try changed.differences(from: document([]))
+        #expect(
+            Set(differences.filter(RecipeKeyPaths(paths).contain).map(\.keyPath)) == Set(wanted))
+    }
+
     @Test(arguments: ["../../x", "a/b", "", ".", "..", "a\\nb"])
     func aNameIsOneFolder(name: String) throws {
         let error = #expect(throws: RecipeError.self) {

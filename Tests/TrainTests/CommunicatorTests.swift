@@ -1,6 +1,7 @@
 import FalconData
 import FalconModel
 import FalconOptim
+import FalconRunRecord
 import FalconTensor
 import FalconTrain
 import Testing

@@ -3,6 +3,7 @@ import FalconData
 import FalconModel
 import FalconOptim
 import FalconRecipe
+import FalconRunRecord
 import FalconSystem
 import FalconTensor
 import FalconTrain

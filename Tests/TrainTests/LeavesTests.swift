@@ -1,6 +1,7 @@
 import FalconData
 import FalconModel
 import FalconRecipe
+import FalconRunRecord
 import FalconSystem
 import FalconTensor
 import Testing

@@ -1,5 +1,6 @@
 import FalconCheckpoint
 import FalconRecipe
+import FalconRunRecord
 import FalconSystem
 import Foundation
 import Testing

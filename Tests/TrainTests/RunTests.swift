@@ -2,6 +2,7 @@ import FalconCheckpoint
 import FalconData
 import FalconModel
 import FalconRecipe
+import FalconRunRecord
 import FalconSystem
 import FalconTensor
 import FalconTrain

@@ -1,6 +1,7 @@
 import FalconCheckpoint
 import FalconData
 import FalconRecipe
+import FalconRunRecord
 import FalconSystem
 import FalconTrain
 import Foundation

@@ -1,7 +1,3 @@
-import FalconEval
-import FalconSystem
-import FoundationEssentials
-
 /// One line of `metrics.jsonl`: what one step did, units in the names.
 public struct StepMetrics: Codable, Equatable, Sendable {
     /// Steps done, this one included.
@@ -66,26 +62,19 @@ public struct StepMetrics: Codable, Equatable, Sendable {
         case matrices, activations
     }
 
-    /// The line of a step that was planned and done.
-    init(
-        _ planned: StepPlan, loss: Double?, gradientNorm: Double?, tokensPerSecond: Double,
-        elapsedSeconds: Double, dataWaitSeconds: Double, peakMemoryBytes: Int,
-        skipReason: SkipReason?
+    /// The line of a step, before anything is measured; see the properties.
+    package init(
+        step: Int, tokens: Int, batchTokens: Int, learningRate: Double, weightDecay: Double,
+        effectiveLearningRate: Double, effectiveWeightDecay: Double
     ) {
-        step = planned.step
-        tokens = planned.tokens
-        batchTokens = planned.batchTokens
-        learningRate = planned.learningRate
-        weightDecay = planned.weightDecay
-        effectiveLearningRate = planned.effectiveLearningRate
-        effectiveWeightDecay = planned.effectiveWeightDecay
-        self.loss = loss
-        self.gradientNorm = gradientNorm
-        self.tokensPerSecond = tokensPerSecond
-        self.elapsedSeconds = elapsedSeconds
-        self.dataWaitSeconds = dataWaitSeconds
-        self.peakMemoryBytes = peakMemoryBytes
-        applied = skipReason == nil ? nil : false
-        self.skipReason = skipReason
+        self.step = step
+        self.tokens = tokens
+        self.batchTokens = batchTokens
+        self.learningRate = learningRate
+        self.weightDecay = weightDecay
+        self.effectiveLearningRate = effectiveLearningRate
+        self.effectiveWeightDecay = effectiveWeightDecay
+        (tokensPerSecond, elapsedSeconds, dataWaitSeconds) = (0, 0, 0)
+        peakMemoryBytes = 0
     }
 }

@@ -1,0 +1,169 @@
+import FalconTensor
+
+/// The names that a family of models gives to its parameters, by place: the one spot that knows them.
+///
+///     STEM.PART.KIND   STEM.layers.BLOCK.PART.KIND   HEAD.KIND
+public struct ParameterNames: Sendable {
+    /// What a part is called, and what stands in it.
+    public struct Part: Sendable {
+        let name: String
+        let kinds: [ParameterPlace.Kind: String]
+
+        /// A part with its parameters.
+        ///
+        /// - Parameters:
+        ///   - name: such as `self_attn`.
+        ///   - kinds: the rest of each parameter's name, such as `q_proj.weight`.
+        public init(_ name: String, _ kinds: [ParameterPlace.Kind: String]) {
+            (self.name, self.kinds) = (name, kinds)
+        }
+    }
+
+    private let stem: String
+    private let parts: [ModelPart: Part]
+    /// By `PART.KIND`, which no two parameters of a block share.
+    private let places: [String: (part: ModelPart, kind: ParameterPlace.Kind)]
+
+    /// The names of a family.
+    ///
+    /// - Parameters:
+    ///   - stem: the first word of all names but the head's.
+    ///   - parts: every part of the family's models.
+    public init(stem: String, _ parts: [ModelPart: Part]) {
+        self.stem = stem
+        self.parts = parts
+        var places: [String: (part: ModelPart, kind: ParameterPlace.Kind)] = [:]
+        for (part, names) in parts {
+            for (kind, name) in names.kinds {
+                places[names.name + "." + name] = (part, kind)
+            }
+        }
+        self.places = places
+    }
+
+    /// The name of a parameter.
+    ///
+    /// - Parameter place: one that models of the family have.
+    /// - Returns: such as `model.layers.0.mamba.in_proj.weight`.
+    public func name(of place: ParameterPlace) -> String {
+        guard let part = parts[place.part], let kind = part.kinds[place.kind] else {
+            preconditionFailure("ParameterNames: no name for \(place)")
+        }
+        let start = place.part == .head ? "" : stem + "."
+        return start + (place.block.map { "layers.\($0)." } ?? "") + part.name + "." + kind
+    }
+
+    /// The place of a parameter.
+    ///
+    /// - Parameter name: any text.
+    /// - Returns: nil for what is no name of the family.
+    public func place(of name: String) -> ParameterPlace? {
+        var rest = name[...]
+        var block: Int?
+        if rest.hasPrefix(stem + ".") { rest = rest.dropFirst(stem.count + 1) }
+        if rest.hasPrefix("layers.") {
+            rest = rest.dropFirst("layers.".count)
+            let digits = rest.prefix { $0 != "." }
+            rest = rest.dropFirst(digits.count + 1)
+            block = Int(digits)
+        }
+        guard let found = places[String(rest)], found.part.isInBlocks == (block != nil),
+            block ?? 0 >= 0
+        else { return nil }
+        let place = ParameterPlace(block: block, found.part, found.kind)
+        // Another stem, or a number with other digits.
+        return self.name(of: place) == name ? place : nil
+    }
+
+    /// The words for a part and for what stands there: `self_attn` and `q_proj`, or "".
+    fileprivate func words(of place: ParameterPlace) -> (part: String, matrix: String) {
+        guard let part = parts[place.part], let kind = part.kinds[place.kind] else {
+            preconditionFailure("ParameterNames: no name for \(place)")
+        }
+        let words = kind.split(separator: ".").filter { $0 != "weight" }
+        return (part.name, words.joined(separator: "."))
+    }
+}
+
+/// A parameter's name, understood.
+public struct ParameterName: Hashable, Sendable {
+    /// Where the parameter stands.
+    public let place: ParameterPlace
+    /// The number of its block, from 0; nil outside of blocks.
+    public var block: Int? { place.block }
+    /// The word for its part, such as `self_attn`.
+    public let part: String
+    /// The word for it in its part, such as `q_proj`; "" for the only one there.
+    public let matrix: String
+    /// What it and those of other blocks are called together, such as `self_attn.q_proj`.
+    public var label: String { matrix.isEmpty ? part : part + "." + matrix }
+
+    /// Understands a name.
+    ///
+    /// - Parameter name: of a parameter in a model of any architecture; nil comes of others.
+    public init?(_ name: String) {
+        for architecture in Architecture.allCases {
+            let names = architecture.parameterNames
+            guard let place = names.place(of: name) else { continue }
+            self.place = place
+            (part, matrix) = names.words(of: place)
+            return
+        }
+        return nil
+    }
+}
+
+extension Architecture {
+    /// The names of the parameters, which are Hugging Face's.
+    public var parameterNames: ParameterNames {
+        switch self {
+        case .falconH1: .falconH1
+        case .falconMamba: .falconMamba
+        }
+    }
+}
+
+extension ParameterNames {
+    static let falconH1 = ParameterNames(
+        stem: "model",
+        [
+            .embedding: Part("embed_tokens", [.matrix: "weight", .multiplier: "multiplier"]),
+            .inputNorm: Part("input_layernorm", [.gain: "weight"]),
+            .attention: Part(
+                "self_attn",
+                [
+                    .query: "q_proj.weight", .key: "k_proj.weight", .value: "v_proj.weight",
+                    .outputProjection: "o_proj.weight",
+                ]),
+            .mamba: Part(
+                "mamba",
+                [
+                    .inputProjection: "in_proj.weight", .convolution: "conv1d.weight",
+                    .convolutionBias: "conv1d.bias", .stepBias: "dt_bias", .decay: "A_log",
+                    .skip: "D", .gain: "norm.weight", .outputProjection: "out_proj.weight",
+                ]),
+            .feedForwardNorm: Part("pre_ff_layernorm", [.gain: "weight"]),
+            .feedForward: Part(
+                "feed_forward",
+                [.gate: "gate_proj.weight", .up: "up_proj.weight", .down: "down_proj.weight"]),
+            .finalNorm: Part("final_layernorm", [.gain: "weight"]),
+            .head: Part("lm_head", [.matrix: "weight"]),
+        ])
+
+    static let falconMamba = ParameterNames(
+        stem: "backbone",
+        [
+            .embedding: Part("embeddings", [.matrix: "weight"]),
+            .inputNorm: Part("norm", [.gain: "weight"]),
+            .mamba: Part(
+                "mixer",
+                [
+                    .inputProjection: "in_proj.weight", .convolution: "conv1d.weight",
+                    .convolutionBias: "conv1d.bias", .selectionProjection: "x_proj.weight",
+                    .stepProjection: "dt_proj.weight", .stepBias: "dt_proj.bias",
+                    .decay: "A_log", .skip: "D", .outputProjection: "out_proj.weight",
+                ]),
+            .finalNorm: Part("norm_f", [.gain: "weight"]),
+            .head: Part("lm_head", [.matrix: "weight"]),
+        ])
+}

@@ -1,0 +1,9 @@
+/// What to do with a run folder that is there already.
+public enum ExistingRun: Sendable {
+    /// An error.
+    case refuse
+    /// Go on from its newest whole checkpoint; begin if it has saved nothing yet.
+    case resume
+    /// Begin a new run, which replaces the old one when it has saved for the first time.
+    case overwrite
+}

@@ -1,0 +1,59 @@
+import FalconCheckpoint
+import FalconData
+import FalconRecipe
+import FalconRunRecord
+import FalconSystem
+
+// What the recipe of a run is, and whether it is fulfilled.
+extension RunFolder {
+    /// Whether the run is at its end, with all that belongs to it: the line of its last step, in it the
+    /// validation score if one is due, and a whole checkpoint of that step.
+    ///
+    /// A run that is not can go on with `--resume`, whatever is missing.
+    ///
+    /// - Parameter recipe: the run's.
+    /// - Returns: false also while there is no run.
+    /// - Throws: `FileError` if a file is there and cannot be read.
+    public func isComplete(_ recipe: TrainingRecipe) throws -> Bool {
+        let steps = BatchPlan(recipe.train, sequenceLength: recipe.data.sequenceLength).steps
+        guard let last = try lastStep(), last.step == steps else { return false }
+        if last.validationLoss == nil && recipe.evaluation.everySteps != nil {
+            // Data without a validation split give no score.
+            guard let dataset = try? TokenDataset(path: recipe.data.path),
+                !dataset.hasValidation
+            else { return false }
+        }
+        return (try? Checkpoint.open(checkpoints.path(ofStep: steps)))?.manifest.step == steps
+    }
+
+    /// The recipe that the run goes on with.
+    ///
+    /// - Parameter settings: `key.path=value` each, on top.
+    /// - Returns: the recipe in the folder, or in the newest whole checkpoint.
+    /// - Throws: `TrainError.noRecipe` if there is neither; `RecipeError`; `FileError`.
+    public func recipe(settings: [String]) throws -> RecipeDocument {
+        var path = recipePath
+        var bytes: [UInt8]?
+        if fileKind(of: path) == .file {
+            bytes = try InputFile.contents(of: path)
+        } else if let checkpoint = try checkpoints.newest().checkpoint {
+            path = checkpoint.path + "/" + CheckpointFileName.recipe
+            bytes = try checkpoint.bytes(of: CheckpointFileName.recipe)
+        }
+        guard let bytes else { throw TrainError.noRecipe(path: self.path) }
+        return try RecipeDocument(
+            resolvedYAML: String(decoding: bytes, as: UTF8.self), name: path, settings: settings)
+    }
+
+    /// Writes the resolved recipe.
+    func write(resolvedRecipe: String) throws {
+        var file = try AtomicFile(path: recipePath)
+        try file.write(resolvedRecipe)
+        try file.commit()
+    }
+}
+
+extension TokenDataset {
+    /// Whether there is something to validate with.
+    var hasValidation: Bool { index.validation.tokens > 1 }
+}
