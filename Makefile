@@ -6,6 +6,8 @@ RELEASE_TESTS := --configuration release --scratch-path .build-release-tests -Xs
 SOURCES := Sources Tests recipes scripts/fuzz/Sources scripts/fuzz/Package.swift Package.swift
 # A longer file is two files.
 MAX_LINES := 450
+# Of a line of C; Swift's are the formatter's business.
+MAX_COLUMNS := 110
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test lint format resume parity abuse fuzz bench clean
@@ -35,6 +37,9 @@ lint: ## check formatting, documentation comments and the length of files
 		-o -name '*.py' -o -name '*.yaml' \) -exec wc -l {} + \
 		| awk '$$2 != "total" && $$1 > $(MAX_LINES) { print $$2 ": " $$1 " lines, at most $(MAX_LINES)"; bad = 1 } \
 		END { exit bad }'
+	@find Sources -type f \( -name '*.c' -o -name '*.cpp' -o -name '*.h' \) -exec awk -v most=$(MAX_COLUMNS) \
+		'length > most { print FILENAME ":" FNR ": " length " columns, at most " most; bad = 1 } \
+		END { exit bad }' {} +
 
 format: ## rewrite the sources in the house style
 	$(SWIFT) format --in-place --parallel --recursive $(SOURCES)

@@ -40,7 +40,9 @@ FK_INLINE void scan_copy(float *restrict target, const float *restrict source, s
     float *restrict to = target + t * FK_SCAN_CHANNELS;
     const float *restrict from = source + t * sourceRow;
     if (channels == FK_SCAN_CHANNELS) {
-      FK_UNROLL for (size_t l = 0; l < FK_SCAN_CHANNELS; l += laneCount) FK_LANES(to + l) = FK_CONST_LANES(from + l);
+      FK_UNROLL for (size_t l = 0; l < FK_SCAN_CHANNELS; l += laneCount) {
+        FK_LANES(to + l) = FK_CONST_LANES(from + l);
+      }
     } else {
       for (size_t l = 0; l < channels; ++l) to[l] = from[l];
     }

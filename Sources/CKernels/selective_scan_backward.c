@@ -154,7 +154,8 @@ FK_KERNEL void fk_selective_scan_backward(
   scan_copy(skip, d, 0, 1, channels);
   memset(m.carry, 0, width * sizeof(float));
   for (size_t left = (rows - 1) / FK_SCAN_ROWS + 1; left > 0; --left) {
-    size_t first = (left - 1) * FK_SCAN_ROWS, count = rows - first < FK_SCAN_ROWS ? rows - first : FK_SCAN_ROWS;
+    size_t first = (left - 1) * FK_SCAN_ROWS;
+    size_t count = rows - first < FK_SCAN_ROWS ? rows - first : FK_SCAN_ROWS;
     scan_steps(m.step, m.slope, delta + first * deltaRow, deltaRow, bias, count, channels);
     scan_copy(m.x, x + first * xRow, xRow, count, channels);
     scan_copy(m.dy, dy + first * dyRow, dyRow, count, channels);

@@ -14,7 +14,7 @@ FK_INLINE float dot(const float *restrict a, const float *restrict b, size_t cou
 
 // A head's square matrices [rows, stride], row j and column i >= j; past the last column they hold zeros.
 struct square {
-  float *values;          // on entry <x_j, dy_i>, on return <B_j, C_i> e^(s_i - s_j), zeros below the diagonal
+  float *values;          // on entry <x_j, dy_i>, on return <B_j, C_i> e^(s_i - s_j), 0 below the diagonal
   float *dProducts;       // += e^(s_i - s_j) dt_j <x_j, dy_i>
   const float *products;  // <B_j, C_i>
   size_t rows, stride;

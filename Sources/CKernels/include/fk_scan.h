@@ -17,13 +17,14 @@ enum {
   FK_SCAN_ROWS = 64,      // rows of a chunk, whose states backward computes again
 };
 
-// rates [stateSize, FK_SCAN_CHANNELS] = A log2(e), zeros past the channels: written. aLog [channels, stateSize].
+// rates [stateSize, FK_SCAN_CHANNELS] = A log2(e), zeros past the channels: written.
+// aLog [channels, stateSize].
 void fk_selective_scan_rates(float *rates, const float *aLog, size_t channels, size_t stateSize);
 
 // y [rows, channels], written. states: (rows - 1) / FK_SCAN_ROWS blocks, stateStep floats apart, are
 // written unless NULL. initial [stateSize, channels]: the state before the first row, NULL for zeros;
-// final: the state after the last row, may be NULL or `initial`. x, delta [rows, channels], b, c [rows, stateSize],
-// deltaBias, d [channels].
+// final: the state after the last row, may be NULL or `initial`. x, delta [rows, channels],
+// b, c [rows, stateSize], deltaBias, d [channels].
 void fk_selective_scan_forward(float *y, size_t yRow, float *states, size_t stateStep, const float *initial,
                                float *final, size_t stateRow, const float *x, size_t xRow,
                                const float *delta, size_t deltaRow, const float *b, size_t bRow,

@@ -95,7 +95,8 @@ size_t fk_ssd_states_scratch_floats(size_t rows, size_t headSize);
 // What a chunk adds to the gradient of the state before it, written. dy as y, c as b.
 void fk_ssd_chunk_state_gradients(float *dstate, size_t stateRow, const float *dy, size_t dyRow,
                                   const float *c, size_t cRow, const float *decay, size_t rows,
-                                  size_t heads, size_t headSize, size_t stateSize, unsigned tiles, float *scratch);
+                                  size_t heads, size_t headSize, size_t stateSize, unsigned tiles,
+                                  float *scratch);
 
 // Rows [rowBegin, rowEnd) of `count` contiguous states [stateSize, heads * headSize], stateStep
 // floats apart: each has total [heads] times the one before it added; before the first comes
