@@ -108,7 +108,7 @@ let package = Package(
             name: "FalconInterchange",
             dependencies: [
                 "FalconSystem", "FalconTensor", "FalconData", "FalconModel", "FalconCheckpoint",
-                "FalconGGUF",
+                "FalconGGUF", "FalconEval",
             ],
             path: "Sources/Interchange", swiftSettings: safeSwiftSettings),
 
