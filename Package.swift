@@ -114,7 +114,7 @@ let package = Package(
             name: "FalconInterchange",
             dependencies: [
                 "FalconSystem", "FalconTensor", "FalconData", "FalconModel", "FalconCheckpoint",
-                "FalconRunRecord", "FalconGGUF",
+                "FalconRunRecord", "FalconGGUF", "FalconEval",
             ],
             path: "Sources/Interchange", swiftSettings: safeSwiftSettings),
 

@@ -98,8 +98,6 @@ public struct DataBenchmark: Sendable {
 
 /// How fast shards are read, as `--json` prints it; units in the names.
 public struct DataReport: Encodable, Sendable {
-    /// The version of this object.
-    public let version = 1
     /// The processor's name.
     public let processor: String
     /// The share of all processors' time that other processes took; nil where unknown.
@@ -123,7 +121,7 @@ public struct DataReport: Encodable, Sendable {
 
     /// The key of each field.
     public enum CodingKeys: String, CodingKey {
-        case version, processor, tokens, sequences
+        case processor, tokens, sequences
         case othersShare = "others_cpu_share"
         case sequenceLength = "sequence_length"
         case coldTokensPerSecond = "cold_tokens_per_second"

@@ -28,8 +28,6 @@ public struct GenerationReport: Encodable, Sendable {
         }
     }
 
-    /// The version of this object.
-    public let version = 1
     /// Weights of the model.
     public let parameters: Int
     /// One line a context, as asked for.

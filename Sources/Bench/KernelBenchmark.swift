@@ -143,7 +143,7 @@ public struct KernelLine: Encodable, Sendable {
     /// Floor over time: 1 is perfect; more means that data came from a cache.
     public let shareOfFloor: Double
     /// For an element of the op's output.
-    public let nanosecondsPerElement: Double
+    public let secondsPerElement: Double
 
     /// The key of each field.
     public enum CodingKeys: String, CodingKey {
@@ -152,7 +152,7 @@ public struct KernelLine: Encodable, Sendable {
         case shareOfPeak = "share_of_peak"
         case floorSeconds = "floor_seconds"
         case shareOfFloor = "share_of_floor"
-        case nanosecondsPerElement = "ns_per_element"
+        case secondsPerElement = "seconds_per_element"
     }
 
     /// The line of a measurement.
@@ -173,6 +173,6 @@ public struct KernelLine: Encodable, Sendable {
             flops > 0 ? flops / seconds / peak.productRate(precision: row.precision) : nil
         floorSeconds = row.floorSeconds(peak)
         shareOfFloor = floorSeconds / seconds
-        nanosecondsPerElement = seconds * 1e9 / Double(measurement.elementCount)
+        secondsPerElement = seconds / Double(measurement.elementCount)
     }
 }

@@ -18,6 +18,8 @@ public enum InterchangeError: FalconError, Equatable {
     case notAModel(path: String)
     /// A run that has no whole checkpoint, with what is wrong with each.
     case noCheckpoint(path: String, reasons: [String])
+    /// An export that is not the model it was written from.
+    case differs(model: String, check: ExportCheck, tolerance: ExportTolerance)
 
     /// The message for a person.
     public var description: String {
@@ -55,6 +57,12 @@ public enum InterchangeError: FalconError, Equatable {
             if reasons.isEmpty { return "\(path) has no checkpoint yet; train first" }
             let list = reasons.map { "\n  - \($0)" }.joined()
             return "\(path) has no whole checkpoint; restore one from a copy\(list)"
+        case .differs(let model, let check, let tolerance):
+            return
+                "the export differs from \(model): the logits by "
+                + "\(scientific(check.relativeDifference, places: 2)) of their deviation (want at most "
+                + "\(tolerance.relative)) and by \(scientific(check.largestDifference, places: 2)) at "
+                + "most (limit \(tolerance.largest)); nothing was written"
         }
     }
 
@@ -65,6 +73,7 @@ public enum InterchangeError: FalconError, Equatable {
         case .noCheckpoint(_, let reasons): reasons.isEmpty ? .missingInput : .badData
         case .configuration, .tokenizer, .model, .notFinite, .unfinished: .badData
         case .noTokenizer: .missingInput
+        case .differs: .checkFailed
         }
     }
 }

@@ -24,8 +24,6 @@ public struct ModelDifference: Encodable, Sendable {
         }
     }
 
-    /// The version of this object.
-    public let version = 1
     /// Fields of the configurations that differ, as `key: first, second`.
     public let configuration: [String]
     /// Parameters that only one of the two has, or that have different shapes.

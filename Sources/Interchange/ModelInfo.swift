@@ -28,9 +28,6 @@ public struct ModelInfo: Encodable, Sendable {
         }
     }
 
-    /// The version of this object.
-    public let version = 1
-
     /// The folder or file that was opened in the end.
     public let path: String
     /// `checkpoint`, `Hugging Face` or `GGUF`.
@@ -58,7 +55,7 @@ public struct ModelInfo: Encodable, Sendable {
 
     /// The key of each field in JSON.
     public enum CodingKeys: String, CodingKey {
-        case version, path, kind, architecture, parameters, types, tokenizer, step, ancestors,
+        case path, kind, architecture, parameters, types, tokenizer, step, ancestors,
             tensors
         case trainedTokens = "trained_tokens"
         case recipeDigest = "recipe_sha256"

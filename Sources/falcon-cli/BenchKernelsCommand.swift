@@ -33,7 +33,6 @@ struct BenchKernels: ParsableCommand {
 
     /// What `--json` prints.
     private struct Output: Encodable {
-        let version = 1
         let machine: MachineReport
         let kernels: [KernelLine]
     }
@@ -59,7 +58,7 @@ struct BenchKernels: ParsableCommand {
                 shortTime(line.seconds), giga(line.flops / line.seconds),
                 line.shareOfPeak.map(percent) ?? "-", giga(line.bytes / line.seconds),
                 shortTime(line.floorSeconds), percent(line.shareOfFloor),
-                decimal(line.nanosecondsPerElement, places: 3),
+                decimal(line.secondsPerElement * 1e9, places: 3),
             ])
         }
         table.printed()

@@ -83,7 +83,6 @@ struct BenchTrain: ParsableCommand {
 
     /// What `--json` prints.
     private struct Output: Encodable {
-        let version = 1
         let machine: MachineReport
         let points: [TrainReport]
     }

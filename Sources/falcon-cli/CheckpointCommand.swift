@@ -99,7 +99,6 @@ struct CheckpointVerify: ParsableCommand {
 
     /// What `--json` prints.
     private struct Output: Encodable {
-        let version = 1
         let path: String
         let parameters: Int
         let warnings: [String]
@@ -190,7 +189,6 @@ struct CheckpointAverage: ParsableCommand {
 
     /// What `--json` prints.
     private struct Output: Encodable {
-        let version = 1
         let output: String
         let models: [String]
     }
@@ -259,10 +257,7 @@ struct CheckpointConvert: ParsableCommand {
         guard to != .checkpoint else {
             return try ImportCommand.importModel(model, to: output, common)
         }
-        try ModelConversion(
-            model: model, output: output, format: to == .hf ? .hf : .gguf, type: quantize,
-            shardBytes: WeightsWriter.defaultShardByteLimit, text: nil, listsErrors: false,
-            common: common
-        ).run()
+        let conversion = ModelConversion(to: to == .hf ? .hf : .gguf, quantize)
+        try common.printResult(conversion.convert(model, to: output, on: common.makeDevice()))
     }
 }

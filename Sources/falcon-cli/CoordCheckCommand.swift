@@ -49,7 +49,6 @@ struct CoordCheckCommand: ParsableCommand {
 
     /// What `--json` prints.
     private struct Output: Encodable {
-        let version = 1
         let passes: Bool
         let tolerance: Double
         let check: CoordinateCheck

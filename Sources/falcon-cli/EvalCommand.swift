@@ -3,11 +3,8 @@ import FalconData
 import FalconEval
 import FalconInterchange
 import FalconModel
-import FalconRecipe
 import FalconSystem
-import FalconTensor
 import FalconTrain
-import FoundationEssentials
 
 struct EvalCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -76,18 +73,15 @@ struct EvalCommand: ParsableCommand {
     }
 
     func run() throws {
-        let wanted = try (tasks?.split(separator: ",").map(String.init) ?? []).map { name in
-            guard let task = Evaluator.tasks.first(where: { $0.name == name }) else {
-                throw EvaluationError.unknownTask(name, known: Evaluator.tasks.map(\.name))
-            }
-            return task
+        let wanted = try (tasks?.split(separator: ",") ?? []).map {
+            try Evaluator.task(named: String($0))
         }
         if let samples { try requireOutput(samples, wanted) }
-        let golden = try against.map(earlierResult)
+        let golden = try against.map(EvaluationResult.init(path:))
         let loaded = try LoadedModel(path: model, on: common.makeDevice())
         let tokenizer = try loaded.requireTokenizer()
         let evaluator = Evaluator(model: loaded.model, tokenizer: tokenizer, device: loaded.device)
-        var output = EvalResult(model: loaded.path, tokenizer: tokenizer.fingerprint)
+        var result = EvaluationResult(model: loaded.path, tokenizer: tokenizer.fingerprint)
         let trained = try TrainingData(of: loaded.files)
         let length =
             sequenceLength ?? trained?.section.sequenceLength
@@ -96,19 +90,15 @@ struct EvalCommand: ParsableCommand {
             guard let folder = try shards ?? trained?.locate() else {
                 throw ValidationError("\(model) names no data; give --shards, --text or --tasks")
             }
-            output.texts["validation"] = try score(folder, evaluator, tokenizer, length)
+            result.texts["validation"] = try evaluator.result(
+                ofShards: folder, sequenceLength: length)
         }
         for path in text {
-            output.texts[path] = EvalResult.Text(
-                score: try evaluator.score(textFile: path, sequenceLength: length),
-                // A pipe can be read only once.
-                dataDigest: fileKind(of: path) == .file && !isStream(path)
-                    ? try SHA256.hex(ofFile: path) : nil,
-                sequenceLength: length)
+            result.texts[path] = try evaluator.result(ofText: path, sequenceLength: length)
         }
-        for task in wanted { output.tasks[task.name] = try run(task, evaluator) }
-        if common.json { try printJSON(output) } else { printTable(output) }
-        if let golden, let against { try compare(output, with: golden, from: against) }
+        for task in wanted { result.tasks[task.name] = try run(task, evaluator) }
+        if common.json { try printJSON(result) } else { printTable(result) }
+        if let golden, let against { try compare(result, with: golden, from: against) }
     }
 
     /// Refuses to write samples over what is read.
@@ -124,50 +114,26 @@ struct EvalCommand: ParsableCommand {
         }
     }
 
-    private func score(
-        _ folder: String, _ evaluator: Evaluator, _ tokenizer: any Tokenizer, _ length: Int
-    ) throws -> EvalResult.Text {
-        let dataset = try TokenDataset(path: folder)
-        try dataset.requireTokenizer(tokenizer)
-        let batches = try ValidationBatches(
-            dataset: dataset, sequenceLength: length, sequencesPerBatch: 1)
-        let iterator = batches.makeIterator()
-        guard let score = try evaluator.score({ try iterator.next() }) else {
-            throw DataError.splitTooShort(
-                path: folder, split: .validation, tokenCount: dataset.index.validation.tokens,
-                wanted: 2)
-        }
-        return EvalResult.Text(
-            score: score, dataDigest: dataset.index.datasetDigest, sequenceLength: length)
-    }
-
     private func run(_ task: any MultipleChoiceTask, _ evaluator: Evaluator) throws -> TaskScore {
-        var lines = ""
-        let score = try evaluator.run(task, dataIn: data ?? ".", limit: limit) { answer, total in
-            if samples != nil {
-                lines += try jsonText(answer) + "\n"
-            }
-            if !common.quiet && isTerminal(2) {
-                writeToStandardError("\r\(task.name) \(answer.document + 1)/\(total)")
-            }
+        let line = common.progressLine()
+        defer { line.end() }
+        var documents = WorkProgress(.items("documents"), at: monotonicSeconds())
+        return try evaluator.run(
+            task, dataIn: data ?? ".", limit: limit, samplesPath: samples
+        ) { done, total in
+            documents.advance(to: done, of: total, at: monotonicSeconds())
+            line.show("\(task.name) \(documents)")
         }
-        if !common.quiet && isTerminal(2) { writeToStandardError("\n") }
-        if let samples {
-            var file = try AtomicFile(path: samples)
-            try file.write(lines)
-            try file.commit()
-        }
-        return score
     }
 
-    private func printTable(_ output: EvalResult) {
-        for (name, score) in output.texts.mapValues(\.score).sorted(by: { $0.key < $1.key }) {
+    private func printTable(_ result: EvaluationResult) {
+        for (name, score) in result.texts.mapValues(\.score).sorted(by: { $0.key < $1.key }) {
             print(
                 "\(name)  loss \(decimal(score.loss, places: 4))  perplexity \(decimal(score.perplexity, places: 3))  "
                     + "bits/byte \(decimal(score.bitsPerByte, places: 4))  "
                     + "(\(grouped(score.tokens)) tokens, \(grouped(score.bytes)) bytes)")
         }
-        for (name, score) in output.tasks.sorted(by: { $0.key < $1.key }) {
+        for (name, score) in result.tasks.sorted(by: { $0.key < $1.key }) {
             print(
                 "\(name)  acc \(decimal(score.acc, places: 4)) ± \(decimal(score.accStandardError, places: 4))  "
                     + "acc_norm \(decimal(score.accNorm, places: 4)) ± \(decimal(score.accNormStandardError, places: 4))  "
@@ -175,27 +141,20 @@ struct EvalCommand: ParsableCommand {
         }
     }
 
-    /// Reads what `--json` printed earlier.
-    private func earlierResult(_ path: String) throws -> EvalResult {
-        let bytes = try readBytes(ofFile: path)
-        do {
-            return try decodedJSON(EvalResult.self, from: bytes)
-        } catch {
-            throw EvaluationError.notAResult(path: path)
-        }
-    }
-
     /// Fails when a score of an earlier result is missing or differs.
-    private func compare(_ output: EvalResult, with golden: EvalResult, from path: String) throws {
-        let comparison = EvalComparison(output, with: golden, tolerance: tolerance)
+    private func compare(
+        _ result: EvaluationResult, with golden: EvaluationResult, from path: String
+    ) throws {
+        let comparison = EvaluationComparison(result, with: golden, tolerance: tolerance)
         for note in comparison.notes { common.talk(note) }
         for difference in comparison.differences {
             writeToStandardError("falcon: \(difference)\n")
         }
-        if !comparison.obstacles.isEmpty {
+        switch comparison.verdict {
+        case .matches: common.talk("every score of \(path) is matched")
+        case .differs: throw ExitCode(ExitStatus.checkFailed.rawValue)
+        case .notComparable:
             throw EvaluationError.notComparable(path: path, reasons: comparison.obstacles)
         }
-        if !comparison.differences.isEmpty { throw ExitCode(ExitStatus.checkFailed.rawValue) }
-        common.talk("every score of \(path) is matched")
     }
 }

@@ -57,7 +57,6 @@ struct GenerateCommand: ParsableCommand {
 
     /// What `--json` prints.
     private struct Output: Encodable {
-        let version = 1
         let prompt_tokens: Int
         let ids: [Int32]
         let text: String?

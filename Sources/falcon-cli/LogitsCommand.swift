@@ -18,7 +18,6 @@ struct LogitsCommand: ParsableCommand {
 
     /// What is printed.
     private struct Output: Encodable {
-        let version = 1
         let logits: [[Float]]
     }
 

@@ -22,7 +22,6 @@ struct PlanCommand: ParsableCommand {
 
     /// What `--json` prints.
     private struct Output: Encodable {
-        let version = 1
         let name: String
         let plan: RunPlan
         let memory: MemoryPlan
@@ -68,7 +67,6 @@ struct PlanCommand: ParsableCommand {
 
     /// What `--json` prints of a sweep.
     private struct SweepOutput: Encodable {
-        let version = 1
         let name: String
         let sweep: SweepPlan
         let available_memory_bytes: Int

@@ -139,7 +139,6 @@ struct PretrainCommand: ParsableCommand {
 
     /// What `--json` prints.
     private struct Output: Encodable {
-        let version = 1
         let run: String
         let step: Int
         let finished: Bool

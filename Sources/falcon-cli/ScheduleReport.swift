@@ -1,4 +1,5 @@
 import FalconOptim
+import FalconSystem
 import FalconTrain
 
 /// The schedule of a run for a person: curves over tokens, and values where something changes.

@@ -69,7 +69,6 @@ struct SweepCommand: ParsableCommand {
 
     /// What `--json` prints.
     private struct Output: Encodable {
-        let version = 1
         let sweep: String
         let complete: Bool
         let objective: String

@@ -53,16 +53,17 @@ struct TokenizeCommand: ParsableCommand {
         corpus.skipsBadDocuments = source.skipBadDocuments
         corpus.overwrites = overwrite
         let documents = try source.reader(of: paths.isEmpty ? ["-"] : paths)
-        let inputBytes = documents.byteCount
         common.talk(of: documents)
-        let progress = ProgressLine(common)
+        let start = monotonicSeconds()
+        let line = common.progressLine()
+        var bytes = WorkProgress(.bytes, of: documents.byteCount, at: start)
         let (index, counts) = try corpus.write(documents, to: output) { counts in
-            progress.update(
-                bytes: counts.inputBytes, of: inputBytes, note: "\(grouped(counts.tokens)) tokens")
+            bytes.advance(to: counts.inputBytes, at: monotonicSeconds())
+            line.show("\(bytes)  \(grouped(counts.tokens)) tokens")
         }
-        progress.end()
+        line.end()
         warn(index, counts, tokenizer.endOfDocumentText)
-        let seconds = progress.elapsedSeconds
+        let seconds = monotonicSeconds() - start
         try common.printResult(
             Result(output, index, counts, seconds), table: table(index, counts, seconds))
     }
@@ -117,8 +118,6 @@ struct TokenizeCommand: ParsableCommand {
     }
 
     private struct Result: Encodable {
-        let schema = "falcon.tokenize"
-        let version = 1
         let path: String
         let datasetDigest: String
         let tokenizerDigest: String
@@ -137,7 +136,7 @@ struct TokenizeCommand: ParsableCommand {
         let elapsedSeconds: Double
 
         enum CodingKeys: String, CodingKey {
-            case schema, version, path, documents, tokens, train, validation
+            case path, documents, tokens, train, validation
             case datasetDigest = "dataset_digest"
             case tokenizerDigest = "tokenizer_sha256"
             case tokenType = "token_type"

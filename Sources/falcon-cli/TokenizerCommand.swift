@@ -104,18 +104,21 @@ extension TokenizerCommand {
                 try createFolder(String(output[..<slash]))
             }
             var file = try AtomicFile(path: output, replacing: overwrite)
-            let progress = ProgressLine(common)
+            let start = monotonicSeconds()
+            let line = common.progressLine()
+            var bytes = WorkProgress(.bytes, at: start)
             let trained = try trainer.train(on: documents) { count, _ in
-                progress.update(
-                    bytes: documents.bytesRead, of: documents.byteCount,
-                    note: "\(grouped(count)) documents read")
+                bytes.advance(
+                    to: documents.bytesRead, of: documents.byteCount, at: monotonicSeconds())
+                line.show("\(bytes)  \(grouped(count)) documents read")
             }
-            progress.end()
+            line.end()
             let tokenizer = try SentencePieceTokenizer(
                 modelBytes: trained.modelBytes, path: output)
             try file.write(trained.modelBytes)
             try file.commit()
             warn(documents, trained)
+            let seconds = monotonicSeconds() - start
             try common.printResult(
                 Result(
                     path: output, modelType: modelType.rawValue,
@@ -123,7 +126,7 @@ extension TokenizerCommand {
                     skippedDocuments: trained.skippedDocumentCount
                         + documents.unreadable.count,
                     textBytes: trained.textByteCount, sha256: tokenizer.digest,
-                    elapsedSeconds: progress.elapsedSeconds),
+                    elapsedSeconds: seconds),
                 table: [
                     ("tokenizer", output), ("algorithm", modelType.rawValue),
                     ("pieces", grouped(tokenizer.vocabularyCount)),
@@ -133,7 +136,7 @@ extension TokenizerCommand {
                             + "\(grouped(trained.textByteCount)) bytes"
                     ),
                     ("sha256", tokenizer.digest),
-                    ("time", decimal(progress.elapsedSeconds, places: 1) + " s"),
+                    ("time", decimal(seconds, places: 1) + " s"),
                 ])
         }
 
@@ -150,8 +153,6 @@ extension TokenizerCommand {
         }
 
         private struct Result: Encodable {
-            let schema = "falcon.tokenizer.train"
-            let version = 1
             let path: String
             let modelType: String
             let vocabularySize: Int
@@ -162,7 +163,7 @@ extension TokenizerCommand {
             let elapsedSeconds: Double
 
             enum CodingKeys: String, CodingKey {
-                case schema, version, path, documents, sha256
+                case path, documents, sha256
                 case modelType = "model_type"
                 case vocabularySize = "vocabulary_size"
                 case skippedDocuments = "skipped_documents"

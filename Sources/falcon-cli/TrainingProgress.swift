@@ -8,30 +8,28 @@ import FalconTrain
 final class TrainingProgress {
     /// What a person reads the moment a signal asks to stop.
     static let stopNotice =
-        (isTerminal(2) ? "\r\u{1B}[K" : "")
+        (isTerminal(2) ? ProgressLine.erasure : "")
         + "stopping: saving the last whole step (Ctrl-C again ends at once, without saving)\n"
     /// Elsewhere than on a terminal.
     private static let secondsBetweenLines = 10.0
-    /// On a terminal, of a step that goes through many micro-batches.
-    private static let secondsBetweenUpdates = 0.2
 
     private let common: CommonOptions
     private let plan: RunPlan
-    private let isLive: Bool
-    /// On the clock of `monotonicSeconds`.
-    private var lastShown: Double
+    private let line: ProgressLine
+    /// When the run began or went on, by the clock of `monotonicSeconds`, and after which step.
+    private var start = (seconds: monotonicSeconds(), step: 0)
+    /// Of the whole run; nil before the first step.
+    private var tokens: WorkProgress?
+    /// Of a step or a validation.
+    private var batches = WorkProgress(.items("batches"), at: 0)
     private var hasShownStep = false
-    /// Seconds a token, smoothed.
-    private var pace: Double?
-    private var previousElapsed = 0.0
     private(set) var last: StepMetrics?
     private(set) var lastValidation: StepMetrics?
 
     init(_ common: CommonOptions, plan: RunPlan) {
         self.common = common
         self.plan = plan
-        isLive = isTerminal(2) && !common.quiet
-        lastShown = monotonicSeconds()
+        line = common.progressLine(secondsBetweenLines: Self.secondsBetweenLines)
     }
 
     func handle(_ event: RunEvent) {
@@ -41,20 +39,18 @@ final class TrainingProgress {
         case .damagedMetrics(let damage): warn(damage.description)
         case .progress(let progress): show(progress)
         case .step(let metrics): show(metrics)
-        case .skipped(let step): writeLine(step.description)
+        case .skipped(let step): line.write(step.description)
         case .givenUp(let step, let done, let count):
-            writeLine(
+            line.write(
                 "step \(step) is given up after \(done) of \(count) micro-batches and done again when "
                     + "the run goes on")
         case .saved(let path, let seconds):
-            writeLine("saved \(path) in \(decimal(seconds, places: 1)) s")
+            line.write("saved \(path) in \(decimal(seconds, places: 1)) s")
         }
     }
 
     /// Ends the moving line.
-    func finish() {
-        if isLive && last != nil { writeToStandardError("\n") }
-    }
+    func finish() { line.end() }
 
     private func show(_ start: RunStart) {
         let plan = start.plan
@@ -78,66 +74,60 @@ final class TrainingProgress {
         }
         for change in start.changes { common.talk("  \(change)") }
         for note in plan.notes { common.talk("note: \(note)") }
-        lastShown = monotonicSeconds()
+        self.start = (monotonicSeconds(), start.step)
     }
 
     private func show(_ progress: RunProgress) {
-        let interval = isLive ? Self.secondsBetweenUpdates : Self.secondsBetweenLines
-        guard progress.count > 1, monotonicSeconds() - lastShown >= interval else { return }
-        var text = "step \(progress.step)/\(plan.steps)  "
-        text += progress.phase == .validation ? "validation batch " : "micro-batch "
-        text += "\(progress.done + 1)/\(progress.count)"
-        if progress.done > 0 {
-            let left =
-                progress.seconds / Double(progress.done)
-                * Double(progress.count - progress.done)
-            text += "  left of it \(duration(left))"
+        guard progress.count > 1 else { return }
+        if progress.done == 0 {
+            batches = WorkProgress(.items("batches"), of: progress.count, at: progress.seconds)
         }
-        move(text)
+        batches.advance(to: progress.done, at: progress.seconds)
+        line.show(
+            "step \(progress.step)/\(plan.steps)  "
+                + (progress.phase == .validation ? "validation batch " : "micro-batch ")
+                + batches.place
+                + (batches.secondsLeft.map { "  left of it \(duration($0))" } ?? ""))
     }
 
     private func show(_ metrics: StepMetrics) {
         last = metrics
         if metrics.validationLoss != nil { lastValidation = metrics }
-        let seconds =
-            (metrics.elapsedSeconds - previousElapsed) / Double(metrics.batchTokens)
-        previousElapsed = metrics.elapsedSeconds
-        pace = pace.map { 0.9 * $0 + 0.1 * seconds } ?? seconds
+        advance(to: metrics)
         let isNotable =
             metrics.validationLoss != nil || metrics.step == plan.steps || !hasShownStep
-        guard isLive || isNotable || monotonicSeconds() - lastShown >= Self.secondsBetweenLines
-        else { return }
+        guard isNotable || line.isDue else { return }
         hasShownStep = true
-        var text =
-            "step \(metrics.step)/\(plan.steps)  loss \(metrics.loss.map { decimal($0, places: 4) } ?? "-")"
-        // A line that was lost and is written again has no time.
-        if let pace, pace > 0 { text += "  \(grouped(wholeNumber(1 / pace))) tokens/s" }
-        text += "  left \(duration(Double(plan.totalTokens - metrics.tokens) * (pace ?? 0)))"
-        text += "  memory \(memory(metrics.peakMemoryBytes))"
+        var parts = [
+            "step \(metrics.step)/\(plan.steps)",
+            "loss \(metrics.loss.map { decimal($0, places: 4) } ?? "-")",
+        ]
+        if let tokens, !tokens.pace.isEmpty { parts.append(tokens.pace) }
+        parts.append("memory \(memory(metrics.peakMemoryBytes))")
         if let loss = metrics.validationLoss, let bits = metrics.validationBitsPerByte {
-            text +=
-                "  validation \(decimal(loss, places: 4)), \(decimal(bits, places: 4)) bits/byte"
+            parts.append(
+                "validation \(decimal(loss, places: 4)), \(decimal(bits, places: 4)) bits/byte")
         }
-        if isNotable { writeLine(text) } else { move(text) }
+        let text = parts.joined(separator: "  ")
+        if isNotable { line.write(text) } else { line.show(text) }
     }
 
-    /// Shows how far it is: on a terminal in the moving line, elsewhere in a line of its own.
-    private func move(_ text: String) {
-        lastShown = monotonicSeconds()
-        if isLive {
-            writeToStandardError("\r\u{1B}[K" + text)
-        } else {
-            common.talk(text)
-        }
-    }
-
-    private func writeLine(_ text: String) {
-        lastShown = monotonicSeconds()
-        common.talk((isLive ? "\r\u{1B}[K" : "") + text)
+    private func advance(to metrics: StepMetrics) {
+        let now = monotonicSeconds()
+        // A step that was done before, and whose line is written again, tells nothing of the pace.
+        let isOld = metrics.step <= start.step
+        var progress =
+            tokens
+            ?? WorkProgress(
+                .items("tokens"), from: metrics.tokens - (isOld ? 0 : metrics.batchTokens),
+                of: plan.totalTokens, at: isOld ? now : start.seconds)
+        progress.advance(to: metrics.tokens, at: now)
+        tokens = progress
     }
 
     /// Says what must not be missed, with `--quiet` too.
     private func warn(_ text: String) {
-        writeToStandardError((isLive ? "\r\u{1B}[K" : "") + "falcon: \(text)\n")
+        line.end()
+        writeToStandardError("falcon: \(text)\n")
     }
 }

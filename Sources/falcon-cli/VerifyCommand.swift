@@ -1,5 +1,4 @@
 import ArgumentParser
-import FalconCheckpoint
 import FalconData
 import FalconInterchange
 import FalconSystem
@@ -33,7 +32,6 @@ struct VerifyOps: ParsableCommand {
             let worst_forward: Double
             let worst_backward: Double
         }
-        let version = 1
         let ops: [Op]
         let passed: Bool
     }
@@ -88,8 +86,6 @@ struct VerifyData: ParsableCommand {
 
     /// What `--json` prints.
     private struct Output: Encodable {
-        let schema = "falcon.verify.data"
-        let version = 1
         let path: String
         let dataset_digest: String
         let tokenizer_sha256: String
@@ -129,41 +125,19 @@ struct VerifyCheckpoint: ParsableCommand {
 
     /// What `--json` prints.
     private struct Output: Encodable {
-        struct Entry: Encodable {
-            let path: String
-            let step: Int
-        }
-        let version = 1
-        let checkpoints: [Entry]
+        let checkpoints: [CheckpointAudit.Entry]
         let damaged: [String]
     }
 
     func run() throws {
-        let folder = CheckpointFolder(run: path)
-        let paths =
-            fileKind(of: folder.path) == .folder
-            ? try folder.steps().map(folder.path(ofStep:)) : [path]
-        if paths.isEmpty { throw InterchangeError.noCheckpoint(path: path, reasons: []) }
-        var whole: [Output.Entry] = []
-        var damaged: [any FalconError] = []
-        for path in paths {
-            if path.hasSuffix(AtomicFolder.partialSuffix), fileKind(of: path) == .folder {
-                throw InterchangeError.unfinished(path: path)
-            }
-            do {
-                let checkpoint = try Checkpoint.open(path)
-                whole.append(.init(path: path, step: checkpoint.manifest.step))
-            } catch let error as any FalconError {
-                if paths.count == 1 { throw error }
-                damaged.append(error)
-            }
-        }
+        let audit = try CheckpointAudit(path)
         if common.json {
-            try printJSON(Output(checkpoints: whole, damaged: damaged.map(\.description)))
+            try printJSON(
+                Output(checkpoints: audit.whole, damaged: audit.damaged.map(\.description)))
         } else {
-            for entry in whole { print("\(entry.path): whole; step \(entry.step)") }
+            for entry in audit.whole { print("\(entry.path): whole; step \(entry.step)") }
         }
-        for error in damaged { writeToStandardError("falcon: \(error)\n") }
-        if let first = damaged.first { throw ExitCode(first.exitStatus.rawValue) }
+        for error in audit.damaged { writeToStandardError("falcon: \(error)\n") }
+        if let first = audit.damaged.first { throw ExitCode(first.exitStatus.rawValue) }
     }
 }

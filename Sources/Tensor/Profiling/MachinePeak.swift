@@ -33,13 +33,13 @@ public struct MachinePeak: Sendable, Equatable, Codable {
     /// y = a + s·b likewise, bytes/s: 12 an element.
     public let triad: Rate
 
-    /// The key of each field in JSON; rates are FLOP/s or bytes/s.
+    /// The key of each field in JSON.
     public enum CodingKeys: String, CodingKey {
         case threads
-        case float32 = "float32_flops"
-        case bfloat16 = "bf16_flops"
-        case copy = "copy_bytes"
-        case triad = "triad_bytes"
+        case float32 = "float32_flops_per_second"
+        case bfloat16 = "bf16_flops_per_second"
+        case copy = "copy_bytes_per_second"
+        case triad = "triad_bytes_per_second"
     }
 
     /// Measures the machine.

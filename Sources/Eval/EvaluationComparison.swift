@@ -1,75 +1,39 @@
-import FalconEval
-import FalconSystem
-
-/// What `falcon eval --json` prints.
-struct EvalResult: Codable {
-    /// The score of a text, and what it was measured on.
-    struct Text: Codable {
-        let score: TextScore
-        /// The SHA-256 of the text, or the digest of the data set; nil where it cannot be had.
-        let dataDigest: String?
-        /// Tokens that saw each other.
-        let sequenceLength: Int?
-
-        private enum CodingKeys: String, CodingKey {
-            case dataDigest = "data_sha256"
-            case sequenceLength = "sequence_length"
-        }
-
-        init(score: TextScore, dataDigest: String?, sequenceLength: Int?) {
-            self.score = score
-            self.dataDigest = dataDigest
-            self.sequenceLength = sequenceLength
-        }
-
-        init(from decoder: any Decoder) throws {
-            score = try TextScore(from: decoder)
-            let container = try decoder.container(keyedBy: CodingKeys.self)
-            dataDigest = try container.decodeIfPresent(String.self, forKey: .dataDigest)
-            sequenceLength = try container.decodeIfPresent(Int.self, forKey: .sequenceLength)
-        }
-
-        func encode(to encoder: any Encoder) throws {
-            try score.encode(to: encoder)
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encodeIfPresent(dataDigest, forKey: .dataDigest)
-            try container.encodeIfPresent(sequenceLength, forKey: .sequenceLength)
-        }
-    }
-
-    var version = 1
-    let model: String
-    /// Stands for what the tokenizer does; nil in results of older versions.
-    let tokenizer: String?
-    var texts: [String: Text] = [:]
-    var tasks: [String: TaskScore] = [:]
-
-    private enum CodingKeys: String, CodingKey {
-        case version, model, texts, tasks
-        case tokenizer = "tokenizer_fingerprint"
-    }
-
-    init(model: String, tokenizer: String) {
-        self.model = model
-        self.tokenizer = tokenizer
-    }
-}
-
 /// How a result differs from an earlier one.
-struct EvalComparison {
+public struct EvaluationComparison: Equatable, Sendable {
+    /// What a comparison comes to.
+    public enum Verdict: Equatable, Sendable {
+        /// Every score of the earlier result is there and near enough.
+        case matches
+        case differs
+        /// The two were measured on different things.
+        case notComparable
+    }
+
     /// Why the two cannot be compared; empty if they can.
-    private(set) var obstacles: [String] = []
+    public private(set) var obstacles: [String] = []
     /// Scores that differ or are missing.
-    private(set) var differences: [String] = []
+    public private(set) var differences: [String] = []
     /// Scores that were left out, with the reason.
-    private(set) var notes: [String] = []
+    public private(set) var notes: [String] = []
     private let tolerance: Double
+
+    /// What the comparison comes to.
+    public var verdict: Verdict {
+        obstacles.isEmpty ? differences.isEmpty ? .matches : .differs : .notComparable
+    }
 
     /// Compares all scores of an earlier result.
     ///
     /// Nats a token are compared only between results of one tokenizer on one text in pieces of one length;
     /// bits a byte also across tokenizers, for they are of the same text.
-    init(_ result: EvalResult, with golden: EvalResult, tolerance: Double) {
+    ///
+    /// - Parameters:
+    ///   - result: what was measured now.
+    ///   - golden: the earlier one. Texts and tasks that it does not have are not looked at.
+    ///   - tolerance: the largest |difference| of a number, over its size if that is more than 1.
+    public init(
+        _ result: EvaluationResult, with golden: EvaluationResult, tolerance: Double
+    ) {
         self.tolerance = tolerance
         let isSameTokenizer = differ(result.tokenizer, golden.tokenizer) == nil
         for (name, want) in golden.texts.sorted(by: { $0.key < $1.key }) {
@@ -96,7 +60,8 @@ struct EvalComparison {
     }
 
     private mutating func compare(
-        _ name: String, _ got: EvalResult.Text, _ want: EvalResult.Text, isSameTokenizer: Bool
+        _ name: String, _ got: EvaluationResult.Text, _ want: EvaluationResult.Text,
+        isSameTokenizer: Bool
     ) {
         if let digests = differ(got.dataDigest, want.dataDigest) {
             return obstacles.append("\(name): the text is another (\(digests))")

@@ -6,16 +6,19 @@ import FalconRecipe
 import FalconSystem
 
 /// The data that a model was trained on, as its recipe and manifest name it.
-struct TrainingData {
+public struct TrainingData {
     /// The recipe's part.
-    let section: DataSection
+    public let section: DataSection
     /// The digest of the data set; "" if the checkpoint does not say.
     private let digest: String
     private let place: String
     private let model: String
 
     /// The data of a model; nil if its recipe is not there.
-    init?(of model: ModelFiles) throws {
+    ///
+    /// - Parameter model: any model.
+    /// - Throws: `RecipeError` if its recipe cannot be read.
+    public init?(of model: ModelFiles) throws {
         guard let recipe = model.resolvedRecipe else { return nil }
         section = try RecipeDocument(yaml: recipe, name: "recipe.resolved.yaml")
             .decode(DataSection.self, at: "data")
@@ -35,8 +38,9 @@ struct TrainingData {
 
     /// The folder of the data: where the recipe says, seen from here, or from a folder that the run is in.
     ///
+    /// - Returns: the folder.
     /// - Throws: `EvaluationError` if it is not there or is other data.
-    func locate() throws -> String {
+    public func locate() throws -> String {
         var candidates = [section.path]
         if !section.path.hasPrefix("/") {
             var folder = canonicalPath(model)[...]

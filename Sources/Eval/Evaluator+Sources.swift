@@ -1,0 +1,89 @@
+import FalconData
+import FalconSystem
+
+// Scores with what they were measured on.
+extension Evaluator {
+    /// Scores the validation split of a data set.
+    ///
+    /// - Parameters:
+    ///   - folder: written by `falcon tokenize` with the model's tokenizer.
+    ///   - sequenceLength: tokens that see each other.
+    /// - Returns: the score, and the digest of the data set.
+    /// - Throws: `DataError` if the split is too short or was made with another tokenizer; what reading it
+    ///   throws.
+    public func result(
+        ofShards folder: String, sequenceLength: Int
+    ) throws -> EvaluationResult.Text {
+        let dataset = try TokenDataset(path: folder)
+        try dataset.requireTokenizer(tokenizer)
+        let batches = try ValidationBatches(
+            dataset: dataset, sequenceLength: sequenceLength, sequencesPerBatch: 1)
+        let iterator = batches.makeIterator()
+        guard let score = try score({ try iterator.next() }) else {
+            throw DataError.splitTooShort(
+                path: folder, split: .validation, tokenCount: dataset.index.validation.tokens,
+                wanted: 2)
+        }
+        return EvaluationResult.Text(
+            score: score, dataDigest: dataset.index.datasetDigest, sequenceLength: sequenceLength)
+    }
+
+    /// Scores a text file.
+    ///
+    /// - Parameters:
+    ///   - path: UTF-8 text, scored as one document.
+    ///   - sequenceLength: tokens that see each other.
+    /// - Returns: the score, and the SHA-256 of the file.
+    /// - Throws: as `score(textFile:sequenceLength:)`.
+    public func result(
+        ofText path: String, sequenceLength: Int
+    ) throws -> EvaluationResult.Text {
+        EvaluationResult.Text(
+            score: try score(textFile: path, sequenceLength: sequenceLength),
+            // A pipe can be read only once.
+            dataDigest: fileKind(of: path) == .file && !isStream(path)
+                ? try SHA256.hex(ofFile: path) : nil,
+            sequenceLength: sequenceLength)
+    }
+
+    /// Runs a task and writes how each document was answered.
+    ///
+    /// - Parameters:
+    ///   - task: what to run.
+    ///   - folder: holds the task's file.
+    ///   - limit: documents from the start of the file; nil for all.
+    ///   - samplesPath: a file for one JSON object a document, which is replaced; nil for none.
+    ///   - onAnswer: told how many documents are answered, and how many there are.
+    /// - Returns: the scores.
+    /// - Throws: `FileError` or `EvaluationError` about the data; `FileError` about the samples.
+    public func run(
+        _ task: any MultipleChoiceTask, dataIn folder: String, limit: Int? = nil,
+        samplesPath: String?, onAnswer: (Int, _ total: Int) -> Void
+    ) throws -> TaskScore {
+        var lines = ""
+        let score = try run(task, dataIn: folder, limit: limit) { answer, total in
+            if samplesPath != nil { lines += try jsonText(answer) + "\n" }
+            onAnswer(answer.document + 1, total)
+        }
+        if let samplesPath {
+            var file = try AtomicFile(path: samplesPath)
+            try file.write(lines)
+            try file.commit()
+        }
+        return score
+    }
+
+    /// The task with a name.
+    ///
+    /// - Parameter name: as on the command line.
+    /// - Returns: one of `tasks`.
+    /// - Throws: `EvaluationError.unknownTask` if there is none.
+    public static func task(
+        named name: String
+    ) throws(EvaluationError) -> any MultipleChoiceTask {
+        guard let task = tasks.first(where: { $0.name == name }) else {
+            throw .unknownTask(name, known: tasks.map(\.name))
+        }
+        return task
+    }
+}

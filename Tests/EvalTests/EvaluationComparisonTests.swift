@@ -1,0 +1,110 @@
+import FalconSystem
+import Foundation
+import Testing
+
+@testable import FalconEval
+
+/// What is compared of two results, and what comes of it.
+@Suite struct EvaluationComparisonTests {
+    private static func text(
+        nats: Double = 200, digest: String? = "d", length: Int? = 24
+    ) -> EvaluationResult.Text {
+        EvaluationResult.Text(
+            score: TextScore(nats: nats, tokens: 100, bytes: 400), dataDigest: digest,
+            sequenceLength: length)
+    }
+
+    private static func task(right: Int, of count: Int = 10, digest: String = "d") -> TaskScore {
+        TaskScore(
+            task: "t",
+            answers: (0..<count).map {
+                MultipleChoiceAnswer(
+                    document: $0, loglikelihoods: [], acc: $0 < right, accNorm: $0 < right)
+            }, dataDigest: digest)
+    }
+
+    private static func result(
+        tokenizer: String = "a", texts: [String: EvaluationResult.Text] = [:],
+        tasks: [String: TaskScore] = [:]
+    ) -> EvaluationResult {
+        var result = EvaluationResult(model: "m", tokenizer: tokenizer)
+        (result.texts, result.tasks) = (texts, tasks)
+        return result
+    }
+
+    private func compare(
+        _ result: EvaluationResult, _ golden: EvaluationResult, tolerance: Double = 1e-4
+    ) -> EvaluationComparison {
+        EvaluationComparison(result, with: golden, tolerance: tolerance)
+    }
+
+    @Test func theSameScoresMatch() {
+        let result = Self.result(texts: ["x": Self.text()], tasks: ["t": Self.task(right: 3)])
+        #expect(compare(result, result, tolerance: 0).verdict == .matches)
+        // What the earlier result does not have is not looked at.
+        #expect(compare(result, Self.result()).verdict == .matches)
+        let near = Self.result(texts: ["x": Self.text(nats: 200.01)])
+        #expect(compare(near, Self.result(texts: ["x": Self.text()])).verdict == .matches)
+    }
+
+    @Test func scoresThatAreApartDiffer() {
+        let golden = Self.result(texts: ["x": Self.text()], tasks: ["t": Self.task(right: 3)])
+        let other = Self.result(
+            texts: ["x": Self.text(nats: 210)], tasks: ["t": Self.task(right: 4)])
+        let comparison = compare(other, golden)
+        #expect(comparison.verdict == .differs && comparison.differences.count == 4)
+        #expect(comparison.differences[0] == "x loss: got 2.1, want 2.0 within 0.0001")
+        #expect(comparison.differences[2] == "t acc: got 0.4, want 0.3 within 0.0001")
+        let missing = compare(Self.result(), golden)
+        #expect(missing.differences == ["x: missing, want loss 2.0", "t: missing, want acc 0.3"])
+        let damaged = Self.result(texts: ["x": Self.text(nats: .nan)])
+        #expect(compare(damaged, damaged).verdict == .differs)
+    }
+
+    @Test func othersTextsLengthsAndDocumentsAreNotCompared() {
+        let golden = Self.result(texts: ["x": Self.text()], tasks: ["t": Self.task(right: 3)])
+        func obstacles(
+            _ text: EvaluationResult.Text = Self.text(), _ task: TaskScore = Self.task(right: 3)
+        ) -> [String] {
+            let comparison = compare(Self.result(texts: ["x": text], tasks: ["t": task]), golden)
+            #expect(comparison.verdict == .notComparable && comparison.differences.isEmpty)
+            return comparison.obstacles
+        }
+        #expect(obstacles(Self.text(digest: "e")) == ["x: the text is another (e, want d)"])
+        #expect(
+            obstacles(Self.text(length: 4))
+                == ["x: in pieces of another length (4, want 24 tokens)"])
+        #expect(
+            obstacles(Self.text(), Self.task(right: 3, digest: "e"))
+                == ["t: its documents are others (SHA-256 e, want d)"])
+        #expect(
+            obstacles(Self.text(), Self.task(right: 3, of: 9)) == ["t: 9 documents, want 10"])
+    }
+
+    @Test func acrossTokenizersBitsAByteAreCompared() {
+        let golden = Self.result(texts: ["x": Self.text()])
+        let same = compare(Self.result(tokenizer: "b", texts: ["x": Self.text()]), golden)
+        #expect(same.verdict == .matches && same.notes.count == 1)
+        let other = compare(
+            Self.result(tokenizer: "b", texts: ["x": Self.text(nats: 300)]), golden)
+        #expect(other.differences.count == 1)
+        #expect(other.differences.first?.hasPrefix("x bits/byte: got ") == true)
+        let unknown = compare(
+            Self.result(tokenizer: "b", texts: ["x": Self.text(digest: nil)]), golden)
+        #expect(unknown.obstacles == ["x: by another tokenizer, on a text that is not known"])
+    }
+
+    @Test func aResultIsReadAgain() throws {
+        let path = FileManager.default.temporaryDirectory.path + "/falcon-\(UUID().uuidString).json"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let result = Self.result(
+            texts: ["x": Self.text(nats: .infinity), "y": Self.text(digest: nil, length: nil)],
+            tasks: ["t": Self.task(right: 3)])
+        try Data(jsonText(result).utf8).write(to: URL(fileURLWithPath: path))
+        #expect(try EvaluationResult(path: path) == result)
+        try Data("{\"model\": \"m\"}".utf8).write(to: URL(fileURLWithPath: path))
+        #expect(throws: EvaluationError.notAResult(path: path)) {
+            try EvaluationResult(path: path)
+        }
+    }
+}
