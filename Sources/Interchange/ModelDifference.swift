@@ -36,6 +36,14 @@ public struct ModelDifference: Encodable, Sendable {
     /// The largest |difference| of a weight.
     public var largest: Double { parameters.reduce(0) { max($0, $1.largest) } }
 
+    /// Whether the two are the same model but for rounding.
+    ///
+    /// - Parameter tolerance: the largest |difference| of a weight, at least 0.
+    /// - Returns: whether configurations and names are the same, and no weight is further apart.
+    public func isWithin(_ tolerance: Double) -> Bool {
+        configuration.isEmpty && unmatched.isEmpty && largest <= tolerance
+    }
+
     /// Compares two models, a piece of a parameter at a time.
     ///
     /// - Parameters:

@@ -67,9 +67,11 @@ public final class ProgressLine {
 
     /// Shows how far the job is, unless the last text was shown a moment ago.
     ///
-    /// - Parameter text: what to show; not asked for if it is not shown.
-    public func show(_ text: @autoclosure () -> String) {
-        guard isDue else { return }
+    /// - Parameters:
+    ///   - text: what to show; not asked for if it is not shown.
+    ///   - isNews: whether a terminal shows it in any case.
+    public func show(_ text: @autoclosure () -> String, isNews: Bool = false) {
+        guard isDue || isNews && screen.isTerminal && !isQuiet else { return }
         screen.write(screen.isTerminal ? Self.erasure + text() : text() + "\n")
         isMoving = screen.isTerminal
         lastShown = screen.now()

@@ -165,10 +165,7 @@ struct CheckpointDiff: ParsableCommand {
             if !difference.parameters.isEmpty { table.printed() }
             if difference.isEmpty { print("the same configuration and the same weights") }
         }
-        let isSame =
-            difference.configuration.isEmpty && difference.unmatched.isEmpty
-            && difference.largest <= tolerance
-        if !isSame { throw ExitCode(ExitStatus.checkFailed.rawValue) }
+        if !difference.isWithin(tolerance) { throw ExitCode(ExitStatus.checkFailed.rawValue) }
     }
 }
 

@@ -79,11 +79,7 @@ struct GenerateCommand: ParsableCommand {
         try loaded.model.generate(
             from: ids, maxTokens: maxTokens,
             sampler: TokenSampler(
-                temperature: temperature, topP: topP, seed: seed,
-                // Rows of the embedding without a token cannot be written.
-                allowed: tokenizer.map { tokenizer in
-                    (0..<vocabularyCount).map { tokenizer.hasToken(Int32($0)) }
-                }),
+                temperature: temperature, topP: topP, seed: seed, allowed: loaded.writableTokens),
             end: ignoreEnd ? nil : tokenizer?.eosID, on: loaded.device
         ) { token in
             written.append(token)
@@ -115,22 +111,15 @@ struct GenerateCommand: ParsableCommand {
         _ loaded: LoadedModel, vocabularyCount: Int
     ) throws -> [Int32] {
         if let ids { return try tokenIDs(ids, vocabularyCount: vocabularyCount) }
-        let tokenizer = try loaded.requireTokenizer()
+        // Before standard input is waited for.
+        _ = try loaded.requireTokenizer()
         var text = prompt ?? ""
         if text == "-" {
             var lines: [String] = []
             while let line = readLine(strippingNewline: false) { lines.append(line) }
             text = lines.joined()
         }
-        let ids = try tokenizer.promptPrefix + tokenizer.encode(text)
-        if let wrong = ids.first(where: { $0 >= vocabularyCount }) {
-            throw InterchangeError.model(
-                reason: "the tokenizer gives token \(wrong), the model has only \(vocabularyCount) "
-                    + "embeddings", advice: "use the tokenizer that the model was trained with")
-        }
-        if !ids.isEmpty { return ids }
-        // Nothing to go on from: begin as after the end of a document.
-        return [tokenizer.bosID ?? tokenizer.eosID ?? 0]
+        return try loaded.promptTokens(text)
     }
 
     /// Writes at once, so that a reader sees each token as it comes.

@@ -96,8 +96,15 @@ final class TrainingProgress {
         advance(to: metrics)
         let isNotable =
             metrics.validationLoss != nil || metrics.step == plan.steps || !hasShownStep
-        guard isNotable || line.isDue else { return }
         hasShownStep = true
+        if isNotable {
+            line.write(text(of: metrics))
+        } else {
+            line.show(text(of: metrics), isNews: true)
+        }
+    }
+
+    private func text(of metrics: StepMetrics) -> String {
         var parts = [
             "step \(metrics.step)/\(plan.steps)",
             "loss \(metrics.loss.map { decimal($0, places: 4) } ?? "-")",
@@ -108,8 +115,7 @@ final class TrainingProgress {
             parts.append(
                 "validation \(decimal(loss, places: 4)), \(decimal(bits, places: 4)) bits/byte")
         }
-        let text = parts.joined(separator: "  ")
-        if isNotable { line.write(text) } else { line.show(text) }
+        return parts.joined(separator: "  ")
     }
 
     private func advance(to metrics: StepMetrics) {

@@ -13,7 +13,7 @@ func names(_ folder: String) throws -> [String] {
 }
 
 /// A copy of a golden model with the fixture's tokenizer, whose 640 pieces need more embeddings.
-private func makeFolder(_ path: String, tokenizer: Bool) throws {
+func makeFolder(_ path: String, tokenizer: Bool) throws {
     var object = try #require(
         try JSONValue(parsing: load(goldenModels + "/rms_g2_untied/config.json")).object)
     let source = try SafetensorsReader(path: goldenModels + "/rms_g2_untied/model.safetensors")

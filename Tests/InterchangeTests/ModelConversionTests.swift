@@ -1,3 +1,5 @@
+import FalconData
+import FalconModel
 import FalconSystem
 import FalconTensor
 import FoundationEssentials
@@ -93,6 +95,42 @@ import Testing
             }
             #expect(
                 try FileManager.default.contentsOfDirectory(atPath: folder) == ["model"])
+        }
+    }
+
+    @Test func aTextIsScoredBeforeAndAfter() throws {
+        try withTemporaryFolder { folder in
+            try makeFolder(folder + "/model", tokenizer: true)
+            let text = folder + "/text.txt"
+            try Data("The people of the United States".utf8).write(to: URL(filePath: text))
+            var conversion = ModelConversion(to: .gguf, .q80)
+            conversion.textPath = text
+            let report = try conversion.convert(
+                folder + "/model", to: folder + "/out.gguf", on: device)
+            let perplexity = try #require(report.perplexity)
+            let original = try #require(report.originalPerplexity)
+            #expect(perplexity != original && abs(perplexity / original - 1) < 0.1)
+            let worst = try #require(report.worst)
+            #expect(report.tensors.contains(worst) && worst.relativeRootMeanSquare < 0.1)
+            #expect(try load(folder + "/out.gguf").count == report.byteCount)
+        }
+    }
+
+    @Test func aPromptHasTokensOfTheModel() throws {
+        try withTemporaryFolder { folder in
+            try makeFolder(folder + "/model", tokenizer: true)
+            let loaded = try LoadedModel(path: folder + "/model", on: device)
+            let tokenizer = try loaded.requireTokenizer()
+            let text = "The people"
+            #expect(
+                try loaded.promptTokens(text)
+                    == tokenizer.promptPrefix + tokenizer.encode(text))
+            #expect(try loaded.promptTokens("").count == 1)
+            #expect(loaded.writableTokens?.count == loaded.model.configuration.vocabSize)
+            try makeFolder(folder + "/bare", tokenizer: false)
+            let bare = try LoadedModel(path: folder + "/bare", on: device)
+            #expect(bare.writableTokens == nil)
+            #expect(throws: InterchangeError.self) { try bare.promptTokens(text) }
         }
     }
 

@@ -72,6 +72,9 @@ import Testing
         stage.now += 0.3
         line.show("two")
         #expect(stage.text == erasure + "one" + erasure + "two")
+        line.show("news", isNews: true)
+        line.show("too soon")
+        #expect(stage.text.hasSuffix("two" + erasure + "news"))
         stage.text = ""
         line.write("stays")
         #expect(stage.text == erasure + "stays\n")
@@ -99,7 +102,7 @@ import Testing
         let line = stage.line(isTerminal: false, secondsBetweenLines: 10)
         for second in 1...25 {
             stage.now += 1
-            line.show("\(second)")
+            line.show("\(second)", isNews: true)
         }
         #expect(stage.text == "10\n20\n")
         line.write("stays")
@@ -123,7 +126,7 @@ import Testing
         let stage = Stage()
         let line = stage.line(isTerminal: isTerminal, isQuiet: true, secondsBetweenLines: 1)
         stage.now += 1000
-        line.show("one")
+        line.show("one", isNews: true)
         line.write("two")
         line.end()
         #expect(stage.text == "")
