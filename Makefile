@@ -10,7 +10,7 @@ MAX_LINES := 450
 MAX_COLUMNS := 110
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint format resume parity abuse fuzz bench clean
+.PHONY: help setup build demo test guarded lint format resume parity abuse fuzz bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -27,8 +27,15 @@ demo: ## raw text to an exported model, in minutes
 test: setup ## run all tests, built for debugging and for release
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build
+	$(MAKE) guarded
 	$(SWIFT) build --build-tests $(RELEASE_TESTS)
 	$(SWIFT) test --skip-build $(RELEASE_TESTS)
+
+# One test after the other: all wait for each other where the access rights of pages change.
+guarded: ## run what uses a device on memory that the host cannot touch
+	$(SWIFT) build --build-tests
+	FALCON_GUARD_MEMORY=1 $(SWIFT) test --skip-build --no-parallel \
+		--filter '^(Tensor|Model|Optim|Train|Eval|Interchange)Tests\.'
 
 lint: ## check formatting, documentation comments and the length of files
 	$(SWIFT) format lint --strict --parallel --recursive $(SOURCES)

@@ -12,10 +12,11 @@ import Testing
 
     init() throws { runs = try TinyRuns() }
 
-    private func trainer(_ communicator: any Communicator) throws -> Trainer {
+    private func trainer(
+        _ communicator: any Communicator, on device: Device = Device(threadCount: 1)
+    ) throws -> Trainer {
         try Trainer(
-            runs.recipe(["parametrization.kind=learnable"]), on: Device(threadCount: 1),
-            communicator: communicator)
+            runs.recipe(["parametrization.kind=learnable"]), on: device, communicator: communicator)
     }
 
     private func masters(_ trainer: Trainer) -> [Float] {
@@ -62,7 +63,7 @@ import Testing
             device.backend.copy(from: gradients, to: gradients, scale: 2)
             return both
         }
-        let (one, two) = (try trainer(SingleProcess()), try trainer(twice))
+        let (one, two) = (try trainer(SingleProcess()), try trainer(twice, on: device))
         let batches = try runs.batches(6)
         for step in 0..<3 {
             let own = Array(batches[2 * step..<2 * (step + 1)])
