@@ -161,41 +161,56 @@ let package = Package(
             ],
             swiftSettings: safeSwiftSettings),
 
+        // What several test targets share; no program depends on it.
+        .target(
+            name: "FalconTestSupport",
+            dependencies: [
+                "FalconSystem", "FalconData", "FalconRecipe", "FalconCheckpoint", "FalconTrain",
+            ],
+            path: "Tests/Support", swiftSettings: swiftSettings),
+
         .testTarget(
-            name: "SystemTests", dependencies: ["FalconSystem"],
+            name: "SystemTests", dependencies: ["FalconSystem", "FalconTestSupport"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "TensorTests", dependencies: ["FalconTensor"], exclude: ["Fixtures"],
+            name: "TensorTests", dependencies: ["FalconTensor", "FalconTestSupport"],
+            exclude: ["Fixtures"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "DataTests", dependencies: ["FalconData", "FalconSystem"],
+            name: "DataTests", dependencies: ["FalconData", "FalconSystem", "FalconTestSupport"],
             resources: [.copy("Fixtures")],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "RecipeTests",
             dependencies: [
                 "FalconRecipe", "FalconRecipes", "FalconSystem", "FalconTrain", "FalconModel",
-                "FalconData",
+                "FalconData", "FalconTestSupport",
             ],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "ModelTests",
-            dependencies: ["FalconModel", "FalconTensor", "FalconCheckpoint", "FalconInterchange"],
+            dependencies: [
+                "FalconModel", "FalconTensor", "FalconCheckpoint", "FalconInterchange",
+                "FalconTestSupport",
+            ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "OptimTests", dependencies: ["FalconOptim", "FalconSystem", "FalconTensor"],
+            name: "OptimTests",
+            dependencies: ["FalconOptim", "FalconSystem", "FalconTensor", "FalconTestSupport"],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "CheckpointTests", dependencies: ["FalconCheckpoint", "FalconSystem"],
+            name: "CheckpointTests",
+            dependencies: ["FalconCheckpoint", "FalconSystem", "FalconTestSupport"],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "GGUFTests", dependencies: ["FalconGGUF", "FalconSystem"],
+            name: "GGUFTests", dependencies: ["FalconGGUF", "FalconSystem", "FalconTestSupport"],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "TrainTests",
             dependencies: [
                 "FalconTrain", "FalconModel", "FalconData", "FalconOptim", "FalconCheckpoint",
                 "FalconInterchange", "FalconRecipe", "FalconSystem", "FalconTensor",
+                "FalconTestSupport",
             ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
@@ -208,23 +223,26 @@ let package = Package(
             name: "SweepTests", dependencies: ["FalconSweep", "FalconRecipe", "FalconSystem"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "ReportTests", dependencies: ["FalconReport"], exclude: ["Fixtures"],
+            name: "ReportTests",
+            dependencies: ["FalconReport", "FalconTrain", "FalconTestSupport"],
+            exclude: ["Fixtures"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "EvalTests",
             dependencies: [
                 "FalconEval", "FalconModel", "FalconData", "FalconSystem", "FalconTensor",
+                "FalconTestSupport",
             ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "InterchangeTests",
             dependencies: [
                 "FalconInterchange", "FalconModel", "FalconData", "FalconCheckpoint", "FalconGGUF",
-                "FalconSystem", "FalconTensor",
+                "FalconSystem", "FalconTensor", "FalconTestSupport",
             ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "CommandLineTests", dependencies: ["falcon-cli"],
+            name: "CommandLineTests", dependencies: ["falcon-cli", "FalconTestSupport"],
             swiftSettings: swiftSettings),
     ],
     cLanguageStandard: .gnu17,

@@ -2,6 +2,7 @@ import FalconData
 import FalconModel
 import FalconOptim
 import FalconTensor
+import FalconTestSupport
 import FalconTrain
 import Testing
 

@@ -3,6 +3,7 @@ import FalconModel
 import FalconRecipe
 import FalconSystem
 import FalconTensor
+import FalconTestSupport
 import Testing
 
 @testable import FalconTrain

@@ -1,6 +1,7 @@
 import FalconCheckpoint
 import FalconRecipe
 import FalconSystem
+import FalconTestSupport
 import Foundation
 import Testing
 
