@@ -168,38 +168,49 @@ let package = Package(
             ],
             swiftSettings: safeSwiftSettings),
 
+        // What several test targets share; no program depends on it.
+        .target(
+            name: "FalconTestSupport",
+            dependencies: [
+                "FalconSystem", "FalconData", "FalconRecipe", "FalconCheckpoint", "FalconTrain",
+            ],
+            path: "Tests/Support", swiftSettings: swiftSettings),
+
         .testTarget(
-            name: "SystemTests", dependencies: ["FalconSystem"],
+            name: "SystemTests", dependencies: ["FalconSystem", "FalconTestSupport"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "TensorTests", dependencies: ["FalconTensor"], exclude: ["Fixtures"],
+            name: "TensorTests", dependencies: ["FalconTensor", "FalconTestSupport"],
+            exclude: ["Fixtures"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "DataTests", dependencies: ["FalconData", "FalconSystem"],
+            name: "DataTests", dependencies: ["FalconData", "FalconSystem", "FalconTestSupport"],
             resources: [.copy("Fixtures")],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "RecipeTests",
             dependencies: [
                 "FalconRecipe", "FalconRecipes", "FalconSystem", "FalconTrain", "FalconModel",
-                "FalconData", "FalconTensor",
+                "FalconData", "FalconTensor", "FalconTestSupport",
             ],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "ModelTests",
             dependencies: [
                 "FalconModel", "FalconTensor", "FalconCheckpoint", "FalconInterchange",
-                "FalconSystem",
+                "FalconSystem", "FalconTestSupport",
             ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "OptimTests", dependencies: ["FalconOptim", "FalconSystem", "FalconTensor"],
+            name: "OptimTests",
+            dependencies: ["FalconOptim", "FalconSystem", "FalconTensor", "FalconTestSupport"],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "CheckpointTests", dependencies: ["FalconCheckpoint", "FalconSystem"],
+            name: "CheckpointTests",
+            dependencies: ["FalconCheckpoint", "FalconSystem", "FalconTestSupport"],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "GGUFTests", dependencies: ["FalconGGUF", "FalconSystem"],
+            name: "GGUFTests", dependencies: ["FalconGGUF", "FalconSystem", "FalconTestSupport"],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "RunRecordTests", dependencies: ["FalconRunRecord", "FalconSystem"],
@@ -209,7 +220,7 @@ let package = Package(
             dependencies: [
                 "FalconTrain", "FalconModel", "FalconData", "FalconOptim", "FalconCheckpoint",
                 "FalconRunRecord", "FalconInterchange", "FalconRecipe", "FalconSystem",
-                "FalconTensor",
+                "FalconTensor", "FalconTestSupport",
             ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
@@ -222,23 +233,26 @@ let package = Package(
             name: "SweepTests", dependencies: ["FalconSweep", "FalconRecipe", "FalconSystem"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "ReportTests", dependencies: ["FalconReport"], exclude: ["Fixtures"],
+            name: "ReportTests",
+            dependencies: ["FalconReport", "FalconRunRecord", "FalconTrain", "FalconTestSupport"],
+            exclude: ["Fixtures"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "EvalTests",
             dependencies: [
                 "FalconEval", "FalconModel", "FalconData", "FalconSystem", "FalconTensor",
+                "FalconTestSupport",
             ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "InterchangeTests",
             dependencies: [
                 "FalconInterchange", "FalconModel", "FalconData", "FalconCheckpoint", "FalconGGUF",
-                "FalconSystem", "FalconTensor",
+                "FalconSystem", "FalconTensor", "FalconTestSupport",
             ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "CommandLineTests", dependencies: ["falcon-cli"],
+            name: "CommandLineTests", dependencies: ["falcon-cli", "FalconTestSupport"],
             swiftSettings: swiftSettings),
     ],
     cLanguageStandard: .gnu17,

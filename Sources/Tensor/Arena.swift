@@ -25,6 +25,8 @@ package final class Arena {
     /// Of these, what kernels used for the length of a call.
     private(set) var peakScratchByteCount = 0
     private var scratchByteCount = 0
+    /// Stand behind all blocks that are handed out from now on; nil outside of tests of the kernels.
+    var sentinels: Sentinels?
 
     init(backend: any Backend) {
         self.backend = backend
@@ -43,22 +45,22 @@ package final class Arena {
 
     /// A block of at least `byteCount` bytes with undefined contents.
     func take(byteCount: Int) -> Storage {
-        let size = Self.rounded(byteCount)
+        let size = rounded(byteCount)
         nextIdentity += 1
         return Storage(
-            block: block(size), byteCount: size, requestedByteCount: byteCount,
+            block: block(size, used: byteCount), byteCount: size, requestedByteCount: byteCount,
             identity: nextIdentity, arena: self)
     }
 
     /// Memory for the length of a call, in as many blocks as there are sizes: several small ones find
     /// room where one large block would not.
     func withScratch(byteCounts: [Int], _ body: ([UnsafeMutableRawPointer]) -> Void) {
-        let sizes = byteCounts.map(Self.rounded)
+        let sizes = byteCounts.map(rounded)
         scratchByteCount += sizes.reduce(0, +)
         // The largest first: they have the fewest places.
         var blocks = sizes.map { _ in UnsafeMutableRawPointer?.none }
         for place in sizes.indices.sorted(by: { (-sizes[$0], $0) < (-sizes[$1], $1) }) {
-            blocks[place] = block(sizes[place])
+            blocks[place] = block(sizes[place], used: byteCounts[place])
         }
         let scratch = blocks.compactMap { $0 }
         body(scratch)
@@ -66,18 +68,21 @@ package final class Arena {
         scratchByteCount -= sizes.reduce(0, +)
     }
 
-    private static func rounded(_ byteCount: Int) -> Int {
-        max(1, (byteCount + alignment - 1) / alignment) * alignment
+    private func rounded(_ byteCount: Int) -> Int {
+        let wanted = byteCount + (sentinels == nil ? 0 : Sentinels.byteCount)
+        return max(1, (wanted + Self.alignment - 1) / Self.alignment) * Self.alignment
     }
 
     /// Memory of a size that `take` has rounded, for a storage that is new or comes back.
-    fileprivate func block(_ size: Int) -> UnsafeMutableRawPointer {
+    fileprivate func block(_ size: Int, used: Int) -> UnsafeMutableRawPointer {
         let (slab, offset) = place(size)
         liveByteCount += size
         if liveByteCount > peakByteCount {
             (peakByteCount, peakScratchByteCount) = (liveByteCount, scratchByteCount)
         }
-        return slabs[slab].pointer + offset
+        let block = slabs[slab].pointer + offset
+        sentinels?.place(in: block, used: used, size: size, of: backend)
+        return block
     }
 
     private func place(_ size: Int) -> (slab: Int, offset: Int) {
@@ -109,6 +114,7 @@ package final class Arena {
 
     /// Takes a block back when the last tensor on it is gone.
     fileprivate func recycle(_ pointer: UnsafeMutableRawPointer, byteCount: Int) {
+        sentinels?.remove(from: pointer, of: backend)
         liveByteCount -= byteCount
         for slab in slabs.indices {
             let offset = pointer - slabs[slab].pointer
@@ -190,6 +196,8 @@ final class Storage {
 
     /// Takes memory again, with undefined contents.
     func reclaim() {
-        if block == nil { block = arena.block(byteCount) }
+        if block == nil {
+            block = arena.block(byteCount, used: requestedByteCount)
+        }
     }
 }

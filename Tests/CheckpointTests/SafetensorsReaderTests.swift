@@ -1,5 +1,6 @@
 import FalconCheckpoint
 import FalconSystem
+import FalconTestSupport
 import FoundationEssentials
 import Testing
 

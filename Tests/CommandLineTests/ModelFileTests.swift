@@ -1,3 +1,4 @@
+import FalconTestSupport
 import Foundation
 import Testing
 
@@ -7,24 +8,7 @@ import Testing
 
     init() throws { place = try Workplace() }
 
-    private static let mamba = """
-        name: mamba
-        data: {path: shards, sequence_length: 24}
-        schedule: {warmup_tokens: 192, decay_tokens: 192}
-        train: {steps: 8, batch_tokens: 96, micro_batch_sequences: 2}
-        checkpoint: {every_steps: 3, keep_last: 2}
-        evaluation: {every_steps: 4, tokens: 200}
-        model:
-          architecture: falcon-mamba
-          vocab_size: 300
-          hidden_size: 16
-          num_hidden_layers: 2
-          intermediate_size: 32
-          state_size: 5
-          time_step_rank: 3
-          tie_word_embeddings: true
-
-        """
+    private static let mamba = TinyRecipe.falconMamba.yaml(data: "shards")
 
     @Test func falconMambaGoesAllTheWay() throws {
         try place.write("mamba.yaml", Self.mamba)

@@ -1,3 +1,4 @@
+import FalconTestSupport
 import Foundation
 import Testing
 
@@ -8,63 +9,26 @@ final class Workplace: Sendable {
     /// Made once by the program itself; every test works on a copy.
     private static let prepared: Result<Workplace, any Error> = Result {
         let place = try Workplace(copying: nil)
-        atexit { try? Workplace.prepared.get().remove() }
+        atexit { try? Workplace.prepared.get().place.remove() }
         try place.prepare()
         return place
     }
 
     /// A recipe whose runs take a fraction of a second.
-    static let recipe = """
-        name: tiny
-        data: {path: shards, sequence_length: 24}
-        schedule: {warmup_tokens: 192, decay_tokens: 192}
-        train: {steps: 8, batch_tokens: 96, micro_batch_sequences: 2}
-        checkpoint: {every_steps: 3, keep_last: 2}
-        evaluation: {every_steps: 4, tokens: 200}
-        model:
-          vocab_size: 300
-          hidden_size: 16
-          num_hidden_layers: 2
-          intermediate_size: 24
-          num_attention_heads: 2
-          num_key_value_heads: 1
-          head_dim: 10
-          mamba_d_ssm: 24
-          mamba_n_heads: 3
-          mamba_d_head: 8
-          mamba_d_state: 5
-          mamba_chunk_size: 7
-          max_position_embeddings: 64
-          tie_word_embeddings: true
+    static let recipe = TinyRecipe.falconH1.yaml(data: "shards")
 
-        """
-
-    let folder: String
+    private let place: TemporaryFolder
+    var folder: String { place.path }
 
     /// A copy of the prepared folder, removed with the value.
     convenience init() throws { try self.init(copying: Workplace.prepared.get().folder) }
 
     private init(copying original: String?) throws {
-        folder = FileManager.default.temporaryDirectory.path + "/falcon-cli-\(UUID().uuidString)"
-        if let original {
-            try FileManager.default.copyItem(atPath: original, toPath: folder)
-        } else {
-            try FileManager.default.createDirectory(
-                atPath: folder, withIntermediateDirectories: true)
-        }
+        place = try TemporaryFolder(copying: original)
     }
 
-    deinit { remove() }
-
-    private func remove() { try? FileManager.default.removeItem(atPath: folder) }
-
     private func prepare() throws {
-        let words = "the of a union state law people and in to war peace year tax bank land".split(
-            separator: " ")
-        let lines = (0..<40).map { document in
-            let text = (0..<90).map { words[($0 * $0 + 3 * document + $0 / 7) % words.count] }
-            return "{\"text\": \"\(text.joined(separator: " "))\"}\n"
-        }
+        let lines = tinyDocuments().map { "{\"text\": \"\($0)\"}\n" }
         try write("corpus.jsonl", lines.joined())
         try write("empty.txt", "")
         try write("tiny.yaml", Self.recipe)

@@ -1,4 +1,5 @@
 import FalconSystem
+import FalconTestSupport
 import Foundation
 import Testing
 

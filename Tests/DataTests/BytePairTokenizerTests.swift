@@ -1,4 +1,5 @@
 import FalconSystem
+import FalconTestSupport
 import Testing
 
 @testable import FalconData
@@ -64,13 +65,10 @@ import Testing
 
     @Test func streamingGivesTheTextOfAllBytes() throws {
         let tokenizer = try tokenizer("gpt2")
-        var state: UInt64 = 1
+        var random = LinearGenerator(seed: 1)
         for length in [1, 2, 3, 5, 50, 500] {
             for _ in 0..<60 {
-                let ids = (0..<length).map { _ in
-                    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-                    return Int32(Int(state >> 33) % 300)
-                }
+                let ids = (0..<length).map { _ in Int32(random.below(300)) }
                 let bytes = ids.flatMap { id -> [UInt8] in
                     if case .bytes(let bytes) = tokenizer.surface(of: id) { bytes } else { [] }
                 }

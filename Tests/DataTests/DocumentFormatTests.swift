@@ -1,4 +1,5 @@
 import FalconSystem
+import FalconTestSupport
 import Testing
 
 @testable import FalconData

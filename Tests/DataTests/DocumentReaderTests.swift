@@ -1,5 +1,6 @@
 import FalconData
 import FalconSystem
+import FalconTestSupport
 import Testing
 
 @Suite struct DocumentReaderTests {

@@ -1,4 +1,5 @@
 import FalconSystem
+import FalconTestSupport
 
 @testable import FalconData
 
@@ -32,12 +33,8 @@ func writeDataset(
 
 /// Documents of pseudo-random lengths and tokens, each ended by 2.
 func randomDocuments(_ count: Int, tokens bound: Int = 1000, seed: UInt64 = 1) -> [[Int32]] {
-    var state = seed
-    func random(_ bound: Int) -> Int {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return Int(state >> 33) % bound
-    }
+    var random = LinearGenerator(seed: seed)
     return (0..<count).map { _ in
-        (0..<random(23)).map { _ in Int32(3 + random(bound - 3)) } + [2]
+        (0..<random.below(23)).map { _ in Int32(3 + random.below(bound - 3)) } + [2]
     }
 }

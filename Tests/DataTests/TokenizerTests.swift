@@ -1,5 +1,6 @@
 import FalconData
 import FalconSystem
+import FalconTestSupport
 import Testing
 
 @Suite struct TokenizerTests {
@@ -104,15 +105,12 @@ import Testing
         let tokenizer = try SentencePieceTokenizer(path: fixture(model))
         var sequences = try oddTexts.map(tokenizer.encode)
         // Random ids: broken characters, control and unknown pieces, leading spaces.
-        var state: UInt64 = 1
+        var random = LinearGenerator(seed: 1)
         for length in [1, 2, 3, 5, 50, 500] {
             for bound in [8, 800, tokenizer.vocabularyCount] {
                 for _ in 0..<40 {
                     sequences.append(
-                        (0..<length).map { _ in
-                            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-                            return Int32(Int(state >> 33) % bound)
-                        })
+                        (0..<length).map { _ in Int32(random.below(bound)) })
                 }
             }
         }

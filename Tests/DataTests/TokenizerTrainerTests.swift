@@ -1,4 +1,5 @@
 import FalconSystem
+import FalconTestSupport
 import Testing
 
 @testable import FalconData
@@ -69,13 +70,10 @@ import Testing
         var texts = oddTexts + ["a ▁ b", "▁ ▁", " ▁a ", "x▁ y", text]
         // Random strings of what is likely to be cut wrongly.
         let parts = [" ", "  ", "▁", "\n", "the", "people", ".", "é", "日", "\u{2585}", "\t", "7"]
-        var state: UInt64 = 3
+        var random = LinearGenerator(seed: 3)
         for _ in 0..<3000 {
             texts.append(
-                (0..<12).map { _ in
-                    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-                    return parts[Int(state >> 33) % parts.count]
-                }.joined())
+                (0..<12).map { _ in parts[random.below(parts.count)] }.joined())
         }
         for text in texts + texts { #expect(try encoder.encode(text) == tokenizer.encode(text)) }
     }
@@ -113,10 +111,9 @@ import Testing
 
     @Test func wordsBeyondTheRoomAreForgottenTheRarestFirst() throws {
         var text = String(repeating: "often said again ", count: 4000)
-        var state: UInt64 = 5
+        var random = LinearGenerator(seed: 5)
         for _ in 0..<120_000 {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            text += " w" + String(state >> 20, radix: 36)
+            text += " w" + String(random.next() >> 20, radix: 36)
         }
         let (bytes, forgotten) = try model(text, wordBytes: 4 << 20)
         #expect(forgotten > 10_000)

@@ -1,6 +1,7 @@
 import FalconData
 import FalconModel
 import FalconTensor
+import FalconTestSupport
 import Foundation
 import Testing
 
@@ -14,8 +15,7 @@ import Testing
 
     private static func makeEvaluator(threadCount: Int = 2) throws -> Evaluator {
         let tokenizer = try SentencePieceTokenizer(
-            path: String(#filePath.dropLast("EvalTests/EvaluatorTests.swift".count))
-                + "InterchangeTests/Fixtures/tokenizer/plain.model")
+            path: testsFolder + "/InterchangeTests/Fixtures/tokenizer/plain.model")
         let configuration = """
             {"architecture": "falcon-h1", "vocab_size": \(tokenizer.vocabularyCount),
              "hidden_size": 16, "num_hidden_layers": 2, "intermediate_size": 24,
@@ -129,10 +129,9 @@ import Testing
     }
 
     @Test func scoresOfTextAreMeansOverItsPieces() throws {
-        let path = FileManager.default.temporaryDirectory.path + "/falcon-\(UUID().uuidString).txt"
-        defer { try? FileManager.default.removeItem(atPath: path) }
+        let folder = try TemporaryFolder()
         let text = "ab c de, the state of the union"
-        try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+        let path = try folder.write("text.txt", text)
         let end = try evaluator.tokenizer.requireEndOfDocumentID()
         let tokens = try encode(text) + [end]
         let score = try evaluator.score(textFile: path, sequenceLength: tokens.count)

@@ -1,4 +1,5 @@
 import FalconSystem
+import FalconTestSupport
 import Foundation
 import Testing
 
@@ -7,7 +8,7 @@ import Testing
 /// The prompts are those of lm-evaluation-harness 0.4, byte for byte.
 @Suite struct HellaSwagTests {
     static let fixture =
-        String(#filePath.dropLast("HellaSwagTests.swift".count)) + "Fixtures/hellaswag-200.jsonl"
+        testsFolder + "/EvalTests/Fixtures/hellaswag-200.jsonl"
 
     /// The folder with hellaswag/validation.jsonl, if it is here.
     static let dataFolder = ProcessInfo.processInfo.environment["FALCON_EVAL_DATA"]

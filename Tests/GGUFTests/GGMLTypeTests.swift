@@ -1,4 +1,5 @@
 import FalconGGUF
+import FalconTestSupport
 import Testing
 
 @Suite struct GGMLTypeTests {
@@ -48,13 +49,11 @@ import Testing
     @Test(arguments: GGMLType.allCases) func storingTwiceChangesLittle(_ type: GGMLType) {
         // An odd number of blocks, among them none.
         for blocks in [0, 1, 3, 5] {
-            var random = SampleValues(seed: UInt64(blocks))
-            let values = random.array(blocks * type.blockLength)
+            var random = LinearGenerator(seed: UInt64(blocks))
+            let values = random.weights(blocks * type.blockLength)
             let read = type.values(of: type.bytes(of: values))
-            #expect(read.count == values.count)
             // A block of four bits spans about five standard deviations in 16 steps.
-            let worst = zip(values, read).map { abs($0 - $1) }.max() ?? 0
-            #expect(worst <= 0.3, "\(type.name)")
+            #expect(largestDifference(values, read) <= 0.3, "\(type.name)")
             if !type.isQuantized {
                 #expect(type.values(of: type.bytes(of: read)) == read, "\(type.name)")
             }
@@ -90,9 +89,9 @@ import Testing
             #expect(UInt16(bytes[0]) | UInt16(bytes[1]) << 8 == bits)
             #expect(GGMLType.float16.values(of: bytes)[0].bitPattern == value.bitPattern)
         }
-        var random = SampleValues(seed: 5)
+        var random = LinearGenerator(seed: 5)
         for _ in 0..<10_000 {
-            let value = Float(bitPattern: UInt32(truncatingIfNeeded: random.nextBits()))
+            let value = Float(bitPattern: UInt32(truncatingIfNeeded: random.next() >> 32))
             guard !value.isNaN else { continue }
             let bits = Float16(value).bitPattern
             let bytes = GGMLType.float16.bytes(of: [value])

@@ -21,6 +21,7 @@ import Testing
                 continue
             }
             let shape = try parts[1].split(separator: "x").map { try #require(Int($0)) }
+            try #require(parts.count == fileTypes.count + 2)
             for (fileType, want) in zip(fileTypes, parts.dropFirst(2)) {
                 let type = fileType.tensorType(
                     name: parts[0], shape: shape, architecture: architecture,

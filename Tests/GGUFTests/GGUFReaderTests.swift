@@ -1,5 +1,6 @@
 import FalconGGUF
 import FalconSystem
+import FalconTestSupport
 import Testing
 
 @Suite struct GGUFReaderTests {

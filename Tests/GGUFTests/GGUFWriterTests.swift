@@ -1,19 +1,20 @@
 import FalconGGUF
 import FalconSystem
+import FalconTestSupport
 import FoundationEssentials
 import Testing
 
 @Suite struct GGUFWriterTests {
     /// Tensors of every type and of odd shapes, with values.
     static func tensors() -> [(tensor: GGUFTensor, values: [Float])] {
-        var random = SampleValues(seed: 11)
+        var random = LinearGenerator(seed: 11)
         var tensors: [(tensor: GGUFTensor, values: [Float])] = []
         for type in GGMLType.allCases {
             let length = type.blockLength
             for shape in [[length], [1, 3 * length], [7, length], [2, 1, 5, length]] {
                 let name = "\(type.name).\(tensors.count)"
                 let tensor = GGUFTensor(name: name, shape: shape, type: type)
-                tensors.append((tensor, random.array(tensor.elementCount)))
+                tensors.append((tensor, random.weights(tensor.elementCount)))
             }
         }
         return tensors
@@ -61,12 +62,12 @@ import Testing
     @Test func bytesDoNotDependOnThreads() throws {
         // Three and a bit pieces of many rows, and rows longer than a piece.
         let shapes = [[3100, 256], [3, 1 << 18], [2, (1 << 18) + 256], [1, 256]]
-        var random = SampleValues(seed: 3)
+        var random = LinearGenerator(seed: 3)
         let tensors = shapes.enumerated().map { number, shape in
             let tensor = GGUFTensor(
                 name: "t\(number)", shape: shape, type: number == 1 ? .q6K : .q4K)
             // The same values over and over, but not in step with the rows.
-            let values = random.array(10_007)
+            let values = random.weights(10_007)
             return (tensor, (0..<tensor.elementCount).map { values[$0 % values.count] })
         }
         try withTemporaryFolder { folder in

@@ -1,4 +1,5 @@
 import FalconGGUF
+import FalconTestSupport
 import Testing
 
 /// The bytes of a GGUF file put together by hand.

@@ -1,30 +1,10 @@
 import FalconGGUF
+import FalconTestSupport
 import FoundationEssentials
 import Testing
 
 /// The folder of this target's fixtures.
-let fixtures = String(#filePath.dropLast("Support.swift".count)) + "Fixtures"
-
-/// Runs `body` with a fresh folder that is removed afterwards.
-@discardableResult
-func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
-    let folder =
-        FileManager.default.temporaryDirectory.path
-        + "/falcon-gguf-\(UInt64.random(in: 0 ... .max))"
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
-    return try body(folder)
-}
-
-/// Writes bytes without ceremony.
-func store(_ bytes: [UInt8], at path: String) throws {
-    try Data(bytes).write(to: URL(filePath: path))
-}
-
-/// The bytes of a file.
-func load(_ path: String) throws -> [UInt8] {
-    [UInt8](try Data(contentsOf: URL(filePath: path)))
-}
+let fixtures = testsFolder + "/GGUFTests/Fixtures"
 
 /// Whether a folder holds nothing.
 func isEmpty(folder: String) -> Bool {
@@ -88,24 +68,6 @@ func problem(of body: () throws -> Void) -> GGUFProblem? {
         Issue.record("another error: \(error)")
     }
     return nil
-}
-
-/// Repeatable numbers about as normal as weights: sums of twelve uniform ones.
-struct SampleValues {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func nextBits() -> UInt64 {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return state >> 32
-    }
-
-    mutating func next() -> Float {
-        (0..<12).reduce(-6) { sum, _ in sum + Float(nextBits()) * 0x1p-32 }
-    }
-
-    mutating func array(_ count: Int) -> [Float] { (0..<count).map { _ in next() } }
 }
 
 /// Writes tensors given as whole arrays.

@@ -2,6 +2,7 @@ import FalconCheckpoint
 import FalconInterchange
 import FalconModel
 import FalconSystem
+import FalconTestSupport
 import Testing
 
 /// A golden configuration with some keys changed; nil removes one.
@@ -146,7 +147,10 @@ private func configuration(
                 ("vocab_size", nil),
             ])
         }
-        guard case .configuration(_, let problems) = error else { return }
+        guard case .configuration(_, let problems) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
         #expect(problems.map(\.key) == ["attention_bias", "hidden_act", "vocab_size"])
     }
 

@@ -4,6 +4,7 @@ import FalconInterchange
 import FalconModel
 import FalconSystem
 import FalconTensor
+import FalconTestSupport
 import FoundationEssentials
 import Testing
 

@@ -2,6 +2,7 @@ import FalconCheckpoint
 import FalconData
 import FalconInterchange
 import FalconSystem
+import FalconTestSupport
 import Testing
 
 @Suite struct HuggingFaceTokenizerTests {

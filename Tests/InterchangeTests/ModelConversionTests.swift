@@ -2,6 +2,7 @@ import FalconData
 import FalconModel
 import FalconSystem
 import FalconTensor
+import FalconTestSupport
 import FoundationEssentials
 import Testing
 

@@ -2,6 +2,7 @@ import FalconInterchange
 import FalconModel
 import FalconSystem
 import FalconTensor
+import FalconTestSupport
 import Testing
 
 /// The configurations of Falcon-Mamba and Llama folders.

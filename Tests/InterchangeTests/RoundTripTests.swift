@@ -2,6 +2,7 @@ import FalconCheckpoint
 import FalconGGUF
 import FalconModel
 import FalconTensor
+import FalconTestSupport
 import Testing
 
 @testable import FalconInterchange

@@ -2,6 +2,7 @@ import FalconData
 import FalconGGUF
 import FalconModel
 import FalconSystem
+import FalconTestSupport
 import FoundationEssentials
 import Testing
 

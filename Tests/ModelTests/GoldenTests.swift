@@ -2,6 +2,7 @@ import FalconCheckpoint
 import FalconInterchange
 import FalconModel
 import FalconTensor
+import FalconTestSupport
 import Testing
 
 /// Against logits, loss and every gradient that transformers 5.23.0 computes (Fixtures/README.md).
@@ -86,9 +87,7 @@ struct Golden {
     let segments = Segments(offsets: [0, 19, 38])
 
     init(_ name: String, threadCount: Int = 2) throws {
-        let folder =
-            #filePath.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }
-            + "/Fixtures/" + name
+        let folder = testsFolder + "/ModelTests/Fixtures/" + name
         device = Device(threadCount: threadCount)
         model = try HuggingFaceConfiguration(folder: folder).model.makeModel()
         model.allocate(on: device, withGradients: true)
@@ -133,21 +132,4 @@ struct Golden {
         tape.backward(&gradients)
         return losses.total() / 36
     }
-}
-
-/// max |a − b|.
-func largestDifference(_ a: [Float], _ b: [Float]) -> Double {
-    guard a.count == b.count else { return .infinity }
-    return zip(a, b).reduce(0) { max($0, abs(Double($1.0) - Double($1.1))) }
-}
-
-/// ‖a − b‖ / ‖b‖.
-func relativeNorm(_ a: [Float], _ b: [Float]) -> Double {
-    guard a.count == b.count else { return .infinity }
-    let difference = zip(a, b).reduce(0.0) { sum, pair in
-        let d = Double(pair.0) - Double(pair.1)
-        return sum + d * d
-    }
-    let norm = b.reduce(0.0) { $0 + Double($1) * Double($1) }
-    return (difference / norm).squareRoot()
 }

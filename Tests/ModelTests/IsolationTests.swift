@@ -1,5 +1,6 @@
 import FalconModel
 import FalconTensor
+import FalconTestSupport
 import Testing
 
 /// A document does not see what is packed before or after it.

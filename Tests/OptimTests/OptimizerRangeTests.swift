@@ -1,5 +1,6 @@
 import FalconOptim
 import FalconTensor
+import FalconTestSupport
 import Foundation
 import Testing
 

@@ -1,5 +1,6 @@
 import FalconRecipe
 import FalconSystem
+import FalconTestSupport
 import Testing
 
 /// The lines of the error that reading `yaml` ends with; empty if it can be read.

@@ -1,4 +1,5 @@
 import FalconReport
+import FalconTestSupport
 import Foundation
 import Testing
 
@@ -8,22 +9,12 @@ import Testing
 
 /// Reports of runs whose numbers, metrics, models or objectives are not the usual ones.
 @Suite final class OddRunsTests {
-    private let folder: String
+    private let place: TemporaryFolder
+    private var folder: String { place.path }
 
-    init() throws {
-        folder = FileManager.default.temporaryDirectory.path + "/falcon-report-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(
-            atPath: folder, withIntermediateDirectories: true)
-    }
+    init() throws { place = try TemporaryFolder() }
 
-    deinit { try? FileManager.default.removeItem(atPath: folder) }
-
-    private func write(_ name: String, _ text: String) throws {
-        let path = folder + "/" + name
-        try FileManager.default.createDirectory(
-            atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
-        try text.write(toFile: path, atomically: true, encoding: .utf8)
-    }
+    private func write(_ name: String, _ text: String) throws { try place.write(name, text) }
 
     /// A line of `metrics.jsonl`; numbers as JSON.
     private func line(

@@ -1,4 +1,5 @@
 import FalconReport
+import FalconTestSupport
 import Foundation
 import Testing
 
@@ -18,20 +19,14 @@ import Testing
         let r_squared: Double
     }
 
-    private let folder: String
+    private let place: TemporaryFolder
+    private var folder: String { place.path }
 
-    init() throws {
-        folder = FileManager.default.temporaryDirectory.path + "/falcon-report-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(
-            atPath: folder, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: folder) }
+    init() throws { place = try TemporaryFolder() }
 
     @Test func intervalsAreThoseOfSciPy() throws {
-        let path = #filePath.replacing("ReportTests.swift", with: "Fixtures/student.json")
         let fixture = try JSONDecoder().decode(
-            Fixture.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
+            Fixture.self, from: Data(load(testsFolder + "/ReportTests/Fixtures/student.json")))
         for row in fixture.quantiles {
             let got = Statistics.studentQuantile(row[0], row[1])
             #expect(abs(got / row[2] - 1) < 1e-9, "\(row)")
@@ -76,14 +71,12 @@ import Testing
             "recipe_sha256":"x","starts":1,"rungs":[],"message":"a <loss> & \\"gradient\\""}
 
             """
-        try lines.write(toFile: folder + "/results.jsonl", atomically: true, encoding: .utf8)
+        try place.write("results.jsonl", lines)
     }
 
     private func metrics(
         _ id: String, rate: Double, loss: Double, steps: Int, monitored: Bool
     ) throws {
-        let run = folder + "/runs/" + id
-        try FileManager.default.createDirectory(atPath: run, withIntermediateDirectories: true)
         let lines = (1...steps).map { step -> String in
             let norm = 0.7 * (rate / 0.1).squareRoot()
             let matrix = """
@@ -103,8 +96,8 @@ import Testing
                 \(monitored && step % 10 == 0 ? monitor : "")}
                 """
         }
-        try (lines.joined(separator: "\n") + "\n{\"half").write(
-            toFile: run + "/metrics.jsonl", atomically: true, encoding: .utf8)
+        try place.write(
+            "runs/\(id)/metrics.jsonl", lines.joined(separator: "\n") + "\n{\"half")
     }
 
     /// Whether a page is well-formed, and what it loads.
@@ -146,9 +139,8 @@ import Testing
 
     @Test func runsOfTwoSweepsAreNotSeedsOfOneConfiguration() throws {
         try sweep(gap: 0.05, seeds: 2)
-        let copy = folder + "-again"
-        try FileManager.default.copyItem(atPath: folder, toPath: copy)
-        defer { try? FileManager.default.removeItem(atPath: copy) }
+        let again = try TemporaryFolder(copying: folder)
+        let copy = again.path
         let one = try Report(paths: [folder]).summary.configurations
         let both = try Report(paths: [folder, copy]).summary.configurations
         #expect(both.count == 2 * one.count)

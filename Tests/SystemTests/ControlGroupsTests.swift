@@ -1,20 +1,17 @@
 import FalconSystem
+import FalconTestSupport
 import Foundation
 import Testing
 
 /// Control groups and processors, from files as the kernel writes them, in a folder.
 @Suite final class ControlGroupsTests {
-    private let root = FileManager.default.temporaryDirectory.path + "/falcon-\(UUID().uuidString)"
+    private let folder: TemporaryFolder
+    private var root: String { folder.path }
 
-    deinit { try? FileManager.default.removeItem(atPath: root) }
+    init() throws { folder = try TemporaryFolder() }
 
     private func write(_ files: [String: String]) throws {
-        for (path, text) in files {
-            let url = URL(fileURLWithPath: root + path)
-            try FileManager.default.createDirectory(
-                at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-            try Data(text.utf8).write(to: url)
-        }
+        for (path, text) in files { try folder.write(path, text) }
     }
 
     private static let unified = "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate\n"

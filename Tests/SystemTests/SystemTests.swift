@@ -1,14 +1,7 @@
 import FalconSystem
+import FalconTestSupport
 import Foundation
 import Testing
-
-/// Runs `body` with a fresh folder that is removed afterwards.
-func withTemporaryFolder(_ body: (String) throws -> Void) throws {
-    let folder = FileManager.default.temporaryDirectory.path + "/falcon-\(UUID().uuidString)"
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
-    try body(folder)
-}
 
 @Suite struct SHA256Tests {
     /// Longer than one piece, with a ragged end, read before and after.

@@ -1,3 +1,4 @@
+import FalconTestSupport
 import Testing
 
 @testable import FalconTensor
@@ -37,18 +38,14 @@ import Testing
         var blocks = FreeBlocks(byteCount: 1 << 16)
         var owner = [Int](repeating: 0, count: 1 << 16)
         var held: [Range<Int>] = []
-        var state: UInt64 = 1
-        func random(_ bound: Int) -> Int {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return Int(state >> 33) % bound
-        }
+        var random = LinearGenerator(seed: 1)
         for turn in 1...2000 {
-            if !held.isEmpty && random(2) == 0 {
-                let range = held.remove(at: random(held.count))
+            if !held.isEmpty && random.below(2) == 0 {
+                let range = held.remove(at: random.below(held.count))
                 for byte in range { owner[byte] = 0 }
                 blocks.give(range)
             } else {
-                let byteCount = 1 + random(700)
+                let byteCount = 1 + random.below(700)
                 guard let start = blocks.take(byteCount) else { continue }
                 let range = start..<start + byteCount
                 #expect(range.allSatisfy { owner[$0] == 0 })

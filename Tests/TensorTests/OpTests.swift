@@ -7,6 +7,7 @@ import Testing
     func matchesTheSpecification(index: Int) {
         let opCase = OpCase.all[index]
         let error = opCase.check(on: Device(threadCount: 2))
+        #expect(error.damage == [], "\(opCase.op) \(opCase.label)")
         #expect(
             error.forward <= OpCase.tolerance.forward, "\(opCase.op) \(opCase.label): forward")
         #expect(
@@ -18,6 +19,7 @@ import Testing
         let opCase = OpCase.all[index]
         let error = opCase.check(on: Device(threadCount: 2, precision: .bf16))
         let limit = OpCase.tolerance(of: opCase.op, .bf16)
+        #expect(error.damage == [], "\(opCase.op) \(opCase.label)")
         #expect(error.forward <= limit.forward, "\(opCase.op) \(opCase.label): forward")
         #expect(error.backward <= limit.backward, "\(opCase.op) \(opCase.label): backward")
     }

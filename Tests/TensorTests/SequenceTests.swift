@@ -1,4 +1,5 @@
 import FalconTensor
+import FalconTestSupport
 import Testing
 
 /// What the sequence ops promise beyond their gradients: continuation, independence of documents,
@@ -20,9 +21,7 @@ import Testing
 
     private func expectClose(_ computed: Tensor, _ expected: [Float], _ what: Comment) {
         let largest = expected.reduce(Float(0)) { max($0, abs($1)) }
-        for (a, b) in zip(computed.toArray(), expected) {
-            #expect(abs(a - b) <= 2e-6 * largest, what)
-        }
+        #expect(largestDifference(computed.toArray(), expected) <= 2e-6 * Double(largest), what)
     }
 
     // MARK: Continuation

@@ -1,4 +1,5 @@
 import FalconTensor
+import FalconTestSupport
 import Testing
 
 @Suite struct ThreadPoolTests {

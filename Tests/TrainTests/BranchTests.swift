@@ -2,6 +2,7 @@ import FalconCheckpoint
 import FalconRecipe
 import FalconRunRecord
 import FalconSystem
+import FalconTestSupport
 import FalconTrain
 import Foundation
 import Testing
@@ -63,13 +64,11 @@ import Testing
             #expect(lines[2].validationLoss != nil)
             // The first decayed step sees the data of the stable run's next step.
             #expect(try lines[0].loss == runs.metrics("stable")[step].loss)
-            guard
-                case .started(let start)? = events.first(where: {
-                    if case .started = $0 { true } else { false }
-                })
-            else { continue }
+            let starts = events.compactMap {
+                if case .started(let start) = $0 { start } else { nil }
+            }
             #expect(
-                start.changes
+                starts.first?.changes
                     == ["schedule.decay_tokens: was 0, now 288"]
                     + (step == 9 ? [] : ["train.steps: was 12, now \(step + 3)"]))
         }

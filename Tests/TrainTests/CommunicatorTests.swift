@@ -3,6 +3,7 @@ import FalconModel
 import FalconOptim
 import FalconRunRecord
 import FalconTensor
+import FalconTestSupport
 import FalconTrain
 import Testing
 

@@ -6,6 +6,7 @@ import FalconRecipe
 import FalconRunRecord
 import FalconSystem
 import FalconTensor
+import FalconTestSupport
 import FalconTrain
 import Foundation
 import Testing
@@ -37,11 +38,18 @@ import Testing
         #expect(try runs.isFinite("run", step: last))
         let lines = try runs.metrics("run")
         #expect(lines.count == divergence.step)
-        guard case .skippedSteps = divergence.cause else { return }
-        #expect(lines.last?.skipReason == .notFinite && lines.last?.applied == false)
-        let event = try runs.event("run", step: divergence.step)
-        #expect(event.reason == .notFinite && event.microBatches.count == 2)
-        #expect(divergence.event?.hasSuffix("events/step-\(divergence.step).json") == true)
+        switch divergence.cause {
+        case .skippedSteps:
+            #expect(lines.last?.skipReason == .notFinite && lines.last?.applied == false)
+            let event = try runs.event("run", step: divergence.step)
+            #expect(event.reason == .notFinite && event.microBatches.count == 2)
+            #expect(divergence.event?.hasSuffix("events/step-\(divergence.step).json") == true)
+        case .badState(let clause):
+            // The last step was applied, and what it left is looked at before it is saved.
+            #expect(lines.last?.skipReason == nil && lines.last?.loss?.isFinite == true)
+            #expect(divergence.step.isMultiple(of: 2) && divergence.event == nil)
+            #expect(clause == "the loss of the model is nan")
+        }
     }
 
     @Test func aRunThatIsSkippedToItsEndHasDiverged() throws {
@@ -77,9 +85,9 @@ import Testing
             return
         }
         #expect(clause.contains("that of guessing 5.70"))
-        for step in try runs.steps("run") {
-            #expect(try runs.isFinite("run", step: step))
-        }
+        let steps = try runs.steps("run")
+        #expect(!steps.isEmpty)
+        for step in steps { #expect(try runs.isFinite("run", step: step)) }
     }
 
     /// Loss and gradient of a huge z-loss are large, but numbers.
@@ -104,7 +112,7 @@ import Testing
 
     @Test func checkpointsLeftOverFromALaterStepNeitherCountNorGo() throws {
         try runs.run("run")
-        let folder = CheckpointFolder(run: runs.folder + "/run")
+        let folder = CheckpointFolder(run: runs.path("run"))
         #expect(try folder.steps() == [3, 6, 8])
         #expect(try folder.prune(keepLast: 1, upTo: 6) == [3])
         #expect(try folder.steps() == [6, 8])

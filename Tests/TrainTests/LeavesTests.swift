@@ -4,6 +4,7 @@ import FalconRecipe
 import FalconRunRecord
 import FalconSystem
 import FalconTensor
+import FalconTestSupport
 import Testing
 
 @testable import FalconTrain

@@ -2,6 +2,7 @@ import FalconCheckpoint
 import FalconRecipe
 import FalconRunRecord
 import FalconSystem
+import FalconTestSupport
 import Foundation
 import Testing
 

@@ -1,5 +1,6 @@
 import FalconRunRecord
 import FalconSystem
+import FalconTestSupport
 import Foundation
 import Testing
 
@@ -84,7 +85,7 @@ import Testing
     /// Falling losses with noise and log-normal norms, as in runs: nothing stands out in 20,000 steps.
     @Test func healthySeriesHaveNoSpikes() throws {
         var spikeGuard = SpikeGuard(try section(128))
-        var generator = LinearGenerator(state: 1)
+        var generator = LinearGenerator(seed: 1)
         var spikes = 0
         for step in 1...20_000 {
             let loss = 2 + 8 / Double(step).squareRoot() + 0.05 * generator.normal()
@@ -101,19 +102,5 @@ import Testing
     @Test func impossibleValuesAreNamed() throws {
         #expect(try section(4, 0).problems().map(\.key) == ["window", "limit"])
         #expect(try section().problems().isEmpty)
-    }
-}
-
-/// Numbers that are the same everywhere.
-private struct LinearGenerator {
-    var state: UInt64
-
-    mutating func uniform() -> Double {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return (Double(state >> 11) + 0.5) / 0x1p53
-    }
-
-    mutating func normal() -> Double {
-        (-2 * log(uniform())).squareRoot() * cos(2 * .pi * uniform())
     }
 }

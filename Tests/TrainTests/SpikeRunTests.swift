@@ -3,6 +3,7 @@ import FalconModel
 import FalconRecipe
 import FalconRunRecord
 import FalconSystem
+import FalconTestSupport
 import FalconTrain
 import Foundation
 import Testing
@@ -21,7 +22,7 @@ import Testing
     /// Corpus, where the planted document begins, and a seed that has all of it in late steps.
     private func prepare() throws -> (TinyRuns, firstToken: Int, seed: UInt64, steps: Set<Int>) {
         let runs = try TinyRuns.unvalidated(documents: 100, adding: [Self.planted])
-        let dataset = try TokenDataset(path: runs.folder + "/shards")
+        let dataset = try TokenDataset(path: runs.path("shards"))
         let finder = try DocumentFinder(dataset, split: .train)
         let last = try finder.document(with: finder.tokenCount - 1)
         #expect(try finder.text(of: last) == Self.planted)

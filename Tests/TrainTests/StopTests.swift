@@ -1,6 +1,7 @@
 import FalconData
 import FalconModel
 import FalconTensor
+import FalconTestSupport
 import FalconTrain
 import Testing
 

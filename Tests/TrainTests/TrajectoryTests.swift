@@ -5,14 +5,13 @@ import FalconModel
 import FalconOptim
 import FalconRecipe
 import FalconTensor
+import FalconTestSupport
 import FalconTrain
 import Testing
 
 /// Twenty AdamW steps against transformers and torch.optim.AdamW (Fixtures/adamw/README.md).
 @Suite struct TrajectoryTests {
-    static let folder =
-        #filePath.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }
-        + "/Fixtures/adamw"
+    static let folder = testsFolder + "/TrainTests/Fixtures/adamw"
 
     @Test func twentyStepsFollowPyTorch() throws {
         let trainer = try Trainer(try Self.recipe(), on: Device(threadCount: 2))
@@ -80,14 +79,4 @@ import Testing
         recipe.model = model
         return recipe
     }
-}
-
-/// ‖a − b‖ / ‖b‖.
-func relativeNorm(_ a: [Float], _ b: [Float]) -> Double {
-    guard a.count == b.count else { return .infinity }
-    let difference = zip(a, b).reduce(0.0) { sum, pair in
-        let d = Double(pair.0) - Double(pair.1)
-        return sum + d * d
-    }
-    return (difference / b.reduce(0.0) { $0 + Double($1) * Double($1) }).squareRoot()
 }

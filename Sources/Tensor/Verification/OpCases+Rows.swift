@@ -236,7 +236,9 @@ extension OpCase {
                 return OpCase(
                     "sum", label,
                     inputs: (0..<count).map {
-                        .activation([rows, width], normal(rows * width, "\($0) " + label))
+                        .activation(
+                            [rows, width], normal(rows * width, "\($0) " + label),
+                            isContiguous: true)
                     },
                     run: { arguments, tape in
                         sum(
@@ -256,7 +258,9 @@ extension OpCase {
                 return OpCase(
                     "headCrossEntropy", label,
                     inputs: [
-                        .activation([rows, width], normal(rows * width, "x " + label)),
+                        .activation(
+                            [rows, width], normal(rows * width, "x " + label),
+                            isContiguous: true),
                         .parameter([vocabulary, width], normal(vocabulary * width, "w " + label)),
                     ], outputWeight: 0.25,
                     run: { arguments, tape in

@@ -1,9 +1,9 @@
 import Foundation
 
 /// The built program, run as a shell would run it.
-enum Program {
+package enum Program {
     /// The `falcon` beside the test bundle that runs now, so of the same configuration.
-    static let path: String = {
+    package static let path: String = {
         let tests = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         var folder = URL(fileURLWithPath: tests ?? CommandLine.arguments[0])
         while folder.path != "/" {
@@ -20,7 +20,7 @@ enum Program {
     }()
 
     /// Starts a program in a folder, its output going to files, standard input a file or nothing.
-    static func start(
+    package static func start(
         _ arguments: [String], of program: String = path, in folder: String, input: Data? = nil,
         outputTo outputPath: String? = nil, blockingSignals: Bool = false
     ) throws -> RunningProgram {
@@ -51,41 +51,49 @@ enum Program {
 }
 
 /// A program that was started.
-struct RunningProgram {
-    let process: Process
+package struct RunningProgram {
+    /// The process itself.
+    package let process: Process
     fileprivate let ended: DispatchSemaphore
     fileprivate let files: [String]
 
-    var isRunning: Bool { process.isRunning }
+    /// Whether it has not ended yet.
+    package var isRunning: Bool { process.isRunning }
 
-    func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
+    /// Sends it a signal.
+    package func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
 
     /// Waits for the end, and ends what hangs.
-    func outcome() throws -> Outcome {
+    package func outcome() throws -> Outcome {
         if ended.wait(timeout: .now() + .seconds(120)) == .timedOut {
             send(SIGKILL)
             ended.wait()
         }
         defer { for file in files { try? FileManager.default.removeItem(atPath: file) } }
-        func text(_ path: String) throws -> String {
-            String(decoding: try Data(contentsOf: URL(fileURLWithPath: path)), as: UTF8.self)
-        }
         return Outcome(
             status: process.terminationStatus,
             endedBySignal: process.terminationReason == .uncaughtSignal,
-            output: try text(files[1]), errors: try text(files[2]))
+            outputBytes: try load(files[1]),
+            errors: String(decoding: try load(files[2]), as: UTF8.self))
     }
 }
 
 /// How a program ended and what it said.
-struct Outcome {
-    let status: Int32
-    let endedBySignal: Bool
-    let output: String
-    let errors: String
+package struct Outcome {
+    /// The exit status, or the signal's number.
+    package let status: Int32
+    /// Whether a signal ended it.
+    package let endedBySignal: Bool
+    /// Standard output.
+    package let outputBytes: [UInt8]
+    /// Standard error.
+    package let errors: String
+
+    /// Standard output as text.
+    package var output: String { String(decoding: outputBytes, as: UTF8.self) }
 
     /// Standard output as one JSON object.
-    func json() throws -> [String: Any] {
+    package func json() throws -> [String: Any] {
         try JSONSerialization.jsonObject(with: Data(output.utf8)) as? [String: Any] ?? [:]
     }
 }
@@ -93,14 +101,14 @@ struct Outcome {
 extension Process {
     /// Starts the process as a shell does: the threads that tests run on block signals, and a child
     /// would inherit that.
-    func runWithSignals() throws {
+    package func runWithSignals() throws {
         var none = sigset_t()
         sigemptyset(&none)
         try run(withMask: none)
     }
 
     /// Starts the process as some parents do: with all signals blocked.
-    func runWithoutSignals() throws {
+    package func runWithoutSignals() throws {
         var all = sigset_t()
         sigfillset(&all)
         try run(withMask: all)
