@@ -28,8 +28,6 @@ public struct Report {
             }
         }
 
-        /// The version of the format.
-        public let version = 1
         /// Best against best.
         public let verdicts: [Verdict]
         /// All configurations.
@@ -41,7 +39,7 @@ public struct Report {
 
         /// The key of each field.
         public enum CodingKeys: String, CodingKey {
-            case version, verdicts, configurations
+            case verdicts, configurations
             case normFits = "norm_fits"
             case warnings
         }
