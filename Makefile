@@ -19,7 +19,7 @@ setup: ## install the libraries and programs that are missing
 	@scripts/setup.sh
 
 build: setup ## build .build/release/falcon
-	$(SWIFT) build --configuration release --static-swift-stdlib
+	$(SWIFT) build --configuration release --static-swift-stdlib --product falcon
 
 demo: ## raw text to an exported model, in minutes
 	@scripts/demo.sh

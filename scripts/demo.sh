@@ -82,7 +82,7 @@ evaluate() {
 }
 
 stage "install what is missing" scripts/setup.sh demo
-stage "build" swift build --configuration release --static-swift-stdlib
+stage "build" swift build --configuration release --static-swift-stdlib --product falcon
 stage "download the texts" download
 rm -rf "$demo/tok.model" "$demo/shards" "$demo/hf" "$demo/model.gguf"
 stage "train a tokenizer" "$falcon" tokenizer train --input "$demo/text" --vocab-size 4096 \

@@ -53,7 +53,7 @@ extension CPUBackend {
         fill(y) { transform(Double(pointer[$0])) }
     }
 
-    /// y[i] = value(i), for a device that computes.
+    /// y[i] = value(i).
     private func fill(_ y: Tensor, _ value: (Int) -> Double) {
         let pointer = flatPointer(y)
         pool.ranges(y.count, grain: Self.randomGrain) { _, range in
