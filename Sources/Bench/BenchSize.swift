@@ -84,6 +84,33 @@ public struct BenchSubject: Sendable, Equatable {
         self.architecture = architecture
     }
 
+    /// Every combination of widths, numbers of blocks and lengths; nil is the subject's own.
+    ///
+    /// - Parameters:
+    ///   - widths: hidden sizes.
+    ///   - layers: numbers of blocks.
+    ///   - lengths: tokens of a sequence.
+    /// - Returns: the widths outermost, the lengths innermost.
+    public func combined(
+        widths: [Int]?, layers: [Int]?, lengths: [Int]?
+    ) -> [BenchSubject] {
+        func varied(
+            _ subjects: [BenchSubject], _ values: [Int]?,
+            _ field: WritableKeyPath<BenchSubject, Int?>
+        ) -> [BenchSubject] {
+            guard let values else { return subjects }
+            return subjects.flatMap { subject in
+                values.map { value in
+                    var changed = subject
+                    changed[keyPath: field] = value
+                    return changed
+                }
+            }
+        }
+        return varied(
+            varied(varied([self], widths, \.width), layers, \.layers), lengths, \.sequenceLength)
+    }
+
     /// The whole recipe of this subject.
     ///
     /// - Returns: a recipe without problems.
@@ -127,7 +154,7 @@ public struct BenchSubject: Sendable, Equatable {
     }
 }
 
-extension FalconH1Configuration {
+extension FalconH1Sizes {
     /// The width of the MLP, in steps of 32, that gives an attention-only model the parameters of
     /// this one: what the state-space mixer had goes into the MLP.
     public var attentionIntermediateSize: Int {

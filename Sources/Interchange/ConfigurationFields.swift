@@ -54,9 +54,11 @@ struct ConfigurationFields {
     }
 
     mutating func numbers(_ key: String, count: Int) -> [Double] {
-        read(
-            key, { $0.array?.map(\.number) as? [Double] }, want: "a list of \(count) numbers",
-            default: Array(repeating: 1, count: count), else: [])
+        let ones = Array(repeating: 1.0, count: count)
+        return read(
+            key,
+            { ($0.array?.map(\.number) as? [Double]).flatMap { $0.count == count ? $0 : nil } },
+            want: "a list of \(count) numbers", default: ones, else: ones)
     }
 
     mutating func optionalInteger(_ key: String) -> Int? {
@@ -99,13 +101,26 @@ struct ConfigurationFields {
         }
     }
 
+    /// Reports limits of the time steps, which are not clamped here.
+    mutating func requireNoStepLimit() {
+        guard let limit = value("time_step_limit") else { return }
+        if limit.array?.map(\.number) as? [Double] != [0, .infinity] {
+            report(
+                "time_step_limit",
+                "got \(limit.serialized()), want [0, Infinity]: time steps are not clamped here")
+        }
+    }
+
     /// The configuration of a model from its fields under this program's keys.
     ///
     /// - Returns: nil if a problem was reported.
-    mutating func model(_ fields: [String: JSONValue]) -> ModelConfiguration? {
+    mutating func model<Key: RawRepresentable<String>>(
+        _ fields: [Key: JSONValue], and more: [String: JSONValue] = [:]
+    ) -> ModelConfiguration? {
         guard problems.isEmpty else { return nil }
         var normal = JSONObject()
-        for (key, value) in fields { normal[key] = value }
+        for (key, value) in fields { normal[key.rawValue] = value }
+        for (key, value) in more { normal[key] = value }
         do {
             return try ModelConfiguration(
                 decoding: Array(JSONValue.object(normal).serialized().utf8))

@@ -7,25 +7,18 @@ import FalconTensor
 /// stands directly before or after a product or the convolution's input. Exact for inference; training
 /// would go another way.
 struct FoldedMultipliers {
-    private let sizes: FalconH1Configuration
+    private let model: FalconH1Configuration
+    private var multipliers: FalconH1Multipliers { model.multipliers }
 
-    init(_ sizes: FalconH1Configuration) { self.sizes = sizes }
+    init(_ model: FalconH1Configuration) { self.model = model }
 
     /// The configuration that goes with the scaled rows.
     ///
     /// A tied matrix cannot be scaled for both of its uses: the head becomes a matrix of its own.
     var configuration: FalconH1Configuration {
-        var result = sizes
-        result.embeddingMultiplier = 1
-        result.lmHeadMultiplier = 1
-        result.attentionInMultiplier = 1
-        result.attentionOutMultiplier = 1
-        result.keyMultiplier = 1
-        result.ssmInMultiplier = 1
-        result.ssmOutMultiplier = 1
-        result.ssmMultipliers = [1, 1, 1, 1, 1]
-        result.mlpMultipliers = [1, 1]
-        if sizes.embeddingMultiplier != sizes.lmHeadMultiplier { result.tieWordEmbeddings = false }
+        var result = model
+        result.multipliers = .unit
+        if multipliers.embedding != multipliers.lmHead { result.tieWordEmbeddings = false }
         return result
     }
 
@@ -34,17 +27,17 @@ struct FoldedMultipliers {
     /// - Parameter place: of the parameter, or of what it serves as.
     /// - Returns: 1 for what no multiplier meets.
     func scale(at place: ParameterPlace) -> Float {
-        let input = sizes.attentionInMultiplier
+        let input = multipliers.attentionIn
         let scale =
             switch (place.part, place.kind) {
-            case (.embedding, .matrix): sizes.embeddingMultiplier
-            case (.head, .matrix): sizes.lmHeadMultiplier
+            case (.embedding, .matrix): multipliers.embedding
+            case (.head, .matrix): multipliers.lmHead
             case (.attention, .query), (.attention, .value): input
-            case (.attention, .key): input * sizes.keyMultiplier
-            case (.attention, .outputProjection): sizes.attentionOutMultiplier
-            case (.mamba, .outputProjection): sizes.ssmOutMultiplier
-            case (.feedForward, .gate): sizes.mlpMultipliers[0]
-            case (.feedForward, .down): sizes.mlpMultipliers[1]
+            case (.attention, .key): input * multipliers.key
+            case (.attention, .outputProjection): multipliers.attentionOut
+            case (.mamba, .outputProjection): multipliers.ssmOut
+            case (.feedForward, .gate): multipliers.mlp.gate
+            case (.feedForward, .down): multipliers.mlp.down
             default: 1.0
             }
         return Float(scale)
@@ -52,10 +45,10 @@ struct FoldedMultipliers {
 
     /// The scales of the rows of Mamba's input projection: z, x, B, C, dt.
     var inProjection: [ForeignTensor.RowScale] {
-        let (inner, state) = (sizes.mambaDSsm, sizes.mambaNGroups * sizes.mambaDState)
-        let counts = [inner, inner, state, state, sizes.mambaNHeads]
-        return zip(counts, sizes.ssmMultipliers).map {
-            ForeignTensor.RowScale(rowCount: $0, scale: Float($1 * sizes.ssmInMultiplier))
+        let (inner, state) = (model.mambaDSsm, model.mambaNGroups * model.mambaDState)
+        let counts = [inner, inner, state, state, model.mambaNHeads]
+        return zip(counts, multipliers.ssm.list).map {
+            ForeignTensor.RowScale(rowCount: $0, scale: Float($1 * multipliers.ssmIn))
         }
     }
 

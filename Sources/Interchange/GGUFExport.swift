@@ -38,22 +38,22 @@ public struct GGUFExport: Sendable {
     public func write(
         _ model: ModelFiles, to path: String, check: (ModelFiles) throws -> Void = { _ in }
     ) throws -> GGUFWrittenFile {
-        let architecture = try GGUFArchitecture(of: model.configuration)
+        let graph = try model.configuration.graph()
         guard fileKind(of: path) == .missing else {
             throw FileError.exists(path: path, advice: "choose another name or remove it first")
         }
-        let sources = architecture.tensors(of: model.configuration)
+        let sources = graph.tensors(of: model.configuration)
         let hasOutput = sources.contains { $0.name == "output.weight" }
-        let wide = try tensorsOfWideRange(model, architecture)
+        let wide = try tensorsOfWideRange(model, graph)
         let tensors = sources.map { source in
             GGUFTensor(
                 name: source.name, shape: source.shape,
                 type: fileType.tensorType(
-                    name: source.name, shape: source.shape, architecture: architecture.rawValue,
+                    name: source.name, shape: source.shape, architecture: graph.name,
                     layerCount: model.configuration.numHiddenLayers, hasOutput: hasOutput,
                     needsWideRange: wide.contains(source.name)))
         }
-        let writer = GGUFWriter(metadata: try metadata(of: model, architecture), tensors: tensors)
+        let writer = GGUFWriter(metadata: try metadata(of: model, graph), tensors: tensors)
         if let slash = path.lastIndex(of: "/"), slash != path.startIndex {
             try createFolder(String(path[..<slash]))
         }
@@ -69,13 +69,12 @@ public struct GGUFExport: Sendable {
 
     /// The projections after the scan whose inputs are too large for float16.
     ///
-    /// In a Falcon-H1 without a norm there, they know no bound: small models that train at high rates pass
-    /// 1e8. Which do is seen on the prompts of the check.
+    /// Without a norm there they know no bound. Which are is seen on the prompts of the check.
     private func tensorsOfWideRange(
-        _ model: ModelFiles, _ architecture: GGUFArchitecture
+        _ model: ModelFiles, _ graph: any GGUFGraph.Type
     ) throws -> Set<String> {
-        guard architecture == .falconH1, model.configuration.falconH1?.mambaRmsNorm == false,
-            fileType != .float32, fileType != .bfloat16
+        guard graph.hasUnboundedScan(model.configuration), fileType != .float32,
+            fileType != .bfloat16
         else { return [] }
         var names: Set<String> = []
         _ = try StreamedModel(model, on: Device(threadCount: threadCount)).hidden(
@@ -91,10 +90,10 @@ public struct GGUFExport: Sendable {
     }
 
     private func metadata(
-        of model: ModelFiles, _ architecture: GGUFArchitecture
+        of model: ModelFiles, _ graph: any GGUFGraph.Type
     ) throws -> GGUFMetadata {
         var metadata = GGUFMetadata()
-        for (key, value) in architecture.metadata(of: model.configuration) {
+        for (key, value) in graph.metadata(of: model.configuration) {
             metadata[key] = value
         }
         metadata["general.name"] = .string(model.name)
@@ -124,8 +123,8 @@ extension ModelFiles {
     init(gguf path: String) throws {
         let reader = try GGUFReader(path: path)
         let name = try reader.metadata.string("general.architecture")
-        guard let architecture = GGUFArchitecture(rawValue: name) else {
-            let known = GGUFArchitecture.allCases.map { "\"\($0.rawValue)\"" }
+        guard let graph = Architecture.graphs.first(where: { $0.name == name }) else {
+            let known = Architecture.graphs.map { "\"\($0.name)\"" }
             throw InterchangeError.configuration(
                 path: path,
                 problems: [
@@ -134,8 +133,8 @@ extension ModelFiles {
                         message: "got \"\(name)\", want one of \(known.joined(separator: ", "))")
                 ])
         }
-        let configuration = try architecture.configuration(of: reader)
-        let tensors = architecture.tensors(of: configuration)
+        let configuration = try graph.read(GGUFFields(reader: reader, prefix: name + "."))
+        let tensors = graph.tensors(of: configuration)
         try Self.requireExactly(tensors, in: reader)
         self.init(
             path: path, origin: .gguf, configuration: configuration,

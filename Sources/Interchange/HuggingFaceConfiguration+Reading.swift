@@ -23,13 +23,7 @@ extension HuggingFaceConfiguration {
             throw .configuration(path: path, problems: [problem])
         }
         var fields = ConfigurationFields(object)
-        let model: ModelConfiguration?
-        switch fields.family() {
-        case .falconH1: model = fields.readFalconH1()
-        case .falconMamba: model = fields.readFalconMamba()
-        case .llama: model = fields.readLlama()
-        case nil: model = nil
-        }
+        let model = fields.modelClass().flatMap { $0.read(&fields) }
         bosTokenID = fields.optionalInteger("bos_token_id")
         padTokenID = fields.optionalInteger("pad_token_id")
         eosTokenIDs = fields.integers("eos_token_id")
@@ -54,10 +48,11 @@ extension HuggingFaceConfiguration {
 
 extension ConfigurationFields {
     /// The class that the file is of; reports what is not among those known.
-    fileprivate mutating func family() -> HuggingFaceFamily? {
+    fileprivate mutating func modelClass() -> (any HuggingFaceClass.Type)? {
         let type = value("model_type")?.string
-        guard let family = type.flatMap(HuggingFaceFamily.init(rawValue:)) else {
-            let known = HuggingFaceFamily.allCases.map { "\"\($0.rawValue)\"" }
+        let classes = Architecture.huggingFaceClasses
+        guard let modelClass = classes.first(where: { $0.modelType == type }) else {
+            let known = classes.map { "\"\($0.modelType)\"" }
             report(
                 "model_type",
                 "got \(type.map { "\"\($0)\"" } ?? "none"), want one of "
@@ -65,13 +60,13 @@ extension ConfigurationFields {
             return nil
         }
         if let architectures = value("architectures"),
-            architectures.array?.contains(.string(family.className)) != true
+            architectures.array?.contains(.string(modelClass.name)) != true
         {
             report(
                 "architectures",
-                "got \(architectures.serialized()), want [\"\(family.className)\"]")
+                "got \(architectures.serialized()), want [\"\(modelClass.name)\"]")
             return nil
         }
-        return family
+        return modelClass
     }
 }

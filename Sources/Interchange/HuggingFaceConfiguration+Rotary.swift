@@ -4,7 +4,7 @@ import FalconSystem
 
 // Rotary positions: base and linear scaling, in the spellings of transformers 4 (`rope_theta`,
 // `rope_scaling`) and 5 (`rope_parameters`).
-extension FalconH1Configuration {
+extension FalconH1Sizes {
     /// The spelling of transformers 5.
     var ropeParameters: JSONValue {
         guard let ropeScalingFactor else {

@@ -54,21 +54,15 @@ extension HuggingFaceConfiguration {
             case .float16: "float16"
             default: "float32"
             }
-        let family = try HuggingFaceFamily(of: model)
-        let own =
-            switch model {
-            case .falconH1(let sizes) where family == .llama: sizes.llamaFields
-            case .falconH1(let sizes): sizes.huggingFaceFields
-            case .falconMamba(let sizes): sizes.huggingFaceFields
-            }
+        let modelClass = try model.huggingFaceClass()
         let common: [String: JSONValue] = [
-            "architectures": .array([.string(family.className)]),
+            "architectures": .array([.string(modelClass.name)]),
             "bos_token_id": bosTokenID.map { .integer($0) } ?? .null,
             "dtype": .string(typeName),
             "eos_token_id": eosTokens,
             "hidden_size": .integer(model.hiddenSize),
             "initializer_range": .number(model.sizes.initializerRange),
-            "model_type": .string(family.rawValue),
+            "model_type": .string(modelClass.modelType),
             "num_hidden_layers": .integer(model.numHiddenLayers),
             "pad_token_id": padTokenID.map { .integer($0) } ?? .null,
             "tie_word_embeddings": .bool(model.sizes.tieWordEmbeddings),
@@ -78,7 +72,7 @@ extension HuggingFaceConfiguration {
             "vocab_size": .integer(model.vocabSize),
         ]
         var object = JSONObject()
-        let fields = common.merging(own) { first, _ in first }
+        let fields = common.merging(modelClass.fields(of: model)) { first, _ in first }
         for (key, value) in fields.sorted(by: { $0.key < $1.key }) { object[key] = value }
         return JSONValue.object(object).serialized(indentation: 2) + "\n"
     }

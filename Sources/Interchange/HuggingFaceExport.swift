@@ -32,7 +32,7 @@ public struct HuggingFaceExport: Sendable {
         _ model: ModelFiles, to path: String, check: (ModelFiles) throws -> Void = { _ in }
     ) throws -> [WrittenFile] {
         try requireRepresentable(model)
-        let family = try HuggingFaceFamily(of: model.configuration)
+        let modelClass = try model.configuration.huggingFaceClass()
         guard fileKind(of: path) == .missing else {
             throw FileError.exists(path: path, advice: "choose another name or remove it first")
         }
@@ -40,8 +40,8 @@ public struct HuggingFaceExport: Sendable {
             try createFolder(String(path[..<slash]))
         }
         let folder = try AtomicFolder(path: path)
-        var files = try writeWeights(of: model, as: family, in: folder.partialPath)
-        for (name, bytes) in try smallFiles(of: model, as: family) {
+        var files = try writeWeights(of: model, as: modelClass, in: folder.partialPath)
+        for (name, bytes) in try smallFiles(of: model, as: modelClass) {
             files.append(try writeFile(bytes, named: name, in: folder.partialPath))
         }
         try check(ModelFiles.openWhole(folder.partialPath))
@@ -61,9 +61,9 @@ public struct HuggingFaceExport: Sendable {
     }
 
     private func writeWeights(
-        of model: ModelFiles, as family: HuggingFaceFamily, in folder: String
+        of model: ModelFiles, as modelClass: any HuggingFaceClass.Type, in folder: String
     ) throws -> [WrittenFile] {
-        let tensors = family.tensors(of: model.configuration)
+        let tensors = modelClass.tensors(of: model.configuration)
         var writer = try WeightsWriter(
             folder: folder,
             tensors: tensors.map {
@@ -78,11 +78,11 @@ public struct HuggingFaceExport: Sendable {
     }
 
     private func smallFiles(
-        of model: ModelFiles, as family: HuggingFaceFamily
+        of model: ModelFiles, as modelClass: any HuggingFaceClass.Type
     ) throws -> [(name: String, bytes: [UInt8])] {
         let tokenizer = model.tokenizer
         let configuration = HuggingFaceConfiguration(
-            model: family.configuration(of: model.configuration),
+            model: modelClass.written(model.configuration),
             bosTokenID: tokenizer?.bosID.map { Int($0) },
             eosTokenIDs: tokenizer?.eosID.map { [Int($0)] } ?? [],
             padTokenID: tokenizer?.padID.map { Int($0) })
@@ -93,7 +93,7 @@ public struct HuggingFaceExport: Sendable {
             ),
             (
                 ModelCard.fileName,
-                Array(ModelCard(model, family: family, weightType: weightType).text().utf8)
+                Array(ModelCard(model, modelClass: modelClass, weightType: weightType).text().utf8)
             ),
         ]
         // What came with the tokenizer goes with it, byte for byte; the rest is made.

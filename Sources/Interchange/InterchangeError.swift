@@ -1,3 +1,4 @@
+import FalconModel
 import FalconSystem
 
 /// A foreign file that does not fit what this program can represent.
@@ -25,8 +26,9 @@ public enum InterchangeError: FalconError, Equatable {
     public var description: String {
         switch self {
         case .configuration(let path, let problems):
+            let names = Architecture.huggingFaceClasses.map { $0.name }.joined(separator: ", ")
             let advice =
-                "this program reads Falcon-H1, Falcon-Mamba and Llama models with exactly the parts it trains"
+                "this program reads models of the classes \(names) with exactly the parts it trains"
             if problems.count == 1 { return "\(path): \(problems[0]); \(advice)" }
             let list = problems.map { "\n  - \($0)" }.joined()
             return "\(path): \(problems.count) problems; \(advice)\(list)"

@@ -12,12 +12,12 @@ struct ModelCard {
     static let fileName = "README.md"
 
     private let model: ModelFiles
-    private let family: HuggingFaceFamily
+    private let modelClass: any HuggingFaceClass.Type
     private let weightType: ElementType
 
-    init(_ model: ModelFiles, family: HuggingFaceFamily, weightType: ElementType) {
+    init(_ model: ModelFiles, modelClass: any HuggingFaceClass.Type, weightType: ElementType) {
         self.model = model
-        self.family = family
+        self.modelClass = modelClass
         self.weightType = weightType
     }
 
@@ -27,8 +27,8 @@ struct ModelCard {
         let count = sizes.makeModel().table.parameterCount
         var lines = [
             "---", "library_name: transformers", "pipeline_tag: text-generation", "tags:",
-            "- \(family.rawValue)", "---", "", "# \(model.name)", "",
-            "A language model of the class `\(family.className)`, trained and exported by falcon.",
+            "- \(modelClass.modelType)", "---", "", "# \(model.name)", "",
+            "A language model of the class `\(modelClass.name)`, trained and exported by falcon.",
             "",
             "| | |", "|---|---|", "| parameters | \(count) |",
             "| width, blocks | \(sizes.hiddenSize), \(sizes.numHiddenLayers) |",

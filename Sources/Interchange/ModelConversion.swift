@@ -42,8 +42,7 @@ public struct ModelConversion: Sendable {
         let files = try ModelFiles.open(model)
         // Before anything is written: what cannot be read is no reason to write.
         let original = try perplexity(of: files, on: device)
-        // A Llama has no multipliers of its own.
-        let isFolded = format == .gguf || files.configuration.falconH1?.mixers == .attention
+        let isFolded = try format == .gguf || isFolded(files.configuration)
         let tolerance = ExportTolerance(type, isFolded: isFolded)
         var checked: (check: ExportCheck, perplexity: Double?)?
         let (byteCount, errors) = try write(files, to: output, threads: device.threadCount) {
@@ -58,6 +57,11 @@ public struct ModelConversion: Sendable {
             output: output, byteCount: byteCount, check: checked.check,
             tensors: errors.map(ConversionReport.TensorError.init),
             perplexity: checked.perplexity, originalPerplexity: original)
+    }
+
+    /// Whether the class that is written has no multipliers of its own, as Llama.
+    private func isFolded(_ model: ModelConfiguration) throws -> Bool {
+        try model.huggingFaceClass().written(model) != model
     }
 
     private func write(

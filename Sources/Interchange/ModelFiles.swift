@@ -136,19 +136,21 @@ public struct ModelFiles: Sendable {
 
     private init(huggingFaceFolder path: String) throws {
         let description = try HuggingFaceConfiguration(folder: path)
-        let family = try HuggingFaceFamily(of: description.model)
+        let modelClass = try description.model.huggingFaceClass()
         let reader = try SafetensorsReader(path: path)
         let own = description.model.parameters
         var names = Dictionary(
-            uniqueKeysWithValues: own.map { ($0.parameter.name, family.names.name(of: $0.place)) })
-        let head = family.names.name(of: ParameterPlace(.head, .matrix))
+            uniqueKeysWithValues: own.map {
+                ($0.parameter.name, modelClass.names.name(of: $0.place))
+            })
+        let head = modelClass.names.name(of: ParameterPlace(.head, .matrix))
         var wanted: [TensorDescription] = []
         var secondCopy: (embedding: Parameter, name: String)?
         if description.model.sizes.tieWordEmbeddings, let stored = reader.tensor(named: head),
             let embedding = own.first(where: { $0.place.part == .embedding })
         {
             // Of the two names of a tied matrix, files have either or both.
-            let name = family.names.name(of: embedding.place)
+            let name = modelClass.names.name(of: embedding.place)
             if reader.tensor(named: name) == nil {
                 names[embedding.parameter.name] = head
             } else {

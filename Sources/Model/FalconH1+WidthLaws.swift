@@ -41,75 +41,51 @@ public struct FalconH1Widths: RecipeSection, Codable, Equatable {
 public struct ParametrizationBase: RecipeSection, Codable, Equatable {
     /// The shape.
     public var widths: FalconH1Widths
-    /// Multiplies the embedding; the same at every width.
-    public var embeddingMultiplier: Double
-    /// Multiplies the logits; ~ 1 / hidden_size.
-    public var lmHeadMultiplier: Double
-    /// Multiplies the input of q, k and v; the same at every width.
-    public var attentionInMultiplier: Double
-    /// Multiplies the output of attention; ~ 1 / (hidden_size · attention width): it covers v and o.
-    public var attentionOutMultiplier: Double
-    /// Multiplies the keys; ~ 1 / (hidden_size² · sqrt(head_dim)): it covers q and k.
-    public var keyMultiplier: Double
-    /// Multiplies the input of in_proj; ~ 1 / hidden_size.
-    public var ssmInMultiplier: Double
-    /// Multiplies the output of the state-space mixer; ~ 1 / mamba_d_ssm.
-    public var ssmOutMultiplier: Double
-    /// z, x, B, C, dt; the same at every width but B, ~ 1 / mamba_d_state.
-    public var ssmMultipliers: [Double]
-    /// Gate, ~ 1 / hidden_size, and down, ~ 1 / (hidden_size · intermediate_size): it covers up and down.
-    public var mlpMultipliers: [Double]
+    /// The multipliers there; `FalconH1Configuration.withMultipliers` has their laws.
+    public var multipliers: FalconH1Multipliers
 
-    /// The key of each field.
-    public enum CodingKeys: String, CodingKey, CaseIterable {
+    private enum CodingKeys: String, CodingKey, CaseIterable {
         case widths
-        case embeddingMultiplier = "embedding_multiplier"
-        case lmHeadMultiplier = "lm_head_multiplier"
-        case attentionInMultiplier = "attention_in_multiplier"
-        case attentionOutMultiplier = "attention_out_multiplier"
-        case keyMultiplier = "key_multiplier"
-        case ssmInMultiplier = "ssm_in_multiplier"
-        case ssmOutMultiplier = "ssm_out_multiplier"
-        case ssmMultipliers = "ssm_multipliers"
-        case mlpMultipliers = "mlp_multipliers"
     }
 
-    /// What is impossible about the values; empty when all is well.
-    public func problems() -> [RecipeProblem] {
-        var found: [RecipeProblem] = []
-        if ssmMultipliers.count != 5 {
-            found.append(
-                RecipeProblem(
-                    key: "ssm_multipliers",
-                    "got \(ssmMultipliers.count) numbers, want 5: z, x, B, C, dt"))
-        }
-        if mlpMultipliers.count != 2 {
-            found.append(
-                RecipeProblem(
-                    key: "mlp_multipliers",
-                    "got \(mlpMultipliers.count) numbers, want 2: gate, down"))
-        }
-        return found
+    /// Reads the shape, and the multipliers beside it.
+    ///
+    /// - Parameter decoder: of a map with the key `widths` and those of the multipliers.
+    /// - Throws: what the decoder throws.
+    public init(from decoder: any Decoder) throws {
+        widths = try decoder.container(keyedBy: CodingKeys.self)
+            .decode(FalconH1Widths.self, forKey: .widths)
+        multipliers = try FalconH1Multipliers(from: decoder)
     }
+
+    /// Writes the shape, and the multipliers beside it.
+    ///
+    /// - Parameter encoder: takes a map.
+    /// - Throws: what the encoder throws.
+    public func encode(to encoder: any Encoder) throws {
+        var fields = encoder.container(keyedBy: CodingKeys.self)
+        try fields.encode(widths, forKey: .widths)
+        try multipliers.encode(to: encoder)
+    }
+
+    /// Nothing: the multipliers are judged at the width of the model.
+    public func problems() -> [RecipeProblem] { [] }
 }
 
-extension FalconH1Configuration {
+extension FalconH1Sizes {
     /// The sizes that multipliers depend on.
     public var widths: FalconH1Widths {
         FalconH1Widths(
             hiddenSize: hiddenSize, attentionWidth: numAttentionHeads * headDim, headDim: headDim,
             intermediateSize: intermediateSize, mambaDSsm: mambaDSsm, mambaDState: mambaDState)
     }
+}
 
+extension FalconH1Configuration {
+    /// True.
+    public static var hasWidthLaws: Bool { true }
     /// Whether every fixed multiplier is 1.
-    public var hasUnitMultipliers: Bool {
-        let all =
-            [
-                embeddingMultiplier, lmHeadMultiplier, attentionInMultiplier,
-                attentionOutMultiplier, keyMultiplier, ssmInMultiplier, ssmOutMultiplier,
-            ] + ssmMultipliers + mlpMultipliers
-        return all.allSatisfy { $0 == 1 }
-    }
+    public var hasUnitMultipliers: Bool { multipliers == .unit }
 
     /// The model with the multipliers of a base, each scaled by its width law.
     ///
@@ -121,25 +97,24 @@ extension FalconH1Configuration {
     /// - Returns: other multipliers, the same sizes.
     public func withMultipliers(from base: ParametrizationBase) -> FalconH1Configuration {
         func ratio(_ size: KeyPath<FalconH1Widths, Int>) -> Double {
-            Double(base.widths[keyPath: size]) / Double(widths[keyPath: size])
+            Double(base.widths[keyPath: size]) / Double(sizes.widths[keyPath: size])
         }
         let hidden = ratio(\.hiddenSize)
+        // Of the embedding, attention's input and z, x, C, dt the same at every width.
+        var scaled = base.multipliers
+        scaled.lmHead *= hidden
+        // It covers v and o.
+        scaled.attentionOut = base.multipliers.attentionOut * hidden * ratio(\.attentionWidth)
+        // It covers q and k.
+        scaled.key = base.multipliers.key * hidden * hidden * ratio(\.headDim).squareRoot()
+        scaled.ssmIn *= hidden
+        scaled.ssmOut *= ratio(\.mambaDSsm)
+        scaled.ssm.b *= ratio(\.mambaDState)
+        scaled.mlp.gate *= hidden
+        // It covers up and down.
+        scaled.mlp.down = base.multipliers.mlp.down * hidden * ratio(\.intermediateSize)
         var result = self
-        result.embeddingMultiplier = base.embeddingMultiplier
-        result.lmHeadMultiplier = base.lmHeadMultiplier * hidden
-        result.attentionInMultiplier = base.attentionInMultiplier
-        result.attentionOutMultiplier =
-            base.attentionOutMultiplier * hidden * ratio(\.attentionWidth)
-        result.keyMultiplier =
-            base.keyMultiplier * hidden * hidden * ratio(\.headDim).squareRoot()
-        result.ssmInMultiplier = base.ssmInMultiplier * hidden
-        result.ssmOutMultiplier = base.ssmOutMultiplier * ratio(\.mambaDSsm)
-        result.ssmMultipliers = base.ssmMultipliers
-        result.ssmMultipliers[2] *= ratio(\.mambaDState)
-        result.mlpMultipliers = [
-            base.mlpMultipliers[0] * hidden,
-            base.mlpMultipliers[1] * hidden * ratio(\.intermediateSize),
-        ]
+        result.multipliers = scaled
         return result
     }
 }

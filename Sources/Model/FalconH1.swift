@@ -36,7 +36,7 @@ public final class FalconH1: LanguageModel {
         initialBase: FalconH1Widths? = nil
     ) {
         sizes = configuration
-        let builder = ModelBuilder(.falconH1)
+        let builder = ModelBuilder(FalconH1Configuration.parameterNames)
         let (d, v) = (configuration.hiddenSize, configuration.vocabSize)
         let deviation = Float(configuration.initializerRange)
         let deviations = FalconH1Deviations(configuration, base: initialBase)
@@ -66,16 +66,16 @@ public final class FalconH1: LanguageModel {
     }
 
     /// Sizes and multipliers.
-    public var configuration: ModelConfiguration { .falconH1(sizes) }
+    public var configuration: ModelConfiguration { ModelConfiguration(sizes) }
 
     /// The configuration without learnable multipliers: one of a tied embedding, which cannot be scaled
     /// itself, goes into `embedding_multiplier`.
     public var exportedConfiguration: ModelConfiguration {
         var result = sizes
         if let embeddingMultiplier {
-            result.embeddingMultiplier *= Double(embeddingMultiplier.value.toArray()[0])
+            result.multipliers.embedding *= Double(embeddingMultiplier.value.toArray()[0])
         }
-        return .falconH1(result)
+        return ModelConfiguration(result)
     }
 
     /// Takes memory for the weights; all zero.
@@ -93,21 +93,17 @@ public final class FalconH1: LanguageModel {
     /// - Parameter device: where the model runs.
     /// - Returns: the memory of one sequence.
     public func makeState(on device: Device) -> GenerationState {
-        let (conv, scan) = (
-            [sizes.mambaDConv - 1, sizes.convChannels],
-            [sizes.mambaNHeads, sizes.mambaDHead, sizes.mambaDState]
-        )
+        let mixer = sizes.hasSSM ? sizes.mixer : nil
         return GenerationState(
             blocks.map { _ in
                 GenerationState.Layer(
-                    convolution: sizes.hasSSM ? conv : nil, scan: sizes.hasSSM ? scan : nil,
-                    on: device)
+                    convolution: mixer?.convolutionState, scan: mixer?.scanState, on: device)
             })
     }
 
     /// The head, or the embedding when they are tied.
     public var outputHead: (weight: Parameter, scale: Float) {
-        (head, Float(sizes.lmHeadMultiplier))
+        (head, Float(sizes.multipliers.lmHead))
     }
 
     /// The embedding with its multipliers.
@@ -118,7 +114,7 @@ public final class FalconH1: LanguageModel {
     /// - Returns: `[R, D]`.
     public func embed(_ tokens: IndexTensor, on tape: inout Tape) -> Tensor {
         embedding(
-            tokens, embeddingTable, scale: Float(sizes.embeddingMultiplier),
+            tokens, embeddingTable, scale: Float(sizes.multipliers.embedding),
             multiplier: embeddingMultiplier, padding: FalconH1Configuration.padTokenID, on: &tape)
     }
 
@@ -169,13 +165,7 @@ struct FalconH1Constants {
     private(set) var rotary: RotaryTable?
 
     init(_ configuration: FalconH1Configuration, on device: Device) {
-        let (x, bc) = (
-            configuration.mambaDSsm, configuration.mambaNGroups * configuration.mambaDState
-        )
-        let m = configuration.ssmMultipliers.map(Float.init)
-        convScale = device.tensor(
-            Array(repeating: m[1], count: x) + Array(repeating: m[2], count: bc)
-                + Array(repeating: m[3], count: bc), shape: [configuration.convChannels])
+        convScale = configuration.mixer.convScale(configuration.multipliers.ssm, on: device)
     }
 
     /// Grows the rotary table to at least `positions`, by doubling.
@@ -195,7 +185,7 @@ struct FalconH1Constants {
 struct FalconH1Block {
     private let inputNorm: Parameter
     private let attention: FalconH1Attention?
-    private let mamba: FalconH1Mamba?
+    private let mamba: Mamba2Mixer?
     private let feedForwardNorm: Parameter
     private let feedForward: FalconH1MLP
     private let epsilon: Float
@@ -207,7 +197,10 @@ struct FalconH1Block {
         func part(_ part: ModelPart) -> PartBuilder { builder.part(part, block: index) }
         inputNorm = part(.inputNorm).gain(configuration.hiddenSize)
         mamba =
-            configuration.hasSSM ? FalconH1Mamba(configuration, deviations, part(.mamba)) : nil
+            configuration.hasSSM
+            ? Mamba2Mixer(
+                configuration.mixer, configuration.start(deviations), part(.mamba), index,
+                scales: configuration.multipliers) : nil
         attention =
             configuration.hasAttention
             ? FalconH1Attention(configuration, deviations, part(.attention)) : nil
@@ -224,7 +217,11 @@ struct FalconH1Block {
         // All that reads u is one op: u is prepared once, its gradient is formed once.
         let projected = linear(
             u, (mamba?.projections ?? []) + (attention?.projections ?? []), on: &tape)
-        let ssm = mamba.map { $0(projected[0], context, state, index: index, on: &tape) }
+        let ssm = mamba.map {
+            $0(
+                projected[0], context.segments, state, convScale: context.constants.convScale,
+                observe: context.observe, on: &tape)
+        }
         let attended = attention.map {
             $0(Array(projected.suffix(3)), context, state, on: &tape)
         }
@@ -262,22 +259,26 @@ struct FalconH1Attention {
         let keyWidth = configuration.numKeyValueHeads * configuration.headDim
         // Of q and k one is enough, and q has a scale for each query head; v has that of o's columns.
         query = builder.hiddenMatrix(
-            .query, [queryWidth, d], deviation: deviations.fromResidual, symmetryFree: .rows,
+            .query, [queryWidth, d], initialization: .normal(deviation: deviations.fromResidual),
+            symmetryFree: .rows,
             stack: "qkv")
         key = builder.hiddenMatrix(
-            .key, [keyWidth, d], deviation: deviations.fromResidual, stack: "qkv")
+            .key, [keyWidth, d], initialization: .normal(deviation: deviations.fromResidual),
+            stack: "qkv")
         value = builder.hiddenMatrix(
-            .value, [keyWidth, d], deviation: deviations.fromResidual, stack: "qkv")
+            .value, [keyWidth, d], initialization: .normal(deviation: deviations.fromResidual),
+            stack: "qkv")
         output = builder.hiddenMatrix(
-            .outputProjection, [d, queryWidth], deviation: deviations.fromHeads,
+            .outputProjection, [d, queryWidth],
+            initialization: .normal(deviation: deviations.fromHeads),
             symmetryFree: [.rows, .columns])
     }
 
     /// What maps the block's input to queries, keys and values.
     var projections: [(weight: Parameter, scale: Float)] {
-        let input = configuration.attentionInMultiplier
+        let input = configuration.multipliers.attentionIn
         return [
-            (query, Float(input)), (key, Float(input * configuration.keyMultiplier)),
+            (query, Float(input)), (key, Float(input * configuration.multipliers.key)),
             (value, Float(input)),
         ]
     }
@@ -297,99 +298,7 @@ struct FalconH1Attention {
             keyValueHeads: configuration.numKeyValueHeads, segments: context.segments,
             scale: 1 / Float(configuration.headDim).squareRoot(), on: &tape)
         return linear(
-            mixed, output, scale: Float(configuration.attentionOutMultiplier), on: &tape)
-    }
-}
-
-/// The Mamba-2 mixer: one projection to z, x, B, C, dt; convolution; scan; gate; projection back.
-struct FalconH1Mamba {
-    private let inProjection: Parameter
-    private let convWeight: Parameter
-    private let convBias: Parameter
-    private let dtBias: Parameter
-    private let aLog: Parameter
-    private let d: Parameter
-    private let norm: Parameter?
-    private let outProjection: Parameter
-    private let configuration: FalconH1Configuration
-
-    init(
-        _ configuration: FalconH1Configuration, _ deviations: FalconH1Deviations,
-        _ builder: PartBuilder
-    ) {
-        self.configuration = configuration
-        let (width, channels) = (configuration.mambaDSsm, configuration.convChannels)
-        let heads = [configuration.mambaNHeads]
-        let taps = configuration.mambaDConv
-        let isMamba2 = configuration.initialization == .mamba2
-        dtBias = builder.parameter(
-            .stepBias, heads, role: .stateSpace,
-            initialization: isMamba2
-                ? .inverseSoftplusLogUniform(low: 1e-3, high: 0.1, floor: 1e-4) : .ones)
-        aLog = builder.parameter(
-            .decay, heads, role: .stateSpace,
-            initialization: isMamba2 ? .logUniform(low: 1, high: 16) : .logOfIndex)
-        d = builder.parameter(.skip, heads, role: .stateSpace, initialization: .ones)
-        // The filters of the convolution already scale x, B and C.
-        let stateWidth = configuration.mambaNGroups * configuration.mambaDState
-        inProjection = builder.hiddenMatrix(
-            .inputProjection, [configuration.inProjRows, configuration.hiddenSize],
-            deviation: deviations.fromResidual, symmetryFree: .rows,
-            rowParts: [
-                RowPart("z", rowCount: width),
-                RowPart("x", rowCount: width, hasFreeRows: false),
-                RowPart("B", rowCount: stateWidth, hasFreeRows: false),
-                RowPart("C", rowCount: stateWidth, hasFreeRows: false),
-                RowPart("dt", rowCount: configuration.mambaNHeads),
-            ])
-        // PyTorch's default for a convolution of fan-in K: uniform within 1/sqrt(K).
-        let bound = 1 / Float(taps).squareRoot()
-        convWeight = builder.parameter(
-            .convolution, [channels, 1, taps], role: .vector,
-            initialization: isMamba2
-                ? .uniform(low: -bound, high: bound)
-                : .normal(deviation: Float(configuration.initializerRange)))
-        convBias = builder.parameter(
-            .convolutionBias, [channels], role: .vector, initialization: .zeros)
-        norm = configuration.mambaRmsNorm ? builder.gain(width) : nil
-        outProjection = builder.hiddenMatrix(
-            .outputProjection, [configuration.hiddenSize, width], deviation: deviations.fromSSM,
-            symmetryFree: norm == nil ? [.rows, .columns] : .rows)
-    }
-
-    /// What maps the block's input to z, x, B, C and dt.
-    var projections: [(weight: Parameter, scale: Float)] {
-        [(inProjection, Float(configuration.ssmInMultiplier))]
-    }
-
-    // `p`: z, x, B, C and dt next to each other.
-    func callAsFunction(
-        _ p: Tensor, _ context: FalconH1Context, _ state: GenerationState.Layer?, index: Int,
-        on tape: inout Tape
-    ) -> Tensor {
-        let (width, channels) = (configuration.mambaDSsm, configuration.convChannels)
-        let stateWidth = configuration.mambaNGroups * configuration.mambaDState
-        let z = p.columns(0..<width)
-        let xBC = p.columns(width..<width + channels)
-        let dt = p.columns(width + channels..<configuration.inProjRows)
-        let mixed = causalConv1d(
-            xBC, weight: convWeight, bias: convBias, scale: context.constants.convScale,
-            segments: context.segments, history: state?.convHistory, on: &tape)
-        state?.extendConvolution(xBC, on: tape.device)
-        let y = ssdScan(
-            x: mixed.columns(0..<width), b: mixed.columns(width..<width + stateWidth),
-            c: mixed.columns(width + stateWidth..<channels), dt: dt, dtBias: dtBias, aLog: aLog,
-            d: d,
-            stepScale: Float(configuration.ssmMultipliers[4]), shape: configuration.ssdShape,
-            segments: context.segments, initialState: state?.ssmState, finalState: state?.ssmState,
-            on: &tape)
-        let gated = gatedRMSNorm(
-            y, gate: z, gain: norm, groups: configuration.mambaNGroups,
-            gateScale: Float(configuration.ssmMultipliers[0]),
-            epsilon: Float(configuration.rmsNormEps), on: &tape)
-        context.observe?(ActivationPlace(.scanOutput, block: index), gated)
-        return linear(
-            gated, outProjection, scale: Float(configuration.ssmOutMultiplier), on: &tape)
+            mixed, output, scale: Float(configuration.multipliers.attentionOut), on: &tape)
     }
 }
 
@@ -408,13 +317,15 @@ struct FalconH1MLP {
         let (d, width) = (configuration.hiddenSize, configuration.intermediateSize)
         // The rows of up are the columns of down.
         gate = builder.hiddenMatrix(
-            .gate, [width, d], deviation: deviations.fromResidual, symmetryFree: .rows)
-        up = builder.hiddenMatrix(.up, [width, d], deviation: deviations.fromResidual)
+            .gate, [width, d], initialization: .normal(deviation: deviations.fromResidual),
+            symmetryFree: .rows)
+        up = builder.hiddenMatrix(
+            .up, [width, d], initialization: .normal(deviation: deviations.fromResidual))
         down = builder.hiddenMatrix(
-            .down, [d, width], deviation: deviations.fromIntermediate,
+            .down, [d, width], initialization: .normal(deviation: deviations.fromIntermediate),
             symmetryFree: [.rows, .columns])
-        gateScale = Float(configuration.mlpMultipliers[0])
-        downScale = Float(configuration.mlpMultipliers[1])
+        gateScale = Float(configuration.multipliers.mlp.gate)
+        downScale = Float(configuration.multipliers.mlp.down)
     }
 
     func callAsFunction(_ v: Tensor, on tape: inout Tape) -> Tensor {
@@ -425,10 +336,27 @@ struct FalconH1MLP {
 }
 
 extension FalconH1Configuration {
-    /// The sizes of the scan.
-    var ssdShape: SSDShape {
-        SSDShape(
-            heads: mambaNHeads, headDimension: mambaDHead, groups: mambaNGroups,
-            stateSize: mambaDState, chunkLength: mambaChunkSize)
+    /// The sizes of the state-space mixer.
+    var mixer: Mamba2MixerSizes {
+        Mamba2MixerSizes(
+            hiddenSize: self.hiddenSize, heads: self.mambaNHeads, headDimension: self.mambaDHead,
+            groups: self.mambaNGroups, stateSize: self.mambaDState, taps: self.mambaDConv,
+            chunkLength: self.mambaChunkSize,
+            normGroups: self.mambaRmsNorm ? self.mambaNGroups : nil,
+            epsilon: Float(self.rmsNormEps))
+    }
+
+    /// How its parameters start.
+    func start(_ deviations: FalconH1Deviations) -> Mamba2MixerStart {
+        let isMamba2 = self.initialization == .mamba2
+        let usual = Mamba2MixerStart.self
+        return Mamba2MixerStart(
+            inProjection: .normal(deviation: deviations.fromResidual),
+            outProjection: .normal(deviation: deviations.fromSSM),
+            convolution: isMamba2
+                ? usual.convolution(taps: self.mambaDConv)
+                : .normal(deviation: Float(initializerRange)),
+            stepBias: isMamba2 ? usual.stepBias : .ones,
+            decay: isMamba2 ? usual.decay : .logOfIndex)
     }
 }

@@ -1,247 +1,137 @@
 import FalconSystem
-
-/// Which mixers a block has; only `parallel` is Falcon-H1, the others are for ablations.
-public enum Mixers: String, Codable, CaseIterable, Sendable {
-    case parallel, attention, ssm
-}
-
-/// How fresh weights are drawn.
-public enum InitializationScheme: String, Codable, CaseIterable, Sendable {
-    /// Time steps log-uniform in [1e-3, 0.1], A uniform in [1, 16]: a good start for pretraining.
-    case mamba2
-    /// What transformers 5 does: dt_bias 1, A = 1…H.
-    case transformers
-}
+import FalconTensor
 
 /// The sizes and fixed multipliers of a Falcon-H1 model, under Hugging Face's names.
 ///
 /// - SeeAlso: arXiv 2507.22448; the `config.json` of `FalconH1ForCausalLM`.
+@dynamicMemberLookup
 public struct FalconH1Configuration: ArchitectureConfiguration {
-    /// The family, `falcon-h1`.
-    public var architecture: Architecture
-    /// V, rows of the embedding.
-    public var vocabSize: Int
-    /// D, the width of the residual stream.
-    public var hiddenSize: Int
-    /// Blocks.
-    public var numHiddenLayers: Int
-    /// I, the width of the MLP.
-    public var intermediateSize: Int
-    /// Query heads.
-    public var numAttentionHeads: Int
-    /// Key and value heads; divides the query heads.
-    public var numKeyValueHeads: Int
-    /// Channels of an attention head; heads · headDim need not equal hiddenSize.
-    public var headDim: Int
-    /// Inner width of the state-space mixer, mambaNHeads · mambaDHead.
-    public var mambaDSsm: Int
-    /// H, state-space heads.
-    public var mambaNHeads: Int
-    /// P, values a state-space head.
-    public var mambaDHead: Int
-    /// G, groups of heads that share B and C.
-    public var mambaNGroups: Int
-    /// N, state size.
-    public var mambaDState: Int
-    /// Taps of the causal convolution.
-    public var mambaDConv: Int
-    /// Rows of a chunk of the scan; changes rounding only.
-    public var mambaChunkSize: Int
-    /// Whether the gated norm follows the scan; otherwise a plain gate does.
-    public var mambaRmsNorm: Bool
-    /// Added to the mean square in every norm.
-    public var rmsNormEps: Double
-    /// The base of the rotary wavelengths.
-    public var ropeTheta: Double
-    /// Divides the positions before they become angles (linear scaling); nil for none.
-    public var ropeScalingFactor: Double?
-    /// The longest context, in tokens; written into exports.
-    public var maxPositionEmbeddings: Int
-    /// Whether the head is the embedding.
-    public var tieWordEmbeddings: Bool
-    /// Multiplies the embedding.
-    public var embeddingMultiplier: Double
-    /// Multiplies the logits.
-    public var lmHeadMultiplier: Double
-    /// Multiplies the input of q, k and v.
-    public var attentionInMultiplier: Double
-    /// Multiplies the output of attention.
-    public var attentionOutMultiplier: Double
-    /// Multiplies the keys before rotation.
-    public var keyMultiplier: Double
-    /// Multiplies the input of in_proj.
-    public var ssmInMultiplier: Double
-    /// Multiplies the output of the state-space mixer.
-    public var ssmOutMultiplier: Double
-    /// Multipliers of in_proj's outputs z, x, B, C, dt, in this order.
-    public var ssmMultipliers: [Double]
-    /// Multipliers of gate (inside SiLU) and down.
-    public var mlpMultipliers: [Double]
-    /// How fresh weights are drawn.
-    public var initialization: InitializationScheme
-    /// Standard deviation of fresh matrices.
-    public var initializerRange: Double
-    /// Which mixers blocks have.
-    public var mixers: Mixers
-
-    /// The key of each field in recipes and `config.json`.
-    public enum CodingKeys: String, CodingKey, CaseIterable {
-        case architecture
-        case vocabSize = "vocab_size"
-        case hiddenSize = "hidden_size"
-        case numHiddenLayers = "num_hidden_layers"
-        case intermediateSize = "intermediate_size"
-        case numAttentionHeads = "num_attention_heads"
-        case numKeyValueHeads = "num_key_value_heads"
-        case headDim = "head_dim"
-        case mambaDSsm = "mamba_d_ssm"
-        case mambaNHeads = "mamba_n_heads"
-        case mambaDHead = "mamba_d_head"
-        case mambaNGroups = "mamba_n_groups"
-        case mambaDState = "mamba_d_state"
-        case mambaDConv = "mamba_d_conv"
-        case mambaChunkSize = "mamba_chunk_size"
-        case mambaRmsNorm = "mamba_rms_norm"
-        case rmsNormEps = "rms_norm_eps"
-        case ropeTheta = "rope_theta"
-        case ropeScalingFactor = "rope_scaling_factor"
-        case maxPositionEmbeddings = "max_position_embeddings"
-        case tieWordEmbeddings = "tie_word_embeddings"
-        case embeddingMultiplier = "embedding_multiplier"
-        case lmHeadMultiplier = "lm_head_multiplier"
-        case attentionInMultiplier = "attention_in_multiplier"
-        case attentionOutMultiplier = "attention_out_multiplier"
-        case keyMultiplier = "key_multiplier"
-        case ssmInMultiplier = "ssm_in_multiplier"
-        case ssmOutMultiplier = "ssm_out_multiplier"
-        case ssmMultipliers = "ssm_multipliers"
-        case mlpMultipliers = "mlp_multipliers"
-        case initialization
-        case initializerRange = "initializer_range"
-        case mixers
-    }
-
+    /// `falcon-h1`.
+    public static let recipeName = "falcon-h1"
     /// The token that fills padded places; its embedding gets no gradient from the input side, as in
     /// transformers.
     public static let padTokenID: Int32 = 0
 
-    /// B and C together with x: the channels of the convolution, d_ssm + 2·G·N.
-    public var convChannels: Int { mambaDSsm + 2 * mambaNGroups * mambaDState }
-    /// Rows of in_proj: z, x, B, C, dt.
-    public var inProjRows: Int { mambaDSsm + convChannels + mambaNHeads }
-    /// Whether blocks have the attention mixer.
-    public var hasAttention: Bool { mixers != .ssm }
-    /// Whether blocks have the state-space mixer.
-    public var hasSSM: Bool { mixers != .attention }
+    /// The sizes; their members are members of the configuration.
+    public var sizes: FalconH1Sizes
+    /// The fixed multipliers.
+    public var multipliers: FalconH1Multipliers
 
-    /// The number of weights, in floating point: the sizes have not been judged yet.
-    private var roughParameterCount: Double {
-        let width = Double(hiddenSize)
-        let heads = Double(numAttentionHeads) + Double(numKeyValueHeads)
-        let groups = Double(mambaNGroups) * Double(mambaDState)
-        let inProjection = 3 * Double(mambaDSsm) + 2 * groups + Double(mambaNHeads)
-        let rows = 3 * Double(intermediateSize) + 2 * Double(headDim) * heads + inProjection
-        return width * (Double(numHiddenLayers) * rows + 2 * Double(vocabSize))
+    /// Reads sizes and multipliers from one map.
+    ///
+    /// - Parameter decoder: of a map with the keys of both.
+    /// - Throws: what the decoder throws.
+    public init(from decoder: any Decoder) throws {
+        sizes = try FalconH1Sizes(from: decoder)
+        multipliers = try FalconH1Multipliers(from: decoder)
     }
 
-    /// What is impossible about the sizes; empty when all is well.
-    public func problems() -> [RecipeProblem] {
-        let sizes: [(CodingKeys, Int)] = [
-            (.vocabSize, vocabSize), (.hiddenSize, hiddenSize), (.numHiddenLayers, numHiddenLayers),
-            (.intermediateSize, intermediateSize), (.numAttentionHeads, numAttentionHeads),
-            (.numKeyValueHeads, numKeyValueHeads), (.headDim, headDim), (.mambaDSsm, mambaDSsm),
-            (.mambaNHeads, mambaNHeads), (.mambaDHead, mambaDHead), (.mambaNGroups, mambaNGroups),
-            (.mambaDState, mambaDState), (.mambaDConv, mambaDConv),
-            (.mambaChunkSize, mambaChunkSize), (.maxPositionEmbeddings, maxPositionEmbeddings),
-        ]
-        var found = SizeLimits.problems(
-            sizes, layerKey: .numHiddenLayers, roughParameterCount: roughParameterCount)
-        guard found.isEmpty else { return found }
-        func require(_ condition: Bool, _ key: CodingKeys, _ message: String) {
-            if !condition { found.append(RecipeProblem(key: key.rawValue, message)) }
-        }
-        require(
-            mambaNHeads * mambaDHead == mambaDSsm, .mambaDSsm,
-            "got \(mambaDSsm), want mamba_n_heads · mamba_d_head = \(mambaNHeads * mambaDHead)")
-        require(
-            mambaNHeads % mambaNGroups == 0, .mambaNGroups,
-            "got \(mambaNGroups), which does not divide mamba_n_heads = \(mambaNHeads)")
-        require(
-            mambaDConv <= 16, .mambaDConv, "got \(mambaDConv), want at most 16 taps")
-        require(
-            numAttentionHeads % numKeyValueHeads == 0, .numKeyValueHeads,
-            "got \(numKeyValueHeads), which does not divide num_attention_heads = \(numAttentionHeads)"
-        )
-        require(
-            headDim % 2 == 0, .headDim, "got \(headDim), want an even number for rotary positions")
-        require(rmsNormEps > 0, .rmsNormEps, "got \(rmsNormEps), want a positive number")
-        require(ropeTheta > 0, .ropeTheta, "got \(ropeTheta), want a positive number")
-        if let factor = ropeScalingFactor {
-            require(
-                factor > 0 && factor.isFinite, .ropeScalingFactor,
-                "got \(factor), want a positive number, or null for none")
-        }
-        require(
-            initializerRange > 0, .initializerRange, "got \(initializerRange), want more than 0")
-        require(
-            ssmMultipliers.count == 5, .ssmMultipliers,
-            "got \(ssmMultipliers.count) numbers, want 5: z, x, B, C, dt")
-        require(
-            mlpMultipliers.count == 2, .mlpMultipliers,
-            "got \(mlpMultipliers.count) numbers, want 2: gate, down")
-        return found + float32Problems
+    /// Writes sizes and multipliers into one map.
+    ///
+    /// - Parameter encoder: takes a map.
+    /// - Throws: what the encoder throws.
+    public func encode(to encoder: any Encoder) throws {
+        try sizes.encode(to: encoder)
+        try multipliers.encode(to: encoder)
     }
 
-    /// Numbers that the kernels' float32 does not have.
-    public var float32Problems: [RecipeProblem] {
-        let numbers: [(CodingKeys, Double)] =
-            [
-                (.rmsNormEps, rmsNormEps), (.ropeTheta, ropeTheta),
-                (.initializerRange, initializerRange), (.embeddingMultiplier, embeddingMultiplier),
-                (.lmHeadMultiplier, lmHeadMultiplier),
-                (.attentionInMultiplier, attentionInMultiplier),
-                (.attentionOutMultiplier, attentionOutMultiplier),
-                (.keyMultiplier, keyMultiplier), (.ssmInMultiplier, ssmInMultiplier),
-                (.ssmOutMultiplier, ssmOutMultiplier),
-            ] + ssmMultipliers.map { (.ssmMultipliers, $0) }
-            + mlpMultipliers.map { (.mlpMultipliers, $0) }
-        let found = numbers.compactMap { float32Problem($0.0, $0.1) }
-        let product = float32Problem(
-            CodingKeys.keyMultiplier, attentionInMultiplier * keyMultiplier,
-            as: "attention_in_multiplier times key_multiplier")
-        return found.isEmpty ? [product].compactMap { $0 } : found
+    /// A size.
+    public subscript<Value>(dynamicMember path: KeyPath<FalconH1Sizes, Value>) -> Value {
+        sizes[keyPath: path]
     }
-}
 
-extension FalconH1Configuration {
+    /// A size that can be set.
+    public subscript<Value>(dynamicMember path: WritableKeyPath<FalconH1Sizes, Value>) -> Value {
+        get { sizes[keyPath: path] }
+        set { sizes[keyPath: path] = newValue }
+    }
+
+    /// `falcon-h1`.
+    public var architecture: Architecture { sizes.architecture }
+    /// V, rows of the embedding.
+    public var vocabSize: Int {
+        get { sizes.vocabSize }
+        set { sizes.vocabSize = newValue }
+    }
+    /// D, the width of the residual stream.
+    public var hiddenSize: Int { sizes.hiddenSize }
+    /// Blocks.
+    public var numHiddenLayers: Int {
+        get { sizes.numHiddenLayers }
+        set { sizes.numHiddenLayers = newValue }
+    }
+    /// The longest context, in tokens; written into exports.
+    public var maxPositionEmbeddings: Int { sizes.maxPositionEmbeddings }
+    /// Whether the head is the embedding.
+    public var tieWordEmbeddings: Bool {
+        get { sizes.tieWordEmbeddings }
+        set { sizes.tieWordEmbeddings = newValue }
+    }
+    /// Standard deviation of fresh matrices.
+    public var initializerRange: Double { sizes.initializerRange }
+
     /// Weights that take part in matrix products, the head included, the embedding look-up not.
-    public var productParameterCount: Int {
-        var layer = 3 * hiddenSize * intermediateSize
-        if hasAttention {
-            layer += 2 * hiddenSize * headDim * (numAttentionHeads + numKeyValueHeads)
-        }
-        if hasSSM { layer += hiddenSize * (inProjRows + mambaDSsm) }
-        return numHiddenLayers * layer + vocabSize * hiddenSize
-    }
+    public var productParameterCount: Int { sizes.productParameterCount }
 
     /// Floating-point operations of a training step (forward and backward) per token.
-    ///
-    /// 6 per product weight, and three times the forward cost of attention's causal half (2·T·heads·hd),
-    /// the scan's chunk products (2·Q·N·G + 2·Q·d_ssm + 4·N·d_ssm) and the convolution.
     ///
     /// - Parameter sequenceLength: T, tokens that see each other.
     /// - Returns: FLOPs per token.
     public func trainingFLOPsPerToken(sequenceLength: Int) -> Double {
-        var mixing = 0.0
-        if hasAttention {
-            mixing += 2 * Double(sequenceLength) * Double(numAttentionHeads * headDim)
-        }
-        if hasSSM {
-            let chunk = min(mambaChunkSize, sequenceLength)
-            mixing += 2 * Double(chunk) * Double(mambaDState * mambaNGroups + mambaDSsm)
-            mixing += 4 * Double(mambaDState) * Double(mambaDSsm)
-            mixing += 2 * Double(mambaDConv * convChannels)
-        }
-        return 6 * Double(productParameterCount) + 3 * Double(numHiddenLayers) * mixing
+        sizes.trainingFLOPsPerToken(sequenceLength: sequenceLength)
     }
+
+    /// The settings that make the model `width` wide.
+    ///
+    /// - Parameter width: the new `hidden_size`.
+    /// - Returns: `model.key=value` each; nil if a count would not be whole.
+    public func settings(scaledToWidth width: Int) -> [String]? {
+        sizes.settings(scaledToWidth: width)
+    }
+
+    /// What is impossible about the sizes and multipliers; empty when all is well.
+    public func problems() -> [RecipeProblem] { sizes.problems() + multipliers.problems() }
+
+    /// The model of these sizes, not yet in memory.
+    ///
+    /// - Parameters:
+    ///   - multipliers: which matrices are trained with learnable multipliers; nil for none.
+    ///   - widthLawBase: where the width laws start that the deviations of fresh matrices follow; nil
+    ///     leaves them at `initializer_range`.
+    /// - Returns: a declared model.
+    public func makeModel(
+        multipliers: MultiplierPlacement?, widthLawBase: ParametrizationBase?
+    ) -> any LanguageModel {
+        FalconH1(self, multipliers: multipliers, initialBase: widthLawBase?.widths)
+    }
+}
+
+extension FalconH1Configuration {
+    /// The names of the parameters, which are Hugging Face's.
+    public static let parameterNames = ParameterNames(
+        stem: "model",
+        [
+            .embedding: ParameterNames.Part(
+                "embed_tokens", [.matrix: "weight", .multiplier: "multiplier"]),
+            .inputNorm: ParameterNames.Part("input_layernorm", [.gain: "weight"]),
+            .attention: ParameterNames.Part(
+                "self_attn",
+                [
+                    .query: "q_proj.weight", .key: "k_proj.weight", .value: "v_proj.weight",
+                    .outputProjection: "o_proj.weight",
+                ]),
+            .mamba: ParameterNames.Part(
+                "mamba",
+                [
+                    .inputProjection: "in_proj.weight", .convolution: "conv1d.weight",
+                    .convolutionBias: "conv1d.bias", .stepBias: "dt_bias", .decay: "A_log",
+                    .skip: "D", .gain: "norm.weight", .outputProjection: "out_proj.weight",
+                ]),
+            .feedForwardNorm: ParameterNames.Part("pre_ff_layernorm", [.gain: "weight"]),
+            .feedForward: ParameterNames.Part(
+                "feed_forward",
+                [.gate: "gate_proj.weight", .up: "up_proj.weight", .down: "down_proj.weight"]),
+            .finalNorm: ParameterNames.Part("final_layernorm", [.gain: "weight"]),
+            .head: ParameterNames.Part("lm_head", [.matrix: "weight"]),
+        ])
 }

@@ -30,7 +30,7 @@ public final class FalconMamba: LanguageModel {
     ///     embedding has none: no place in exported files could hold it.
     public init(_ sizes: FalconMambaConfiguration, multipliers: MultiplierPlacement? = nil) {
         self.sizes = sizes
-        let builder = ModelBuilder(.falconMamba)
+        let builder = ModelBuilder(FalconMambaConfiguration.parameterNames)
         let shape = [sizes.vocabSize, sizes.hiddenSize]
         let normal = Initialization.normal(deviation: Float(sizes.initializerRange))
         embeddingTable = builder.part(.embedding).parameter(
@@ -51,7 +51,7 @@ public final class FalconMamba: LanguageModel {
     }
 
     /// Sizes.
-    public var configuration: ModelConfiguration { .falconMamba(sizes) }
+    public var configuration: ModelConfiguration { ModelConfiguration(sizes) }
     /// Sizes: learnable multipliers go into the matrices alone.
     public var exportedConfiguration: ModelConfiguration { configuration }
     /// The head, or the embedding when they are tied.

@@ -1,4 +1,5 @@
 import FalconSystem
+import FalconTensor
 
 /// How the weights of a fresh Falcon-Mamba are drawn.
 public enum MambaInitialization: String, Codable, CaseIterable, Sendable {
@@ -13,6 +14,9 @@ public enum MambaInitialization: String, Codable, CaseIterable, Sendable {
 ///
 /// - SeeAlso: arXiv 2410.05355; the `config.json` of `FalconMambaForCausalLM`.
 public struct FalconMambaConfiguration: ArchitectureConfiguration {
+    /// `falcon-mamba`.
+    public static let recipeName = "falcon-mamba"
+
     /// The family, `falcon-mamba`.
     public var architecture: Architecture
     /// V, rows of the embedding.
@@ -57,10 +61,26 @@ public struct FalconMambaConfiguration: ArchitectureConfiguration {
         case initializerRange = "initializer_range"
     }
 
+    /// The names of the parameters, which are Hugging Face's.
+    public static let parameterNames = ParameterNames(
+        stem: "backbone",
+        [
+            .embedding: ParameterNames.Part("embeddings", [.matrix: "weight"]),
+            .inputNorm: ParameterNames.Part("norm", [.gain: "weight"]),
+            .mamba: ParameterNames.Part(
+                "mixer",
+                [
+                    .inputProjection: "in_proj.weight", .convolution: "conv1d.weight",
+                    .convolutionBias: "conv1d.bias", .selectionProjection: "x_proj.weight",
+                    .stepProjection: "dt_proj.weight", .stepBias: "dt_proj.bias",
+                    .decay: "A_log", .skip: "D", .outputProjection: "out_proj.weight",
+                ]),
+            .finalNorm: ParameterNames.Part("norm_f", [.gain: "weight"]),
+            .head: ParameterNames.Part("lm_head", [.matrix: "weight"]),
+        ])
+
     /// 2²⁰: nothing in the model depends on positions; exports to formats that want a number say this.
     public var maxPositionEmbeddings: Int { 1 << 20 }
-    /// True: there are no fixed multipliers.
-    public var hasUnitMultipliers: Bool { true }
     /// Rows of x_proj: time step, B, C.
     public var xProjRows: Int { timeStepRank + 2 * stateSize }
 
@@ -130,5 +150,17 @@ public struct FalconMambaConfiguration: ArchitectureConfiguration {
         guard scaled.allSatisfy({ $0.value * width % hiddenSize == 0 }) else { return nil }
         return ["model.hidden_size=\(width)"]
             + scaled.map { "model.\($0.key)=\($0.value * width / hiddenSize)" }
+    }
+
+    /// The model of these sizes, not yet in memory.
+    ///
+    /// - Parameters:
+    ///   - multipliers: which matrices are trained with learnable multipliers; nil for none.
+    ///   - widthLawBase: nil: there are no width laws.
+    /// - Returns: a declared model.
+    public func makeModel(
+        multipliers: MultiplierPlacement?, widthLawBase: ParametrizationBase?
+    ) -> any LanguageModel {
+        FalconMamba(self, multipliers: multipliers)
     }
 }

@@ -60,11 +60,11 @@ struct PartBuilder {
 
     /// A matrix between hidden activations.
     func hiddenMatrix(
-        _ kind: ParameterPlace.Kind, _ shape: [Int], deviation: Float,
+        _ kind: ParameterPlace.Kind, _ shape: [Int], initialization: Initialization,
         symmetryFree: MultiplierSides = [], rowParts: [RowPart] = [], stack: String? = nil
     ) -> Parameter {
         parameter(
-            kind, shape, role: .hiddenMatrix, initialization: .normal(deviation: deviation),
-            rowParts: rowParts, stack: stack, multiplierRoom: .matrix(symmetryFree: symmetryFree))
+            kind, shape, role: .hiddenMatrix, initialization: initialization, rowParts: rowParts,
+            stack: stack, multiplierRoom: .matrix(symmetryFree: symmetryFree))
     }
 }

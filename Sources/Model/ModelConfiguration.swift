@@ -2,52 +2,19 @@ import FalconSystem
 import FalconTensor
 import FoundationEssentials
 
-/// The model families that recipes can name.
-public enum Architecture: String, Codable, CaseIterable, Sendable {
-    case falconH1 = "falcon-h1"
-    case falconMamba = "falcon-mamba"
-}
-
-/// What is asked of the sizes of any architecture.
-public protocol ArchitectureConfiguration: RecipeSection, Codable, Equatable {
-    /// V, rows of the embedding.
-    var vocabSize: Int { get }
-    /// D, the width of the residual stream.
-    var hiddenSize: Int { get }
-    /// Blocks.
-    var numHiddenLayers: Int { get }
-    /// The longest context, in tokens.
-    var maxPositionEmbeddings: Int { get }
-    /// Whether the head is the embedding.
-    var tieWordEmbeddings: Bool { get }
-    /// Standard deviation of fresh matrices.
-    var initializerRange: Double { get }
-    /// Whether every fixed multiplier is 1.
-    var hasUnitMultipliers: Bool { get }
-    /// Weights that take part in matrix products, the head included, the embedding look-up not.
-    var productParameterCount: Int { get }
-
-    /// Floating-point operations of a training step (forward and backward) per token.
-    ///
-    /// - Parameter sequenceLength: T, tokens that see each other.
-    /// - Returns: FLOPs per token.
-    func trainingFLOPsPerToken(sequenceLength: Int) -> Double
-
-    /// The settings that make the model `width` wide, in proportion.
-    ///
-    /// - Parameter width: the new `hidden_size`.
-    /// - Returns: `model.key=value` each; nil if a count would not be whole.
-    func settings(scaledToWidth width: Int) -> [String]?
-}
-
 /// The `model` part of a recipe: the sizes of one of the architectures, told apart by `architecture`.
-public enum ModelConfiguration: RecipeSection, Codable, Equatable {
-    case falconH1(FalconH1Configuration)
-    case falconMamba(FalconMambaConfiguration)
+public struct ModelConfiguration: RecipeSection, Codable, Equatable {
+    /// The sizes.
+    public let sizes: any ArchitectureConfiguration
 
     private enum CodingKeys: String, CodingKey {
         case architecture
     }
+
+    /// The model of some sizes.
+    ///
+    /// - Parameter sizes: of any architecture.
+    public init(_ sizes: any ArchitectureConfiguration) { self.sizes = sizes }
 
     /// Reads the sizes of the architecture that is named.
     ///
@@ -55,10 +22,8 @@ public enum ModelConfiguration: RecipeSection, Codable, Equatable {
     /// - Throws: what the decoder throws.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
-        switch try container.decode(Architecture.self, forKey: .architecture) {
-        case .falconH1: self = .falconH1(try FalconH1Configuration(from: decoder))
-        case .falconMamba: self = .falconMamba(try FalconMambaConfiguration(from: decoder))
-        }
+        let architecture = try container.decode(Architecture.self, forKey: .architecture)
+        sizes = try architecture.configurationType.init(from: decoder)
     }
 
     /// Writes the sizes, as the architecture's own type does.
@@ -67,31 +32,19 @@ public enum ModelConfiguration: RecipeSection, Codable, Equatable {
     /// - Throws: what the encoder throws.
     public func encode(to encoder: any Encoder) throws { try sizes.encode(to: encoder) }
 
-    /// What all architectures have.
-    public var sizes: any ArchitectureConfiguration {
-        switch self {
-        case .falconH1(let sizes): sizes
-        case .falconMamba(let sizes): sizes
+    /// Whether two are of one architecture and one size.
+    public static func == (left: ModelConfiguration, right: ModelConfiguration) -> Bool {
+        func equals<Sizes: ArchitectureConfiguration>(_ sizes: Sizes) -> Bool {
+            right.sizes as? Sizes == sizes
         }
+        return equals(left.sizes)
     }
 
     /// The sizes of a Falcon-H1; nil for another architecture.
-    public var falconH1: FalconH1Configuration? {
-        if case .falconH1(let sizes) = self { sizes } else { nil }
-    }
+    public var falconH1: FalconH1Configuration? { sizes as? FalconH1Configuration }
 
-    /// The sizes of a Falcon-Mamba; nil for another architecture.
-    public var falconMamba: FalconMambaConfiguration? {
-        if case .falconMamba(let sizes) = self { sizes } else { nil }
-    }
-
-    /// Which architecture it is.
-    public var architecture: Architecture {
-        switch self {
-        case .falconH1: .falconH1
-        case .falconMamba: .falconMamba
-        }
-    }
+    /// The architecture.
+    public var architecture: Architecture { sizes.architecture }
 
     /// V, rows of the embedding.
     public var vocabSize: Int { sizes.vocabSize }
@@ -111,33 +64,23 @@ public enum ModelConfiguration: RecipeSection, Codable, Equatable {
     /// - Parameter vocabSize: rows of embedding and head.
     /// - Returns: the same model otherwise.
     public func withOneBlock(vocabSize: Int) -> ModelConfiguration {
-        switch self {
-        case .falconH1(var sizes):
-            (sizes.numHiddenLayers, sizes.vocabSize) = (1, vocabSize)
-            sizes.tieWordEmbeddings = false
-            return .falconH1(sizes)
-        case .falconMamba(var sizes):
-            (sizes.numHiddenLayers, sizes.vocabSize) = (1, vocabSize)
-            sizes.tieWordEmbeddings = false
-            return .falconMamba(sizes)
-        }
+        var sizes = sizes
+        (sizes.numHiddenLayers, sizes.vocabSize) = (1, vocabSize)
+        sizes.tieWordEmbeddings = false
+        return ModelConfiguration(sizes)
     }
 
     /// The model of these sizes, not yet in memory.
     ///
     /// - Parameters:
     ///   - multipliers: which matrices are trained with learnable multipliers; nil for none.
-    ///   - initialBase: of a Falcon-H1, the shape from whose widths the deviations of fresh matrices are
-    ///     scaled; nil leaves them as they are.
+    ///   - widthLawBase: where the width laws start that the deviations of fresh matrices follow; nil
+    ///     leaves them as they are.
     /// - Returns: a declared model.
     public func makeModel(
-        multipliers: MultiplierPlacement? = nil, initialBase: FalconH1Widths? = nil
+        multipliers: MultiplierPlacement? = nil, widthLawBase: ParametrizationBase? = nil
     ) -> any LanguageModel {
-        switch self {
-        case .falconH1(let sizes):
-            FalconH1(sizes, multipliers: multipliers, initialBase: initialBase)
-        case .falconMamba(let sizes): FalconMamba(sizes, multipliers: multipliers)
-        }
+        sizes.makeModel(multipliers: multipliers, widthLawBase: widthLawBase)
     }
 }
 

@@ -79,8 +79,7 @@ public struct ParametrizationSection: RecipeSection, Codable, Equatable {
     /// - Parameter model: as the recipe writes it.
     /// - Returns: `model`, with the multipliers of the width laws where these are used.
     public func resolved(_ model: ModelConfiguration) -> ModelConfiguration {
-        guard usesWidthLaws, case .falconH1(let sizes) = model else { return model }
-        return .falconH1(sizes.withMultipliers(from: base))
+        usesWidthLaws ? ModelConfiguration(model.sizes.withMultipliers(from: base)) : model
     }
 
     /// The model to train.
@@ -89,6 +88,6 @@ public struct ParametrizationSection: RecipeSection, Codable, Equatable {
     /// - Returns: a declared model, not yet in memory.
     public func makeModel(_ model: ModelConfiguration) -> any LanguageModel {
         resolved(model).makeModel(
-            multipliers: multipliers, initialBase: usesWidthLaws ? base.widths : nil)
+            multipliers: multipliers, widthLawBase: usesWidthLaws ? base : nil)
     }
 }

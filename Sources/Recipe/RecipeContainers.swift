@@ -52,7 +52,8 @@ struct RecipeUnkeyedContainer: UnkeyedDecodingContainer {
 
     var codingPath: [any CodingKey] { decoder.codingPath }
 
-    var count: Int? { values.count }
+    /// Unknown where placeholders are handed out: a type that wants so many elements makes its own.
+    var count: Int? { decoder.value == nil ? nil : values.count }
 
     var isAtEnd: Bool { currentIndex >= values.count }
 

@@ -64,6 +64,11 @@ extension DecodingLog {
     }
 }
 
+/// The keys that a type reads from one map.
+private final class KnownKeys {
+    var names: [String] = []
+}
+
 /// A strict decoder over a recipe's tree.
 ///
 /// It does not stop at the first problem: it writes each one into the log, hands out a placeholder
@@ -74,6 +79,15 @@ struct RecipeDecoder: Decoder {
     /// The nearest place that a person wrote: the value's own unless it is a default.
     let position: RecipeOrigin
     let log: DecodingLog
+    /// The keys that the containers of this map ask for: a type may read several parts from one map.
+    private let known = KnownKeys()
+
+    init(
+        value: RecipeValue?, codingPath: [any CodingKey], position: RecipeOrigin, log: DecodingLog
+    ) {
+        (self.value, self.codingPath) = (value, codingPath)
+        (self.position, self.log) = (position, log)
+    }
 
     var userInfo: [CodingUserInfoKey: Any] { [:] }
 
@@ -117,6 +131,7 @@ struct RecipeDecoder: Decoder {
         do {
             let problemCount = log.count
             let decoded = try T(from: self)
+            refuseUnknownKeys()
             if let section = decoded as? any RecipeSection, value != nil,
                 log.count == problemCount
             {
@@ -125,6 +140,7 @@ struct RecipeDecoder: Decoder {
             return decoded
         } catch {
             guard value != nil else { throw error }
+            refuseUnknownKeys()
             record(error)
             return try placeholder(type)
         }
@@ -191,8 +207,8 @@ struct RecipeDecoder: Decoder {
             record("got \(value.summary), wanted a map of keys")
             return KeyedDecodingContainer(RecipeKeyedContainer<Key>(decoder: absent, map: nil))
         }
-        if let map = value?.map, let keys = Key.self as? any CaseIterable.Type {
-            refuseUnknownKeys(of: map, known: Self.names(of: keys))
+        if let keys = Key.self as? any CaseIterable.Type {
+            known.names.append(contentsOf: Self.names(of: keys))
         }
         return KeyedDecodingContainer(RecipeKeyedContainer<Key>(decoder: self, map: value?.map))
     }
@@ -201,7 +217,10 @@ struct RecipeDecoder: Decoder {
         keys.allCases.compactMap { ($0 as? any CodingKey)?.stringValue }
     }
 
-    private func refuseUnknownKeys(of map: RecipeMap, known: [String]) {
+    /// Reports the keys of this map that no container asked for, once all have been made.
+    private func refuseUnknownKeys() {
+        let known = known.names
+        guard let map = value?.map, !known.isEmpty else { return }
         for entry in map.entries where !known.contains(entry.key) {
             if log.isFull { return }
             let path = codingPath + [RecipeKey(entry.key)]

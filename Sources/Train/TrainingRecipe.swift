@@ -70,12 +70,14 @@ public struct TrainingRecipe: RecipeSection, Equatable {
                     "micro_batch_sequences · data.sequence_length is \(sequenceBatch), want at most "
                         + "\(rowLimit)"))
         }
-        if parametrization.usesWidthLaws && model.falconH1 == nil {
+        if parametrization.usesWidthLaws && !model.architecture.hasWidthLaws {
+            let withLaws = Architecture.allCases.filter { $0.hasWidthLaws }
+                .map { $0.rawValue }.joined(separator: ", ")
             found.append(
                 RecipeProblem(
                     key: "parametrization",
-                    "the width laws of \(parametrization.kind.rawValue) are known for falcon-h1 only, "
-                        + "not for \(model.architecture.rawValue); use kind: standard or learnable "
+                    "the width laws of \(parametrization.kind.rawValue) are known for \(withLaws) "
+                        + "only, not for \(model.architecture.rawValue); use kind: standard or learnable "
                         + "with start: one"))
         } else if parametrization.usesWidthLaws && !model.sizes.hasUnitMultipliers {
             found.append(
@@ -85,7 +87,7 @@ public struct TrainingRecipe: RecipeSection, Equatable {
                         + "multipliers of its own; leave those at 1.0"))
         } else if parametrization.usesWidthLaws {
             // Its own numbers were judged with the model.
-            found += (parametrization.resolved(model).falconH1?.float32Problems ?? []).map {
+            found += parametrization.resolved(model).problems().map {
                 RecipeProblem(
                     key: "parametrization", "base gives model.\($0.key ?? ""): \($0.message)")
             }

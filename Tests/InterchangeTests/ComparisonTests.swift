@@ -1,5 +1,6 @@
 import FalconInterchange
 import FalconSystem
+import FalconTestSupport
 import Testing
 
 /// What cannot be compared is an error, never the same.

@@ -31,7 +31,7 @@ import Testing
              "use_mambapy": false, "time_step_min": 0.001}
             """
         let read = try HuggingFaceConfiguration(bytes: Array(text.utf8), path: "config.json")
-        let sizes = try #require(read.model.falconMamba)
+        let sizes = try #require(read.model.sizes as? FalconMambaConfiguration)
         #expect(sizes.intermediateSize == 8192 && sizes.timeStepRank == 256)
         #expect(sizes.layerNormEpsilon == 1e-5 && sizes.mixerRmsEps == 1e-6)
         #expect(read.model.makeModel().table.parameterCount == 7_272_665_088)
@@ -48,7 +48,8 @@ import Testing
             ("intermediate_size", nil), ("time_step_rank", .string("auto")), ("state_size", nil),
             ("conv_kernel", nil), ("tie_word_embeddings", nil), ("mixer_rms_eps", .null),
         ]
-        let sizes = try #require(try read("mamba_odd_untied", changes).falconMamba)
+        let sizes = try #require(
+            try read("mamba_odd_untied", changes).sizes as? FalconMambaConfiguration)
         #expect(sizes.intermediateSize == 40 && sizes.timeStepRank == 2 && sizes.stateSize == 16)
         #expect(sizes.convKernel == 4 && sizes.tieWordEmbeddings && sizes.mixerRmsEps == 1e-6)
     }

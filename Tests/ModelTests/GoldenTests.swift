@@ -7,12 +7,9 @@ import Testing
 
 /// Against logits, loss and every gradient that transformers 5.23.0 computes (Fixtures/README.md).
 @Suite struct GoldenTests {
-    static let folders = [
-        "rms_g2_untied", "norms_g1_tied", "mamba_tied", "mamba_odd_untied", "mamba_wide_state",
-        "llama_tied",
-    ]
+    @Test func everyFixtureIsTested() { #expect(goldenModelNames.count >= 6) }
 
-    @Test(arguments: folders) func logitsMatchTransformers(_ name: String) throws {
+    @Test(arguments: goldenModelNames) func logitsMatchTransformers(_ name: String) throws {
         let golden = try Golden(name)
         var tape = Tape(on: golden.device, isRecording: false)
         let hidden = golden.model.hidden(golden.tokens, segments: golden.segments, on: &tape)
@@ -22,7 +19,7 @@ import Testing
         #expect(error <= 1e-5)
     }
 
-    @Test(arguments: folders, Recompute.allCases)
+    @Test(arguments: goldenModelNames, Recompute.allCases)
     func lossAndEveryGradientMatchTransformers(_ name: String, recompute: Recompute) throws {
         let golden = try Golden(name)
         let loss = golden.backward(recompute: recompute)
@@ -39,7 +36,7 @@ import Testing
     }
 
     /// One token at a time, in pieces, and all at once give the same logits.
-    @Test(arguments: folders, [[1, 1, 1], [5, 1, 7], [8, 11], [2, 3, 14]])
+    @Test(arguments: goldenModelNames, [[1, 1, 1], [5, 1, 7], [8, 11], [2, 3, 14]])
     func generationStateContinuesWhereItStopped(_ name: String, pieces: [Int]) throws {
         let golden = try Golden(name)
         let ids = try golden.reference.integers("input_ids").prefix(19).map(Int32.init)
@@ -59,7 +56,7 @@ import Testing
 
     /// A prompt longer than the pieces it is read in: the same logits as in one pass, and of a model
     /// without attention the same memory as after a short one.
-    @Test(arguments: folders) func longPromptsAreReadInPieces(_ name: String) throws {
+    @Test(arguments: goldenModelNames) func longPromptsAreReadInPieces(_ name: String) throws {
         let golden = try Golden(name)
         let (model, device) = (golden.model, golden.device)
         let prompt = (0..<1301).map { Int32(1 + $0 * $0 % 59) }
@@ -74,7 +71,7 @@ import Testing
         #expect(error <= 1e-5)
         let short = model.makeState(on: device)
         _ = model.prefill([5], short, on: device)
-        #expect((state.byteCount == short.byteCount) == (model.configuration.falconMamba != nil))
+        #expect((state.byteCount == short.byteCount) == (model.configuration.falconH1 == nil))
     }
 }
 
@@ -87,7 +84,7 @@ struct Golden {
     let segments = Segments(offsets: [0, 19, 38])
 
     init(_ name: String, threadCount: Int = 2) throws {
-        let folder = testsFolder + "/ModelTests/Fixtures/" + name
+        let folder = goldenModels + "/" + name
         device = Device(threadCount: threadCount)
         model = try HuggingFaceConfiguration(folder: folder).model.makeModel()
         model.allocate(on: device, withGradients: true)

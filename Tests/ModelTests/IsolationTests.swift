@@ -39,7 +39,7 @@ import Testing
     }
 
     /// Bit for bit: what stands in the neighbours changes nothing.
-    @Test(arguments: GoldenTests.folders, [1, 2, 3, 7, 8, 9, 17])
+    @Test(arguments: goldenModelNames, [1, 2, 3, 7, 8, 9, 17])
     func neighboursChangeNoBit(_ name: String, length: Int) throws {
         let golden = try Golden(name)
         let document = tokens(13, 3)
@@ -52,7 +52,7 @@ import Testing
     }
 
     /// The same losses and gradients as the document has alone; products may round differently.
-    @Test(arguments: GoldenTests.folders, [1, 2, 3, 7, 8, 9, 16, 17])
+    @Test(arguments: goldenModelNames, [1, 2, 3, 7, 8, 9, 16, 17])
     func packedDocumentsEqualThoseAlone(_ name: String, length: Int) throws {
         let golden = try Golden(name)
         let document = tokens(13, 3)
@@ -65,7 +65,7 @@ import Testing
         }
     }
 
-    @Test(arguments: GoldenTests.folders) func threadsChangeNoBit(_ name: String) throws {
+    @Test(arguments: goldenModelNames) func threadsChangeNoBit(_ name: String) throws {
         let results = try [1, 2, 3].map { threads in
             let golden = try Golden(name, threadCount: threads)
             let loss = golden.backward()

@@ -1,5 +1,6 @@
 import FalconModel
 import FalconTensor
+import FalconTestSupport
 import Foundation
 import Testing
 
@@ -8,16 +9,9 @@ import Testing
     private func trained(
         _ golden: Golden, _ placement: MultiplierPlacement, tied: Bool, on device: Device
     ) -> any LanguageModel {
-        let configuration: ModelConfiguration
-        switch golden.model.configuration {
-        case .falconH1(var sizes):
-            sizes.tieWordEmbeddings = tied
-            configuration = .falconH1(sizes)
-        case .falconMamba(var sizes):
-            sizes.tieWordEmbeddings = tied
-            configuration = .falconMamba(sizes)
-        }
-        let model = configuration.makeModel(multipliers: placement)
+        var sizes = golden.model.configuration.sizes
+        sizes.tieWordEmbeddings = tied
+        let model = ModelConfiguration(sizes).makeModel(multipliers: placement)
         model.allocate(on: device, withGradients: true)
         model.table.initialize(seed: 5)
         for (number, parameter) in model.table.multipliers.enumerated() {
@@ -48,7 +42,7 @@ import Testing
 
     /// Every multiplier along a random direction, and every master: dL = gradient · direction.
     @Test(
-        arguments: GoldenTests.folders,
+        arguments: goldenModelNames,
         [MultiplierPlacement.scalar, .redundant, .symmetryFree])
     func gradientsAgreeWithFiniteDifferences(
         _ name: String, placement: MultiplierPlacement

@@ -47,10 +47,10 @@ import Testing
         }
         guard var sizes = model.falconH1 else { return }
         sizes.mambaRmsNorm = true
-        try check(ModelConfiguration.falconH1(sizes).makeModel())
+        try check(ModelConfiguration(sizes).makeModel())
         for mixers in [Mixers.attention, .ssm] {
             sizes.mixers = mixers
-            try check(ModelConfiguration.falconH1(sizes).makeModel())
+            try check(ModelConfiguration(sizes).makeModel())
         }
     }
 

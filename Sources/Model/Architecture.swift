@@ -1,0 +1,113 @@
+import FalconSystem
+import FalconTensor
+
+/// A family of models that recipes can name.
+public struct Architecture: RawRepresentable, CaseIterable, Codable, Hashable, Sendable {
+    /// Every architecture: a new one is a line here.
+    private static let known: [any ArchitectureConfiguration.Type] = [
+        FalconH1Configuration.self, FalconMambaConfiguration.self,
+    ]
+
+    /// The type of its sizes, which describes it.
+    public let configurationType: any ArchitectureConfiguration.Type
+    /// Its name in recipes, such as `falcon-h1`.
+    public var rawValue: String { configurationType.recipeName }
+
+    /// Every architecture; the first is that of recipes that name none.
+    public static var allCases: [Architecture] { known.map(Architecture.init) }
+
+    private init(_ type: any ArchitectureConfiguration.Type) { configurationType = type }
+
+    /// The architecture of a name.
+    ///
+    /// - Parameter rawValue: as in recipes; nil comes of others.
+    public init?(rawValue: String) {
+        guard let found = Self.known.first(where: { $0.recipeName == rawValue }) else { return nil }
+        self.init(found)
+    }
+
+    /// Whether two are the same.
+    public static func == (left: Architecture, right: Architecture) -> Bool {
+        left.rawValue == right.rawValue
+    }
+
+    /// Mixes the name into a hash.
+    public func hash(into hasher: inout Hasher) { hasher.combine(rawValue) }
+
+    /// The names of the parameters, which are Hugging Face's.
+    public var parameterNames: ParameterNames { configurationType.parameterNames }
+
+    /// Whether muP's width laws are known.
+    public var hasWidthLaws: Bool { configurationType.hasWidthLaws }
+}
+
+/// All there is to know of an architecture: its sizes, under the keys of recipes, and the model they make.
+///
+/// How its models are written in other programs' files is added by `ForeignArchitecture`.
+public protocol ArchitectureConfiguration: RecipeSection, Codable, Equatable {
+    /// The name in recipes.
+    static var recipeName: String { get }
+    /// The names of the parameters, which are Hugging Face's.
+    static var parameterNames: ParameterNames { get }
+
+    /// The architecture, as the recipe names it.
+    var architecture: Architecture { get }
+    /// V, rows of the embedding.
+    var vocabSize: Int { get set }
+    /// D, the width of the residual stream.
+    var hiddenSize: Int { get }
+    /// Blocks.
+    var numHiddenLayers: Int { get set }
+    /// The longest context, in tokens.
+    var maxPositionEmbeddings: Int { get }
+    /// Whether the head is the embedding.
+    var tieWordEmbeddings: Bool { get set }
+    /// Standard deviation of fresh matrices.
+    var initializerRange: Double { get }
+    /// Weights that take part in matrix products, the head included, the embedding look-up not.
+    var productParameterCount: Int { get }
+
+    /// Floating-point operations of a training step (forward and backward) per token.
+    ///
+    /// - Parameter sequenceLength: T, tokens that see each other.
+    /// - Returns: FLOPs per token.
+    func trainingFLOPsPerToken(sequenceLength: Int) -> Double
+
+    /// The settings that make the model `width` wide, in proportion.
+    ///
+    /// - Parameter width: the new `hidden_size`.
+    /// - Returns: `model.key=value` each; nil if a count would not be whole.
+    func settings(scaledToWidth width: Int) -> [String]?
+
+    /// The model of these sizes, not yet in memory.
+    ///
+    /// - Parameters:
+    ///   - multipliers: which matrices are trained with learnable multipliers; nil for none.
+    ///   - widthLawBase: where the width laws start that the deviations of fresh matrices follow; nil
+    ///     leaves them as they are. Given only where there are width laws.
+    /// - Returns: a declared model.
+    func makeModel(
+        multipliers: MultiplierPlacement?, widthLawBase: ParametrizationBase?
+    ) -> any LanguageModel
+
+    /// Whether muP's width laws are known, so that `withMultipliers` can be asked.
+    static var hasWidthLaws: Bool { get }
+    /// Whether every fixed multiplier is 1.
+    var hasUnitMultipliers: Bool { get }
+
+    /// The model with the multipliers of a base, each scaled by its width law.
+    ///
+    /// - Parameter base: shape and multipliers.
+    /// - Returns: other multipliers, the same sizes.
+    func withMultipliers(from base: ParametrizationBase) -> Self
+}
+
+// Of an architecture without fixed multipliers.
+extension ArchitectureConfiguration {
+    /// False.
+    public static var hasWidthLaws: Bool { false }
+    /// True.
+    public var hasUnitMultipliers: Bool { true }
+    /// The sizes as they are.
+    public func withMultipliers(from base: ParametrizationBase) -> Self { self }
+}
