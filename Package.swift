@@ -148,7 +148,9 @@ let package = Package(
             name: "FalconRecipes", path: "recipes", exclude: ["studies"],
             resources: [
                 .embedInCode("defaults.yaml"), .embedInCode("defaults-falcon-mamba.yaml"),
+                .embedInCode("defaults-mamba2.yaml"),
                 .embedInCode("demo.yaml"), .embedInCode("mamba-tiny.yaml"),
+                .embedInCode("mamba2-tiny.yaml"),
                 .embedInCode("falcon-mamba-7b.yaml"),
                 .embedInCode("h1-tiny-90m.yaml"), .embedInCode("h1-0.5b.yaml"),
                 .embedInCode("h1-1.5b.yaml"), .embedInCode("h1-1.5b-deep.yaml"),

@@ -3,6 +3,7 @@ public enum ShippedRecipes {
     /// YAML text by file name.
     public static let texts: [String: String] = [
         "defaults-falcon-mamba.yaml": PackageResources.defaults_falcon_mamba_yaml,
+        "defaults-mamba2.yaml": PackageResources.defaults_mamba2_yaml,
         "defaults.yaml": PackageResources.defaults_yaml,
         "demo.yaml": PackageResources.demo_yaml,
         "falcon-mamba-7b.yaml": PackageResources.falcon_mamba_7b_yaml,
@@ -14,6 +15,7 @@ public enum ShippedRecipes {
         "h1-7b.yaml": PackageResources.h1_7b_yaml,
         "h1-tiny-90m.yaml": PackageResources.h1_tiny_90m_yaml,
         "mamba-tiny.yaml": PackageResources.mamba_tiny_yaml,
+        "mamba2-tiny.yaml": PackageResources.mamba2_tiny_yaml,
     ].mapValues { String(decoding: $0, as: UTF8.self) }
 
     /// The file names, sorted.

@@ -5,7 +5,7 @@ import FalconTensor
 public struct Architecture: RawRepresentable, CaseIterable, Codable, Hashable, Sendable {
     /// Every architecture: a new one is a line here.
     private static let known: [any ArchitectureConfiguration.Type] = [
-        FalconH1Configuration.self, FalconMambaConfiguration.self,
+        FalconH1Configuration.self, FalconMambaConfiguration.self, Mamba2Configuration.self,
     ]
 
     /// The type of its sizes, which describes it.

@@ -167,7 +167,7 @@ private func writeGGUF(_ path: String, _ changes: [String: GGUFValue] = [:]) thr
         }
     }
 
-    @Test(arguments: ["llama_tied", "mamba_tied", "norms_g1_tied"])
+    @Test(arguments: ["llama_tied", "mamba_tied", "mamba2_tied", "norms_g1_tied"])
     func aTiedMatrixHasEitherNameOrBoth(name: String) throws {
         let golden = goldenModels + "/" + name
         try withTemporaryFolder { folder in

@@ -16,7 +16,7 @@ private func rewrite(_ path: String, _ change: (inout JSONObject) throws -> Void
 }
 
 @Suite struct HostileModelTests {
-    @Test(arguments: ["rms_g2_untied", "mamba_tied", "llama_tied"])
+    @Test(arguments: ["rms_g2_untied", "mamba_tied", "mamba2_tied", "llama_tied"])
     func moreLayersThanAnyModelAreRefused(name: String) throws {
         try withTemporaryFolder { folder in
             let path = folder + "/config.json"

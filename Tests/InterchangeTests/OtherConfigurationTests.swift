@@ -54,6 +54,16 @@ import Testing
         #expect(sizes.convKernel == 4 && sizes.tieWordEmbeddings && sizes.mixerRmsEps == 1e-6)
     }
 
+    /// The class's defaults are the published 7B, Mamba-Codestral.
+    @Test func missingMamba2KeysTakeTheClassesDefaults() throws {
+        let read = try HuggingFaceConfiguration(
+            bytes: Array(#"{"model_type": "mamba2"}"#.utf8), path: "config.json")
+        let sizes = try #require(read.model.sizes as? Mamba2Configuration)
+        #expect(sizes.intermediateSize == 8192 && sizes.nGroups == 8 && sizes.stateSize == 128)
+        #expect(sizes.vocabSize == 32_768 && sizes.chunkSize == 256 && !sizes.tieWordEmbeddings)
+        #expect(read.model.makeModel().table.parameterCount == 7_285_403_648)
+    }
+
     @Test func aLlamaIsAttentionAlone() throws {
         let sizes = try #require(try read("llama_tied").falconH1)
         #expect(sizes.mixers == .attention && sizes.headDim == 8 && sizes.ropeTheta == 10_000)
@@ -76,6 +86,15 @@ import Testing
             ("mamba_tied", "hidden_size", nil, "is missing"),
             ("mamba_tied", "quantization_config", .object([:]), "want null"),
             ("mamba_tied", "mixer_rms_eps", .number(-1), "positive"),
+            ("mamba2_tied", "use_bias", .bool(true), "no bias"),
+            ("mamba2_tied", "use_conv_bias", .bool(false), "has a bias"),
+            ("mamba2_tied", "hidden_act", .string("relu"), "\"silu\""),
+            ("mamba2_tied", "num_heads", .integer(5), "want expand · hidden_size = 48"),
+            ("mamba2_tied", "n_groups", .integer(4), "does not divide"),
+            (
+                "mamba2_tied", "time_step_limit", .array([.number(0), .number(1)]),
+                "not clamped"
+            ),
             ("llama_tied", "attention_bias", .bool(true), "no bias"),
             ("llama_tied", "mlp_bias", .bool(true), "no bias"),
             ("llama_tied", "hidden_act", .string("gelu"), "\"silu\""),
