@@ -251,7 +251,7 @@ struct KernelCase {
                 device.backend.adamW(
                     weights: weights, firstMoment: first, secondMoment: second,
                     gradient: gradient, step: step)
-                _ = device.backend.sumOfSquares(gradient)
+                _ = device.backend.sumOfSquares(gradient).value
             }
         }
     }

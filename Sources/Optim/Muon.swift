@@ -99,7 +99,11 @@ final class MuonUpdate {
     private let parts: [Part]
     private let rows: Int
     private let columns: Int
-    private var lastUpdateRMS = 0.0
+    private var lastRate = 0.0
+    private var lastSquares = DeviceNumber(0)
+    private var lastUpdateRMS: Double {
+        lastRate * (lastSquares.value / Double(rows * columns)).squareRoot()
+    }
 
     var group: OptimizerGroup { parts[0].matrix.group }
 
@@ -162,10 +166,10 @@ final class MuonUpdate {
                 clip: Float(gradientScale))
             start += part.rows.count
         }
-        let norm = backend.sumOfSquares(x.reshaped([x.count])).squareRoot()
         let (a, b, c) = Self.coefficients
         var next = device.empty([rows, columns])
-        backend.copy(from: x, to: next, scale: Float(1 / max(norm, Self.smallestNorm)))
+        backend.normalize(
+            x.reshaped([x.count]), to: next.reshaped([x.count]), floor: Self.smallestNorm)
         swap(&x, &next)
         let isTall = rows > columns
         let side = min(rows, columns)
@@ -183,8 +187,8 @@ final class MuonUpdate {
             swap(&x, &next)
         }
         let rate = learningRate * section.scale.factor(rows: rows, columns: columns)
-        let squares = backend.sumOfSquares(x.reshaped([x.count]))
-        lastUpdateRMS = rate * (squares / Double(x.count)).squareRoot()
+        lastRate = rate
+        lastSquares = backend.sumOfSquares(x.reshaped([x.count]))
         start = 0
         for part in parts {
             backend.decayedStep(

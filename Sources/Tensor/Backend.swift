@@ -43,8 +43,9 @@ package protocol Backend: AnyObject {
     /// outputs[i] = scales[i] · input weights[i]ᵀ.
     func linearForward(
         _ outputs: [Tensor], input: Tensor, weights: [WeightMatrix], scales: [Float])
-    /// Floats of a weight matrix as products read it; nil where keeping it so does not pay.
-    func packedFloatCount(rows: Int, columns: Int) -> Int?
+    /// Elements of a weight matrix as products read it, in the backend's own layout; nil where keeping it
+    /// so does not pay.
+    func packedElements(rows: Int, columns: Int) -> (kind: ElementKind, count: Int)?
     /// Writes a weight matrix as products read it.
     func packWeights(_ packed: Tensor, _ weight: Tensor)
     /// dWeights[i] += scales[i] · dOutputs[i]ᵀ input and
@@ -54,8 +55,12 @@ package protocol Backend: AnyObject {
         weights: [Tensor], scales: [Float])
     /// y = a + (b + c).
     func sum(_ y: Tensor, _ a: Tensor, _ b: Tensor, _ c: Tensor?)
+    /// Σ x, in double, in the order of the elements of a contiguous tensor.
+    func total(_ x: Tensor) -> DeviceNumber
     /// Σ x², in double.
-    func sumOfSquares(_ x: Tensor) -> Double
+    func sumOfSquares(_ x: Tensor) -> DeviceNumber
+    /// y = x / max(√Σ x², floor), contiguous both.
+    func normalize(_ x: Tensor, to y: Tensor, floor: Double)
 
     // Tokens.
 

@@ -225,18 +225,19 @@ extension CPUBackend {
         }
     }
 
-    package func packedFloatCount(rows: Int, columns: Int) -> Int? {
+    package func packedElements(rows: Int, columns: Int) -> (kind: ElementKind, count: Int)? {
         // In float32 a copy would be as large as the weights: one row is no faster, and packing is a
         // small part of many.
         guard precision == .bf16 else { return nil }
-        return fk_packed_bytes(rows, columns, FK_RIGHT_PANEL, bf16) / MemoryLayout<Float>.stride
+        let byteCount = fk_packed_bytes(rows, columns, FK_RIGHT_PANEL, bf16)
+        return (.bfloat16, byteCount / ElementKind.bfloat16.byteCount)
     }
 
     package func packWeights(_ packed: Tensor, _ weight: Tensor) {
         pack([
             Packing(
                 factor: .right(weight, transposed: true),
-                packed: UnsafeMutableRawPointer(packed.pointer))
+                packed: packed.address)
         ])
     }
 
@@ -247,7 +248,7 @@ extension CPUBackend {
     ) {
         let rights = zip(weights, packed).map {
             Packing(
-                factor: .right($0, transposed: true), packed: UnsafeMutableRawPointer($1.pointer))
+                factor: .right($0, transposed: true), packed: $1.address)
         }
         let (rowCount, depth) = (input.rowCount, input.columnCount)
         let block = max(FK_LEFT_PANEL, Self.packedElements / depth / FK_LEFT_PANEL * FK_LEFT_PANEL)

@@ -98,7 +98,20 @@ extension CPUBackend {
         }
     }
 
-    package func sumOfSquares(_ x: Tensor) -> Double {
+    package func total(_ x: Tensor) -> DeviceNumber {
+        precondition(x.isContiguous, "total: \(x.shape) has gaps")
+        var values = [Float](repeating: 0, count: x.count)
+        values.withUnsafeMutableBytes { read(UnsafeRawPointer(x.pointer), into: $0) }
+        return DeviceNumber(values.reduce(0) { $0 + Double($1) })
+    }
+
+    package func sumOfSquares(_ x: Tensor) -> DeviceNumber { DeviceNumber(squares(of: x)) }
+
+    package func normalize(_ x: Tensor, to y: Tensor, floor: Double) {
+        copy(from: x, to: y, scale: Float(1 / max(squares(of: x).squareRoot(), floor)))
+    }
+
+    private func squares(of x: Tensor) -> Double {
         precondition(x.isContiguous, "sumOfSquares: \(x.shape) has gaps")
         let pointer = x.pointer
         return sumOverPieces(x.count) { fk_sum_of_squares(pointer + $0.lowerBound, $0.count) }

@@ -95,12 +95,14 @@ public final class Device {
 
     /// A tensor with undefined contents.
     ///
-    /// - Parameter shape: positive sizes, outermost first.
+    /// - Parameters:
+    ///   - shape: positive sizes, outermost first.
+    ///   - elements: what the elements are.
     /// - Returns: a contiguous tensor.
-    public func empty(_ shape: [Int]) -> Tensor {
+    public func empty(_ shape: [Int], of elements: ElementKind = .float32) -> Tensor {
         Tensor(
-            storage: arena.take(byteCount: shape.reduce(1, *) * MemoryLayout<Float>.stride),
-            offset: 0, shape: shape, rowStride: shape.last ?? 1)
+            storage: arena.take(byteCount: shape.reduce(1, *) * elements.byteCount),
+            elements: elements, offset: 0, shape: shape, rowStride: shape.last ?? 1)
     }
 
     /// A tensor of zeros.

@@ -57,12 +57,14 @@ struct WrittenColumns {
 package struct TensorPlace {
     /// Of the storage.
     let identity: UInt64
-    /// Bytes that were asked for.
-    let storageByteCount: Int
+    /// Elements of its storage.
+    let storageCount: Int
     let offset: Int
     let shape: [Int]
     let rowStride: Int
 
+    /// Bytes of the gradient of the storage: float32, whatever the elements are.
+    var gradientByteCount: Int { storageCount * ElementKind.float32.byteCount }
     private var columnCount: Int { shape.last ?? 1 }
     private var rowCount: Int { shape.dropLast().reduce(1, *) }
 
@@ -70,14 +72,15 @@ package struct TensorPlace {
     var coversStorage: Bool {
         let count = shape.reduce(1, *)
         return offset == 0 && (rowStride == columnCount || count == columnCount)
-            && count * MemoryLayout<Float>.stride == storageByteCount
+            && count == storageCount
     }
 
     /// Its columns in the rows of its storage, if it has all rows; nil for any other view.
     var columnsOfStorage: Range<Int>? {
         if coversStorage { return 0..<rowStride }
-        let floats = storageByteCount / MemoryLayout<Float>.stride
-        guard rowCount * rowStride == floats, offset + columnCount <= rowStride else { return nil }
+        guard rowCount * rowStride == storageCount, offset + columnCount <= rowStride else {
+            return nil
+        }
         return offset..<offset + columnCount
     }
 
@@ -95,7 +98,8 @@ extension Tensor {
     /// Where the gradient is filed, for closures that do not read the tensor itself.
     package var place: TensorPlace {
         TensorPlace(
-            identity: storage.identity, storageByteCount: storage.requestedByteCount,
+            identity: storage.identity,
+            storageCount: storage.requestedByteCount / elements.byteCount,
             offset: offset, shape: shape, rowStride: rowStride)
     }
 }

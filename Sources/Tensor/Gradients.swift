@@ -45,7 +45,7 @@ public struct Gradients {
         guard tensor.columnsOfStorage != nil else { return false }
         guard let entry = entries[tensor.identity] else {
             entries[tensor.identity] = Entry(
-                storage: device.arena.take(byteCount: tensor.storageByteCount),
+                storage: device.arena.take(byteCount: tensor.gradientByteCount),
                 written: WrittenColumns(rowStride: tensor.rowStride))
             return true
         }
@@ -83,7 +83,7 @@ public struct Gradients {
         let identity = tensor.identity
         complete(identity)
         guard var entry = entries.removeValue(forKey: identity) else {
-            let fresh = device.arena.take(byteCount: tensor.storageByteCount)
+            let fresh = device.arena.take(byteCount: tensor.gradientByteCount)
             device.backend.fill(wholeOf(fresh), with: 0)
             entries[identity] = Entry(storage: fresh)
             return view(of: tensor, on: fresh)
@@ -114,7 +114,7 @@ public struct Gradients {
     mutating func assign(_ gradient: Tensor, to tensor: TensorPlace) {
         let identity = tensor.identity
         if entries[identity] == nil, tensor.coversStorage, gradient.place.coversStorage,
-            gradient.storage.requestedByteCount == tensor.storageByteCount
+            gradient.storage.requestedByteCount == tensor.gradientByteCount
         {
             entries[identity] = Entry(storage: gradient.storage)
         } else {
@@ -143,7 +143,7 @@ public struct Gradients {
 
     /// All of a storage, in one row or in rows of some length.
     private func wholeOf(_ storage: Storage, rowStride: Int? = nil) -> Tensor {
-        let count = storage.requestedByteCount / MemoryLayout<Float>.stride
+        let count = storage.requestedByteCount / ElementKind.float32.byteCount
         let stride = rowStride ?? count
         return Tensor(
             storage: storage, offset: 0, shape: [count / stride, stride], rowStride: stride)

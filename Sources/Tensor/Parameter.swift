@@ -114,13 +114,13 @@ public final class Parameter {
     func matrix(on device: Device) -> WeightMatrix {
         let value = value
         guard slices?.gradient == nil,
-            let count = device.backend.packedFloatCount(rows: shape[0], columns: shape[1])
+            let elements = device.backend.packedElements(rows: shape[0], columns: shape[1])
         else { return WeightMatrix(value) }
         let version = value.storage.version
         if let packed, packed.version == version {
             return WeightMatrix(value, packed: packed.tensor)
         }
-        let tensor = packed?.tensor ?? device.empty([count])
+        let tensor = packed?.tensor ?? device.empty([elements.count], of: elements.kind)
         device.backend.packWeights(tensor, value)
         packed = (tensor, version)
         return WeightMatrix(value, packed: tensor)

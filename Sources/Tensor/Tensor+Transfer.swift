@@ -1,6 +1,8 @@
+import FalconSystem
+
 /// Elements on their way between host and device: the only way to see or set them from outside a backend.
 extension Tensor {
-    /// Elements a transfer holds on the host at a time: 1 MiB.
+    /// Elements a transfer holds on the host at a time: 1 MiB of float32.
     private static let pieceCount = 1 << 18
 
     /// The elements, row by row.
@@ -8,14 +10,12 @@ extension Tensor {
     /// - Returns: `count` numbers.
     public func toArray() -> [Float] {
         var values = [Float](repeating: 0, count: count)
-        values.withUnsafeMutableBytes { destination in
-            guard !isContiguous else { return read(from: 0, into: destination) }
-            let rowBytes = columnCount * MemoryLayout<Float>.stride
+        if isContiguous {
+            read(from: 0, into: &values, 0..<count)
+        } else {
             for row in 0..<rowCount {
                 rows(row..<row + 1).read(
-                    from: 0,
-                    into: UnsafeMutableRawBufferPointer(
-                        rebasing: destination[row * rowBytes..<(row + 1) * rowBytes]))
+                    from: 0, into: &values, row * columnCount..<(row + 1) * columnCount)
             }
         }
         return values
@@ -31,12 +31,13 @@ extension Tensor {
         var piece = [Float](repeating: 0, count: min(count, Self.pieceCount))
         for start in stride(from: 0, to: count, by: Self.pieceCount) {
             let length = min(Self.pieceCount, count - start)
-            piece.withUnsafeMutableBytes { read(from: start, into: prefix(of: $0, length)) }
+            read(from: start, into: &piece, 0..<length)
             try take(piece.span.extracting(0..<length))
         }
     }
 
-    /// Sets the elements of a contiguous tensor from the host, in pieces of bounded size.
+    /// Sets the elements of a contiguous tensor from the host, in pieces of bounded size; bfloat16 takes the
+    /// nearest.
     ///
     /// - Parameter write: sets all of a piece, given its places in the tensor.
     /// - Throws: what `write` throws; the pieces before then have their new elements.
@@ -52,8 +53,11 @@ extension Tensor {
             if piece.count > length { piece.removeLast(piece.count - length) }
             var values = piece.mutableSpan
             try write(start..<start + length, &values)
-            piece.withUnsafeBytes {
-                storage.write($0, at: (offset + start) * MemoryLayout<Float>.stride)
+            let place = (offset + start) * elements.byteCount
+            switch elements {
+            case .float32: piece.withUnsafeBytes { storage.write($0, at: place) }
+            case .bfloat16:
+                piece.map(bfloat16Bits).withUnsafeBytes { storage.write($0, at: place) }
             }
         }
     }
@@ -77,16 +81,25 @@ extension Tensor {
         reshaped([count]).columns(element..<element + 1).upload([value])
     }
 
-    /// Copies elements of a contiguous tensor to the host.
-    private func read(from first: Int, into destination: UnsafeMutableRawBufferPointer) {
+    /// Copies elements of a contiguous tensor to places of an array.
+    private func read(from first: Int, into values: inout [Float], _ places: Range<Int>) {
         precondition(isContiguous, "read: \(shape) with row stride \(rowStride) has gaps")
-        storage.read(from: (offset + first) * MemoryLayout<Float>.stride, into: destination)
-    }
-
-    private func prefix(
-        of bytes: UnsafeMutableRawBufferPointer, _ floatCount: Int
-    ) -> UnsafeMutableRawBufferPointer {
-        UnsafeMutableRawBufferPointer(
-            rebasing: bytes[..<(floatCount * MemoryLayout<Float>.stride)])
+        let start = (offset + first) * elements.byteCount
+        func fill<Element>(_ array: inout [Element], _ places: Range<Int>) {
+            array.withUnsafeMutableBytes {
+                let size = MemoryLayout<Element>.stride
+                storage.read(
+                    from: start,
+                    into: UnsafeMutableRawBufferPointer(
+                        rebasing: $0[places.lowerBound * size..<places.upperBound * size]))
+            }
+        }
+        switch elements {
+        case .float32: fill(&values, places)
+        case .bfloat16:
+            var bits = [UInt16](repeating: 0, count: places.count)
+            fill(&bits, bits.indices)
+            for (place, bits) in zip(places, bits) { values[place] = floatFromBFloat16(bits) }
+        }
     }
 }

@@ -1,19 +1,25 @@
-/// A float32 array on a device: a view of rows on shared storage.
+/// An array of float32 or bfloat16 on a device: a view of rows on shared storage.
 ///
 /// A tensor is seen as `[rowCount, columnCount]`, where `columnCount` is the last dimension and rows
-/// are `rowStride` floats apart. A column range of a tensor is a tensor on the same storage, so that
+/// are `rowStride` elements apart. A column range of a tensor is a tensor on the same storage, so that
 /// the parts of a fused projection are used without copies.
 public struct Tensor {
     let storage: Storage
-    /// The first element, in floats from the start of the storage.
+    /// What the elements are.
+    public let elements: ElementKind
+    /// The first element, in elements from the start of the storage.
     let offset: Int
     /// The size of each dimension, outermost first; empty for a scalar.
     public let shape: [Int]
-    /// Floats from one row to the next.
+    /// Elements from one row to the next.
     public let rowStride: Int
 
-    init(storage: Storage, offset: Int, shape: [Int], rowStride: Int) {
+    init(
+        storage: Storage, elements: ElementKind = .float32, offset: Int, shape: [Int],
+        rowStride: Int
+    ) {
         self.storage = storage
+        self.elements = elements
         self.offset = offset
         self.shape = shape
         self.rowStride = rowStride
@@ -28,10 +34,19 @@ public struct Tensor {
     /// Whether the rows follow each other without gaps.
     public var isContiguous: Bool { rowStride == columnCount || rowCount == 1 }
 
-    /// The first element.
+    /// The first element of a float32 tensor.
     package var pointer: UnsafeMutablePointer<Float> {
-        storage.pointer.assumingMemoryBound(to: Float.self) + offset
+        precondition(elements == .float32, "pointer: the elements are \(elements), want float32")
+        return storage.pointer.assumingMemoryBound(to: Float.self) + offset
     }
+
+    /// The first element, whatever it is.
+    package var address: UnsafeMutableRawPointer {
+        storage.pointer + offset * elements.byteCount
+    }
+
+    /// The bytes of the elements, gaps between rows left out.
+    package var byteCount: Int { count * elements.byteCount }
 
     /// The columns in a range, on the same storage.
     ///
@@ -42,7 +57,7 @@ public struct Tensor {
             range.lowerBound >= 0 && range.upperBound <= columnCount,
             "columns: \(range) is outside 0..<\(columnCount)")
         return Tensor(
-            storage: storage, offset: offset + range.lowerBound,
+            storage: storage, elements: elements, offset: offset + range.lowerBound,
             shape: shape.dropLast() + [range.count], rowStride: rowStride)
     }
 
@@ -55,7 +70,7 @@ public struct Tensor {
             range.lowerBound >= 0 && range.upperBound <= rowCount,
             "rows: \(range) is outside 0..<\(rowCount)")
         return Tensor(
-            storage: storage, offset: offset + range.lowerBound * rowStride,
+            storage: storage, elements: elements, offset: offset + range.lowerBound * rowStride,
             shape: [range.count, columnCount], rowStride: rowStride)
     }
 
@@ -67,7 +82,9 @@ public struct Tensor {
         precondition(
             isContiguous && shape.reduce(1, *) == count,
             "reshaped: cannot see \(self.shape) with row stride \(rowStride) as \(shape)")
-        return Tensor(storage: storage, offset: offset, shape: shape, rowStride: shape.last ?? 1)
+        return Tensor(
+            storage: storage, elements: elements, offset: offset, shape: shape,
+            rowStride: shape.last ?? 1)
     }
 }
 

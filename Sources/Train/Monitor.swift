@@ -34,7 +34,7 @@ struct Monitor {
     let trainer: Trainer
 
     private func rms(_ tensor: Tensor) -> Double {
-        let squares = trainer.device.backend.sumOfSquares(tensor.reshaped([tensor.count]))
+        let squares = trainer.device.backend.sumOfSquares(tensor.reshaped([tensor.count])).value
         return (squares / Double(tensor.count)).squareRoot()
     }
 

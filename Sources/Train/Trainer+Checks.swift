@@ -23,7 +23,8 @@ extension Trainer {
     public func firstTensorNotFinite() -> String? {
         let model = model.table.modelParameters.map { ($0.name, $0.value) }
         let trained = trainedTensors.map { ($0.description.name, $0.tensor) }
-        return (model + trained).first { !norm(of: $0.1).isFinite }?.0
+        let all = model + trained
+        return zip(all, norms(of: all.map(\.1))).first { !$0.1.isFinite }?.0.0
     }
 
     /// The loss of the first rows of a batch with the weights as they are.
@@ -62,21 +63,23 @@ extension Trainer {
         return nil
     }
 
-    /// The L2 norm of a tensor.
-    private func norm(of tensor: Tensor) -> Double {
-        device.backend.sumOfSquares(tensor.reshaped([tensor.count])).squareRoot()
+    /// The L2 norms of some tensors, read when all are on their way.
+    private func norms(of tensors: [Tensor]) -> [Double] {
+        tensors.map { device.backend.sumOfSquares($0.reshaped([$0.count])) }
+            .map { $0.value.squareRoot() }
     }
 
     /// The norm of each parameter's mean gradient over the scored tokens, by parameter of the table.
     func gradientNorms(scoredTokens: Int) -> [Double] {
-        model.table.parameters.map { norm(of: $0.gradient) / Double(scoredTokens) }
+        norms(of: model.table.parameters.map(\.gradient)).map { $0 / Double(scoredTokens) }
     }
 
     /// Weights and gradients by parameter.
     func parameterNorms(gradients: [Double]) -> [ParameterNorms] {
-        model.table.parameters.enumerated().map { place, parameter in
+        let weights = norms(of: model.table.parameters.map(\.master))
+        return model.table.parameters.enumerated().map { place, parameter in
             ParameterNorms(
-                name: parameter.name, weightNorm: norm(of: parameter.master),
+                name: parameter.name, weightNorm: weights[place],
                 gradientNorm: gradients[place],
                 usualGradientNorm: spikeGuard?.usualNorm(ofParameter: place),
                 change: spikeGuard?.change(ofParameter: place, norm: gradients[place]))

@@ -17,8 +17,9 @@ extension Trainer {
         let table = model.table
         let scored = Double(sums.scoredTokens)
         table.splitGradients()
-        let squares = device.backend.sumOfSquares(table.modelGradients)
-        let multiplierSquares = table.multiplierGradients.map(device.backend.sumOfSquares)
+        let sumOfSquares = device.backend.sumOfSquares(table.modelGradients)
+        let sumOfMultiplierSquares = table.multiplierGradients.map(device.backend.sumOfSquares)
+        let (squares, multiplierSquares) = (sumOfSquares.value, sumOfMultiplierSquares?.value)
         let norm =
             (squares + (recipe.parametrization.inClipNorm ? multiplierSquares ?? 0 : 0))
             .squareRoot() / scored

@@ -106,37 +106,41 @@ public final class Trainer {
         next: () throws -> Batch
     ) rethrows -> StepResult? {
         var sums = StepSums()
-        var microBatches: [MicroBatchLoss] = []
+        var leafLosses: [[(sum: DeviceNumber, targets: Int)]] = []
         var isWhole = false
         defer { if !isWhole { clearGradients() } }
         let leaves = Leaves.ranges(microBatches: count, leaves: recipe.train.leaves)
             .filter { !$0.isEmpty }
         summing: for (place, leaf) in leaves.enumerated() {
-            var loss = 0.0
+            leafLosses.append([])
             for done in leaf {
                 guard try proceed(done) else {
                     sums.isStopRequested = true
                     break summing
                 }
-                let microBatch = accumulate(try next())
-                loss += microBatch.sum
-                sums.scoredTokens += microBatch.targets
-                microBatches.append(microBatch)
+                let batch = try next()
+                leafLosses[place].append((accumulate(batch), batch.targetCount))
+                sums.scoredTokens += batch.targetCount
             }
-            sums.loss += loss
             closeLeaf(place, of: leaves.count)
         }
+        // Read when all is on its way: nothing waits for the device between two micro-batches.
+        let losses = leafLosses.map { leaf in
+            leaf.map { MicroBatchLoss(sum: $0.sum.value, targets: $0.targets) }
+        }
+        for leaf in losses { sums.loss += leaf.reduce(0) { $0 + $1.sum } }
         let reduced = communicator.reduce(sums, gradients: model.table.gradients)
         if reduced.isStopRequested { return nil }
         isWhole = true
+        let microBatches = losses.flatMap { $0 }
         return reduced.scoredTokens > 0
             ? update(reduced, microBatches) : passOver(microBatches)
     }
 
-    /// Adds the gradients of a micro-batch to those that are there.
-    private func accumulate(_ batch: Batch) -> MicroBatchLoss {
+    /// Adds the gradients of a micro-batch to those that are there, and gives the sum of its losses.
+    private func accumulate(_ batch: Batch) -> DeviceNumber {
         // Without targets there is nothing to add.
-        guard batch.targetCount > 0 else { return MicroBatchLoss(sum: 0, targets: 0) }
+        guard batch.targetCount > 0 else { return DeviceNumber(0) }
         var tape = Tape(on: device)
         let hidden = model.hidden(
             device.indices(batch.tokens), segments: Segments(batch.documentOffsets),
@@ -146,7 +150,7 @@ public final class Trainer {
             on: &tape)
         var gradients = Gradients(on: device)
         tape.backward(&gradients)
-        return MicroBatchLoss(sum: losses.total(), targets: batch.targetCount)
+        return device.backend.total(losses.losses)
     }
 
     /// Adds the gradients of a leaf to those of the leaves before it; after the last the sum is where the

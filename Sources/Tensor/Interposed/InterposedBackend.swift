@@ -146,8 +146,8 @@ final class InterposedBackend: Backend {
         }
     }
 
-    package func packedFloatCount(rows: Int, columns: Int) -> Int? {
-        base.packedFloatCount(rows: rows, columns: columns)
+    package func packedElements(rows: Int, columns: Int) -> (kind: ElementKind, count: Int)? {
+        base.packedElements(rows: rows, columns: columns)
     }
 
     package func packWeights(_ packed: Tensor, _ weight: Tensor) {
@@ -179,7 +179,17 @@ final class InterposedBackend: Backend {
         call("residual sum", KernelCost(reads: [a, b, c], writes: [y])) { $0.sum(y, a, b, c) }
     }
 
-    package func sumOfSquares(_ x: Tensor) -> Double {
+    package func total(_ x: Tensor) -> DeviceNumber {
+        call("loss sum", KernelCost(reads: [x])) { $0.total(x) }
+    }
+
+    package func sumOfSquares(_ x: Tensor) -> DeviceNumber {
         call("gradient norm", KernelCost(reads: [x])) { $0.sumOfSquares(x) }
+    }
+
+    package func normalize(_ x: Tensor, to y: Tensor, floor: Double) {
+        call("muon", KernelCost(reads: [x, x], writes: [y])) {
+            $0.normalize(x, to: y, floor: floor)
+        }
     }
 }

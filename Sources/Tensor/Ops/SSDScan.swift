@@ -82,7 +82,7 @@ public func ssdScan(
         stepScale: stepScale, shape: shape, segments: segments, initialState: initialState,
         finalState: finalState)
     let y = device.empty([segments.rowCount, width])
-    let room = backend.ssdRoom(inputs, forBackward: tape.isRecording).map(device.empty)
+    let room = backend.ssdRoom(inputs, forBackward: tape.isRecording).map { device.empty($0) }
     tape.run(writing: [y] + room, reading: [x, b, c, dt]) {
         backend.ssdForward(y, room: room, inputs)
     }

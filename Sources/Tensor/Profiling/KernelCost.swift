@@ -38,11 +38,6 @@ public struct KernelCost: Hashable, Sendable {
     }
 }
 
-extension Tensor {
-    /// Bytes of the elements, gaps between rows left out.
-    var byteCount: Int { count * MemoryLayout<Float>.stride }
-}
-
 extension IndexTensor {
     /// Bytes of the elements.
     var byteCount: Int { count * MemoryLayout<Int32>.stride }
