@@ -89,6 +89,29 @@ public final class Sweep {
         return fileKind(of: file) == .file ? try RecipeDocument(recipe: file) : nil
     }
 
+    /// The recipe of a sweep, as a person asks for it: the one that is named, else that of its folder.
+    ///
+    /// - Parameters:
+    ///   - recipe: a recipe file or the name of a shipped recipe; nil for that of the folder.
+    ///   - settings: `key.path=value` each.
+    ///   - path: the sweep's folder; nil only with a recipe.
+    ///   - mustExist: whether the folder must hold a sweep already.
+    /// - Returns: the recipe, and what to call it in messages.
+    /// - Throws: `SweepError.nothingThere`; `RecipeError`; `FileError`.
+    public static func recipe(
+        _ recipe: String?, settings: [String], path: String?, mustExist: Bool
+    ) throws -> (name: String, document: RecipeDocument) {
+        let found = try path.flatMap { try Self.recipe(ofFolder: $0) }
+        if let path, found == nil, mustExist || recipe == nil {
+            throw SweepError.nothingThere(path: path)
+        }
+        if let recipe { return (recipe, try RecipeDocument(recipe: recipe, settings: settings)) }
+        guard let path, let found else {
+            preconditionFailure("Sweep.recipe: neither a recipe nor a folder is named")
+        }
+        return (path, try found.applying(settings))
+    }
+
     /// What decides between the runs of a sweep.
     ///
     /// - Parameter path: the sweep's folder.

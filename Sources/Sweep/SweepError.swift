@@ -7,7 +7,6 @@ public enum SweepError: FalconError, Equatable {
     case notASweep(path: String)
     case changed(path: String, changes: [RecipeDifference])
     case noSweep(recipe: String)
-    case isSweep(recipe: String)
     case halvingElsewhere
     case nothingThere(path: String)
     case database(path: String, reason: String)
@@ -28,8 +27,6 @@ public enum SweepError: FalconError, Equatable {
         case .noSweep(let recipe):
             "\(recipe) has no sweep part, so there is nothing to vary; add one, or train it with "
                 + "falcon pretrain"
-        case .isSweep(let recipe):
-            "\(recipe) has a sweep part: it is many runs; run it with falcon sweep"
         case .halvingElsewhere:
             "--emit and --gather cannot follow halving, where runs wait for each other; leave "
                 + "sweep.halving out"
@@ -45,7 +42,7 @@ public enum SweepError: FalconError, Equatable {
     public var exitStatus: ExitStatus {
         switch self {
         case .folderExists, .notASweep: .cannotCreate
-        case .changed, .noSweep, .isSweep: .badRecipe
+        case .changed, .noSweep: .badRecipe
         case .halvingElsewhere: .usage
         case .nothingThere: .missingInput
         case .database: .inputOutput

@@ -1,6 +1,7 @@
 import FalconData
 import FalconModel
 import FalconOptim
+import FalconRecipe
 import FalconRunRecord
 import FalconSystem
 import FalconTensor
@@ -44,6 +45,42 @@ public struct CoordinateCheck: Encodable, Sendable {
 
     /// The largest slope of an activation, up or down.
     public var steepest: Line? { activations.max { abs($0.slope) < abs($1.slope) } }
+
+    /// Whether every activation keeps its size; false where none was measured.
+    ///
+    /// - Parameter tolerance: the largest slope that passes, up or down.
+    public func passes(tolerance: Double) -> Bool {
+        !activations.isEmpty && activations.allSatisfy { abs($0.slope) <= tolerance }
+    }
+
+    /// The recipes of a check: one a width and seed, of a few steps at the full rates.
+    ///
+    /// - Parameters:
+    ///   - document: any recipe of a run or a sweep.
+    ///   - widths: hidden sizes; everything else grows in proportion.
+    ///   - seeds: of each width, from 0.
+    ///   - steps: of each.
+    /// - Returns: width by width, the seeds of each next to each other.
+    /// - Throws: `TrainError.widthDoesNotScale`; `RecipeError`.
+    public static func recipes(
+        of document: RecipeDocument, widths: [Int], seeds: Int, steps: Int
+    ) throws -> [TrainingRecipe] {
+        let document = document.removing("sweep")
+        let model = try document.decode(TrainingRecipe.self).model
+        return try widths.flatMap { width in
+            guard let settings = model.sizes.settings(scaledToWidth: width) else {
+                throw TrainError.widthDoesNotScale(width: width, hiddenSize: model.hiddenSize)
+            }
+            return try (0..<seeds).map { seed in
+                // Warm-up and decay are those of a run of these few steps: none.
+                let run = [
+                    "seed=\(seed)", "train.steps=\(steps)", "schedule.warmup_tokens=0",
+                    "schedule.decay_tokens=0",
+                ]
+                return try document.applying(settings + run).decode(TrainingRecipe.self)
+            }
+        }
+    }
 
     /// Trains a few steps at each width and measures.
     ///

@@ -2,6 +2,7 @@ import FalconSystem
 
 /// What can stop a run.
 public enum TrainError: FalconError, Equatable {
+    case isSweep(recipe: String)
     case runExists(path: String)
     case notARun(path: String)
     case noRecipe(path: String)
@@ -18,6 +19,7 @@ public enum TrainError: FalconError, Equatable {
     case initialModelDiffers(path: String, differences: [String])
     case initialTokenizerDiffers(path: String, data: String)
     case diverged(Divergence)
+    case widthDoesNotScale(width: Int, hiddenSize: Int)
     case nothingToLearn(path: String, steps: Int)
     case notFinite(path: String, tensor: String)
     case badState(path: String, reason: String)
@@ -26,6 +28,8 @@ public enum TrainError: FalconError, Equatable {
     /// The message for a person.
     public var description: String {
         switch self {
+        case .isSweep(let recipe):
+            "\(recipe) has a sweep part: it is many runs; run it with falcon sweep"
         case .runExists(let path):
             "\(path) holds a run already; go on with it with --resume, or choose another folder with "
                 + "--run"
@@ -80,6 +84,9 @@ public enum TrainError: FalconError, Equatable {
         case .nothingToLearn(let path, let steps):
             "none of the \(steps) steps had a token to predict: the documents at \(path) are nothing but "
                 + "their end tokens; tokenize other text, or take the empty documents out"
+        case .widthDoesNotScale(let width, let hiddenSize):
+            "width \(width) does not give whole numbers of heads and channels from hidden_size "
+                + "\(hiddenSize); choose widths in proportion"
         case .badState(let path, let reason):
             "\(path): not the training state of a checkpoint: \(reason)"
         case .doesNotFit(let plan, let available, let remedies):
@@ -96,12 +103,13 @@ public enum TrainError: FalconError, Equatable {
         switch self {
         case .runExists, .notARun: .cannotCreate
         case .noData, .noRecipe, .nothingToBranchFrom, .noSuchCheckpoint: .missingInput
-        case .recipeChanged, .branchChanged, .branchAtEnd, .vocabularyTooSmall, .doesNotFit,
-            .initialModelDiffers:
+        case .isSweep, .recipeChanged, .branchChanged, .branchAtEnd, .vocabularyTooSmall,
+            .doesNotFit, .initialModelDiffers:
             .badRecipe
         case .dataChanged, .badState, .initialTokenizerDiffers, .noWholeCheckpoint,
             .noTrainingState, .nothingToLearn, .notFinite:
             .badData
+        case .widthDoesNotScale: .usage
         case .diverged: .checkFailed
         }
     }

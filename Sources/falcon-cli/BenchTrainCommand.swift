@@ -97,21 +97,8 @@ struct BenchTrain: ParsableCommand {
         first.recompute = recompute ?? first.recompute
         first.precision = precision
         first.settings = overrides
-        func varied(
-            _ subjects: [BenchSubject], _ list: CountList?,
-            _ field: WritableKeyPath<BenchSubject, Int?>
-        ) -> [BenchSubject] {
-            guard let list else { return subjects }
-            return subjects.flatMap { subject in
-                list.counts.map { count in
-                    var changed = subject
-                    changed[keyPath: field] = count
-                    return changed
-                }
-            }
-        }
-        return varied(
-            varied(varied([first], widths, \.width), layers, \.layers), lengths, \.sequenceLength)
+        return first.combined(
+            widths: widths?.counts, layers: layers?.counts, lengths: lengths?.counts)
     }
 
     func run() throws {

@@ -56,25 +56,8 @@ struct CoordCheckCommand: ParsableCommand {
 
     func run() throws {
         let document = try RecipeDocument(recipe: recipe.recipe, settings: recipe.overrides)
-            .removing("sweep")
-        let written = try document.decode(TrainingRecipe.self)
-        var recipes: [TrainingRecipe] = []
-        for width in widths.counts {
-            guard let settings = written.model.sizes.settings(scaledToWidth: width) else {
-                throw ValidationError(
-                    "--widths: \(width) does not give whole numbers of heads from hidden_size "
-                        + "\(written.model.hiddenSize)")
-            }
-            for seed in 0..<seeds {
-                // Warm-up and decay are those of a run of these few steps: none.
-                let run = [
-                    "seed=\(seed)", "train.steps=\(steps)", "schedule.warmup_tokens=0",
-                    "schedule.decay_tokens=0",
-                ]
-                recipes.append(
-                    try document.applying(settings + run).decode(TrainingRecipe.self))
-            }
-        }
+        let recipes = try CoordinateCheck.recipes(
+            of: document, widths: widths.counts, seeds: seeds, steps: steps)
         for recipe in recipes where recipe.seed == 0 {
             try MemoryPlan.requireFit(recipe, threadCount: common.threadCount)
         }
@@ -83,9 +66,7 @@ struct CoordCheckCommand: ParsableCommand {
                 common.talk("width \(recipes[$0].model.hiddenSize), \(seeds) seeds")
             }
         }
-        let passes =
-            !check.activations.isEmpty
-            && check.activations.allSatisfy { abs($0.slope) <= tolerance }
+        let passes = check.passes(tolerance: tolerance)
         if common.json {
             try printJSON(Output(passes: passes, tolerance: tolerance, check: check))
         } else {

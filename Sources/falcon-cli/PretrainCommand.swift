@@ -2,7 +2,6 @@ import ArgumentParser
 import FalconCheckpoint
 import FalconRecipe
 import FalconRunRecord
-import FalconSweep
 import FalconSystem
 import FalconTensor
 import FalconTrain
@@ -80,11 +79,14 @@ struct PretrainCommand: ParsableCommand {
     func run() throws {
         Signals.install(notice: common.quiet ? nil : TrainingProgress.stopNotice)
         if stopAtEndOfInput { try Signals.requestStopAtEndOfInput() }
-        let (held, document, parent) = try open()
+        let request = RunRequest(
+            recipe: recipe, settings: overrides, path: runPath,
+            existing: resume ? .resume : overwrite ? .overwrite : .refuse, branch: branch)
+        let (held, document, parent) = try request.open()
         let decoded = try document.decode(TrainingRecipe.self)
         let progress = TrainingProgress(common, plan: RunPlan(decoded))
         let run = try PretrainingRun(
-            document, in: held, existing: resume ? .resume : overwrite ? .overwrite : .refuse,
+            document, in: held, existing: request.existing,
             branch: parent, threadCount: common.threadCount, onEvent: progress.handle)
         let outcome = try run.run(untilTokens: untilTokens)
         progress.finish()
@@ -100,41 +102,6 @@ struct PretrainCommand: ParsableCommand {
             common.talk("stopped before the end; everything is saved: go on with --resume")
             throw ExitCode(ExitStatus.stoppedButSaved.rawValue)
         }
-    }
-
-    /// The run's folder, held; the recipe: the one that is named, else the run's own, else the parent's; and
-    /// the parent of a branch that has not saved yet.
-    private func open() throws -> (HeldRun, RecipeDocument, BranchPoint?) {
-        if let recipe {
-            let document = try RecipeDocument(recipe: recipe, settings: overrides)
-            if document.contains("sweep") { throw SweepError.isSweep(recipe: recipe) }
-            let held = try hold(document)
-            return (held, document, try parent(of: held))
-        }
-        if resume, let runPath, fileKind(of: runPath) == .folder {
-            let held = try HeldRun(runPath)
-            let parent = try parent(of: held)
-            let document =
-                try parent?.recipe(settings: overrides)
-                ?? held.folder.recipe(settings: overrides)
-            return (held, document, parent)
-        }
-        guard let branch else { throw FileError.missing(path: runPath ?? "runs") }
-        let parent = try BranchPoint(branch)
-        let document = try parent.recipe(settings: overrides)
-        return (try hold(document), document, parent)
-    }
-
-    /// The checkpoint to branch from; nil for none, or if the branch has gone its own way already.
-    private func parent(of held: HeldRun) throws -> BranchPoint? {
-        if try resume && held.folder.state() == .saved { return nil }
-        return try branch.map { try BranchPoint($0) }
-    }
-
-    private func hold(_ document: RecipeDocument) throws -> HeldRun {
-        // Nothing is created for a recipe that is wrong.
-        let name = try document.decode(TrainingRecipe.self).name
-        return try HeldRun(runPath ?? "runs/\(name)")
     }
 
     /// What `--json` prints.

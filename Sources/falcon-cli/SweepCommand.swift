@@ -77,7 +77,8 @@ struct SweepCommand: ParsableCommand {
     }
 
     func run() throws {
-        let (name, document) = try document()
+        let (name, document) = try Sweep.recipe(
+            recipe, settings: overrides, path: path, mustExist: gather)
         let sweep = try Sweep(
             recipe: name, document, path: path, resume: resume || gather || emit != nil)
         if emit != nil {
@@ -110,19 +111,6 @@ struct SweepCommand: ParsableCommand {
             writeToStandardError("falcon: \(record.run): \(record.message ?? "")\n")
         }
         if !failed.isEmpty { throw ExitCode(ExitStatus.checkFailed.rawValue) }
-    }
-
-    /// The recipe and what to call it.
-    private func document() throws -> (name: String, RecipeDocument) {
-        let found = try path.flatMap { try Sweep.recipe(ofFolder: $0) }
-        if let path, found == nil, gather || recipe == nil {
-            throw SweepError.nothingThere(path: path)
-        }
-        if let recipe {
-            return (recipe, try RecipeDocument(recipe: recipe, settings: overrides))
-        }
-        guard let path, let found else { throw CleanExit.helpRequest(self) }
-        return (path, try found.applying(overrides))
     }
 
     private func talk(_ text: String) {
