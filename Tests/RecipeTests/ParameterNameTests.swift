@@ -36,7 +36,7 @@ import Testing
         try check(recipe.model.makeModel())
     }
 
-    @Test(arguments: ["demo", "mamba-tiny"], [true, false])
+    @Test(arguments: ["demo", "mamba-tiny", "mamba2-tiny"], [true, false])
     func namesOfVariantsSayTheirPlaces(recipe name: String, isTied: Bool) throws {
         let document = try RecipeDocument(recipe: name).applying([
             "model.tie_word_embeddings=\(isTied)"

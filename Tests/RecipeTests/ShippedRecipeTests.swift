@@ -19,7 +19,7 @@ private let parameterCounts = [
     "h1-7b": 7_585_654_880,
     "h1-34b": 33_642_516_224,
     "demo": 7_770_584,
-    "mamba-tiny": 7_619_072,
+    "mamba-tiny": 7_619_072, "mamba2-tiny": 7_529_192,
     "falcon-mamba-7b": 7_272_665_088,
 ]
 

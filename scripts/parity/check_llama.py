@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""GGUF files of falcon in llama.cpp: Falcon-H1, one with a norm after its scan, and Falcon-Mamba.
+"""GGUF files of falcon in llama.cpp: Falcon-H1, one with a norm after its scan, Falcon-Mamba and Mamba-2.
 
 Every type: the file loads, and its perplexity on held-out text is that of the file that llama.cpp's own
 quantiser makes of the float32 file, and that of falcon reading the same file, within 0.5 %. Where falcon
@@ -170,6 +170,7 @@ def main():
                 model__hidden_size=256, model__mamba_d_ssm=256, model__mamba_n_heads=8,
                 optimizer__learning_rate="4.0e-3"),
             "falcon-mamba": lambda run: options.mamba or train(options, run, "mamba-tiny"),
+            "mamba2": lambda run: train(options, run, "mamba2-tiny", model__n_groups=2),
         }
         for name, make in models.items():
             if options.only not in (None, name):
