@@ -240,10 +240,11 @@ struct KernelCase {
     private static func updates(_ count: Int) -> KernelCase {
         KernelCase(
             name: "update", shape: "\(count) weights", elementCount: count,
-            kernels: ["AdamW", "gradient norm"]
+            kernels: ["AdamW", "gradient norm", "loss sum"]
         ) { device in
             let (weights, gradient) = (random([count], on: device), random([count], on: device))
             let (first, second) = (device.zeros([count]), device.zeros([count]))
+            let losses = device.zeros([1])
             let step = AdamWStep(
                 clip: 1, learningRate: 1e-3, weightDecay: 0.1, beta1: 0.9, beta2: 0.95,
                 epsilon: 1e-8, correction1: 0.1, correction2: 0.05)
@@ -252,6 +253,7 @@ struct KernelCase {
                     weights: weights, firstMoment: first, secondMoment: second,
                     gradient: gradient, step: step)
                 _ = device.backend.sumOfSquares(gradient).value
+                _ = device.backend.total(losses).value
             }
         }
     }
