@@ -18,10 +18,12 @@ FK_INLINE void transpose_square(fk_units rows[square]) {
 #pragma clang loop unroll(full)
   for (int g = 0; g < square; g += 4) {
     fk_units a = rows[g], b = rows[g + 1], c = rows[g + 2], d = rows[g + 3];
-    fk_units ab0 = __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
-    fk_units ab1 = __builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
-    fk_units cd0 = __builtin_shufflevector(c, d, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
-    fk_units cd1 = __builtin_shufflevector(c, d, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+#define FK_LOW32 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29
+#define FK_HIGH32 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31
+    fk_units ab0 = __builtin_shufflevector(a, b, FK_LOW32);
+    fk_units ab1 = __builtin_shufflevector(a, b, FK_HIGH32);
+    fk_units cd0 = __builtin_shufflevector(c, d, FK_LOW32);
+    fk_units cd1 = __builtin_shufflevector(c, d, FK_HIGH32);
 #define FK_LOW64 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29
 #define FK_HIGH64 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31
     quads[g] = __builtin_shufflevector(ab0, cd0, FK_LOW64);
@@ -43,6 +45,8 @@ FK_INLINE void transpose_square(fk_units rows[square]) {
     rows[c + 4] = __builtin_shufflevector(odd01, odd23, FK_EVEN128);
     rows[c + 12] = __builtin_shufflevector(odd01, odd23, FK_ODD128);
   }
+#undef FK_LOW32
+#undef FK_HIGH32
 #undef FK_LOW64
 #undef FK_HIGH64
 #undef FK_EVEN128

@@ -21,8 +21,8 @@ enum { chains = 12 };
     name##_vector m = scale - (name##_vector){0}, c = shift - (name##_vector){0}; \
     for (int i = 0; i < chains; i++) sums[i] = m + (float)i;                      \
     for (size_t round = 0; round < rounds; round++) {                             \
-      _Pragma("clang loop unroll(full)") for (int i = 0; i < chains; i++)         \
-          sums[i] = sums[i] * m + c;                                              \
+      _Pragma("clang loop unroll(full)")                                          \
+      for (int i = 0; i < chains; i++) sums[i] = sums[i] * m + c;                 \
     }                                                                             \
     name##_vector total = sums[0];                                                \
     for (int i = 1; i < chains; i++) total += sums[i];                            \
@@ -36,15 +36,17 @@ FK_PEAK_LOOP(multiply_add_16, 16, )
 FK_PEAK_LOOP(multiply_add_32, 32, __attribute__((target("avx2,fma"))))
 FK_PEAK_LOOP(multiply_add_64, 64, __attribute__((target("avx512f"), min_vector_width(512))))
 
-__attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16"), min_vector_width(512)))
-static uint64_t bf16_dot_64(float *sink, size_t rounds) {
+#define FK_PEAK_BF16 \
+  __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16"), min_vector_width(512)))
+
+FK_PEAK_BF16 static uint64_t bf16_dot_64(float *sink, size_t rounds) {
   __m512 sums[chains];
   for (int i = 0; i < chains; i++) sums[i] = _mm512_set1_ps((float)i);
   volatile float value = 1e-3f;
   __m512bh a = _mm512_cvtne2ps_pbh(_mm512_set1_ps(value), _mm512_set1_ps(value));
   for (size_t round = 0; round < rounds; round++) {
-    _Pragma("clang loop unroll(full)") for (int i = 0; i < chains; i++)
-        sums[i] = _mm512_dpbf16_ps(sums[i], a, a);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < chains; i++) sums[i] = _mm512_dpbf16_ps(sums[i], a, a);
   }
   __m512 total = sums[0];
   for (int i = 1; i < chains; i++) total = _mm512_add_ps(total, sums[i]);

@@ -112,7 +112,14 @@ void fk_tile_product(float *restrict c, size_t cRow, const float *restrict a, si
             if (accumulate) continue;
             begin = end = k0;
           }
-          struct fk_target to = {c + i * cRow + j, cRow, rows, width, 1.0f, accumulate ? 1.0f : 0.0f};
+          struct fk_target to = {
+              .c = c + i * cRow + j,
+              .stride = cRow,
+              .rows = rows,
+              .columns = width,
+              .alpha = 1.0f,
+              .beta = accumulate ? 1.0f : 0.0f,
+          };
           size_t skipped = fk_steps(begin - k0, bf16);
           tile(&to, left.units + (i - i0) * left.row + skipped * left.step, left.row, left.step,
                panel + skipped * FK_RIGHT_PANEL, fk_steps(end - begin, bf16));
