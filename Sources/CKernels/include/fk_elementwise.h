@@ -39,7 +39,7 @@ void fk_swiglu_forward(float *y, const float *gate, const float *up, size_t rows
 
 // dGate += dy * up * silu'(gate), dUp += dy * silu(gate), or = without accumulate; all [rows, columns]
 void fk_swiglu_backward(float *dGate, float *dUp, const float *dy, const float *gate, const float *up,
-                        size_t rows, size_t columns, size_t strideDGate, size_t strideDUp,
-                        size_t strideDY, size_t strideGate, size_t strideUp, int accumulate);
+                        size_t rows, size_t columns, size_t strideDGate, size_t strideDUp, size_t strideDY,
+                        size_t strideGate, size_t strideUp, int accumulate);
 
 #endif

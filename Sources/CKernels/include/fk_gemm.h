@@ -10,10 +10,10 @@
 #include "fk_common.h"
 
 enum {
-  FK_LEFT_PANEL = 12,      // rows a panel of the left factor
-  FK_RIGHT_PANEL = 32,     // columns a panel of the right factor
-  FK_GEMM_DEPTH = 256,     // depth of a packed block in float32; a product's panels follow block by block
-  FK_GEMM_DEPTH_BF16 = 512,
+    FK_LEFT_PANEL = 12,   // rows a panel of the left factor
+    FK_RIGHT_PANEL = 32,  // columns a panel of the right factor
+    FK_GEMM_DEPTH = 256,  // depth of a packed block in float32; a product's panels follow block by block
+    FK_GEMM_DEPTH_BF16 = 512,
 };
 
 // 1 if this processor multiplies bfloat16 (AVX512-BF16).
@@ -40,7 +40,7 @@ void fk_multiply_packed(float *c, size_t strideC, const void *left, const void *
 // y [rows, columns] = alpha x [rows, depth] w^T + beta y for a few rows, without packing:
 // w [columns, depth], columns [begin, end). When beta is 0, y is only written.
 void fk_multiply_few_rows(float *y, size_t strideY, const float *x, size_t strideX, const float *w,
-                          size_t strideW, size_t rows, size_t depth, size_t begin, size_t end,
-                          float alpha, float beta);
+                          size_t strideW, size_t rows, size_t depth, size_t begin, size_t end, float alpha,
+                          float beta);
 
 #endif

@@ -8,9 +8,8 @@
 // g' = clip g; m = beta1 m + (1 - beta1) g'; v = beta2 v + (1 - beta2) g'^2;
 // w -= rate * decay * w; w -= rate * (m / correction1) / (sqrt(v / correction2) + epsilon)
 // correction = 1 - beta^t; then g = 0, for the next step to add to: a pass of its own would cost a fifth more
-void fk_adamw(float *w, float *m, float *v, float *g, size_t n, float clip, float rate,
-              float decay, float beta1, float beta2, float epsilon, float correction1,
-              float correction2);
+void fk_adamw(float *w, float *m, float *v, float *g, size_t n, float clip, float rate, float decay,
+              float beta1, float beta2, float epsilon, float correction1, float correction2);
 
 // Sum of squares over n weights of the last AdamW update without decay, from the moments after it:
 // rate * (m / correction1) / (sqrt(v / correction2) + epsilon)

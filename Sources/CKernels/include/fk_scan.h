@@ -13,8 +13,8 @@
 #include <stddef.h>
 
 enum {
-  FK_SCAN_CHANNELS = 32,  // channels of a block: two vectors of 16
-  FK_SCAN_ROWS = 64,      // rows of a chunk, whose states backward computes again
+    FK_SCAN_CHANNELS = 32,  // channels of a block: two vectors of 16
+    FK_SCAN_ROWS = 64,      // rows of a chunk, whose states backward computes again
 };
 
 // rates [stateSize, FK_SCAN_CHANNELS] = A log2(e), zeros past the channels: written.
@@ -26,11 +26,10 @@ void fk_selective_scan_rates(float *rates, const float *aLog, size_t channels, s
 // final: the state after the last row, may be NULL or `initial`. x, delta [rows, channels],
 // b, c [rows, stateSize], deltaBias, d [channels].
 void fk_selective_scan_forward(float *y, size_t yRow, float *states, size_t stateStep, const float *initial,
-                               float *final, size_t stateRow, const float *x, size_t xRow,
-                               const float *delta, size_t deltaRow, const float *b, size_t bRow,
-                               const float *c, size_t cRow, const float *deltaBias, const float *rates,
-                               const float *d, size_t rows, size_t channels, size_t stateSize,
-                               float *scratch);
+                               float *final, size_t stateRow, const float *x, size_t xRow, const float *delta,
+                               size_t deltaRow, const float *b, size_t bRow, const float *c, size_t cRow,
+                               const float *deltaBias, const float *rates, const float *d, size_t rows,
+                               size_t channels, size_t stateSize, float *scratch);
 size_t fk_selective_scan_forward_scratch_floats(size_t stateSize);
 
 // dx and ddelta [rows, channels], written without accumulate. dbc [rows, 2, bcRow]: the block's share in
@@ -39,11 +38,11 @@ size_t fk_selective_scan_forward_scratch_floats(size_t stateSize);
 // first row. Saved: states and the inputs.
 void fk_selective_scan_backward(float *dx, size_t dxRow, float *ddelta, size_t ddeltaRow, float *dbc,
                                 float *totals, const float *dy, size_t dyRow, const float *states,
-                                size_t stateStep, const float *x, size_t xRow,
-                                const float *delta, size_t deltaRow, const float *b, size_t bRow,
-                                const float *c, size_t cRow, const float *deltaBias, const float *rates,
-                                const float *d, size_t rows, size_t channels, size_t stateSize,
-                                int accumulate, int addShared, float *scratch);
+                                size_t stateStep, const float *x, size_t xRow, const float *delta,
+                                size_t deltaRow, const float *b, size_t bRow, const float *c, size_t cRow,
+                                const float *deltaBias, const float *rates, const float *d, size_t rows,
+                                size_t channels, size_t stateSize, int accumulate, int addShared,
+                                float *scratch);
 size_t fk_selective_scan_backward_scratch_floats(size_t stateSize);
 size_t fk_selective_scan_shared_row(size_t stateSize);
 
