@@ -4,21 +4,26 @@ FK_KERNEL void fk_fill(float *restrict y, size_t n, float value) {
     for (size_t i = 0; i < n; i++) y[i] = value;
 }
 
-FK_KERNEL void fk_fill_rows(float *restrict y, size_t rows, size_t columns, size_t strideY, float value) {
+FK_KERNEL void fk_fill_rows(fk_rows y, size_t rows, size_t columns, float value) {
     for (size_t r = 0; r < rows; r++)
-        for (size_t i = 0; i < columns; i++) y[r * strideY + i] = value;
+        for (size_t i = 0; i < columns; i++) y.first[r * y.stride + i] = value;
 }
 
-FK_KERNEL void fk_copy_rows(float *restrict y, const float *restrict x, size_t rows, size_t columns,
-                            size_t strideY, size_t strideX, float scale) {
-    for (size_t r = 0; r < rows; r++)
-        for (size_t i = 0; i < columns; i++) y[r * strideY + i] = scale * x[r * strideX + i];
+FK_INLINE void copy_row(float *restrict y, const float *restrict x, size_t columns, float scale) {
+    for (size_t i = 0; i < columns; i++) y[i] = scale * x[i];
 }
 
-FK_KERNEL void fk_add_rows(float *restrict y, const float *restrict x, size_t rows, size_t columns,
-                           size_t strideY, size_t strideX, float scale) {
+FK_KERNEL void fk_copy_rows(fk_rows y, fk_const_rows x, size_t rows, size_t columns, float scale) {
     for (size_t r = 0; r < rows; r++)
-        for (size_t i = 0; i < columns; i++) y[r * strideY + i] += scale * x[r * strideX + i];
+        copy_row(y.first + r * y.stride, x.first + r * x.stride, columns, scale);
+}
+
+FK_INLINE void add_row(float *restrict y, const float *restrict x, size_t columns, float scale) {
+    for (size_t i = 0; i < columns; i++) y[i] += scale * x[i];
+}
+
+FK_KERNEL void fk_add_rows(fk_rows y, fk_const_rows x, size_t rows, size_t columns, float scale) {
+    for (size_t r = 0; r < rows; r++) add_row(y.first + r * y.stride, x.first + r * x.stride, columns, scale);
 }
 
 FK_KERNEL void fk_sum(float *restrict y, const float *restrict a, const float *restrict b,
@@ -67,12 +72,15 @@ FK_KERNEL void fk_scale(float *restrict x, size_t n, float scale) {
     for (size_t i = 0; i < n; i++) x[i] *= scale;
 }
 
-FK_KERNEL void fk_swiglu_forward(float *restrict y, const float *restrict gate, const float *restrict up,
-                                 size_t rows, size_t columns, size_t strideY, size_t strideGate,
-                                 size_t strideUp) {
+FK_INLINE void swiglu_row(float *restrict y, const float *restrict gate, const float *restrict up,
+                          size_t columns) {
+    for (size_t i = 0; i < columns; i++) y[i] = up[i] * fk_silu(gate[i]);
+}
+
+FK_KERNEL void fk_swiglu_forward(fk_rows y, fk_swiglu_inputs inputs, size_t rows, size_t columns) {
+    fk_const_rows gate = inputs.gate, up = inputs.up;
     for (size_t r = 0; r < rows; r++)
-        for (size_t i = 0; i < columns; i++)
-            y[r * strideY + i] = up[r * strideUp + i] * fk_silu(gate[r * strideGate + i]);
+        swiglu_row(y.first + r * y.stride, gate.first + r * gate.stride, up.first + r * up.stride, columns);
 }
 
 FK_INLINE void swiglu_row_backward(float *restrict dGate, float *restrict dUp, const float *restrict dy,
@@ -86,14 +94,15 @@ FK_INLINE void swiglu_row_backward(float *restrict dGate, float *restrict dUp, c
     }
 }
 
-FK_KERNEL void fk_swiglu_backward(float *restrict dGate, float *restrict dUp, const float *restrict dy,
-                                  const float *restrict gate, const float *restrict up, size_t rows,
-                                  size_t columns, size_t strideDGate, size_t strideDUp, size_t strideDY,
-                                  size_t strideGate, size_t strideUp, int accumulate) {
+FK_KERNEL void fk_swiglu_backward(fk_swiglu_gradients gradients, fk_const_rows dy, fk_swiglu_inputs inputs,
+                                  size_t rows, size_t columns) {
+    fk_rows dGate = gradients.gate, dUp = gradients.up;
+    fk_const_rows gate = inputs.gate, up = inputs.up;
     for (size_t r = 0; r < rows; r++) {
-        float *dGateRow = dGate + r * strideDGate, *dUpRow = dUp + r * strideDUp;
-        const float *dyRow = dy + r * strideDY, *gateRow = gate + r * strideGate, *upRow = up + r * strideUp;
-        if (accumulate) {
+        float *dGateRow = dGate.first + r * dGate.stride, *dUpRow = dUp.first + r * dUp.stride;
+        const float *dyRow = dy.first + r * dy.stride;
+        const float *gateRow = gate.first + r * gate.stride, *upRow = up.first + r * up.stride;
+        if (gradients.accumulate) {
             swiglu_row_backward(dGateRow, dUpRow, dyRow, gateRow, upRow, columns, 1);
         } else {
             swiglu_row_backward(dGateRow, dUpRow, dyRow, gateRow, upRow, columns, 0);

@@ -273,22 +273,22 @@ void fk_pack_panel(fk_unit *panel, const float *source, size_t laneStride, size_
 // is read then runs through whole rows.
 enum { stepsAtATime = 16 };
 
-void fk_pack(void *packed, const float *source, size_t laneStride, size_t depthStride, size_t lanes,
-             size_t depth, size_t width, size_t panelBegin, size_t panelEnd, size_t depthBegin,
-             size_t depthEnd, int bf16) {
-    size_t panels = fk_panel_count(lanes, width), block = fk_block_depth(bf16);
-    for (size_t k = depthBegin; k < depthEnd;) {
+void fk_pack(void *packed, fk_factor factor, fk_range panels, fk_range depths, int bf16) {
+    size_t width = factor.width, panelCount = fk_panel_count(factor.lanes, width);
+    size_t block = fk_block_depth(bf16);
+    for (size_t k = depths.begin; k < depths.end;) {
         size_t start = k / block * block;  // of the block that k lies in
-        size_t blockDepth = depth - start < block ? depth - start : block;
-        size_t end = start + blockDepth < depthEnd ? start + blockDepth : depthEnd;
-        fk_unit *base = (fk_unit *)packed + fk_steps(start, bf16) * panels * width;
+        size_t blockDepth = factor.depth - start < block ? factor.depth - start : block;
+        size_t end = start + blockDepth < depths.end ? start + blockDepth : depths.end;
+        fk_unit *base = (fk_unit *)packed + fk_steps(start, bf16) * panelCount * width;
         while (k < end) {
-            size_t steps = laneStride == 1 && end - k > stepsAtATime ? stepsAtATime : end - k;
-            for (size_t panel = panelBegin; panel < panelEnd; ++panel) {
-                size_t lane = panel * width, count = lanes - lane < width ? lanes - lane : width;
+            size_t steps = factor.laneStride == 1 && end - k > stepsAtATime ? stepsAtATime : end - k;
+            for (size_t panel = panels.begin; panel < panels.end; ++panel) {
+                size_t lane = panel * width;
+                size_t count = factor.lanes - lane < width ? factor.lanes - lane : width;
                 fk_pack_panel(base + lane * fk_steps(blockDepth, bf16) + fk_steps(k - start, bf16) * width,
-                              source + lane * laneStride + k * depthStride, laneStride, depthStride, count,
-                              steps, width, bf16);
+                              factor.values + lane * factor.laneStride + k * factor.depthStride,
+                              factor.laneStride, factor.depthStride, count, steps, width, bf16);
             }
             k += steps;
         }

@@ -1,9 +1,10 @@
 #include "fk_optimizer.h"
 
 FK_KERNEL void fk_adamw(float *restrict w, float *restrict m, float *restrict v, float *restrict g, size_t n,
-                        float clip, float rate, float decay, float beta1, float beta2, float epsilon,
-                        float correction1, float correction2) {
-    float keep = 1.0f - rate * decay, step = rate / correction1, root = 1.0f / sqrtf(correction2);
+                        fk_adamw_step step) {
+    float clip = step.clip, beta1 = step.beta1, beta2 = step.beta2, epsilon = step.epsilon;
+    float keep = 1.0f - step.rate * step.decay, rate = step.rate / step.correction1;
+    float root = 1.0f / sqrtf(step.correction2);
     float rest1 = 1.0f - beta1, rest2 = 1.0f - beta2;
     for (size_t i = 0; i < n; i++) {
         float gradient = clip * g[i];
@@ -12,17 +13,17 @@ FK_KERNEL void fk_adamw(float *restrict w, float *restrict m, float *restrict v,
         g[i] = 0.0f;
         m[i] = first;
         v[i] = second;
-        w[i] = keep * w[i] - step * (first / (sqrtf(second) * root + epsilon));
+        w[i] = keep * w[i] - rate * (first / (sqrtf(second) * root + epsilon));
     }
 }
 
 FK_KERNEL double fk_adamw_update_squares(const float *restrict m, const float *restrict v, size_t n,
-                                         float rate, float epsilon, float correction1, float correction2) {
+                                         fk_adamw_step step) {
     FK_REDUCTION
-    float step = rate / correction1, root = 1.0f / sqrtf(correction2);
+    float rate = step.rate / step.correction1, root = 1.0f / sqrtf(step.correction2), epsilon = step.epsilon;
     double sum = 0;
     for (size_t i = 0; i < n; i++) {
-        float update = step * (m[i] / (sqrtf(v[i]) * root + epsilon));
+        float update = rate * (m[i] / (sqrtf(v[i]) * root + epsilon));
         sum += (double)update * (double)update;
     }
     return sum;
@@ -44,16 +45,20 @@ FK_KERNEL void fk_decayed_step(float *restrict w, const float *restrict u, size_
     for (size_t i = 0; i < n; i++) w[i] = keep * w[i] - rate * u[i];
 }
 
-FK_KERNEL void fk_scale_rows_columns(float *restrict v, const float *restrict w, const float *restrict r,
-                                     size_t stepR, const float *restrict c, size_t rows, size_t columns) {
-    for (size_t i = 0; i < rows; i++) {
-        float scale = r ? r[i * stepR] : 1.0f;
-        const float *from = w + i * columns;
-        float *to = v + i * columns;
-        if (c)
-            for (size_t j = 0; j < columns; j++) to[j] = scale * from[j] * c[j];
-        else
-            for (size_t j = 0; j < columns; j++) to[j] = scale * from[j];
+// A row; c may be NULL.
+FK_INLINE void scale_row(float *restrict v, const float *restrict w, const float *restrict c, size_t columns,
+                         float scale) {
+    if (c)
+        for (size_t j = 0; j < columns; j++) v[j] = scale * w[j] * c[j];
+    else
+        for (size_t j = 0; j < columns; j++) v[j] = scale * w[j];
+}
+
+FK_KERNEL void fk_scale_rows_columns(float *v, fk_scaled_matrix matrix) {
+    size_t columns = matrix.columns;
+    for (size_t i = 0; i < matrix.rows; i++) {
+        float scale = matrix.r ? matrix.r[i * matrix.stepR] : 1.0f;
+        scale_row(v + i * columns, matrix.w + i * columns, matrix.c, columns, scale);
     }
 }
 
@@ -82,12 +87,13 @@ FK_INLINE double split_row(float *restrict g, float *restrict dC, const float *r
 }
 
 FK_KERNEL void fk_split_scaled_gradient(float *restrict g, double *restrict rowSums, float *restrict dC,
-                                        const float *restrict w, const float *restrict r, size_t stepR,
-                                        const float *restrict c, size_t rows, size_t columns) {
-    for (size_t i = 0; i < rows; i++) {
-        float scale = r ? r[i * stepR] : 1.0f;
+                                        fk_scaled_matrix matrix) {
+    size_t columns = matrix.columns;
+    const float *c = matrix.c;
+    for (size_t i = 0; i < matrix.rows; i++) {
+        float scale = matrix.r ? matrix.r[i * matrix.stepR] : 1.0f;
         float *gRow = g + i * columns;
-        const float *wRow = w + i * columns;
+        const float *wRow = matrix.w + i * columns;
         if (c && dC) {
             rowSums[i] = split_row(gRow, dC, wRow, scale, c, columns);
         } else {

@@ -142,15 +142,19 @@ FK_INLINE void gradients_of_row(const struct scan_chunk *m, size_t t, float *res
     }
 }
 
-FK_KERNEL void fk_selective_scan_backward(
-    float *restrict dx, size_t dxRow, float *restrict ddelta, size_t ddeltaRow, float *restrict dbc,
-    float *restrict totals, const float *restrict dy, size_t dyRow, const float *restrict states,
-    size_t stateStep, const float *restrict x, size_t xRow, const float *restrict delta, size_t deltaRow,
-    const float *restrict b, size_t bRow, const float *restrict c, size_t cRow,
-    const float *restrict deltaBias, const float *restrict rates, const float *restrict d, size_t rows,
-    size_t channels, size_t stateSize, int accumulate, int addShared, float *restrict scratch) {
+FK_INLINE void add(float *restrict sum, const float *restrict part, size_t count) {
+    for (size_t i = 0; i < count; ++i) sum[i] += part[i];
+}
+
+FK_KERNEL void fk_selective_scan_backward(fk_selective_scan_gradients gradients, fk_const_rows dy,
+                                          fk_const_rows states, fk_selective_scan_inputs inputs,
+                                          fk_selective_scan_sizes sizes, float *restrict scratch) {
     enum { block = FK_SCAN_ROWS * FK_SCAN_CHANNELS };
-    size_t width = stateSize * FK_SCAN_CHANNELS, dbcRow = 2 * fk_selective_scan_shared_row(stateSize);
+    size_t rows = sizes.rows, channels = sizes.channels, stateSize = sizes.stateSize;
+    fk_rows dx = gradients.x, ddelta = gradients.delta;
+    fk_const_rows x = inputs.x, delta = inputs.delta;
+    float *totals = gradients.totals;
+    size_t width = stateSize * FK_SCAN_CHANNELS, bcRow = 2 * fk_selective_scan_shared_row(stateSize);
     struct scan_chunk m = {.step = scratch, .slope = scratch + block};
     m.x = m.slope + block;
     m.dy = m.x + block;
@@ -160,21 +164,23 @@ FK_KERNEL void fk_selective_scan_backward(
     m.dRates = m.carry + width;
     float bias[FK_SCAN_CHANNELS], skip[FK_SCAN_CHANNELS];
     float biasTotal[FK_SCAN_CHANNELS], skipTotal[FK_SCAN_CHANNELS];
-    scan_copy(bias, deltaBias, 0, 1, channels);
-    scan_copy(skip, d, 0, 1, channels);
+    scan_copy(bias, inputs.deltaBias, 0, 1, channels);
+    scan_copy(skip, inputs.d, 0, 1, channels);
     memset(m.carry, 0, width * sizeof(float));
     for (size_t left = (rows - 1) / FK_SCAN_ROWS + 1; left > 0; --left) {
         size_t first = (left - 1) * FK_SCAN_ROWS;
         size_t count = rows - first < FK_SCAN_ROWS ? rows - first : FK_SCAN_ROWS;
-        scan_steps(m.step, m.slope, delta + first * deltaRow, deltaRow, bias, count, channels);
-        scan_copy(m.x, x + first * xRow, xRow, count, channels);
-        scan_copy(m.dy, dy + first * dyRow, dyRow, count, channels);
+        scan_steps(m.step, m.slope, delta.first + first * delta.stride, delta.stride, bias, count, channels);
+        scan_copy(m.x, x.first + first * x.stride, x.stride, count, channels);
+        scan_copy(m.dy, dy.first + first * dy.stride, dy.stride, count, channels);
         if (first > 0) {
-            memcpy(m.states, states + (left - 2) * stateStep, width * sizeof(float));
+            memcpy(m.states, states.first + (left - 2) * states.stride, width * sizeof(float));
         } else {
             memset(m.states, 0, width * sizeof(float));
         }
-        for (size_t t = 0; t < count; ++t) states_of_row(&m, t, b + (first + t) * bRow, rates, stateSize);
+        for (size_t t = 0; t < count; ++t) {
+            states_of_row(&m, t, inputs.b.first + (first + t) * inputs.b.stride, inputs.rates, stateSize);
+        }
         // Sums over many rows are sums of sums over chunks, so that they stay exact.
         memset(m.dRates, 0, width * sizeof(float));
         memset(biasTotal, 0, sizeof biasTotal);
@@ -182,16 +188,17 @@ FK_KERNEL void fk_selective_scan_backward(
         for (size_t t = count; t-- > 0;) {
             size_t row = first + t;
             if (first > 0) {
-                scan_prefetch(x + (row - FK_SCAN_ROWS) * xRow);
-                scan_prefetch(delta + (row - FK_SCAN_ROWS) * deltaRow);
-                scan_prefetch(dy + (row - FK_SCAN_ROWS) * dyRow);
+                scan_prefetch(x.first + (row - FK_SCAN_ROWS) * x.stride);
+                scan_prefetch(delta.first + (row - FK_SCAN_ROWS) * delta.stride);
+                scan_prefetch(dy.first + (row - FK_SCAN_ROWS) * dy.stride);
             }
-            if (addShared) {
-                gradients_of_row(&m, t, dbc + row * dbcRow, skipTotal, b + row * bRow, c + row * cRow, rates,
-                                 skip, stateSize, 1);
+            float *bc = gradients.bc + row * bcRow;
+            const float *b = inputs.b.first + row * inputs.b.stride;
+            const float *c = inputs.c.first + row * inputs.c.stride;
+            if (gradients.addShared) {
+                gradients_of_row(&m, t, bc, skipTotal, b, c, inputs.rates, skip, stateSize, 1);
             } else {
-                gradients_of_row(&m, t, dbc + row * dbcRow, skipTotal, b + row * bRow, c + row * cRow, rates,
-                                 skip, stateSize, 0);
+                gradients_of_row(&m, t, bc, skipTotal, b, c, inputs.rates, skip, stateSize, 0);
             }
         }
         for (size_t t = 0; t < count; ++t) {
@@ -202,14 +209,13 @@ FK_KERNEL void fk_selective_scan_backward(
                 toStep[l] *= slope[l];
                 biasTotal[l] += toStep[l];
             }
-            scan_store(dx + row * dxRow, m.x + t * FK_SCAN_CHANNELS, channels, accumulate);
-            scan_store(ddelta + row * ddeltaRow, toStep, channels, accumulate);
+            scan_store(dx.first + row * dx.stride, m.x + t * FK_SCAN_CHANNELS, channels,
+                       gradients.accumulate);
+            scan_store(ddelta.first + row * ddelta.stride, toStep, channels, gradients.accumulate);
         }
-        for (size_t i = 0; i < width; ++i) totals[i] += m.dRates[i];
-        for (size_t l = 0; l < FK_SCAN_CHANNELS; ++l) {
-            totals[width + l] += biasTotal[l];
-            totals[width + FK_SCAN_CHANNELS + l] += skipTotal[l];
-        }
+        add(totals, m.dRates, width);
+        add(totals + width, biasTotal, FK_SCAN_CHANNELS);
+        add(totals + width + FK_SCAN_CHANNELS, skipTotal, FK_SCAN_CHANNELS);
     }
 }
 
@@ -226,20 +232,19 @@ FK_KERNEL void fk_selective_scan_finish(float *restrict daLog, float *restrict d
     }
 }
 
-FK_KERNEL void fk_selective_scan_share(float *restrict db, size_t dbRow, float *restrict dc, size_t dcRow,
-                                       const float *restrict dbc, size_t partStep, size_t parts, size_t rows,
-                                       size_t stateSize, int accumulate) {
+FK_KERNEL void fk_selective_scan_share(fk_rows db, fk_rows dc, fk_const_rows shares, size_t parts,
+                                       size_t rows, size_t stateSize, int accumulate) {
     size_t sharedRow = fk_selective_scan_shared_row(stateSize);
     for (size_t t = 0; t < rows; ++t) {
         for (size_t n0 = 0; n0 < stateSize; n0 += laneCount) {
-            const float *shares = dbc + t * 2 * sharedRow + n0;
+            const float *own = shares.first + t * 2 * sharedRow + n0;
             fk_lanes sumB = {0}, sumC = {0};
             for (size_t p = 0; p < parts; ++p) {
-                sumB += FK_CONST_LANES(shares + p * partStep);
-                sumC += FK_CONST_LANES(shares + p * partStep + sharedRow);
+                sumB += FK_CONST_LANES(own + p * shares.stride);
+                sumC += FK_CONST_LANES(own + p * shares.stride + sharedRow);
             }
             size_t count = stateSize - n0 < laneCount ? stateSize - n0 : laneCount;
-            float *toB = db + t * dbRow + n0, *toC = dc + t * dcRow + n0;
+            float *toB = db.first + t * db.stride + n0, *toC = dc.first + t * dc.stride + n0;
             for (size_t i = 0; i < count; ++i) {
                 toB[i] = accumulate ? toB[i] + sumB[i] : sumB[i];
                 toC[i] = accumulate ? toC[i] + sumC[i] : sumC[i];

@@ -1,9 +1,8 @@
 // The gradient of one chunk of the SSD scan. E is the gradient of the state after the chunk, H the
 // state before it. Square matrices are held transposed, [j, i] with i >= j, so that the sums over
 // rectangles that make the gradient of the decay run along vectors.
-#include "fk_common.h"
-#include "fk_sequence.h"
 #include "ssd_scan.h"
+#include "tile_product.h"
 
 FK_INLINE float dot(const float *restrict a, const float *restrict b, size_t count) {
     FK_REDUCTION
@@ -136,12 +135,12 @@ FK_INLINE struct row_sums row_backward(float *restrict dx, const float *restrict
 }
 
 // <E, H> of a head: [stateSize, headSize] each.
-FK_INLINE float state_product(const float *restrict after, const float *restrict previous, size_t stateRow,
-                              size_t stateSize, size_t headSize) {
+FK_INLINE float state_product(fk_const_rows after, fk_const_rows previous, size_t stateSize,
+                              size_t headSize) {
     fk_lanes lanes = {0};
     float rest = 0.0f;
     for (size_t n = 0; n < stateSize; ++n) {
-        const float *restrict e = after + n * stateRow, *restrict h = previous + n * stateRow;
+        const float *e = after.first + n * after.stride, *h = previous.first + n * previous.stride;
         size_t p = 0;
         for (; p + laneCount <= headSize; p += laneCount)
             lanes += FK_CONST_LANES(e + p) * FK_CONST_LANES(h + p);
@@ -150,22 +149,23 @@ FK_INLINE float state_product(const float *restrict after, const float *restrict
     return fk_lanes_sum(&lanes) + rest;
 }
 
-// From da [rows] and the gradients `direct` of dt x to those of the raw time steps and their parameters.
-FK_INLINE void steps_backward(float *restrict ddtRaw, size_t ddtRow, float *restrict ddtBias,
-                              float *restrict daLog, const float *restrict da, float *restrict direct,
-                              const float *restrict step, const float *restrict dtRaw, size_t dtRow,
-                              float dtBias, float a, size_t rows, float dtScale) {
+FK_INLINE float sum_of(const float *restrict x, size_t count) {
+    FK_REDUCTION
+    float sum = 0.0f;
+    for (size_t j = 0; j < count; ++j) sum += x[j];
+    return sum;
+}
+
+// From da [rows], the gradients of decays, and `direct` [rows], those of dt x, to those of the raw time
+// steps, which lie ddtRow and dtRow apart. Returns that of their bias.
+FK_INLINE float steps_backward(float *restrict ddtRaw, size_t ddtRow, float *restrict direct,
+                               const float *restrict da, const float *restrict dtRaw, size_t dtRow,
+                               size_t rows, float dtScale, float dtBias, float a) {
     for (size_t j = 0; j < rows; ++j) {
         direct[j] = (direct[j] + a * da[j]) * fk_sigmoid(dtRaw[j * dtRow] * dtScale + dtBias);
     }
     for (size_t j = 0; j < rows; ++j) ddtRaw[j * ddtRow] += direct[j] * dtScale;
-    {
-        FK_REDUCTION
-        float biasGradient = 0.0f;
-        for (size_t j = 0; j < rows; ++j) biasGradient += direct[j];
-        *ddtBias = biasGradient;
-    }
-    *daLog = a * dot(step, da, rows);
+    return sum_of(direct, rows);
 }
 
 size_t fk_ssd_backward_scratch_floats(size_t rows, size_t headSize) {
@@ -173,17 +173,12 @@ size_t fk_ssd_backward_scratch_floats(size_t rows, size_t headSize) {
     return 3 * rows * stride + rows * (4 * width + headSize) + 11 * stride;
 }
 
-FK_KERNEL void fk_ssd_backward(float *restrict dx, size_t dxRow, float *restrict db, size_t dbRow,
-                               float *restrict dc, size_t dcRow, float *restrict ddtRaw, size_t ddtRow,
-                               float *restrict ddtBiasPart, float *restrict daLogPart, float *restrict ddPart,
-                               const float *restrict dy, size_t dyRow, const float *restrict after,
-                               const float *restrict previous, size_t stateRow, const float *restrict dt,
-                               const float *restrict decay, const float *restrict x, size_t xRow,
-                               const float *restrict b, size_t bRow, const float *restrict c, size_t cRow,
-                               const float *restrict dtRaw, size_t dtRow, const float *restrict dtBias,
-                               const float *restrict aLog, const float *restrict d, size_t rows, size_t heads,
-                               size_t headSize, size_t stateSize, float dtScale, int accumulate,
+FK_KERNEL void fk_ssd_backward(fk_ssd_gradients gradients, fk_ssd_upstream upstream, fk_ssd_saved saved,
+                               fk_ssd_inputs inputs, fk_ssd_step_inputs steps, fk_ssd_sizes sizes,
                                unsigned tiles, float *restrict scratch) {
+    size_t rows = sizes.rows, heads = sizes.heads, headSize = sizes.headSize, stateSize = sizes.stateSize;
+    int accumulate = gradients.accumulate;
+    int hasAfter = upstream.after.first != NULL, hasPrevious = saved.previous.first != NULL;
     size_t stride = ssd_row_stride(rows), width = fk_ssd_block_width(headSize);
     size_t blockHeads = width / headSize;
     float *products = scratch, *dProducts = products + rows * stride;
@@ -201,63 +196,71 @@ FK_KERNEL void fk_ssd_backward(float *restrict dx, size_t dxRow, float *restrict
     memset(products, 0, 3 * rows * stride * sizeof(float));
     memset(s, 0, 3 * stride * sizeof(float));
     for (size_t j = 0; j < rows && !accumulate; ++j) {
-        memset(db + j * dbRow, 0, stateSize * sizeof(float));
-        memset(dc + j * dcRow, 0, stateSize * sizeof(float));
-        memset(ddtRaw + j * ddtRow, 0, heads * sizeof(float));
+        memset(gradients.b.first + j * gradients.b.stride, 0, stateSize * sizeof(float));
+        memset(gradients.c.first + j * gradients.c.stride, 0, stateSize * sizeof(float));
+        memset(gradients.dtRaw.first + j * gradients.dtRaw.stride, 0, heads * sizeof(float));
     }
-    fk_tile_product(products, stride, b, bRow, 1, c, 1, cRow, rows, rows, stateSize, tiles | FK_TILE_C_UPPER);
+    fk_tile_product((fk_rows){products, stride}, fk_as_is(inputs.b), fk_transposed(inputs.c), rows, rows,
+                    stateSize, tiles | FK_TILE_C_UPPER);
     for (size_t h0 = 0; h0 < heads; h0 += blockHeads) {
         size_t count = heads - h0 < blockHeads ? heads - h0 : blockHeads, columns = count * headSize;
         for (size_t h = h0; h < h0 + count; ++h) {
             size_t column = (h - h0) * headSize;
-            ssd_weights(inWeight, dt + h * rows, decay + 2 * h * rows, rows);
-            ssd_weights(outWeight, NULL, decay + 2 * h * rows, rows);
-            if (after) {
-                ssd_scale_rows(xWeighted + column, columns, x + h * headSize, xRow, inWeight, rows, headSize);
+            fk_const_rows x = fk_const_part(inputs.x, 0, h * headSize);
+            fk_const_rows dy = fk_const_part(upstream.dy, 0, h * headSize);
+            ssd_weights(inWeight, saved.dt + h * rows, saved.decay + 2 * h * rows, rows);
+            ssd_weights(outWeight, NULL, saved.decay + 2 * h * rows, rows);
+            if (hasAfter) {
+                ssd_scale_rows(xWeighted + column, columns, x.first, x.stride, inWeight, rows, headSize);
             }
-            if (previous) {
-                ssd_scale_rows(dyWeighted + column, columns, dy + h * headSize, dyRow, outWeight, rows,
-                               headSize);
+            if (hasPrevious) {
+                ssd_scale_rows(dyWeighted + column, columns, dy.first, dy.stride, outWeight, rows, headSize);
             }
         }
-        if (after) {
-            const float *e = after + h0 * headSize;
-            fk_tile_product(db, dbRow, xWeighted, columns, 1, e, 1, stateRow, rows, stateSize, columns,
-                            tiles | FK_TILE_ADD);
-            fk_tile_product(eb, columns, b, bRow, 1, e, stateRow, 1, rows, columns, stateSize, tiles);
+        if (hasAfter) {
+            fk_const_rows e = fk_const_part(upstream.after, 0, h0 * headSize);
+            fk_tile_product(gradients.b, fk_as_is((fk_const_rows){xWeighted, columns}), fk_transposed(e),
+                            rows, stateSize, columns, tiles | FK_TILE_ADD);
+            fk_tile_product((fk_rows){eb, columns}, fk_as_is(inputs.b), fk_as_is(e), rows, columns, stateSize,
+                            tiles);
         }
-        if (previous) {
-            const float *state = previous + h0 * headSize;
-            fk_tile_product(dc, dcRow, dyWeighted, columns, 1, state, 1, stateRow, rows, stateSize, columns,
-                            tiles | FK_TILE_ADD);
-            fk_tile_product(ch, columns, c, cRow, 1, state, stateRow, 1, rows, columns, stateSize, tiles);
+        if (hasPrevious) {
+            fk_const_rows state = fk_const_part(saved.previous, 0, h0 * headSize);
+            fk_tile_product(gradients.c, fk_as_is((fk_const_rows){dyWeighted, columns}), fk_transposed(state),
+                            rows, stateSize, columns, tiles | FK_TILE_ADD);
+            fk_tile_product((fk_rows){ch, columns}, fk_as_is(inputs.c), fk_as_is(state), rows, columns,
+                            stateSize, tiles);
         }
         for (size_t h = h0; h < h0 + count; ++h) {
             size_t column = (h - h0) * headSize;
-            const float *xHead = x + h * headSize, *dyHead = dy + h * headSize;
-            memcpy(s, decay + 2 * h * rows, rows * sizeof(float));
-            memcpy(rest, decay + (2 * h + 1) * rows, rows * sizeof(float));
-            memcpy(step, dt + h * rows, rows * sizeof(float));
-            fk_tile_product(values, stride, xHead, xRow, 1, dyHead, 1, dyRow, rows, rows, headSize,
+            fk_rows dx = fk_part(gradients.x, 0, h * headSize);
+            fk_const_rows x = fk_const_part(inputs.x, 0, h * headSize);
+            fk_const_rows dy = fk_const_part(upstream.dy, 0, h * headSize);
+            memcpy(s, saved.decay + 2 * h * rows, rows * sizeof(float));
+            memcpy(rest, saved.decay + (2 * h + 1) * rows, rows * sizeof(float));
+            memcpy(step, saved.dt + h * rows, rows * sizeof(float));
+            fk_tile_product((fk_rows){values, stride}, fk_as_is(x), fk_transposed(dy), rows, rows, headSize,
                             tiles | FK_TILE_C_UPPER);
-            ddPart[h] = square_backward(&square, da, prefix, keep, outWeight, s, rest, step);
-            fk_tile_product(inner, headSize, values, stride, 1, dyHead, dyRow, 1, rows, headSize, rows,
-                            tiles | FK_TILE_A_UPPER);
+            gradients.d[h] = square_backward(&square, da, prefix, keep, outWeight, s, rest, step);
+            fk_tile_product((fk_rows){inner, headSize}, fk_as_is((fk_const_rows){values, stride}),
+                            fk_as_is(dy), rows, headSize, rows, tiles | FK_TILE_A_UPPER);
             ssd_weights(outWeight, NULL, s, rows);
             ssd_decay_to(keep, s, rest, NULL, 0, rows, rows - 1);
             for (size_t j = 0; j < rows; ++j) {
-                struct row_sums sums = row_backward(
-                    dx + j * dxRow + h * headSize, xHead + j * xRow, dyHead + j * dyRow, inner + j * headSize,
-                    previous ? ch + j * columns + column : NULL, after ? eb + j * columns + column : NULL,
-                    keep[j], step[j], d[h], headSize, accumulate);
+                struct row_sums sums =
+                    row_backward(dx.first + j * dx.stride, x.first + j * x.stride, dy.first + j * dy.stride,
+                                 inner + j * headSize, hasPrevious ? ch + j * columns + column : NULL,
+                                 hasAfter ? eb + j * columns + column : NULL, keep[j], step[j], inputs.d[h],
+                                 headSize, accumulate);
                 fromState[j] = outWeight[j] * sums.fromState;
                 toState[j] = keep[j] * step[j] * sums.toState;
                 direct[j] = sums.direct;
             }
             float through = 0.0f;
-            if (after && previous) {
-                through = outWeight[rows - 1] * state_product(after + h * headSize, previous + h * headSize,
-                                                              stateRow, stateSize, headSize);
+            if (hasAfter && hasPrevious) {
+                through = outWeight[rows - 1] * state_product(fk_const_part(upstream.after, 0, h * headSize),
+                                                              fk_const_part(saved.previous, 0, h * headSize),
+                                                              stateSize, headSize);
             }
             float sum = 0.0f;
             for (size_t j = rows; j-- > 0;) da[j] += (sum += fromState[j]) + through;
@@ -266,12 +269,16 @@ FK_KERNEL void fk_ssd_backward(float *restrict dx, size_t dxRow, float *restrict
                 da[j] += sum;
                 sum += toState[j];
             }
-            steps_backward(ddtRaw + h, ddtRow, ddtBiasPart + h, daLogPart + h, da, direct, step, dtRaw + h,
-                           dtRow, dtBias[h], -expf(aLog[h]), rows, dtScale);
+            float a = -expf(steps.aLog[h]);
+            gradients.dtBias[h] = steps_backward(gradients.dtRaw.first + h, gradients.dtRaw.stride, direct,
+                                                 da, steps.dtRaw.first + h, steps.dtRaw.stride, rows,
+                                                 steps.dtScale, steps.dtBias[h], a);
+            gradients.aLog[h] = a * dot(step, da, rows);
         }
     }
-    fk_tile_product(db, dbRow, dProducts, stride, 1, c, cRow, 1, rows, stateSize, rows,
+    fk_const_rows squares = {dProducts, stride};
+    fk_tile_product(gradients.b, fk_as_is(squares), fk_as_is(inputs.c), rows, stateSize, rows,
                     tiles | FK_TILE_ADD | FK_TILE_A_UPPER);
-    fk_tile_product(dc, dcRow, dProducts, 1, stride, b, bRow, 1, rows, stateSize, rows,
+    fk_tile_product(gradients.c, fk_transposed(squares), fk_as_is(inputs.b), rows, stateSize, rows,
                     tiles | FK_TILE_ADD | FK_TILE_A_LOWER);
 }

@@ -2,10 +2,9 @@
 //
 // A panel of 32 columns of the right factor is packed on the stack; the left factor is read as it lies,
 // or, for bfloat16, rounded once into pairs. Triangles skip what is zero.
-#include "fk_common.h"
-#include "fk_sequence.h"
 #include "gemm_tile.h"
 #include "lanes.h"
+#include "tile_product.h"
 
 enum {
     panelDepth = 256,                // depth at a time
@@ -55,34 +54,29 @@ struct left_block {
     size_t row, step;
 };
 
-FK_INLINE struct left_block left_units(fk_unit *rounded, const float *a, size_t aRow, size_t aColumn,
-                                       size_t rows, size_t depth, int bf16) {
-    if (!bf16) return (struct left_block){(const fk_unit *)a, aRow, aColumn};
-    fk_round_units(rounded, a, aRow, aColumn, rows, depth);
-    if (aColumn == 1) return (struct left_block){rounded, fk_steps(depth, 1), 1};
+FK_INLINE struct left_block left_units(fk_unit *rounded, fk_matrix a, size_t rows, size_t depth, int bf16) {
+    if (!bf16) return (struct left_block){(const fk_unit *)a.first, a.row, a.column};
+    fk_round_units(rounded, a.first, a.row, a.column, rows, depth);
+    if (a.column == 1) return (struct left_block){rounded, fk_steps(depth, 1), 1};
     return (struct left_block){rounded, 1, rows};
 }
 
 // The rows [begin, end) of a column panel [j, j + width) that are wanted at all.
-struct row_range {
-    size_t begin, end;
-};
-
-FK_INLINE struct row_range wanted_rows(size_t begin, size_t end, size_t j, size_t width, unsigned options) {
+FK_INLINE fk_range wanted_rows(size_t begin, size_t end, size_t j, size_t width, unsigned options) {
     if ((options & FK_TILE_C_LOWER) && begin < j) begin = j < end ? j : end;
     if ((options & FK_TILE_C_UPPER) && j + width < end) end = j + width > begin ? j + width : begin;
-    return (struct row_range){begin, end};
+    return (fk_range){begin, end};
 }
 
-void fk_tile_product(float *restrict c, size_t cRow, const float *restrict a, size_t aRow, size_t aColumn,
-                     const float *restrict b, size_t bRow, size_t bColumn, size_t m, size_t n, size_t depth,
+void fk_tile_product(fk_rows c, fk_matrix a, fk_matrix b, size_t m, size_t n, size_t depth,
                      unsigned options) {
-    if (m < 3 && aColumn == 1 && bRow == 1) {
-        few_rows(c, cRow, a, aRow, b, bColumn, m, n, depth, (options & FK_TILE_ADD) != 0);
+    if (m < 3 && a.column == 1 && b.row == 1) {
+        few_rows(c.first, c.stride, a.first, a.row, b.first, b.column, m, n, depth,
+                 (options & FK_TILE_ADD) != 0);
         return;
     }
-    if (m == 1 && aColumn == 1 && bColumn == 1 && !(options & ~(unsigned)(FK_TILE_ADD | FK_TILE_BF16))) {
-        weighted_sum(c, a, b, bRow, n, depth, (options & FK_TILE_ADD) != 0);
+    if (m == 1 && a.column == 1 && b.column == 1 && !(options & ~(unsigned)(FK_TILE_ADD | FK_TILE_BF16))) {
+        weighted_sum(c.first, a.first, b.first, b.row, n, depth, (options & FK_TILE_ADD) != 0);
         return;
     }
     int bf16 = (options & FK_TILE_BF16) != 0;
@@ -95,13 +89,13 @@ void fk_tile_product(float *restrict c, size_t cRow, const float *restrict a, si
         int accumulate = (options & FK_TILE_ADD) || k0 > 0;
         for (size_t i0 = 0; i0 < m; i0 += rowsAtATime) {
             size_t i1 = m - i0 < rowsAtATime ? m : i0 + rowsAtATime;
-            struct left_block left =
-                left_units(rounded, a + i0 * aRow + k0 * aColumn, aRow, aColumn, i1 - i0, k1 - k0, bf16);
+            fk_matrix block = {a.first + i0 * a.row + k0 * a.column, a.row, a.column};
+            struct left_block left = left_units(rounded, block, i1 - i0, k1 - k0, bf16);
             for (size_t j = 0; j < n; j += FK_RIGHT_PANEL) {
                 size_t width = n - j < FK_RIGHT_PANEL ? n - j : FK_RIGHT_PANEL;
-                struct row_range range = wanted_rows(i0, i1, j, width, options);
+                fk_range range = wanted_rows(i0, i1, j, width, options);
                 if (range.begin >= range.end) continue;
-                fk_pack_panel(panel, b + j * bColumn + k0 * bRow, bColumn, bRow, width, k1 - k0,
+                fk_pack_panel(panel, b.first + j * b.column + k0 * b.row, b.column, b.row, width, k1 - k0,
                               FK_RIGHT_PANEL, bf16);
                 for (size_t i = range.begin; i < range.end; i += FK_LEFT_PANEL) {
                     size_t rows = range.end - i < FK_LEFT_PANEL ? range.end - i : FK_LEFT_PANEL;
@@ -113,8 +107,8 @@ void fk_tile_product(float *restrict c, size_t cRow, const float *restrict a, si
                         begin = end = k0;
                     }
                     struct fk_target to = {
-                        .c = c + i * cRow + j,
-                        .stride = cRow,
+                        .c = c.first + i * c.stride + j,
+                        .stride = c.stride,
                         .rows = rows,
                         .columns = width,
                         .alpha = 1.0f,

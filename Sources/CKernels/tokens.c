@@ -2,35 +2,38 @@
 
 #include "lanes.h"
 
-FK_KERNEL void fk_embedding_forward(float *restrict y, const float *restrict table,
-                                    const int32_t *restrict tokens, size_t rows, size_t columns,
-                                    size_t strideY, float scale) {
-    for (size_t r = 0; r < rows; r++) {
-        const float *entry = table + (size_t)tokens[r] * columns;
-        for (size_t i = 0; i < columns; i++) y[r * strideY + i] = scale * entry[i];
-    }
+FK_INLINE void scaled_row(float *restrict y, const float *restrict x, size_t n, float scale) {
+    for (size_t i = 0; i < n; i++) y[i] = scale * x[i];
 }
 
-FK_KERNEL void fk_embedding_backward(float *restrict dTable, const float *restrict dy,
-                                     const int32_t *restrict tokens, size_t rows, size_t columns,
-                                     size_t strideDY, size_t first, size_t end, float scale,
-                                     int32_t padding) {
+FK_KERNEL void fk_embedding_forward(fk_rows y, const float *restrict table, const int32_t *restrict tokens,
+                                    size_t rows, size_t columns, float scale) {
+    for (size_t r = 0; r < rows; r++)
+        scaled_row(y.first + r * y.stride, table + (size_t)tokens[r] * columns, columns, scale);
+}
+
+FK_INLINE void add_scaled_row(float *restrict y, const float *restrict x, size_t n, float scale) {
+    for (size_t i = 0; i < n; i++) y[i] += scale * x[i];
+}
+
+FK_KERNEL void fk_embedding_backward(fk_rows dTable, fk_const_rows dy, const int32_t *restrict tokens,
+                                     size_t rows, fk_range columns, float scale, int32_t padding) {
     for (size_t r = 0; r < rows; r++) {
         if (tokens[r] == padding) continue;
-        float *entry = dTable + (size_t)tokens[r] * columns;
-        for (size_t i = first; i < end; i++) entry[i] += scale * dy[r * strideDY + i];
+        float *entry = dTable.first + (size_t)tokens[r] * dTable.stride;
+        add_scaled_row(entry + columns.begin, dy.first + r * dy.stride + columns.begin,
+                       columns.end - columns.begin, scale);
     }
 }
 
-FK_KERNEL double fk_embedding_scale_backward(const float *restrict dy, const float *restrict table,
-                                             const int32_t *restrict tokens, size_t rows, size_t columns,
-                                             size_t strideDY) {
+FK_KERNEL double fk_embedding_scale_backward(fk_const_rows dy, const float *restrict table,
+                                             const int32_t *restrict tokens, size_t rows, size_t columns) {
     FK_REDUCTION
     double total = 0;
     for (size_t r = 0; r < rows; r++) {
-        const float *entry = table + (size_t)tokens[r] * columns;
+        const float *entry = table + (size_t)tokens[r] * columns, *row = dy.first + r * dy.stride;
         float sum = 0;
-        for (size_t i = 0; i < columns; i++) sum += dy[r * strideDY + i] * entry[i];
+        for (size_t i = 0; i < columns; i++) sum += row[i] * entry[i];
         total += sum;
     }
     return total;
@@ -50,24 +53,32 @@ void fk_rotary_table(float *cosine, float *sine, size_t start, size_t positions,
     }
 }
 
-FK_KERNEL void fk_rotary(float *restrict y, const float *restrict x, const int32_t *restrict positions,
-                         const float *restrict cosine, const float *restrict sine, size_t rows, size_t heads,
-                         size_t half, size_t strideY, size_t strideX, float direction, int accumulate) {
+// One head [2 half].
+FK_INLINE void rotate_head(float *restrict y, const float *restrict x, const float *restrict cosine,
+                           const float *restrict sine, size_t half, float direction, int accumulate) {
+    const float *a = x, *b = x + half;
+    float *p = y, *q = y + half;
+    if (accumulate)
+        for (size_t i = 0; i < half; i++) {
+            p[i] += a[i] * cosine[i] - direction * (b[i] * sine[i]);
+            q[i] += b[i] * cosine[i] + direction * (a[i] * sine[i]);
+        }
+    else
+        for (size_t i = 0; i < half; i++) {
+            p[i] = a[i] * cosine[i] - direction * (b[i] * sine[i]);
+            q[i] = b[i] * cosine[i] + direction * (a[i] * sine[i]);
+        }
+}
+
+FK_KERNEL void fk_rotary(fk_rows y, fk_const_rows x, fk_rotary_angles angles, size_t rows, size_t heads,
+                         float direction, int accumulate) {
+    size_t half = angles.half;
     for (size_t r = 0; r < rows; r++) {
-        const float *c = cosine + (size_t)positions[r] * half, *s = sine + (size_t)positions[r] * half;
+        size_t place = (size_t)angles.positions[r] * half;
         for (size_t h = 0; h < heads; h++) {
-            const float *a = x + r * strideX + h * 2 * half, *b = a + half;
-            float *p = y + r * strideY + h * 2 * half, *q = p + half;
-            if (accumulate)
-                for (size_t i = 0; i < half; i++) {
-                    p[i] += a[i] * c[i] - direction * (b[i] * s[i]);
-                    q[i] += b[i] * c[i] + direction * (a[i] * s[i]);
-                }
-            else
-                for (size_t i = 0; i < half; i++) {
-                    p[i] = a[i] * c[i] - direction * (b[i] * s[i]);
-                    q[i] = b[i] * c[i] + direction * (a[i] * s[i]);
-                }
+            size_t channel = h * 2 * half;
+            rotate_head(y.first + r * y.stride + channel, x.first + r * x.stride + channel,
+                        angles.cosine + place, angles.sine + place, half, direction, accumulate);
         }
     }
 }
@@ -124,13 +135,13 @@ FK_INLINE int32_t first_place(const float *row, size_t n, float value) {
     return (int32_t)i;
 }
 
-FK_KERNEL void fk_cross_entropy(float *restrict loss, int32_t *restrict best, float *restrict logits,
-                                const int32_t *restrict targets, size_t rows, size_t vocabulary,
-                                size_t stride, float zLoss, float gradientScale) {
+FK_KERNEL void fk_cross_entropy(float *restrict loss, int32_t *restrict best, fk_rows logits,
+                                const int32_t *restrict targets, size_t rows, size_t vocabulary, float zLoss,
+                                float gradientScale) {
     size_t block = (vocabulary + lossBlocks - 1) / lossBlocks;
     if (block < leastLossBlock) block = leastLossBlock;
     for (size_t r = 0; r < rows; r++) {
-        float *row = logits + r * stride, shifts[lossBlocks];
+        float *row = logits.first + r * logits.stride, shifts[lossBlocks];
         int32_t target = targets[r];
         if (best) best[r] = first_place(row, vocabulary, largest(row, vocabulary, -INFINITY));
         if (target < 0) {

@@ -4,6 +4,11 @@
 // the portable baseline, and the loader picks one from the running CPU (an IFUNC).
 // Kernels are single-threaded over a range, allocate nothing and keep no state. Arguments come in the
 // order: outputs, saved values, inputs, sizes, scalars. Gradients are added into.
+// What belongs together is one argument, a struct that is passed by value: a matrix, or the inputs, the
+// sizes, what is saved, the gradients of an op, which its two directions share. Shapes stand at the fields.
+//
+// The compiler trusts `restrict` of parameters alone, not of what a struct holds: an inner loop stands in a
+// function of a row or a tile, which takes its pointers as parameters.
 #ifndef FK_COMMON_H
 #define FK_COMMON_H
 
@@ -19,6 +24,23 @@
 #endif
 
 #define FK_INLINE static inline __attribute__((always_inline))
+
+// A matrix that is written: element (i, j) is first[i * stride + j].
+typedef struct fk_rows {
+    float *first;
+    size_t stride;  // floats from a row to the next
+} fk_rows;
+
+// A matrix that is read.
+typedef struct fk_const_rows {
+    const float *first;
+    size_t stride;  // floats from a row to the next
+} fk_const_rows;
+
+// begin, begin + 1, ..., end - 1
+typedef struct fk_range {
+    size_t begin, end;
+} fk_range;
 
 // First line of a block whose sums may be reordered (and only of such a block).
 #define FK_REDUCTION _Pragma("clang fp reassociate(on) contract(fast)")
