@@ -1,12 +1,16 @@
 # The names of the things one does here; `make help` lists them.
 
 SWIFT ?= swift
+# Another version lays lines out differently.
+CLANG_FORMAT ?= clang-format-14
 # Release tests need other flags than the program, so they are built beside it.
 RELEASE_TESTS := --configuration release --scratch-path .build-release-tests -Xswiftc -enable-testing
 SOURCES := Sources Tests recipes scripts/fuzz/Sources scripts/fuzz/Package.swift Package.swift
+C_SOURCES = $(shell find Sources scripts -name .build -prune -o -type f \
+	\( -name '*.c' -o -name '*.cpp' -o -name '*.h' \) -print)
 # A longer file is two files.
 MAX_LINES := 450
-# Of a line of C; Swift's are the formatter's business.
+# Of a line of C: its formatter lets comments be. Swift's are the formatter's business.
 MAX_COLUMNS := 110
 
 .DEFAULT_GOAL := help
@@ -38,7 +42,9 @@ guarded: ## run what uses a device on memory that the host cannot touch
 		--filter '^(Tensor|Model|Optim|Train|Eval|Interchange)Tests\.'
 
 lint: ## check formatting, documentation comments and the length of files
+	@scripts/setup.sh lint
 	$(SWIFT) format lint --strict --parallel --recursive $(SOURCES)
+	@$(CLANG_FORMAT) --dry-run --Werror $(C_SOURCES)
 	@find Sources Tests recipes scripts -name .build -prune -o -type f \
 		\( -name '*.swift' -o -name '*.c' -o -name '*.cpp' -o -name '*.h' -o -name '*.sh' \
 		-o -name '*.py' -o -name '*.yaml' \) -exec wc -l {} + \
@@ -49,7 +55,9 @@ lint: ## check formatting, documentation comments and the length of files
 		END { exit bad }' {} +
 
 format: ## rewrite the sources in the house style
+	@scripts/setup.sh lint
 	$(SWIFT) format --in-place --parallel --recursive $(SOURCES)
+	@$(CLANG_FORMAT) -i $(C_SOURCES)
 
 resume: build ## kill a run three times and compare it with one left alone
 	@scripts/check-resume.sh

@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh          what `make build` and `make test` need
 #   scripts/setup.sh demo     also what `make demo` needs: pip, unzip, bzip2, xz
+#   scripts/setup.sh lint     also what `make lint` and `make format` need: clang-format
 #
 # Runs as root or with sudo, on Debian 12. Swift itself is not installed.
 set -euo pipefail
@@ -19,8 +20,9 @@ wanted=${1:-build}
 case $wanted in
     build) ;;
     demo) programs+=("python3 python3" "unzip unzip" "bzip2 bzip2" "xz xz-utils") ;;
+    lint) programs+=("clang-format-14 clang-format-14") ;;
     *)
-        echo "setup: got \"$wanted\", want nothing or \"demo\"" >&2
+        echo "setup: got \"$wanted\", want nothing, \"demo\" or \"lint\"" >&2
         exit 64
         ;;
 esac

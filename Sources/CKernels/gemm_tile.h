@@ -19,9 +19,9 @@ FK_INLINE size_t fk_block_depth(int bf16) { return bf16 ? FK_GEMM_DEPTH_BF16 : F
 // Where a tile's sums go: c [rows, columns] = beta c + alpha sums, at most 12 x 32; c is only written when
 // beta is 0.
 struct fk_target {
-  float *c;
-  size_t stride, rows, columns;
-  float alpha, beta;
+    float *c;
+    size_t stride, rows, columns;
+    float alpha, beta;
 };
 
 // A tile of a product: the left factor's unit (row, step) is left[row * leftRow + step * leftStep], the

@@ -22,13 +22,12 @@ using sentencepiece::util::StatusCode;
 namespace {
 
 class Sentences : public sentencepiece::SentenceIterator {
-  public:
+public:
     Sentences(csp_next_sentence next, void *context) : next_(next), context_(context) { Next(); }
     bool done() const override { return result_ != 1; }
     const std::string &value() const override { return value_; }
     Status status() const override {
-        return result_ < 0 ? Status(StatusCode::kAborted, "the documents could not be read")
-                           : Status();
+        return result_ < 0 ? Status(StatusCode::kAborted, "the documents could not be read") : Status();
     }
     void Next() override {
         const char *bytes = nullptr;
@@ -37,7 +36,7 @@ class Sentences : public sentencepiece::SentenceIterator {
         if (result_ == 1) value_.assign(bytes, count);
     }
 
-  private:
+private:
     csp_next_sentence next_;
     void *context_;
     int result_ = 0;
@@ -46,7 +45,7 @@ class Sentences : public sentencepiece::SentenceIterator {
 
 // The words of sentences with their counts, as lines of the trainer's format "tsv".
 class CountedWords : public sentencepiece::SentenceIterator {
-  public:
+public:
     CountedWords(csp_next_sentence next, void *context, size_t size_limit, size_t byte_limit)
         : words_(byte_limit) {
         Sentences sentences(next, context);
@@ -71,7 +70,7 @@ class CountedWords : public sentencepiece::SentenceIterator {
     }
     size_t forgotten() const { return words_.forgotten(); }
 
-  private:
+private:
     csp::WordCounts words_;
     size_t place_ = 0;
     bool is_done_ = false;
@@ -81,7 +80,7 @@ class CountedWords : public sentencepiece::SentenceIterator {
 
 // Keeps this thread, and those it starts, on the first `count` processors it may use.
 class Processors {
-  public:
+public:
     explicit Processors(int count) {
         saved_ = sched_getaffinity(0, sizeof(before_), &before_) == 0;
         if (!saved_) return;
@@ -98,7 +97,7 @@ class Processors {
         if (saved_) sched_setaffinity(0, sizeof(before_), &before_);
     }
 
-  private:
+private:
     cpu_set_t before_;
     bool saved_;
 };
@@ -129,14 +128,14 @@ int status_of_failure = 1;
 
 // Has `end_program` called instead of the program being aborted, as long as it lives.
 class EndingWithMessage {
-  public:
+public:
     explicit EndingWithMessage(int status) {
         status_of_failure = status;
         before_ = std::set_terminate(end_program);
     }
     ~EndingWithMessage() { std::set_terminate(before_); }
 
-  private:
+private:
     std::terminate_handler before_;
 };
 
@@ -165,8 +164,7 @@ char *csp_encode(const csp_processor *processor, int32_t **ids, size_t *id_count
     *id_count = 0;
     return guarded([&] {
         std::vector<int> found;
-        const Status status =
-            processor->library.Encode(std::string_view(text, text_bytes), &found);
+        const Status status = processor->library.Encode(std::string_view(text, text_bytes), &found);
         if (status.ok()) {
             *ids = static_cast<int32_t *>(copied(found.data(), found.size() * sizeof(int32_t)));
             *id_count = found.size();
@@ -175,14 +173,13 @@ char *csp_encode(const csp_processor *processor, int32_t **ids, size_t *id_count
     });
 }
 
-char *csp_decode(const csp_processor *processor, char **text, size_t *text_bytes,
-                 const int32_t *ids, size_t id_count) {
+char *csp_decode(const csp_processor *processor, char **text, size_t *text_bytes, const int32_t *ids,
+                 size_t id_count) {
     *text = nullptr;
     *text_bytes = 0;
     return guarded([&] {
         std::string found;
-        const Status status =
-            processor->library.Decode(std::vector<int>(ids, ids + id_count), &found);
+        const Status status = processor->library.Decode(std::vector<int>(ids, ids + id_count), &found);
         if (status.ok()) {
             *text = static_cast<char *>(copied(found.data(), found.size()));
             *text_bytes = found.size();
@@ -191,9 +188,9 @@ char *csp_decode(const csp_processor *processor, char **text, size_t *text_bytes
     });
 }
 
-char *csp_train(uint8_t **model, size_t *model_bytes, const char *options,
-                csp_next_sentence next, void *context, int32_t cpu_count, int32_t failure_status,
-                size_t word_bytes, size_t *forgotten) {
+char *csp_train(uint8_t **model, size_t *model_bytes, const char *options, csp_next_sentence next,
+                void *context, int32_t cpu_count, int32_t failure_status, size_t word_bytes,
+                size_t *forgotten) {
     *forgotten = 0;
     *model = nullptr;
     *model_bytes = 0;

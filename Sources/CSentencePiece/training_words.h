@@ -13,7 +13,7 @@ namespace csp {
 
 // Counts words in memory that does not grow with the text: beyond a limit the rarest are forgotten.
 class WordCounts {
-  public:
+public:
     struct Word {
         uint64_t hash = 0;
         const char *bytes = nullptr;  // nullptr: empty
@@ -29,7 +29,7 @@ class WordCounts {
     // The next word that was counted, in an order that depends on the words alone; false at the end.
     bool next(size_t &place, Word &word) const;
 
-  private:
+private:
     void resize(size_t slots);
     void forget_rarest();
     size_t byte_count() const { return slots_.size() * sizeof(Word) + block_bytes_; }

@@ -61,8 +61,7 @@ struct csp_word_encoder {
             const Slot &slot = slots[place];
             if (slot.hash == hash && slot.key_bytes == word.size() &&
                 memcmp(keys.data() + slot.key, word.data(), word.size()) == 0) {
-                output.insert(output.end(), ids.begin() + slot.ids,
-                              ids.begin() + slot.ids + slot.id_count);
+                output.insert(output.end(), ids.begin() + slot.ids, ids.begin() + slot.ids + slot.id_count);
                 return {};
             }
             place = (place + 1) & (kSlotCount - 1);
@@ -177,8 +176,7 @@ struct csp_word_encoder {
         while (last < next.ends.size() && is_inside_character(word, next.ends[last])) ++last;
         if (last == next.ends.size()) return false;
         found.clear();
-        const auto status =
-            processor->library.Encode(word.substr(left, next.ends[last] - left), &found);
+        const auto status = processor->library.Encode(word.substr(left, next.ends[last] - left), &found);
         std::vector<int> wanted(part.ids.begin() + first, part.ids.begin() + count);
         wanted.insert(wanted.end(), next.ids.begin(), next.ids.begin() + last + 1);
         return status.ok() && found == wanted;
@@ -196,8 +194,8 @@ csp_word_encoder *csp_word_encoder_open(const csp_processor *processor, size_t l
 
 void csp_word_encoder_close(csp_word_encoder *encoder) { delete encoder; }
 
-char *csp_word_encode(csp_word_encoder *encoder, const int32_t **ids, size_t *id_count,
-                      const char *text, size_t text_bytes) {
+char *csp_word_encode(csp_word_encoder *encoder, const int32_t **ids, size_t *id_count, const char *text,
+                      size_t text_bytes) {
     *ids = nullptr;
     *id_count = 0;
     return csp::guarded([&] {

@@ -11,6 +11,11 @@ private struct AttentionBlock {
 
     /// Keys seen by the last query of the block.
     var keyCount: Int { keysBefore + rows.count }
+
+    /// What a kernel is told of it.
+    func sizes(headSize: Int) -> fk_attention_sizes {
+        fk_attention_sizes(queries: rows.count, keysBefore: keysBefore, headSize: headSize)
+    }
 }
 
 extension AttentionInputs {
@@ -39,6 +44,7 @@ extension CPUBackend {
 
     package func attentionForward(_ y: Tensor, logSumExp: Tensor, _ inputs: AttentionInputs) {
         let (heads, width, group) = (inputs.heads, inputs.headDimension, inputs.groupSize)
+        let scale = inputs.scale
         // The longest pieces first, so that none is left over at the end.
         let blocks = inputs.segments.ranges.flatMap {
             inputs.blocks(of: $0, rows: Self.forwardQueries).reversed()
@@ -50,15 +56,15 @@ extension CPUBackend {
         withScratch(floatCount: pool.threadCount * scratchCount) { scratch in
             pool.run(blocks.count * heads) { piece, worker in
                 let (block, head) = (blocks[piece / heads], piece % heads)
-                let (row, keyColumn) = (block.rows.lowerBound, head / group * width)
+                let (row, column) = (block.rows.lowerBound, head * width)
+                let keyColumn = head / group * width
                 fk_attention_forward(
-                    y[row] + head * width, y.stride,
-                    logSumExp + head * rowCount + row,
-                    query[row] + head * width, query.stride,
-                    key[block.firstKey] + keyColumn, key.stride,
-                    value[block.firstKey] + keyColumn, value.stride,
-                    block.rows.count, block.keysBefore, width, inputs.scale,
-                    tileOptions, scratch + worker * scratchCount)
+                    y.from(row, column: column), logSumExp + head * rowCount + row,
+                    fk_attention_inputs(
+                        q: query.from(row, column: column),
+                        k: key.from(block.firstKey, column: keyColumn),
+                        v: value.from(block.firstKey, column: keyColumn), scale: scale),
+                    block.sizes(headSize: width), tileOptions, scratch + worker * scratchCount)
             }
         }
     }
@@ -115,18 +121,22 @@ extension CPUBackend {
                 let (head, block) = (piece % heads, pieces[piece / heads].block)
                 let keyFloats = block.keyCount * width
                 let dk = partials + pieces[piece / heads].offset + head * 2 * keyFloats
-                let (row, keyColumn) = (block.rows.lowerBound, head / group * width)
+                let (row, column) = (block.rows.lowerBound, head * width)
+                let keyColumn = head / group * width
                 fk_attention_backward(
-                    dQuery[row] + head * width, dQuery.stride,
-                    dk, width, dk + keyFloats, width,
-                    dy[row] + head * width, dy.stride,
-                    y[row] + head * width, y.stride,
-                    logSumExp + head * rowCount + row,
-                    query[row] + head * width, query.stride,
-                    key[block.firstKey] + keyColumn, key.stride,
-                    value[block.firstKey] + keyColumn, value.stride,
-                    block.rows.count, block.keysBefore, width, scale,
-                    addsToQuery ? 1 : 0, tileOptions, scratch + worker * scratchCount)
+                    fk_attention_gradients(
+                        q: dQuery.from(row, column: column), k: fk_rows(first: dk, stride: width),
+                        v: fk_rows(first: dk + keyFloats, stride: width),
+                        accumulate: addsToQuery ? 1 : 0),
+                    dy.from(row, column: column),
+                    fk_attention_saved(
+                        out: y.from(row, column: column),
+                        logSumExp: logSumExp + head * rowCount + row),
+                    fk_attention_inputs(
+                        q: query.from(row, column: column),
+                        k: key.from(block.firstKey, column: keyColumn),
+                        v: value.from(block.firstKey, column: keyColumn), scale: scale),
+                    block.sizes(headSize: width), tileOptions, scratch + worker * scratchCount)
             }
             // Then every key head and segment adds up its pieces, in this order: from the last block, which
             // sees all keys, to the first, and by heads.
@@ -135,17 +145,19 @@ extension CPUBackend {
                     piece % inputs.keyValueHeads, placed[piece / inputs.keyValueHeads]
                 )
                 for (part, target) in [dKey, dValue].enumerated() {
-                    let row = target.tensor.rowStride
+                    let rows = target.tensor.rowPointer
                     var accumulates = target.accumulates
                     for (block, offset) in blocks.reversed() {
                         let (keys, keyFloats) = (block.keyCount, block.keyCount * width)
-                        let total = target.tensor.pointer + block.firstKey * row + keyHead * width
+                        let total: fk_rows = rows.from(block.firstKey, column: keyHead * width)
                         for head in keyHead * group..<(keyHead + 1) * group {
-                            let source = partials + offset + (head * 2 + part) * keyFloats
+                            let source = fk_const_rows(
+                                first: partials + offset + (head * 2 + part) * keyFloats,
+                                stride: width)
                             if accumulates {
-                                fk_add_rows(total, source, keys, width, row, width, 1)
+                                fk_add_rows(total, source, keys, width, 1)
                             } else {
-                                fk_copy_rows(total, source, keys, width, row, width, 1)
+                                fk_copy_rows(total, source, keys, width, 1)
                             }
                             accumulates = true
                         }

@@ -41,10 +41,11 @@ extension CPUBackend {
                 for (segment, rows) in pieces[piece] {
                     let first = segment.lowerBound
                     fk_conv1d_silu_forward(
-                        y[first], y.stride,
-                        x[first], x.stride, history, scaled, bias, rows.lowerBound - first,
-                        rows.upperBound - first,
-                        channels, taps, scratch + worker * scratchCount)
+                        y.from(first),
+                        fk_conv1d_inputs(
+                            x: x.from(first), history: history, taps: scaled, bias: bias),
+                        fk_conv1d_sizes(rows: segment.count, channels: channels, tapCount: taps),
+                        fk_range(rows, from: first), scratch + worker * scratchCount)
                 }
             }
         }
@@ -72,17 +73,20 @@ extension CPUBackend {
                 for (segment, rows) in pieces[piece] {
                     let first = segment.lowerBound
                     fk_conv1d_silu_backward(
-                        dx[first], dx.stride, part,
-                        part + taps * channels, dy[first], dy.stride,
-                        x[first], x.stride, scaled, bias,
-                        rows.lowerBound - first, rows.upperBound - first, segment.count, channels,
-                        taps, accumulate ? 1 : 0, scratch + worker * scratchCount)
+                        fk_conv1d_gradients(
+                            x: dx.from(first), taps: part, bias: part + taps * channels,
+                            accumulate: accumulate ? 1 : 0),
+                        dy.from(first),
+                        fk_conv1d_inputs(
+                            x: x.from(first), history: nil, taps: scaled, bias: bias),
+                        fk_conv1d_sizes(rows: segment.count, channels: channels, tapCount: taps),
+                        fk_range(rows, from: first), scratch + worker * scratchCount)
                 }
             }
             pool.ranges(channels, grain: 128) { _, range in
                 fk_conv1d_silu_reduce(
-                    dWeight.pointer, dBias.pointer, parts, inputs.scale.pointer, pieces.count,
-                    range.lowerBound, range.upperBound, channels, taps)
+                    dWeight.pointer, dBias.pointer, parts, pieces.count, inputs.scale.pointer,
+                    fk_range(range), channels, taps)
             }
         }
     }

@@ -15,8 +15,10 @@ extension CPUBackend {
         pool.ranges(rowCount, grain: multiplierGrain(columns: width)) { _, range in
             let (row, first) = (range.lowerBound, range.lowerBound * width)
             fk_scale_rows_columns(
-                values + first, masters + first, rows.map { $0 + row * step }, step, columns,
-                range.count, width)
+                values + first,
+                fk_scaled_matrix(
+                    w: masters + first, r: rows.map { $0 + row * step }, stepR: step, c: columns,
+                    rows: range.count, columns: width))
         }
     }
 
@@ -39,8 +41,10 @@ extension CPUBackend {
                     let partial = dColumns == nil ? nil : partials + piece * width
                     if let partial { fk_fill(partial, width, 0) }
                     fk_split_scaled_gradient(
-                        gradient + first, sums + row, partial, masters + first,
-                        rows.map { $0 + row * step }, step, columns, range.count, width)
+                        gradient + first, sums + row, partial,
+                        fk_scaled_matrix(
+                            w: masters + first, r: rows.map { $0 + row * step }, stepR: step,
+                            c: columns, rows: range.count, columns: width))
                 }
                 if let dColumns { fk_reduce_partials(dColumns, partials, pieces, width) }
                 guard let dRows else { return }

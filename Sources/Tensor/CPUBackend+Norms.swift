@@ -12,14 +12,16 @@ extension CPUBackend {
             let inverseRMS = inverseRMS.map { $0 + row * ranges }
             if let z {
                 fk_gated_norm_forward(
-                    y[row], inverseRMS, x[row], z[row], gain, count, x.columns, ranges, y.stride,
-                    x.stride, z.stride, gateScale, epsilon)
+                    y.from(row), inverseRMS,
+                    fk_gated_norm_inputs(
+                        x: x.from(row), z: z.from(row), gain: gain, gateScale: gateScale),
+                    fk_gated_norm_sizes(rows: count, columns: x.columns, groups: ranges), epsilon)
             } else if let gain {
                 fk_rms_norm_forward(
-                    y[row], inverseRMS, x[row], gain, count, x.columns, y.stride, x.stride, epsilon)
+                    y.from(row), inverseRMS, x.from(row), gain, count, x.columns, epsilon)
             } else {
                 fk_range_norm_forward(
-                    y[row], inverseRMS, x[row], widths, ranges, count, y.stride, x.stride, epsilon)
+                    y.from(row), inverseRMS, x.from(row), widths, ranges, count, epsilon)
             }
         }
     }
@@ -47,8 +49,8 @@ extension CPUBackend {
         withPartials(rows: inputs.x.rowCount, total: dGain) { range, partial in
             let row = range.lowerBound
             fk_rms_norm_backward(
-                dx[row], partial, dy[row], inverseRMS.map { $0 + row }, x[row], gain, range.count,
-                x.columns, dx.stride, dy.stride, x.stride)
+                dx.from(row), partial, dy.from(row), inverseRMS.map { $0 + row }, x.from(row), gain,
+                range.count, x.columns)
         }
     }
 
@@ -61,8 +63,8 @@ extension CPUBackend {
         pool.ranges(inputs.x.rowCount, grain: Self.rowGrain) { _, range in
             let row = range.lowerBound
             fk_range_norm_backward(
-                dx[row], dy[row], inverseRMS.map { $0 + row * widths.count }, x[row], widths,
-                widths.count, range.count, dx.stride, dy.stride, x.stride, accumulate)
+                dx.from(row), dy.from(row), inverseRMS.map { $0 + row * widths.count },
+                x.from(row), widths, widths.count, range.count, accumulate)
         }
     }
 
@@ -79,9 +81,13 @@ extension CPUBackend {
             let row = range.lowerBound
             withUnsafeTemporaryAllocation(of: Float.self, capacity: x.columns) { scratch in
                 fk_gated_norm_backward(
-                    dx[row], dz[row], partial, dy[row], inverseRMS.map { $0 + row * groups },
-                    x[row], z[row], gain, range.count, x.columns, groups, dx.stride, dz.stride,
-                    dy.stride, x.stride, z.stride, gateScale, scratch.baseAddress, accumulate)
+                    fk_gated_norm_gradients(
+                        x: dx.from(row), z: dz.from(row), gain: partial, accumulate: accumulate),
+                    dy.from(row), inverseRMS.map { $0 + row * groups },
+                    fk_gated_norm_inputs(
+                        x: x.from(row), z: z.from(row), gain: gain, gateScale: gateScale),
+                    fk_gated_norm_sizes(rows: range.count, columns: x.columns, groups: groups),
+                    scratch.baseAddress)
             }
         }
     }

@@ -1,43 +1,38 @@
 import CKernels
 
 /// A factor as the packing kernel sees it: lanes are rows of the left factor or columns of the right one.
-private struct ProductFactor {
-    let pointer: UnsafePointer<Float>
-    let lanes: Int
-    let depth: Int
-    let laneStride: Int
-    let depthStride: Int
-    /// Lanes a panel.
-    let width: Int
+private typealias ProductFactor = fk_factor
 
+extension ProductFactor {
     /// The left factor of a product: `tensor` or its transpose.
-    static func left(_ tensor: Tensor, transposed: Bool) -> ProductFactor {
+    fileprivate static func left(_ tensor: Tensor, transposed: Bool) -> ProductFactor {
         ProductFactor(
-            pointer: tensor.pointer, lanes: transposed ? tensor.columnCount : tensor.rowCount,
-            depth: transposed ? tensor.rowCount : tensor.columnCount,
-            laneStride: transposed ? 1 : tensor.rowStride,
-            depthStride: transposed ? tensor.rowStride : 1, width: FK_LEFT_PANEL)
+            values: tensor.pointer, laneStride: transposed ? 1 : tensor.rowStride,
+            depthStride: transposed ? tensor.rowStride : 1,
+            lanes: transposed ? tensor.columnCount : tensor.rowCount,
+            depth: transposed ? tensor.rowCount : tensor.columnCount, width: FK_LEFT_PANEL)
     }
 
     /// The right factor of a product: `tensor` or its transpose.
-    static func right(_ tensor: Tensor, transposed: Bool) -> ProductFactor {
+    fileprivate static func right(_ tensor: Tensor, transposed: Bool) -> ProductFactor {
         ProductFactor(
-            pointer: tensor.pointer, lanes: transposed ? tensor.rowCount : tensor.columnCount,
-            depth: transposed ? tensor.columnCount : tensor.rowCount,
-            laneStride: transposed ? tensor.rowStride : 1,
-            depthStride: transposed ? 1 : tensor.rowStride, width: FK_RIGHT_PANEL)
+            values: tensor.pointer, laneStride: transposed ? tensor.rowStride : 1,
+            depthStride: transposed ? 1 : tensor.rowStride,
+            lanes: transposed ? tensor.rowCount : tensor.columnCount,
+            depth: transposed ? tensor.columnCount : tensor.rowCount, width: FK_RIGHT_PANEL)
     }
 
     /// The part of some lanes and some of the depth.
-    func part(lanes: Range<Int>, depth: Range<Int>) -> ProductFactor {
-        ProductFactor(
-            pointer: pointer + lanes.lowerBound * laneStride + depth.lowerBound * depthStride,
-            lanes: lanes.count, depth: depth.count, laneStride: laneStride,
-            depthStride: depthStride, width: width)
+    fileprivate func part(lanes: Range<Int>, depth: Range<Int>) -> ProductFactor {
+        var part = self
+        part.values += lanes.lowerBound * laneStride + depth.lowerBound * depthStride
+        part.lanes = lanes.count
+        part.depth = depth.count
+        return part
     }
 
-    var panelCount: Int { (lanes + width - 1) / width }
-    var elementCount: Int { panelCount * width * depth }
+    fileprivate var panelCount: Int { (lanes + width - 1) / width }
+    fileprivate var elementCount: Int { panelCount * width * depth }
 }
 
 /// A factor and where it is packed to.
@@ -68,10 +63,7 @@ private struct Packing {
                 ? piece * depthGrain..<min(factor.depth, (piece + 1) * depthGrain)
                 : 0..<factor.depth
         )
-        fk_pack(
-            packed, factor.pointer, factor.laneStride, factor.depthStride, factor.lanes,
-            factor.depth, factor.width, panels.lowerBound, panels.upperBound, depth.lowerBound,
-            depth.upperBound, bf16)
+        fk_pack(packed, factor, fk_range(panels), fk_range(depth), bf16)
     }
 }
 
@@ -86,8 +78,7 @@ private struct ProductJob {
         let alpha: Float
     }
 
-    let c: UnsafeMutablePointer<Float>
-    let strideC: Int
+    let c: fk_rows
     let beta: Float
     let terms: [Term]
 
@@ -106,12 +97,15 @@ private struct ProductJob {
     func run(_ piece: Int, bf16: Int32) {
         let row = piece / columnPieces * rowGrain
         let column = piece % columnPieces * columnGrain
+        let rows = row..<min(left.panelCount, row + rowGrain)
+        let columns = column..<min(right.panelCount, column + columnGrain)
         for (place, term) in terms.enumerated() {
             fk_multiply_packed(
-                c, strideC, term.left.packed, term.right.packed, left.lanes, right.lanes,
-                term.left.factor.depth, row, min(left.panelCount, row + rowGrain), column,
-                min(right.panelCount, column + columnGrain), term.alpha, place == 0 ? beta : 1, bf16
-            )
+                c,
+                fk_packed_product(
+                    left: term.left.packed, right: term.right.packed, rows: left.lanes,
+                    columns: right.lanes, depth: term.left.factor.depth, bf16: bf16),
+                fk_range(rows), fk_range(columns), term.alpha, place == 0 ? beta : 1)
         }
     }
 }
@@ -175,7 +169,7 @@ extension CPUBackend {
             run(
                 outputs.enumerated().map { place, output in
                     ProductJob(
-                        c: output.pointer, strideC: output.rowStride, beta: 0,
+                        c: output.rowPointer.from(0), beta: 0,
                         terms: [
                             .init(left: packed[0], right: packed[1 + place], alpha: scales[place])
                         ])
@@ -207,7 +201,7 @@ extension CPUBackend {
         }
         withPacked(factors) { packed in
             let input = ProductJob(
-                c: dInput.pointer, strideC: dInput.rowStride, beta: accumulates ? 1 : 0,
+                c: dInput.rowPointer.from(0), beta: accumulates ? 1 : 0,
                 terms: (0..<count).map {
                     .init(left: packed[$0], right: packed[count + $0], alpha: scales[$0])
                 })
@@ -215,7 +209,7 @@ extension CPUBackend {
                 [input]
                     + dWeights.enumerated().map { place, dWeight in
                         ProductJob(
-                            c: dWeight.pointer, strideC: dWeight.rowStride, beta: 1,
+                            c: dWeight.rowPointer.from(0), beta: 1,
                             terms: [
                                 .init(
                                     left: packed[2 * count + place], right: packed[3 * count],
@@ -258,8 +252,7 @@ extension CPUBackend {
                 run(
                     outputs.enumerated().map { place, output in
                         ProductJob(
-                            c: output.pointer + start * output.rowStride,
-                            strideC: output.rowStride, beta: 0,
+                            c: output.rowPointer.from(start), beta: 0,
                             terms: [
                                 .init(left: left[0], right: rights[place], alpha: scales[place])
                             ])
@@ -278,9 +271,10 @@ extension CPUBackend {
         pool.run(pieceCounts: outputs.map { ($0.columnCount + grain - 1) / grain }) {
             place, piece in
             let (c, weight) = parts[place]
+            let columns = piece * grain..<min(c.columns, (piece + 1) * grain)
             fk_multiply_few_rows(
-                c.first, c.stride, x.first, x.stride, weight.first, weight.stride, rows, x.columns,
-                piece * grain, min(c.columns, (piece + 1) * grain), scales[place], beta)
+                c.from(0), x.from(0), weight.from(0), rows, x.columns, fk_range(columns),
+                scales[place], beta)
         }
     }
 
@@ -312,7 +306,7 @@ extension CPUBackend {
                         pack((keepsLeft ? [] : [leftPart]) + (row > 0 ? [] : [rightPart]))
                         run([
                             ProductJob(
-                                c: c.pointer + row * c.rowStride + column, strideC: c.rowStride,
+                                c: c.rowPointer.from(row, column: column),
                                 beta: start == 0 ? beta : 1,
                                 terms: [.init(left: leftPart, right: rightPart, alpha: alpha)])
                         ])

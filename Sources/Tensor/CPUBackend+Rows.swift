@@ -8,8 +8,8 @@ extension CPUBackend {
         let (scale, multiplier) = (inputs.scale, inputs.multiplier?.pointer)
         pool.ranges(count, grain: Self.rowGrain) { _, range in
             fk_embedding_forward(
-                y[range.lowerBound], table, tokens + range.lowerBound, range.count, y.columns,
-                y.stride, scale * (multiplier?.pointee ?? 1))
+                y.from(range.lowerBound), table, tokens + range.lowerBound, range.count, y.columns,
+                scale * (multiplier?.pointee ?? 1))
         }
     }
 
@@ -22,9 +22,8 @@ extension CPUBackend {
         // Every piece owns some columns and goes through the tokens in order: no sum is ever split.
         pool.ranges(dTable.columns, grain: 64) { _, range in
             fk_embedding_backward(
-                dTable.first, dy.first, tokens, count, dTable.columns, dy.stride,
-                range.lowerBound, range.upperBound, scale * (multiplier?.pointee ?? 1),
-                padding ?? -1)
+                dTable.from(0), dy.from(0), tokens, count, fk_range(range),
+                scale * (multiplier?.pointee ?? 1), padding ?? -1)
         }
         if let dMultiplier { addDotProducts(dMultiplier, dy, inputs) }
     }
@@ -40,8 +39,8 @@ extension CPUBackend {
             scratch.withMemoryRebound(to: Double.self, capacity: pieces) { partial in
                 pool.ranges(count, grain: Self.rowGrain) { piece, range in
                     partial[piece] = fk_embedding_scale_backward(
-                        dy[range.lowerBound], table, tokens + range.lowerBound, range.count,
-                        dy.columns, dy.stride)
+                        dy.from(range.lowerBound), table, tokens + range.lowerBound, range.count,
+                        dy.columns)
                 }
                 let total = (0..<pieces).reduce(0.0) { $0 + partial[$1] }
                 sum.pointee += Float(Double(scale) * total)
@@ -60,8 +59,10 @@ extension CPUBackend {
         pool.ranges(rows, grain: Self.rowGrain) { _, range in
             let row = range.lowerBound
             fk_rotary(
-                y[row], x[row], positions + row, cosine, sine, range.count,
-                x.columns / (2 * half), half, y.stride, x.stride, direction, accumulate)
+                y.from(row), x.from(row),
+                fk_rotary_angles(
+                    cosine: cosine, sine: sine, positions: positions + row, half: half),
+                range.count, x.columns / (2 * half), direction, accumulate)
         }
     }
 
@@ -75,8 +76,8 @@ extension CPUBackend {
         pool.ranges(rows, grain: 16) { _, range in
             let row = range.lowerBound
             fk_cross_entropy(
-                losses + row, best.map { $0 + row }, logits[row], targets + row, range.count,
-                logits.columns, logits.stride, zLoss, gradientScale)
+                losses + row, best.map { $0 + row }, logits.from(row), targets + row, range.count,
+                logits.columns, zLoss, gradientScale)
         }
     }
 
@@ -86,8 +87,8 @@ extension CPUBackend {
         pool.ranges(rows, grain: Self.rowGrain) { _, range in
             let row = range.lowerBound
             fk_swiglu_forward(
-                y[row], gate[row], up[row], range.count, y.columns, y.stride, gate.stride,
-                up.stride)
+                y.from(row), fk_swiglu_inputs(gate: gate.from(row), up: up.from(row)), range.count,
+                y.columns)
         }
     }
 
@@ -101,8 +102,10 @@ extension CPUBackend {
         pool.ranges(rows, grain: Self.rowGrain) { _, range in
             let row = range.lowerBound
             fk_swiglu_backward(
-                dGate[row], dUp[row], dy[row], gate[row], up[row], range.count, dy.columns,
-                dGate.stride, dUp.stride, dy.stride, gate.stride, up.stride, accumulate ? 1 : 0)
+                fk_swiglu_gradients(
+                    gate: dGate.from(row), up: dUp.from(row), accumulate: accumulate ? 1 : 0),
+                dy.from(row), fk_swiglu_inputs(gate: gate.from(row), up: up.from(row)),
+                range.count, dy.columns)
         }
     }
 }

@@ -19,6 +19,10 @@ extension CPUBackend {
         let stateChannel: Int
         let steps: UnsafeMutablePointer<Float>
         let decays: UnsafeMutablePointer<Float>
+        let sizes: fk_ssd_sizes
+
+        /// The chunk's first row.
+        var row: Int { chunk.rows.lowerBound }
 
         init(_ piece: Int, _ chunks: SSDChunks, _ shape: SSDShape, _ saved: SSDSaved) {
             chunk = chunks.all[piece / shape.groups]
@@ -29,11 +33,56 @@ extension CPUBackend {
             let before = chunk.rows.lowerBound * shape.heads + head * chunk.rows.count
             steps = saved.steps.pointer + before
             decays = saved.decays.pointer + 2 * before
+            sizes = fk_ssd_sizes(
+                rows: chunk.rows.count, heads: heads, headSize: shape.headDimension,
+                stateSize: shape.stateSize)
         }
 
-        /// The chunk's first row of a tensor, at a channel.
-        func pointer(_ rows: RowPointer, _ column: Int) -> UnsafeMutablePointer<Float> {
-            rows[chunk.rows.lowerBound] + column
+        /// What is saved of the chunk and group, with the state before it, which all groups share.
+        func saved(previous: UnsafePointer<Float>?, stateRow: Int) -> fk_ssd_saved {
+            fk_ssd_saved(
+                dt: steps, decay: decays,
+                previous: fk_const_rows(first: previous.map { $0 + channel }, stride: stateRow))
+        }
+
+        /// What the chunk and group reads.
+        func inputs(_ pointers: SSDPointers) -> fk_ssd_inputs {
+            pointers.inputs(row: row, head: head, channel: channel, stateChannel: stateChannel)
+        }
+    }
+
+    /// What a scan reads, as kernels take it.
+    private struct SSDPointers {
+        let x: RowPointer
+        let b: RowPointer
+        let c: RowPointer
+        let dt: RowPointer
+        let dtBias: UnsafePointer<Float>
+        let aLog: UnsafePointer<Float>
+        let d: UnsafePointer<Float>
+        let stepScale: Float
+
+        init(_ inputs: SSDInputs) {
+            (x, b) = (inputs.x.rowPointer, inputs.b.rowPointer)
+            (c, dt) = (inputs.c.rowPointer, inputs.dt.rowPointer)
+            dtBias = UnsafePointer(inputs.dtBias.pointer)
+            aLog = UnsafePointer(inputs.aLog.pointer)
+            d = UnsafePointer(inputs.d.pointer)
+            stepScale = inputs.stepScale
+        }
+
+        /// What is mixed from a row on: channels of x from `channel`, of b and c from `stateChannel`.
+        func inputs(row: Int, head: Int, channel: Int, stateChannel: Int) -> fk_ssd_inputs {
+            fk_ssd_inputs(
+                x: x.from(row, column: channel), b: b.from(row, column: stateChannel),
+                c: c.from(row, column: stateChannel), d: d + head)
+        }
+
+        /// What makes the time steps from a row and a head on.
+        func steps(row: Int, head: Int) -> fk_ssd_step_inputs {
+            fk_ssd_step_inputs(
+                dtRaw: dt.from(row, column: head), dtBias: dtBias + head, aLog: aLog + head,
+                dtScale: stepScale)
         }
     }
 
@@ -46,16 +95,14 @@ extension CPUBackend {
     package func ssdForward(_ y: Tensor, room: [Tensor], _ inputs: SSDInputs) {
         if room.isEmpty { return ssdStep(y, inputs) }
         let (saved, chunks) = (SSDSaved(room), SSDChunks(inputs))
-        let shape = inputs.shape
-        let (x, b) = (inputs.x.rowPointer, inputs.b.rowPointer)
-        let (c, dt) = (inputs.c.rowPointer, inputs.dt.rowPointer)
+        let (shape, pointers) = (inputs.shape, SSDPointers(inputs))
         let (width, stateSize) = (shape.headDimension, shape.stateSize)
         let (stateRow, stateCount) = (shape.heads * width, shape.heads * width * stateSize)
         let longest = min(shape.chunkLength, inputs.segments.rowCount)
         let scratchCount = max(
             fk_ssd_states_scratch_floats(longest, width), fk_ssd_outputs_scratch_floats(longest))
-        let states = saved.states.pointer
-        let yRows = y.rowPointer
+        let (states, initial) = (saved.states.pointer, inputs.initialState?.pointer)
+        let y = y.rowPointer
         withScratch(floatCount: pool.threadCount * scratchCount) { scratch in
             pool.run(chunks.all.count) { piece, _ in
                 let rows = chunks.all[piece].rows
@@ -63,34 +110,25 @@ extension CPUBackend {
                     saved.steps.pointer + rows.lowerBound * shape.heads,
                     saved.decays.pointer + 2 * rows.lowerBound * shape.heads,
                     saved.totals.pointer + piece * shape.heads,
-                    dt[rows.lowerBound], dt.stride,
-                    inputs.dtBias.pointer,
-                    inputs.aLog.pointer, rows.count, shape.heads, inputs.stepScale)
+                    pointers.steps(row: rows.lowerBound, head: 0), rows.count, shape.heads)
             }
             pool.run(chunks.all.count * shape.groups) { piece, worker in
                 let place = SSDPlace(piece, chunks, shape, saved)
                 guard let own = place.chunk.own else { return }
+                let inputs = place.inputs(pointers)
                 fk_ssd_chunk_states(
-                    states + own * stateCount + place.channel, stateRow,
-                    place.pointer(x, place.channel), x.stride,
-                    place.pointer(b, place.stateChannel), b.stride, place.steps, place.decays,
-                    place.chunk.rows.count, place.heads, width, stateSize,
-                    tileOptions, scratch + worker * scratchCount)
+                    fk_rows(first: states + own * stateCount + place.channel, stride: stateRow),
+                    place.steps, place.decays, inputs.x, inputs.b, place.sizes, tileOptions,
+                    scratch + worker * scratchCount)
             }
             passStates(saved, chunks, shape, initial: inputs.initialState)
             pool.run(chunks.all.count * shape.groups) { piece, worker in
                 let place = SSDPlace(piece, chunks, shape, saved)
-                let previous =
-                    place.chunk.previous.map { states + $0 * stateCount }
-                    ?? inputs.initialState?.pointer
+                let previous = place.chunk.previous.map { states + $0 * stateCount } ?? initial
                 fk_ssd_outputs(
-                    place.pointer(yRows, place.channel), yRows.stride,
-                    place.pointer(x, place.channel),
-                    x.stride, place.pointer(b, place.stateChannel), b.stride,
-                    place.pointer(c, place.stateChannel), c.stride,
-                    previous.map { $0 + place.channel }, stateRow, place.steps, place.decays,
-                    inputs.d.pointer + place.head, place.chunk.rows.count, place.heads, width,
-                    stateSize, tileOptions, scratch + worker * scratchCount)
+                    y.from(place.row, column: place.channel),
+                    place.saved(previous: previous, stateRow: stateRow), place.inputs(pointers),
+                    place.sizes, tileOptions, scratch + worker * scratchCount)
             }
         }
         if let finalState = inputs.finalState, let last = chunks.all.last?.own {
@@ -110,11 +148,14 @@ extension CPUBackend {
         pool.run(chunks.runs.count * slices) { piece, _ in
             let (run, row) = (chunks.runs[piece / slices], piece % slices * Self.stateRows)
             guard let first = chunks.all[run.lowerBound].own else { return }
+            let rows = row..<min(row + Self.stateRows, shape.stateSize)
             fk_ssd_pass_states(
-                saved.states.pointer + first * stateCount, stateCount, initial?.pointer,
-                saved.totals.pointer + run.lowerBound * shape.heads, shape.heads,
-                chunks.keepsLastState ? run.count : run.count - 1, row,
-                min(row + Self.stateRows, shape.stateSize), shape.heads, shape.headDimension)
+                saved.states.pointer + first * stateCount, initial?.pointer,
+                saved.totals.pointer + run.lowerBound * shape.heads,
+                fk_ssd_chain(
+                    count: chunks.keepsLastState ? run.count : run.count - 1,
+                    stateStep: stateCount, totalStep: shape.heads),
+                fk_range(rows), shape.heads, shape.headDimension)
         }
     }
 
@@ -122,9 +163,7 @@ extension CPUBackend {
         _ gradients: SSDGradients, dy: Tensor, room: [Tensor], _ inputs: SSDInputs
     ) {
         let (saved, chunks) = (SSDSaved(room), SSDChunks(inputs))
-        let shape = inputs.shape
-        let (x, b) = (inputs.x.rowPointer, inputs.b.rowPointer)
-        let (c, dt) = (inputs.c.rowPointer, inputs.dt.rowPointer)
+        let (shape, pointers) = (inputs.shape, SSDPointers(inputs))
         let (width, stateSize) = (shape.headDimension, shape.stateSize)
         let (stateRow, stateCount) = (shape.heads * width, shape.heads * width * stateSize)
         let longest = min(shape.chunkLength, inputs.segments.rowCount)
@@ -135,7 +174,7 @@ extension CPUBackend {
         let accumulate = accumulates(gradients.x, gradients.b, gradients.c, gradients.dt)
         let (dx, db) = (gradients.x.tensor.rowPointer, gradients.b.tensor.rowPointer)
         let (dc, ddt) = (gradients.c.tensor.rowPointer, gradients.dt.tensor.rowPointer)
-        let dy = dy.rowPointer
+        let (dy, states) = (dy.rowPointer, saved.states.pointer)
         withScratch(floatCounts: [
             pool.threadCount * scratchCount + 3 * partCount, saved.states.count,
         ]) { blocks in
@@ -145,11 +184,11 @@ extension CPUBackend {
                 let place = SSDPlace(piece, chunks, shape, saved)
                 guard let previous = place.chunk.previous else { return }
                 fk_ssd_chunk_state_gradients(
-                    dStates + previous * stateCount + place.channel, stateRow,
-                    place.pointer(dy, place.channel), dy.stride,
-                    place.pointer(c, place.stateChannel), c.stride, place.decays,
-                    place.chunk.rows.count, place.heads, width, stateSize,
-                    tileOptions, scratch + worker * scratchCount)
+                    fk_rows(
+                        first: dStates + previous * stateCount + place.channel, stride: stateRow),
+                    dy.from(place.row, column: place.channel), place.decays,
+                    place.inputs(pointers).c, place.sizes, tileOptions,
+                    scratch + worker * scratchCount)
             }
             passStateGradients(dStates, saved, chunks, shape)
             pool.run(chunks.all.count * shape.groups) { piece, worker in
@@ -158,23 +197,25 @@ extension CPUBackend {
                 // The state after a segment's last chunk has no gradient, even when it is kept.
                 let next = piece / shape.groups + 1
                 let after = next < chunks.all.count ? chunks.all[next].previous : nil
+                let (channel, stateChannel) = (place.channel, place.stateChannel)
                 fk_ssd_backward(
-                    place.pointer(dx, place.channel), dx.stride,
-                    place.pointer(db, place.stateChannel), db.stride,
-                    place.pointer(dc, place.stateChannel), dc.stride,
-                    place.pointer(ddt, place.head), ddt.stride, part,
-                    part + partCount, part + 2 * partCount, place.pointer(dy, place.channel),
-                    dy.stride,
-                    after.map { dStates + $0 * stateCount + place.channel },
-                    place.chunk.previous.map {
-                        saved.states.pointer + $0 * stateCount + place.channel
-                    }, stateRow, place.steps, place.decays, place.pointer(x, place.channel),
-                    x.stride, place.pointer(b, place.stateChannel), b.stride,
-                    place.pointer(c, place.stateChannel), c.stride,
-                    place.pointer(dt, place.head), dt.stride, inputs.dtBias.pointer + place.head,
-                    inputs.aLog.pointer + place.head, inputs.d.pointer + place.head,
-                    place.chunk.rows.count, place.heads, width, stateSize, inputs.stepScale,
-                    accumulate ? 1 : 0, tileOptions, scratch + worker * scratchCount)
+                    fk_ssd_gradients(
+                        x: dx.from(place.row, column: channel),
+                        b: db.from(place.row, column: stateChannel),
+                        c: dc.from(place.row, column: stateChannel),
+                        dtRaw: ddt.from(place.row, column: place.head),
+                        accumulate: accumulate ? 1 : 0, dtBias: part, aLog: part + partCount,
+                        d: part + 2 * partCount),
+                    fk_ssd_upstream(
+                        dy: dy.from(place.row, column: channel),
+                        after: fk_const_rows(
+                            first: after.map { dStates + $0 * stateCount + channel },
+                            stride: stateRow)),
+                    place.saved(
+                        previous: place.chunk.previous.map { states + $0 * stateCount },
+                        stateRow: stateRow),
+                    place.inputs(pointers), pointers.steps(row: place.row, head: place.head),
+                    place.sizes, tileOptions, scratch + worker * scratchCount)
             }
             for (index, total) in [gradients.dtBias, gradients.aLog, gradients.d].enumerated() {
                 fk_reduce_partials(
@@ -195,11 +236,13 @@ extension CPUBackend {
             let (run, row) = (chunks.runs[piece / slices], piece % slices * Self.stateRows)
             let last = run.upperBound - 1
             guard let state = chunks.all[last].previous else { return }
+            let rows = row..<min(row + Self.stateRows, shape.stateSize)
             fk_ssd_pass_states(
-                dStates + state * stateCount, -stateCount, nil,
-                saved.totals.pointer + last * shape.heads, -shape.heads,
-                run.count - 1, row, min(row + Self.stateRows, shape.stateSize), shape.heads,
-                shape.headDimension)
+                dStates + state * stateCount, nil,
+                saved.totals.pointer + last * shape.heads,
+                fk_ssd_chain(
+                    count: run.count - 1, stateStep: -stateCount, totalStep: -shape.heads),
+                fk_range(rows), shape.heads, shape.headDimension)
         }
     }
 
@@ -217,16 +260,19 @@ extension CPUBackend {
         }
         let group = shape.heads / shape.groups
         let blocks = (group + Self.stepHeads - 1) / Self.stepHeads
+        let (pointers, y, flatState) = (SSDPointers(inputs), y.pointer, state.pointer)
         pool.run(shape.groups * blocks) { piece, _ in
             let first = piece % blocks * Self.stepHeads
             let (head, count) = (piece / blocks * group + first, min(Self.stepHeads, group - first))
-            let stateChannel = piece / blocks * shape.stateSize
+            let channel = head * width
             fk_ssd_one_row(
-                y.pointer + head * width, state.pointer + head * width,
-                inputs.x.pointer + head * width, inputs.b.pointer + stateChannel,
-                inputs.c.pointer + stateChannel, inputs.dt.pointer + head,
-                inputs.dtBias.pointer + head, inputs.aLog.pointer + head, inputs.d.pointer + head,
-                count, width, shape.stateSize, shape.heads * width, inputs.stepScale)
+                y + channel, fk_rows(first: flatState + channel, stride: shape.heads * width),
+                pointers.inputs(
+                    row: 0, head: head, channel: channel,
+                    stateChannel: piece / blocks * shape.stateSize),
+                pointers.steps(row: 0, head: head),
+                fk_ssd_sizes(
+                    rows: 1, heads: count, headSize: width, stateSize: shape.stateSize))
         }
     }
 }

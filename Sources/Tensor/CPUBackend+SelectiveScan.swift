@@ -1,5 +1,32 @@
 import CKernels
 
+/// What a scan reads, as kernels take it.
+private struct SelectiveScanPointers {
+    let x: RowPointer
+    let delta: RowPointer
+    let b: RowPointer
+    let c: RowPointer
+    let deltaBias: UnsafePointer<Float>
+    let d: UnsafePointer<Float>
+
+    init(_ inputs: SelectiveScanInputs) {
+        (x, delta) = (inputs.x.rowPointer, inputs.delta.rowPointer)
+        (b, c) = (inputs.b.rowPointer, inputs.c.rowPointer)
+        deltaBias = UnsafePointer(inputs.deltaBias.pointer)
+        d = UnsafePointer(inputs.d.pointer)
+    }
+
+    /// What a block of channels reads from a row on.
+    func inputs(
+        row: Int, channel: Int, rates: UnsafePointer<Float>
+    ) -> fk_selective_scan_inputs {
+        fk_selective_scan_inputs(
+            x: x.from(row, column: channel), delta: delta.from(row, column: channel),
+            b: b.from(row), c: c.from(row), deltaBias: deltaBias + channel, rates: rates,
+            d: d + channel)
+    }
+}
+
 /// The Mamba-1 scan: one piece of work is some channels of a run of documents.
 extension CPUBackend {
     /// Channels of a block, which a kernel call works on.
@@ -21,11 +48,8 @@ extension CPUBackend {
 
     package func selectiveScanForward(_ y: Tensor, room: [Tensor], _ inputs: SelectiveScanInputs) {
         let runs = SelectiveScanRuns(segments: inputs.segments)
-        let (x, delta) = (inputs.x.rowPointer, inputs.delta.rowPointer)
-        let (b, c) = (inputs.b.rowPointer, inputs.c.rowPointer)
-        let (deltaBias, d) = (inputs.deltaBias.pointer, inputs.d.pointer)
-        let aLog = inputs.aLog.pointer
-        let (channelCount, stateSize) = (x.columns, inputs.stateSize)
+        let (pointers, aLog) = (SelectiveScanPointers(inputs), inputs.aLog.pointer)
+        let (channelCount, stateSize) = (inputs.x.columnCount, inputs.stateSize)
         let (y, states) = (y.rowPointer, room.first?.pointer)
         let (initial, final) = (inputs.initialState?.pointer, inputs.finalState?.pointer)
         let blocks = (channelCount + Self.blockWidth - 1) / Self.blockWidth
@@ -42,13 +66,17 @@ extension CPUBackend {
                     let document = runs.documents[place]
                     let row = document.rows.lowerBound
                     fk_selective_scan_forward(
-                        y[row] + channel, y.stride,
-                        states.map { $0 + (document.state * blocks + block) * stateCount },
-                        blocks * stateCount, initial.map { $0 + channel },
-                        final.map { $0 + channel }, channelCount, x[row] + channel, x.stride,
-                        delta[row] + channel, delta.stride, b[row], b.stride, c[row], c.stride,
-                        deltaBias + channel, rates, d + channel, document.rows.count, width,
-                        stateSize, rates + stateCount)
+                        y.from(row, column: channel),
+                        fk_rows(
+                            first: states.map {
+                                $0 + (document.state * blocks + block) * stateCount
+                            }, stride: blocks * stateCount),
+                        fk_rows(first: final.map { $0 + channel }, stride: channelCount),
+                        fk_const_rows(first: initial.map { $0 + channel }, stride: channelCount),
+                        pointers.inputs(row: row, channel: channel, rates: rates),
+                        fk_selective_scan_sizes(
+                            rows: document.rows.count, channels: width, stateSize: stateSize),
+                        rates + stateCount)
                 }
             }
         }
@@ -61,13 +89,10 @@ extension CPUBackend {
         let runs = SelectiveScanRuns(segments: inputs.segments)
         let accumulate: Int32 =
             accumulates(gradients.x, gradients.delta, gradients.b, gradients.c) ? 1 : 0
-        let (x, delta) = (inputs.x.rowPointer, inputs.delta.rowPointer)
-        let (b, c) = (inputs.b.rowPointer, inputs.c.rowPointer)
-        let (deltaBias, d) = (inputs.deltaBias.pointer, inputs.d.pointer)
-        let aLog = inputs.aLog.pointer
+        let (pointers, aLog) = (SelectiveScanPointers(inputs), inputs.aLog.pointer)
         let (dx, dDelta) = (gradients.x.tensor.rowPointer, gradients.delta.tensor.rowPointer)
         let (dB, dC) = (gradients.b.tensor.rowPointer, gradients.c.tensor.rowPointer)
-        let (rowCount, channelCount, stateSize) = (dy.rowCount, x.columns, inputs.stateSize)
+        let (rowCount, channelCount, stateSize) = (dy.rowCount, dy.columnCount, inputs.stateSize)
         let (dy, states) = (dy.rowPointer, room[0].pointer)
         let blocks = (channelCount + Self.blockWidth - 1) / Self.blockWidth
         let groups = (blocks + Self.groupBlocks - 1) / Self.groupBlocks
@@ -99,14 +124,19 @@ extension CPUBackend {
                         let document = runs.documents[place]
                         let row = document.rows.lowerBound
                         fk_selective_scan_backward(
-                            dx[row] + channel, dx.stride, dDelta[row] + channel, dDelta.stride,
-                            shared + (group * rowCount + row) * sharedRow, totals,
-                            dy[row] + channel, dy.stride,
-                            states + (document.state * blocks + block) * stateCount,
-                            blocks * stateCount, x[row] + channel, x.stride, delta[row] + channel,
-                            delta.stride, b[row], b.stride, c[row], c.stride, deltaBias + channel,
-                            rates, d + channel, document.rows.count, width, stateSize, accumulate,
-                            block > firstBlock ? 1 : 0, totals + totalCount)
+                            fk_selective_scan_gradients(
+                                x: dx.from(row, column: channel),
+                                delta: dDelta.from(row, column: channel),
+                                bc: shared + (group * rowCount + row) * sharedRow, totals: totals,
+                                accumulate: accumulate, addShared: block > firstBlock ? 1 : 0),
+                            dy.from(row, column: channel),
+                            fk_const_rows(
+                                first: states + (document.state * blocks + block) * stateCount,
+                                stride: blocks * stateCount),
+                            pointers.inputs(row: row, channel: channel, rates: rates),
+                            fk_selective_scan_sizes(
+                                rows: document.rows.count, channels: width, stateSize: stateSize),
+                            totals + totalCount)
                     }
                     fk_selective_scan_finish(
                         aLogParts + run * weightCount + channel * stateSize,
@@ -117,8 +147,9 @@ extension CPUBackend {
             pool.ranges(rowCount, grain: Self.rowGrain) { _, range in
                 let row = range.lowerBound
                 fk_selective_scan_share(
-                    dB[row], dB.stride, dC[row], dC.stride, shared + row * sharedRow,
-                    rowCount * sharedRow, groups, range.count, stateSize, accumulate)
+                    dB.from(row), dC.from(row),
+                    fk_const_rows(first: shared + row * sharedRow, stride: rowCount * sharedRow),
+                    groups, range.count, stateSize, accumulate)
             }
             fk_reduce_partials(gradients.aLog.pointer, aLogParts, runCount, weightCount)
             fk_reduce_partials(gradients.deltaBias.pointer, biasParts, runCount, channelCount)

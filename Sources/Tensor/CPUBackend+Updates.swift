@@ -11,10 +11,7 @@ extension CPUBackend {
         )
         pool.ranges(weights.count, grain: Self.flatGrain) { _, range in
             let i = range.lowerBound
-            fk_adamw(
-                w + i, m + i, v + i, g + i, range.count, step.clip, step.learningRate,
-                step.weightDecay, step.beta1, step.beta2, step.epsilon, step.correction1,
-                step.correction2)
+            fk_adamw(w + i, m + i, v + i, g + i, range.count, step.kernelStep)
         }
     }
 
@@ -24,8 +21,7 @@ extension CPUBackend {
         let (m, v) = (firstMoment.pointer, secondMoment.pointer)
         return sumOverPieces(firstMoment.count) { range in
             fk_adamw_update_squares(
-                m + range.lowerBound, v + range.lowerBound, range.count, step.learningRate,
-                step.epsilon, step.correction1, step.correction2)
+                m + range.lowerBound, v + range.lowerBound, range.count, step.kernelStep)
         }
     }
 
@@ -46,5 +42,14 @@ extension CPUBackend {
             fk_decayed_step(
                 w + range.lowerBound, u + range.lowerBound, range.count, keep, rate)
         }
+    }
+}
+
+extension AdamWStep {
+    /// The step as kernels take it.
+    fileprivate var kernelStep: fk_adamw_step {
+        fk_adamw_step(
+            clip: clip, rate: learningRate, decay: weightDecay, beta1: beta1, beta2: beta2,
+            epsilon: epsilon, correction1: correction1, correction2: correction2)
     }
 }

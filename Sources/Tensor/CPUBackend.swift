@@ -68,7 +68,7 @@ extension CPUBackend {
         guard y.isContiguous else {
             pool.ranges(y.rowCount, grain: Self.rowGrain) { _, range in
                 fk_fill_rows(
-                    y.rows(range).pointer, range.count, y.columnCount, y.rowStride, value)
+                    y.rowPointer.from(range.lowerBound), range.count, y.columnCount, value)
             }
             return
         }
@@ -80,13 +80,13 @@ extension CPUBackend {
 
     package func copy(from x: Tensor, to y: Tensor, scale: Float) {
         forBlocks(of: y, x) { y, x, rows, columns in
-            fk_copy_rows(y.pointer, x.pointer, rows, columns, y.rowStride, x.rowStride, scale)
+            fk_copy_rows(y.rowPointer.from(0), x.rowPointer.from(0), rows, columns, scale)
         }
     }
 
     package func add(_ x: Tensor, to y: Tensor, scale: Float) {
         forBlocks(of: y, x) { y, x, rows, columns in
-            fk_add_rows(y.pointer, x.pointer, rows, columns, y.rowStride, x.rowStride, scale)
+            fk_add_rows(y.rowPointer.from(0), x.rowPointer.from(0), rows, columns, scale)
         }
     }
 

@@ -1,3 +1,5 @@
+import CKernels
+
 /// The rows of a tensor, for kernels.
 ///
 /// Taken once, before work is split: every look at a tensor counts references that all threads share.
@@ -11,6 +13,23 @@ struct RowPointer {
 
     /// The first element of a row.
     subscript(row: Int) -> UnsafeMutablePointer<Float> { first + row * stride }
+
+    /// The matrix that begins at an element, for a kernel to write.
+    func from(_ row: Int, column: Int = 0) -> fk_rows {
+        fk_rows(first: self[row] + column, stride: stride)
+    }
+
+    /// The matrix that begins at an element, for a kernel to read.
+    func from(_ row: Int, column: Int = 0) -> fk_const_rows {
+        fk_const_rows(first: self[row] + column, stride: stride)
+    }
+}
+
+extension fk_range {
+    /// The same places, counted from one of them or before.
+    init(_ range: Range<Int>, from first: Int = 0) {
+        self.init(begin: range.lowerBound - first, end: range.upperBound - first)
+    }
 }
 
 extension Tensor {

@@ -19,92 +19,92 @@
 static atomic_long bytes = LONG_MAX, syncs = LONG_MAX, threads = LONG_MAX;
 
 __attribute__((constructor)) static void read_environment(void) {
-  const char *text;
-  if ((text = getenv("FAULT_BYTES"))) bytes = atol(text);
-  if ((text = getenv("FAULT_SYNC"))) syncs = atol(text);
-  if ((text = getenv("FAULT_THREADS"))) threads = atol(text);
+    const char *text;
+    if ((text = getenv("FAULT_BYTES"))) bytes = atol(text);
+    if ((text = getenv("FAULT_SYNC"))) syncs = atol(text);
+    if ((text = getenv("FAULT_THREADS"))) threads = atol(text);
 }
 
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 // What the program says is not what it makes, also where both go to files.
 static int is_output(int descriptor) {
-  struct stat status;
-  return descriptor > 2 && fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
+    struct stat status;
+    return descriptor > 2 && fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
 }
 
 // How many of `count` bytes still fit on the disk; -1 with errno set if none does.
 static ssize_t room(int descriptor, size_t count) {
-  if (bytes == LONG_MAX || count == 0 || !is_output(descriptor)) return (ssize_t)count;
-  long before = atomic_fetch_sub(&bytes, (long)count);
-  if (before >= (long)count) return (ssize_t)count;
-  atomic_store(&bytes, 0);
-  if (before > 0) return before;
-  errno = ENOSPC;
-  return -1;
+    if (bytes == LONG_MAX || count == 0 || !is_output(descriptor)) return (ssize_t)count;
+    long before = atomic_fetch_sub(&bytes, (long)count);
+    if (before >= (long)count) return (ssize_t)count;
+    atomic_store(&bytes, 0);
+    if (before > 0) return before;
+    errno = ENOSPC;
+    return -1;
 }
 
 ssize_t write(int descriptor, const void *data, size_t count) {
-  ssize_t fits = room(descriptor, count);
-  return fits < 0 ? -1 : NEXT(write)(descriptor, data, (size_t)fits);
+    ssize_t fits = room(descriptor, count);
+    return fits < 0 ? -1 : NEXT(write)(descriptor, data, (size_t)fits);
 }
 
 ssize_t pwrite(int descriptor, const void *data, size_t count, off_t offset) {
-  ssize_t fits = room(descriptor, count);
-  return fits < 0 ? -1 : NEXT(pwrite)(descriptor, data, (size_t)fits, offset);
+    ssize_t fits = room(descriptor, count);
+    return fits < 0 ? -1 : NEXT(pwrite)(descriptor, data, (size_t)fits, offset);
 }
 
 ssize_t pwrite64(int descriptor, const void *data, size_t count, off64_t offset) {
-  ssize_t fits = room(descriptor, count);
-  return fits < 0 ? -1 : NEXT(pwrite64)(descriptor, data, (size_t)fits, offset);
+    ssize_t fits = room(descriptor, count);
+    return fits < 0 ? -1 : NEXT(pwrite64)(descriptor, data, (size_t)fits, offset);
 }
 
 ssize_t writev(int descriptor, const struct iovec *parts, int count) {
-  size_t total = 0;
-  for (int index = 0; index < count; index++) total += parts[index].iov_len;
-  // A vector that does not fit as a whole is refused: the caller cannot tell the difference.
-  if (room(descriptor, total) < (ssize_t)total) {
-    errno = ENOSPC;
-    return -1;
-  }
-  return NEXT(writev)(descriptor, parts, count);
+    size_t total = 0;
+    for (int index = 0; index < count; index++) total += parts[index].iov_len;
+    // A vector that does not fit as a whole is refused: the caller cannot tell the difference.
+    if (room(descriptor, total) < (ssize_t)total) {
+        errno = ENOSPC;
+        return -1;
+    }
+    return NEXT(writev)(descriptor, parts, count);
 }
 
 int fsync(int descriptor) {
-  if (syncs != LONG_MAX && atomic_fetch_sub(&syncs, 1) <= 0) {
-    errno = EIO;
-    return -1;
-  }
-  return NEXT(fsync)(descriptor);
+    if (syncs != LONG_MAX && atomic_fetch_sub(&syncs, 1) <= 0) {
+        errno = EIO;
+        return -1;
+    }
+    return NEXT(fsync)(descriptor);
 }
 
 struct thread {
-  void *(*start)(void *);
-  void *argument;
+    void *(*start)(void *);
+    void *argument;
 };
 
 static void *run_thread(void *argument) {
-  struct thread thread = *(struct thread *)argument;
-  free(argument);
-  void *result = thread.start(thread.argument);
-  atomic_fetch_add(&threads, 1);
-  return result;
+    struct thread thread = *(struct thread *)argument;
+    free(argument);
+    void *result = thread.start(thread.argument);
+    atomic_fetch_add(&threads, 1);
+    return result;
 }
 
 int pthread_create(pthread_t *handle, const pthread_attr_t *attributes, void *(*start)(void *),
                    void *argument) {
-  if (threads == LONG_MAX) return NEXT(pthread_create)(handle, attributes, start, argument);
-  struct thread *thread = malloc(sizeof *thread);
-  if (!thread || atomic_fetch_sub(&threads, 1) <= 0) {
-    atomic_fetch_add(&threads, 1);
-    free(thread);
-    return EAGAIN;
-  }
-  *thread = (struct thread){start, argument};
-  int code = NEXT(pthread_create)(handle, attributes, run_thread, thread);
-  if (code != 0) {
-    atomic_fetch_add(&threads, 1);
-    free(thread);
-  }
-  return code;
+    if (threads == LONG_MAX) return NEXT(pthread_create)(handle, attributes, start, argument);
+    struct thread *thread = malloc(sizeof *thread);
+    if (!thread || atomic_fetch_sub(&threads, 1) <= 0) {
+        atomic_fetch_add(&threads, 1);
+        free(thread);
+        return EAGAIN;
+    }
+    *thread = (struct thread){start, argument};
+    int code = NEXT(pthread_create)(handle, attributes, run_thread, thread);
+    if (code != 0) {
+        atomic_fetch_add(&threads, 1);
+        free(thread);
+    }
+    return code;
 }

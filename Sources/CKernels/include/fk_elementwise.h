@@ -1,4 +1,4 @@
-// Element-wise kernels on rows: [rows, columns] with row strides in floats.
+// Element-wise kernels on flat buffers and on matrices [rows, columns].
 #ifndef FK_ELEMENTWISE_H
 #define FK_ELEMENTWISE_H
 
@@ -8,15 +8,13 @@
 void fk_fill(float *y, size_t n, float value);
 
 // y [rows, columns] = value
-void fk_fill_rows(float *y, size_t rows, size_t columns, size_t strideY, float value);
+void fk_fill_rows(fk_rows y, size_t rows, size_t columns, float value);
 
 // y [rows, columns] = scale * x
-void fk_copy_rows(float *y, const float *x, size_t rows, size_t columns, size_t strideY, size_t strideX,
-                  float scale);
+void fk_copy_rows(fk_rows y, fk_const_rows x, size_t rows, size_t columns, float scale);
 
 // y [rows, columns] += scale * x
-void fk_add_rows(float *y, const float *x, size_t rows, size_t columns, size_t strideY, size_t strideX,
-                 float scale);
+void fk_add_rows(fk_rows y, fk_const_rows x, size_t rows, size_t columns, float scale);
 
 // y [n] = a + b + c; c may be NULL
 void fk_sum(float *y, const float *a, const float *b, const float *c, size_t n);
@@ -33,13 +31,23 @@ size_t fk_first_not_finite(const float *x, size_t n);
 // x [n] *= scale
 void fk_scale(float *x, size_t n, float scale);
 
-// SwiGLU: y [rows, columns] = up * silu(gate)
-void fk_swiglu_forward(float *y, const float *gate, const float *up, size_t rows, size_t columns,
-                       size_t strideY, size_t strideGate, size_t strideUp);
+// What SwiGLU reads; both [rows, columns].
+typedef struct fk_swiglu_inputs {
+    fk_const_rows gate, up;
+} fk_swiglu_inputs;
 
-// dGate += dy * up * silu'(gate), dUp += dy * silu(gate), or = without accumulate; all [rows, columns]
-void fk_swiglu_backward(float *dGate, float *dUp, const float *dy, const float *gate, const float *up,
-                        size_t rows, size_t columns, size_t strideDGate, size_t strideDUp,
-                        size_t strideDY, size_t strideGate, size_t strideUp, int accumulate);
+// Where its gradients go; both [rows, columns].
+typedef struct fk_swiglu_gradients {
+    fk_rows gate, up;
+    int accumulate;  // whether they are added into, or written
+} fk_swiglu_gradients;
+
+// SwiGLU: y [rows, columns] = up * silu(gate)
+void fk_swiglu_forward(fk_rows y, fk_swiglu_inputs inputs, size_t rows, size_t columns);
+
+// With dGate and dUp for the gradients: dGate (+)= dy * up * silu'(gate), dUp (+)= dy * silu(gate);
+// dy [rows, columns]
+void fk_swiglu_backward(fk_swiglu_gradients gradients, fk_const_rows dy, fk_swiglu_inputs inputs, size_t rows,
+                        size_t columns);
 
 #endif

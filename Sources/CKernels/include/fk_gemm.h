@@ -10,37 +10,47 @@
 #include "fk_common.h"
 
 enum {
-  FK_LEFT_PANEL = 12,      // rows a panel of the left factor
-  FK_RIGHT_PANEL = 32,     // columns a panel of the right factor
-  FK_GEMM_DEPTH = 256,     // depth of a packed block in float32; a product's panels follow block by block
-  FK_GEMM_DEPTH_BF16 = 512,
+    FK_LEFT_PANEL = 12,   // rows a panel of the left factor
+    FK_RIGHT_PANEL = 32,  // columns a panel of the right factor
+    FK_GEMM_DEPTH = 256,  // depth of a packed block in float32; a product's panels follow block by block
+    FK_GEMM_DEPTH_BF16 = 512,
 };
 
 // 1 if this processor multiplies bfloat16 (AVX512-BF16).
 int fk_has_bf16(void);
 
+// A factor of a product. Its lanes are the rows of the left factor or the columns of the right one; element
+// (lane, k) is values[lane * laneStride + k * depthStride], one of the strides 1.
+typedef struct fk_factor {
+    const float *values;
+    size_t laneStride, depthStride;
+    size_t lanes, depth;
+    size_t width;  // lanes a panel: FK_LEFT_PANEL or FK_RIGHT_PANEL
+} fk_factor;
+
+// Two packed factors: left [rows, depth], right [depth, columns].
+typedef struct fk_packed_product {
+    const void *left, *right;
+    size_t rows, columns, depth;
+    int bf16;  // whether elements were rounded to bfloat16
+} fk_packed_product;
+
 // Bytes of a factor packed in panels of `width` lanes, of which there are enough for `lanes`.
 size_t fk_packed_bytes(size_t lanes, size_t depth, size_t width, int bf16);
 
-// Packs panels [panelBegin, panelEnd) of a factor with `lanes` lanes (rows of the left factor, columns of
-// the right one): element (lane, k) is source[lane * laneStride + k * depthStride], one of the strides 1.
-// Of the depth [depthBegin, depthEnd) is packed; both are multiples of 16, or the end is the whole depth.
-// Missing lanes are zeros. With bf16 elements are rounded to nearest even and stand in pairs along depth.
-void fk_pack(void *packed, const float *source, size_t laneStride, size_t depthStride, size_t lanes,
-             size_t depth, size_t width, size_t panelBegin, size_t panelEnd, size_t depthBegin,
-             size_t depthEnd, int bf16);
+// Packs some panels of a factor, and of its depth some: both ends are multiples of 16, or the end is the
+// whole depth. Missing lanes are zeros. With bf16 elements are rounded to nearest even and stand in pairs
+// along depth.
+void fk_pack(void *packed, fk_factor factor, fk_range panels, fk_range depths, int bf16);
 
-// c (+)= alpha left right, for panels [rowBegin, rowEnd) of left and [columnBegin, columnEnd) of right;
-// c is the whole result [rows, columns] with row stride strideC. beta multiplies what is in c, and when
-// it is 0 c is only written.
-void fk_multiply_packed(float *c, size_t strideC, const void *left, const void *right, size_t rows,
-                        size_t columns, size_t depth, size_t rowBegin, size_t rowEnd, size_t columnBegin,
-                        size_t columnEnd, float alpha, float beta, int bf16);
+// c (+)= alpha left right, for some panels of left and some of right; c is the whole result [rows, columns].
+// beta multiplies what is in c, and when it is 0 c is only written.
+void fk_multiply_packed(fk_rows c, fk_packed_product product, fk_range leftPanels, fk_range rightPanels,
+                        float alpha, float beta);
 
-// y [rows, columns] = alpha x [rows, depth] w^T + beta y for a few rows, without packing:
-// w [columns, depth], columns [begin, end). When beta is 0, y is only written.
-void fk_multiply_few_rows(float *y, size_t strideY, const float *x, size_t strideX, const float *w,
-                          size_t strideW, size_t rows, size_t depth, size_t begin, size_t end,
-                          float alpha, float beta);
+// y [rows, all columns] = alpha x [rows, depth] w^T + beta y for a few rows and some columns, without
+// packing: w [all columns, depth]. When beta is 0, y is only written.
+void fk_multiply_few_rows(fk_rows y, fk_const_rows x, fk_const_rows w, size_t rows, size_t depth,
+                          fk_range columns, float alpha, float beta);
 
 #endif

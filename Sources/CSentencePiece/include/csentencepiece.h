@@ -20,8 +20,8 @@ void csp_close(csp_processor *processor);
 char *csp_encode(const csp_processor *processor, int32_t **ids, size_t *id_count, const char *text,
                  size_t text_bytes);
 // ids [id_count] -> UTF-8 text [text_bytes], to free with csp_free.
-char *csp_decode(const csp_processor *processor, char **text, size_t *text_bytes,
-                 const int32_t *ids, size_t id_count);
+char *csp_decode(const csp_processor *processor, char **text, size_t *text_bytes, const int32_t *ids,
+                 size_t id_count);
 
 // An encoder for one thread that remembers the ids of words it has met. Only for models whose
 // pieces hold a space nowhere but at their start (the caller checks): then no merge crosses the
@@ -32,8 +32,8 @@ typedef struct csp_word_encoder csp_word_encoder;
 // of the model. The ids that csp_word_encode gives are the encoder's own, until it is called again.
 csp_word_encoder *csp_word_encoder_open(const csp_processor *processor, size_t longest_piece);
 void csp_word_encoder_close(csp_word_encoder *encoder);
-char *csp_word_encode(csp_word_encoder *encoder, const int32_t **ids, size_t *id_count,
-                      const char *text, size_t text_bytes);
+char *csp_word_encode(csp_word_encoder *encoder, const int32_t **ids, size_t *id_count, const char *text,
+                      size_t text_bytes);
 
 // Gives the next training sentence: returns 1 and sets bytes and count, which stay valid until the
 // next call; 0 at the end; -1 to stop the training with an error.
@@ -48,9 +48,9 @@ typedef int (*csp_next_sentence)(void *context, const char **bytes, size_t *coun
 //
 // Threads of the library that find no memory, or cannot be had, would abort the program; during the call
 // that ends it with exit status failure_status and a message on standard error instead.
-char *csp_train(uint8_t **model, size_t *model_bytes, const char *options,
-                csp_next_sentence next, void *context, int32_t cpu_count,
-                int32_t failure_status, size_t word_bytes, size_t *forgotten);
+char *csp_train(uint8_t **model, size_t *model_bytes, const char *options, csp_next_sentence next,
+                void *context, int32_t cpu_count, int32_t failure_status, size_t word_bytes,
+                size_t *forgotten);
 
 void csp_free(void *memory);
 
