@@ -37,7 +37,7 @@ guarded: ## run what uses a device on memory that the host cannot touch
 	FALCON_GUARD_MEMORY=1 $(SWIFT) test --skip-build --no-parallel \
 		--filter '^(Tensor|Model|Optim|Train|Eval|Interchange)Tests\.'
 
-lint: ## check formatting, documentation comments and the length of files
+lint: ## check formatting, documentation comments, the length of files, and imports
 	$(SWIFT) format lint --strict --parallel --recursive $(SOURCES)
 	@find Sources Tests recipes scripts -name .build -prune -o -type f \
 		\( -name '*.swift' -o -name '*.c' -o -name '*.cpp' -o -name '*.h' -o -name '*.sh' \
@@ -47,6 +47,7 @@ lint: ## check formatting, documentation comments and the length of files
 	@find Sources -type f \( -name '*.c' -o -name '*.cpp' -o -name '*.h' \) -exec awk -v most=$(MAX_COLUMNS) \
 		'length > most { print FILENAME ":" FNR ": " length " columns, at most " most; bad = 1 } \
 		END { exit bad }' {} +
+	@scripts/check-imports.sh
 
 format: ## rewrite the sources in the house style
 	$(SWIFT) format --in-place --parallel --recursive $(SOURCES)

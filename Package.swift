@@ -59,62 +59,76 @@ let package = Package(
 
         // Floor 2: files and digests; the engine; text to batches; recipe files.
         .target(
-            name: "FalconSystem", dependencies: ["CCrypto", "CSystem"], path: "Sources/System",
-            swiftSettings: swiftSettings),
+            name: "FalconSystem", dependencies: ["CSystem", "CCrypto"],
+            path: "Sources/System", swiftSettings: swiftSettings),
+        .target(
+            name: "FalconConcurrency", dependencies: ["FalconSystem"],
+            path: "Sources/Concurrency", swiftSettings: swiftSettings),
+        .target(
+            name: "FalconJSON", path: "Sources/JSON", swiftSettings: safeSwiftSettings),
+        .target(
+            name: "FalconRecipeSection", path: "Sources/RecipeSection",
+            swiftSettings: safeSwiftSettings),
         .target(
             name: "FalconTensor", dependencies: ["CKernels", "FalconSystem"],
-            path: "Sources/Tensor",
-            swiftSettings: swiftSettings),
+            path: "Sources/Tensor", swiftSettings: swiftSettings),
         .target(
             name: "FalconData",
-            dependencies: ["FalconSystem", "CSentencePiece", "CZstd", "CZlib"],
+            dependencies: [
+                "CSentencePiece", "CZstd", "CZlib", "FalconSystem", "FalconConcurrency",
+                "FalconJSON", "FalconRecipeSection",
+            ],
             path: "Sources/Data", swiftSettings: safeSwiftSettings),
         .target(
             name: "FalconRecipe",
             dependencies: [
-                "FalconSystem", "FalconRecipes", .product(name: "Yams", package: "Yams"),
+                "FalconSystem", "FalconRecipeSection", "FalconRecipes",
+                .product(name: "Yams", package: "Yams"),
             ],
             path: "Sources/Recipe", swiftSettings: safeSwiftSettings),
 
         // Floor 3: the model, the update rule, files of weights.
         .target(
-            name: "FalconModel", dependencies: ["FalconSystem", "FalconTensor"],
-            path: "Sources/Model",
-            swiftSettings: safeSwiftSettings),
+            name: "FalconModel",
+            dependencies: ["FalconSystem", "FalconJSON", "FalconRecipeSection", "FalconTensor"],
+            path: "Sources/Model", swiftSettings: safeSwiftSettings),
         .target(
-            name: "FalconOptim", dependencies: ["FalconSystem", "FalconTensor"],
-            path: "Sources/Optim",
-            swiftSettings: safeSwiftSettings),
+            name: "FalconOptim",
+            dependencies: ["FalconSystem", "FalconRecipeSection", "FalconTensor"],
+            path: "Sources/Optim", swiftSettings: safeSwiftSettings),
         .target(
-            name: "FalconCheckpoint", dependencies: ["FalconSystem"], path: "Sources/Checkpoint",
-            swiftSettings: safeSwiftSettings),
+            name: "FalconCheckpoint", dependencies: ["FalconSystem", "FalconJSON"],
+            path: "Sources/Checkpoint", swiftSettings: safeSwiftSettings),
         .target(
-            name: "FalconGGUF", dependencies: ["FalconSystem", "CKernels"], path: "Sources/GGUF",
-            swiftSettings: safeSwiftSettings),
+            name: "FalconGGUF", dependencies: ["CKernels", "FalconSystem", "FalconConcurrency"],
+            path: "Sources/GGUF", swiftSettings: safeSwiftSettings),
 
         // Floor 3: what a run leaves in its folder.
         .target(
-            name: "FalconRunRecord", dependencies: ["FalconSystem", "FalconCheckpoint"],
+            name: "FalconRunRecord",
+            dependencies: ["FalconSystem", "FalconJSON", "FalconCheckpoint"],
             path: "Sources/RunRecord", swiftSettings: safeSwiftSettings),
 
         // Floor 4: a run, a score, a foreign file.
         .target(
             name: "FalconTrain",
             dependencies: [
-                "FalconSystem", "FalconTensor", "FalconData", "FalconRecipe", "FalconModel",
-                "FalconOptim", "FalconCheckpoint", "FalconRunRecord", "FalconEval",
-                "FalconInterchange",
+                "FalconSystem", "FalconConcurrency", "FalconJSON", "FalconRecipeSection",
+                "FalconTensor", "FalconData", "FalconRecipe", "FalconModel", "FalconOptim",
+                "FalconCheckpoint", "FalconRunRecord", "FalconEval", "FalconInterchange",
             ],
             path: "Sources/Train", swiftSettings: safeSwiftSettings),
         .target(
             name: "FalconEval",
-            dependencies: ["FalconSystem", "FalconTensor", "FalconData", "FalconModel"],
+            dependencies: [
+                "FalconSystem", "FalconJSON", "FalconTensor", "FalconData", "FalconModel",
+            ],
             path: "Sources/Eval", swiftSettings: safeSwiftSettings),
         .target(
             name: "FalconInterchange",
             dependencies: [
-                "FalconSystem", "FalconTensor", "FalconData", "FalconModel", "FalconCheckpoint",
-                "FalconRunRecord", "FalconGGUF", "FalconEval",
+                "FalconSystem", "FalconJSON", "FalconRecipeSection", "FalconTensor", "FalconData",
+                "FalconModel", "FalconCheckpoint", "FalconGGUF", "FalconRunRecord", "FalconEval",
             ],
             path: "Sources/Interchange", swiftSettings: safeSwiftSettings),
 
@@ -122,7 +136,8 @@ let package = Package(
         .target(
             name: "FalconSweep",
             dependencies: [
-                "FalconSystem", "FalconRecipe", "FalconRunRecord", "FalconOptim", "FalconTrain",
+                "FalconSystem", "FalconConcurrency", "FalconJSON", "FalconRecipeSection",
+                "FalconRecipe", "FalconOptim", "FalconRunRecord", "FalconTrain",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             path: "Sources/Sweep", swiftSettings: safeSwiftSettings),
@@ -131,16 +146,16 @@ let package = Package(
         .target(
             name: "FalconReport",
             dependencies: [
-                "FalconSystem", "FalconRecipe", "FalconData", "FalconModel", "FalconOptim",
-                "FalconCheckpoint", "FalconRunRecord", "FalconSweep", "FalconTrain",
+                "FalconSystem", "FalconData", "FalconRecipe", "FalconModel", "FalconOptim",
+                "FalconCheckpoint", "FalconRunRecord", "FalconTrain", "FalconSweep",
             ],
             path: "Sources/Report", swiftSettings: safeSwiftSettings),
 
         .target(
             name: "FalconBench",
             dependencies: [
-                "FalconSystem", "FalconTensor", "FalconData", "FalconRecipe", "FalconModel",
-                "FalconTrain",
+                "FalconSystem", "FalconConcurrency", "FalconTensor", "FalconData", "FalconRecipe",
+                "FalconModel", "FalconTrain",
             ],
             path: "Sources/Bench", swiftSettings: safeSwiftSettings),
 
@@ -160,11 +175,10 @@ let package = Package(
         .executableTarget(
             name: "falcon-cli",
             dependencies: [
-                "FalconSystem", "FalconTensor", "FalconData", "FalconRecipe",
-                "FalconModel", "FalconOptim", "FalconCheckpoint", "FalconRunRecord", "FalconGGUF",
-                "FalconTrain", "FalconEval", "FalconInterchange", "FalconBench", "FalconSweep",
-                "FalconReport",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "FalconSystem", "FalconConcurrency", "FalconJSON", "FalconTensor", "FalconData",
+                "FalconRecipe", "FalconModel", "FalconOptim", "FalconCheckpoint", "FalconRunRecord",
+                "FalconEval", "FalconInterchange", "FalconTrain", "FalconSweep", "FalconReport",
+                "FalconBench", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: safeSwiftSettings),
 
@@ -172,7 +186,8 @@ let package = Package(
         .target(
             name: "FalconTestSupport",
             dependencies: [
-                "FalconSystem", "FalconData", "FalconRecipe", "FalconCheckpoint", "FalconTrain",
+                "FalconSystem", "FalconJSON", "FalconData", "FalconRecipe", "FalconCheckpoint",
+                "FalconRunRecord", "FalconTrain",
             ],
             path: "Tests/Support", swiftSettings: swiftSettings),
 
@@ -180,75 +195,80 @@ let package = Package(
             name: "SystemTests", dependencies: ["FalconSystem", "FalconTestSupport"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "TensorTests", dependencies: ["FalconTensor", "FalconTestSupport"],
-            exclude: ["Fixtures"],
-            swiftSettings: swiftSettings),
+            name: "JSONTests", dependencies: ["FalconJSON"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "DataTests", dependencies: ["FalconData", "FalconSystem", "FalconTestSupport"],
-            resources: [.copy("Fixtures")],
-            swiftSettings: swiftSettings),
+            name: "TensorTests", dependencies: ["CKernels", "FalconTensor", "FalconTestSupport"],
+            exclude: ["Fixtures"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "DataTests",
+            dependencies: [
+                "FalconSystem", "FalconConcurrency", "FalconJSON", "FalconData",
+                "FalconTestSupport",
+            ],
+            resources: [.copy("Fixtures")], swiftSettings: swiftSettings),
         .testTarget(
             name: "RecipeTests",
             dependencies: [
-                "FalconRecipe", "FalconRecipes", "FalconSystem", "FalconTrain", "FalconModel",
-                "FalconData", "FalconTensor", "FalconTestSupport",
+                "FalconSystem", "FalconRecipeSection", "FalconTensor", "FalconData",
+                "FalconRecipes", "FalconRecipe", "FalconModel", "FalconTrain", "FalconTestSupport",
             ],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "ModelTests",
             dependencies: [
-                "FalconModel", "FalconTensor", "FalconCheckpoint", "FalconInterchange",
-                "FalconSystem", "FalconTestSupport",
+                "FalconSystem", "FalconTensor", "FalconModel", "FalconCheckpoint",
+                "FalconInterchange", "FalconTestSupport",
             ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "OptimTests",
-            dependencies: ["FalconOptim", "FalconSystem", "FalconTensor", "FalconTestSupport"],
+            dependencies: [
+                "FalconRecipeSection", "FalconTensor", "FalconOptim", "FalconTestSupport",
+            ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "CheckpointTests",
-            dependencies: ["FalconCheckpoint", "FalconSystem", "FalconTestSupport"],
+            dependencies: ["FalconSystem", "FalconCheckpoint", "FalconTestSupport"],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "GGUFTests", dependencies: ["FalconGGUF", "FalconSystem", "FalconTestSupport"],
+            name: "GGUFTests", dependencies: ["FalconSystem", "FalconGGUF", "FalconTestSupport"],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "RunRecordTests", dependencies: ["FalconRunRecord", "FalconSystem"],
+            name: "RunRecordTests", dependencies: ["FalconRunRecord"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "TrainTests",
             dependencies: [
-                "FalconTrain", "FalconModel", "FalconData", "FalconOptim", "FalconCheckpoint",
-                "FalconRunRecord", "FalconInterchange", "FalconRecipe", "FalconSystem",
-                "FalconTensor", "FalconTestSupport",
+                "FalconSystem", "FalconJSON", "FalconRecipeSection", "FalconTensor", "FalconData",
+                "FalconRecipe", "FalconModel", "FalconOptim", "FalconCheckpoint", "FalconRunRecord",
+                "FalconInterchange", "FalconTrain", "FalconTestSupport",
             ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "BenchTests",
             dependencies: [
-                "FalconBench", "FalconModel", "FalconData", "FalconTrain", "FalconTensor",
+                "FalconTensor", "FalconData", "FalconModel", "FalconTrain", "FalconBench",
             ],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "SweepTests", dependencies: ["FalconSweep", "FalconRecipe", "FalconSystem"],
+            name: "SweepTests", dependencies: ["FalconRecipe", "FalconSweep"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "ReportTests",
-            dependencies: ["FalconReport", "FalconRunRecord", "FalconTrain", "FalconTestSupport"],
-            exclude: ["Fixtures"],
-            swiftSettings: swiftSettings),
+            dependencies: ["FalconRunRecord", "FalconTrain", "FalconReport", "FalconTestSupport"],
+            exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "EvalTests",
             dependencies: [
-                "FalconEval", "FalconModel", "FalconData", "FalconSystem", "FalconTensor",
-                "FalconTestSupport",
+                "FalconSystem", "FalconJSON", "FalconTensor", "FalconData", "FalconModel",
+                "FalconEval", "FalconTestSupport",
             ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "InterchangeTests",
             dependencies: [
-                "FalconInterchange", "FalconModel", "FalconData", "FalconCheckpoint", "FalconGGUF",
-                "FalconSystem", "FalconTensor", "FalconTestSupport",
+                "FalconSystem", "FalconJSON", "FalconTensor", "FalconData", "FalconModel",
+                "FalconCheckpoint", "FalconGGUF", "FalconInterchange", "FalconTestSupport",
             ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(

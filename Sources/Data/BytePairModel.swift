@@ -1,3 +1,4 @@
+import FalconJSON
 import FalconSystem
 
 /// Vocabulary and merges: the part "model" of a `tokenizer.json`.

@@ -1,4 +1,4 @@
-import FalconSystem
+import FalconJSON
 
 /// A byte-level tokenizer as model files in the format GGUF carry it.
 public struct BytePairPieces: Sendable {

@@ -1,3 +1,4 @@
+import FalconConcurrency
 import FalconSystem
 
 #if canImport(Glibc)

@@ -1,4 +1,5 @@
 import CSentencePiece
+import FalconConcurrency
 import FalconSystem
 
 #if canImport(Glibc)

@@ -1,4 +1,4 @@
-import FalconSystem
+import FalconJSON
 // The library's canonical composition; it has no other interface without Foundation.
 @_spi(_Unicode) import Swift
 

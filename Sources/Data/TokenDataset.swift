@@ -1,3 +1,4 @@
+import FalconConcurrency
 import FalconSystem
 
 /// A folder of token shards, as `falcon tokenize` writes it.

@@ -1,3 +1,4 @@
+import FalconJSON
 import FalconSystem
 
 /// Why a `tokenizer.json` cannot be used.

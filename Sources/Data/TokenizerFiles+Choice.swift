@@ -1,4 +1,4 @@
-import FalconSystem
+import FalconJSON
 
 // `tokenizer.model` beside `tokenizer.json`: Hugging Face transformers reads the latter.
 extension TokenizerFiles {

@@ -1,4 +1,4 @@
-import FalconSystem
+import FalconJSON
 
 /// What the files beside a tokenizer say: `tokenizer_config.json` and `special_tokens_map.json`.
 struct TokenizerSettings {

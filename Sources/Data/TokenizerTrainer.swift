@@ -1,5 +1,3 @@
-import FalconSystem
-
 /// Trains SentencePiece tokenizers that Hugging Face transformers and llama.cpp reproduce exactly.
 ///
 /// The settings are those of Falcon-H1 exports: no prefix space, no normalization, digits apart,

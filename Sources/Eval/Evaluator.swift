@@ -1,6 +1,5 @@
 import FalconData
 import FalconModel
-import FalconSystem
 import FalconTensor
 
 #if canImport(Glibc)

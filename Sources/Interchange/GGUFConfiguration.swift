@@ -1,5 +1,7 @@
 import FalconGGUF
+import FalconJSON
 import FalconModel
+import FalconRecipeSection
 import FalconSystem
 import FoundationEssentials
 

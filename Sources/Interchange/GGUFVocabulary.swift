@@ -1,6 +1,6 @@
 import FalconData
 import FalconGGUF
-import FalconSystem
+import FalconJSON
 
 /// The vocabulary of a tokenizer in the metadata of a GGUF file.
 ///

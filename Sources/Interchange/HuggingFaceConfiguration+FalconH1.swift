@@ -1,6 +1,6 @@
 import FalconCheckpoint
+import FalconJSON
 import FalconModel
-import FalconSystem
 
 extension FalconH1Configuration {
     /// The fields of `config.json` that only Falcon-H1 has.

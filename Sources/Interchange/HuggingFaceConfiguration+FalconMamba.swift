@@ -1,6 +1,6 @@
 import FalconCheckpoint
+import FalconJSON
 import FalconModel
-import FalconSystem
 
 extension FalconMambaConfiguration {
     /// The fields of `config.json` that only Falcon-Mamba has.

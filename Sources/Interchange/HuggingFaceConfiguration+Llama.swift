@@ -1,6 +1,6 @@
 import FalconCheckpoint
+import FalconJSON
 import FalconModel
-import FalconSystem
 import FalconTensor
 
 // A Falcon-H1 with attention alone is a Llama; multipliers are folded into its weights.

@@ -1,6 +1,7 @@
 import FalconCheckpoint
 import FalconData
 import FalconModel
+import FalconRecipeSection
 import FalconSystem
 import FalconTensor
 

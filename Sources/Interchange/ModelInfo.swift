@@ -2,7 +2,6 @@ import FalconCheckpoint
 import FalconData
 import FalconGGUF
 import FalconModel
-import FalconSystem
 import FalconTensor
 
 /// What a model on disk is and where it comes from.

@@ -1,4 +1,4 @@
-import FalconSystem
+import FalconRecipeSection
 
 /// Which mixers a block has; only `parallel` is Falcon-H1, the others are for ablations.
 public enum Mixers: String, Codable, CaseIterable, Sendable {

@@ -1,4 +1,4 @@
-import FalconSystem
+import FalconRecipeSection
 
 /// How the weights of a fresh Falcon-Mamba are drawn.
 public enum MambaInitialization: String, Codable, CaseIterable, Sendable {

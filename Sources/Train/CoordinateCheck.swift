@@ -2,7 +2,6 @@ import FalconData
 import FalconModel
 import FalconOptim
 import FalconRunRecord
-import FalconSystem
 import FalconTensor
 
 #if canImport(Glibc)

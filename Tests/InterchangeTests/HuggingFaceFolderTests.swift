@@ -1,6 +1,7 @@
 import FalconCheckpoint
 import FalconData
 import FalconInterchange
+import FalconJSON
 import FalconModel
 import FalconSystem
 import FalconTensor

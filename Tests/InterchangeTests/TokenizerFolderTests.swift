@@ -1,5 +1,6 @@
 import FalconData
 import FalconGGUF
+import FalconJSON
 import FalconModel
 import FalconSystem
 import FalconTestSupport

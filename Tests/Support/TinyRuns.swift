@@ -1,5 +1,6 @@
 import FalconCheckpoint
 import FalconData
+import FalconJSON
 import FalconRecipe
 import FalconRunRecord
 import FalconSystem

@@ -2,6 +2,7 @@ import FalconCheckpoint
 import FalconData
 import FalconGGUF
 import FalconInterchange
+import FalconJSON
 import FalconModel
 import FalconRecipe
 import FalconSweep

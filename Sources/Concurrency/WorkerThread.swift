@@ -1,3 +1,5 @@
+import FalconSystem
+
 #if canImport(Glibc)
     import Glibc
 #endif

@@ -1,3 +1,6 @@
+import FalconJSON
+import FalconSystem
+
 /// Lines of JSON whose last key is the beginning of the SHA-256 of the object without that key, so that a
 /// digit that has changed is noticed.
 ///

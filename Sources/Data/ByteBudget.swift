@@ -1,7 +1,9 @@
+import FalconConcurrency
+
 /// Bytes that a few threads may hold together.
 ///
 /// What is larger than the limit gets through alone, so that nothing waits for ever.
-public final class ByteBudget: @unchecked Sendable {
+final class ByteBudget: @unchecked Sendable {
     // - Invariant: every stored property below is read and written with `monitor` locked.
     private let monitor = Monitor()
     private let limit: Int
@@ -11,14 +13,14 @@ public final class ByteBudget: @unchecked Sendable {
     /// A budget of which nothing is held.
     ///
     /// - Parameter limit: bytes.
-    public init(limit: Int) { self.limit = limit }
+    init(limit: Int) { self.limit = limit }
 
     /// Takes bytes, waiting until there are as many or all were given back.
     ///
     /// - Parameter count: bytes.
     /// - Returns: false after `cancel()`.
     @discardableResult
-    public func take(_ count: Int) -> Bool {
+    func take(_ count: Int) -> Bool {
         monitor.locked {
             while held > 0 && held + count > limit && !isCancelled { monitor.wait() }
             held += count
@@ -29,7 +31,7 @@ public final class ByteBudget: @unchecked Sendable {
     /// Gives bytes back.
     ///
     /// - Parameter count: bytes that were taken.
-    public func give(back count: Int) {
+    func give(back count: Int) {
         monitor.locked {
             held -= count
             monitor.wakeAll()
@@ -37,7 +39,7 @@ public final class ByteBudget: @unchecked Sendable {
     }
 
     /// Lets everybody go on.
-    public func cancel() {
+    func cancel() {
         monitor.locked {
             isCancelled = true
             monitor.wakeAll()
@@ -46,7 +48,7 @@ public final class ByteBudget: @unchecked Sendable {
 }
 
 /// A flag that is taken down once, seen by all threads.
-public final class SharedFlag: @unchecked Sendable {
+final class SharedFlag: @unchecked Sendable {
     // - Invariant: the stored property below is read and written with `monitor` locked.
     private let monitor = Monitor()
     private var value: Bool
@@ -54,11 +56,11 @@ public final class SharedFlag: @unchecked Sendable {
     /// A flag.
     ///
     /// - Parameter isUp: whether it is up at first.
-    public init(isUp: Bool) { value = isUp }
+    init(isUp: Bool) { value = isUp }
 
     /// Whether it is up.
-    public var isUp: Bool { monitor.locked { value } }
+    var isUp: Bool { monitor.locked { value } }
 
     /// Takes it down.
-    public func lower() { monitor.locked { value = false } }
+    func lower() { monitor.locked { value = false } }
 }
