@@ -73,10 +73,14 @@ let package = Package(
             name: "FalconTensor", dependencies: ["CKernels", "FalconSystem"],
             path: "Sources/Tensor", swiftSettings: swiftSettings),
         .target(
+            name: "FalconTokenizer",
+            dependencies: ["CSentencePiece", "FalconSystem", "FalconConcurrency", "FalconJSON"],
+            path: "Sources/Tokenizer", swiftSettings: safeSwiftSettings),
+        .target(
             name: "FalconData",
             dependencies: [
-                "CSentencePiece", "CZstd", "CZlib", "FalconSystem", "FalconConcurrency",
-                "FalconJSON", "FalconRecipeSection",
+                "CZstd", "CZlib", "FalconSystem", "FalconConcurrency", "FalconJSON",
+                "FalconRecipeSection", "FalconTokenizer",
             ],
             path: "Sources/Data", swiftSettings: safeSwiftSettings),
         .target(
@@ -114,21 +118,24 @@ let package = Package(
             name: "FalconTrain",
             dependencies: [
                 "FalconSystem", "FalconConcurrency", "FalconJSON", "FalconRecipeSection",
-                "FalconTensor", "FalconData", "FalconRecipe", "FalconModel", "FalconOptim",
-                "FalconCheckpoint", "FalconRunRecord", "FalconEval", "FalconInterchange",
+                "FalconTensor", "FalconTokenizer", "FalconData", "FalconRecipe", "FalconModel",
+                "FalconOptim", "FalconCheckpoint", "FalconRunRecord", "FalconEval",
+                "FalconInterchange",
             ],
             path: "Sources/Train", swiftSettings: safeSwiftSettings),
         .target(
             name: "FalconEval",
             dependencies: [
-                "FalconSystem", "FalconJSON", "FalconTensor", "FalconData", "FalconModel",
+                "FalconSystem", "FalconJSON", "FalconTensor", "FalconTokenizer", "FalconData",
+                "FalconModel",
             ],
             path: "Sources/Eval", swiftSettings: safeSwiftSettings),
         .target(
             name: "FalconInterchange",
             dependencies: [
-                "FalconSystem", "FalconJSON", "FalconRecipeSection", "FalconTensor", "FalconData",
-                "FalconModel", "FalconCheckpoint", "FalconGGUF", "FalconRunRecord", "FalconEval",
+                "FalconSystem", "FalconJSON", "FalconRecipeSection", "FalconTensor",
+                "FalconTokenizer", "FalconModel", "FalconCheckpoint", "FalconGGUF",
+                "FalconRunRecord", "FalconEval",
             ],
             path: "Sources/Interchange", swiftSettings: safeSwiftSettings),
 
@@ -175,10 +182,11 @@ let package = Package(
         .executableTarget(
             name: "falcon-cli",
             dependencies: [
-                "FalconSystem", "FalconConcurrency", "FalconJSON", "FalconTensor", "FalconData",
-                "FalconRecipe", "FalconModel", "FalconOptim", "FalconCheckpoint", "FalconRunRecord",
-                "FalconEval", "FalconInterchange", "FalconTrain", "FalconSweep", "FalconReport",
-                "FalconBench", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "FalconSystem", "FalconConcurrency", "FalconJSON", "FalconTensor",
+                "FalconTokenizer", "FalconData", "FalconRecipe", "FalconModel", "FalconOptim",
+                "FalconCheckpoint", "FalconRunRecord", "FalconEval", "FalconInterchange",
+                "FalconTrain", "FalconSweep", "FalconReport", "FalconBench",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: safeSwiftSettings),
 
@@ -186,8 +194,8 @@ let package = Package(
         .target(
             name: "FalconTestSupport",
             dependencies: [
-                "FalconSystem", "FalconJSON", "FalconData", "FalconRecipe", "FalconCheckpoint",
-                "FalconRunRecord", "FalconTrain",
+                "FalconSystem", "FalconJSON", "FalconTokenizer", "FalconData", "FalconRecipe",
+                "FalconCheckpoint", "FalconRunRecord", "FalconTrain",
             ],
             path: "Tests/Support", swiftSettings: swiftSettings),
 
@@ -200,12 +208,19 @@ let package = Package(
             name: "TensorTests", dependencies: ["CKernels", "FalconTensor", "FalconTestSupport"],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "DataTests",
+            name: "TokenizerTests",
             dependencies: [
-                "FalconSystem", "FalconConcurrency", "FalconJSON", "FalconData",
+                "FalconSystem", "FalconConcurrency", "FalconJSON", "FalconTokenizer",
                 "FalconTestSupport",
             ],
-            resources: [.copy("Fixtures")], swiftSettings: swiftSettings),
+            exclude: ["Fixtures"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "DataTests",
+            dependencies: [
+                "FalconSystem", "FalconConcurrency", "FalconTokenizer", "FalconData",
+                "FalconTestSupport",
+            ],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "RecipeTests",
             dependencies: [
@@ -260,14 +275,14 @@ let package = Package(
         .testTarget(
             name: "EvalTests",
             dependencies: [
-                "FalconSystem", "FalconJSON", "FalconTensor", "FalconData", "FalconModel",
+                "FalconSystem", "FalconJSON", "FalconTensor", "FalconTokenizer", "FalconModel",
                 "FalconEval", "FalconTestSupport",
             ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "InterchangeTests",
             dependencies: [
-                "FalconSystem", "FalconJSON", "FalconTensor", "FalconData", "FalconModel",
+                "FalconSystem", "FalconJSON", "FalconTensor", "FalconTokenizer", "FalconModel",
                 "FalconCheckpoint", "FalconGGUF", "FalconInterchange", "FalconTestSupport",
             ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),

@@ -1,10 +1,10 @@
 import ArgumentParser
 import FalconConcurrency
-import FalconData
 import FalconInterchange
 import FalconModel
 import FalconSystem
 import FalconTensor
+import FalconTokenizer
 import FoundationEssentials
 
 struct GenerateCommand: ParsableCommand {

@@ -1,6 +1,6 @@
 import ArgumentParser
-import FalconData
 import FalconJSON
+import FalconTokenizer
 
 extension TokenizerCommand {
     /// Turns lines into token ids.

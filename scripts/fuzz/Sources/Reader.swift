@@ -8,6 +8,7 @@ import FalconRecipe
 import FalconSweep
 import FalconSystem
 import FalconTensor
+import FalconTokenizer
 import FalconTrain
 import Glibc
 

@@ -26,8 +26,8 @@ public struct StreamingDecoder: Sendable {
     ///
     /// - Parameter id: a token id.
     /// - Returns: the text that is now certain; it may be empty.
-    /// - Throws: `DataError.tokenOutOfRange` for an id outside the vocabulary.
-    public mutating func append(_ id: Int32) throws(DataError) -> String {
+    /// - Throws: `TokenizerError.tokenOutOfRange` for an id outside the vocabulary.
+    public mutating func append(_ id: Int32) throws(TokenizerError) -> String {
         guard id >= 0 && id < tokenizer.vocabularyCount else {
             throw .tokenOutOfRange(id: id, vocabularyCount: tokenizer.vocabularyCount)
         }

@@ -1,8 +1,7 @@
-import FalconSystem
 import FalconTestSupport
 import Testing
 
-@testable import FalconData
+@testable import FalconTokenizer
 
 /// Long texts and words, whose tokens must be those of the whole.
 @Suite struct LongTextTests {
@@ -25,14 +24,11 @@ import Testing
     }
 
     @Test func wordsOfAnyLengthGiveTheLibrarysTokens() throws {
-        let folder = try TemporaryFolder()
         let text = String(repeating: "the people of Größe, aaaa abab ---- 日本語\n\n", count: 40)
-        let path = try folder.write("a.txt", text)
-        let trained = try TokenizerTrainer(vocabularyCount: 330)
-            .train(on: DocumentReader(paths: [path]))
+        let trained = try TokenizerTrainer(vocabularyCount: 330).train(on: documents([text]))
         let tokenizers = [
             try SentencePieceTokenizer(modelBytes: trained.modelBytes),
-            try SentencePieceTokenizer(path: fixture(mistralModel)),
+            try SentencePieceTokenizer(path: tokenizerFixture(mistralModel)),
         ]
         for tokenizer in tokenizers {
             let encoder = WordCachingEncoder(tokenizer)
@@ -47,7 +43,8 @@ import Testing
     @Test(arguments: ["gpt2", "llama3", "falcon", "fused"])
     func wordsOfAnyLengthGiveTheTokensOfTheirMerges(name: String) throws {
         let tokenizer = try #require(
-            openTokenizer(path: fixture("byte-pair/\(name).tokenizer.json")) as? BytePairTokenizer)
+            openTokenizer(path: tokenizerFixture("byte-pair/\(name).tokenizer.json"))
+                as? BytePairTokenizer)
         let mapped = PreTokenizer(steps: tokenizer.preTokenizer.mapsBytes ? [.bytes] : [])
         for text in Self.unbroken() {
             let scalars = mapped.words(of: text.unicodeScalars.map(\.value)).scalars
@@ -66,7 +63,8 @@ import Testing
         ("pieces", false),
     ]) func partsOfATextGiveTheTokensOfTheWhole(name: String, isCut: Bool) throws {
         let tokenizer = try #require(
-            openTokenizer(path: fixture("byte-pair/\(name).tokenizer.json")) as? BytePairTokenizer)
+            openTokenizer(path: tokenizerFixture("byte-pair/\(name).tokenizer.json"))
+                as? BytePairTokenizer)
         var text = ""
         for number in 0..<300 {
             text +=
@@ -91,66 +89,9 @@ import Testing
 
     @Test func usualTokenizersMayBeCut() throws {
         for name in ["gpt2", "llama3", "falcon", "qwen2", "smollm"] {
-            let tokenizer = try openTokenizer(path: fixture("byte-pair/\(name).tokenizer.json"))
+            let tokenizer = try openTokenizer(
+                path: tokenizerFixture("byte-pair/\(name).tokenizer.json"))
             #expect((tokenizer as? BytePairTokenizer)?.isCutBeforeSpaces == true, "\(name)")
         }
-    }
-
-    @Test func aTextFileGivesTheTokensOfItsShards() throws {
-        let folder = try TemporaryFolder()
-        let tokenizer = try SentencePieceTokenizer(path: fixture(mistralModel))
-        let text = (0..<30_000).map { "\($0) sentence,\(oddTexts[$0 % 9]) of it." }.joined()
-        let wanted = try tokenizer.encode(text) + [2]
-        for mark in ["", "\u{FEFF}"] {
-            let path = try folder.write("a.txt", mark + text)
-            let document = try TextFileTokens(path: path, tokenizer: tokenizer, partBytes: 1000)
-            var (tokens, calls): ([Int32], Int) = ([], 0)
-            while let more = try document.next() {
-                tokens += more
-                calls += 1
-            }
-            #expect(calls > 2)
-            #expect(tokens == wanted)
-        }
-        for text in ["", "\u{FEFF}"] {
-            let path = try folder.write("empty.txt", text)
-            #expect(try TextFileTokens(path: path, tokenizer: tokenizer).next() == nil)
-        }
-        let bad = try folder.write("bad.txt", Array("é\n".utf8) + [0xFF])
-        let error = #expect(throws: DataError.self) {
-            try TextFileTokens(path: bad, tokenizer: tokenizer).next()
-        }
-        #expect(error?.description.contains("byte 0xff at offset 3") == true)
-        let wide = try folder.write("wide.txt", [0xFF, 0xFE, 0x61, 0x00])
-        let kind = #expect(throws: DataError.self) {
-            try TextFileTokens(path: wide, tokenizer: tokenizer)
-        }
-        #expect(kind?.description.contains("UTF-16") == true)
-    }
-
-    @Test func theTextOfTheEndTokenEndsNoDocument() throws {
-        let folder = try TemporaryFolder()
-        try folder.write(
-            "tokenizer.json",
-            InputFile.contents(of: fixture("byte-pair/gpt2.tokenizer.json")))
-        try folder.write("tokenizer_config.json", "{\"eos_token\":\"<|end|>\"}")
-        let tokenizer = try openTokenizer(path: folder.path)
-        let end = try tokenizer.requireEndOfDocumentID()
-        let text = "a<|end|>b <|end|>"
-        // As Hugging Face's tokenizers encode a prompt.
-        #expect(try tokenizer.encode(text).count { $0 == end } == 2)
-        let tokens = try tokenizer.makeDocumentEncoder().encode(text)
-        #expect(!tokens.contains(end))
-        #expect(try tokenizer.decode(tokens) == text)
-        #expect(tokenizer.endOfDocumentText == "<|end|>")
-        let path = try folder.write("a.jsonl", "{\"text\":\"\(text)\"}\n{\"text\":\"c\"}\n")
-        var corpus = CorpusTokenizer(tokenizer: tokenizer)
-        corpus.validationFraction = 0
-        let (index, counts) = try corpus.write(
-            DocumentReader(paths: [path]), to: folder.file("out"))
-        let stored = try TokenDataset(path: folder.file("out")).reader(of: .train)
-            .tokens(in: 0..<index.train.tokens)
-        #expect(stored.count { $0 == end } == 2 && index.train.documents == 2)
-        #expect(counts.endTokenTexts == 2)
     }
 }

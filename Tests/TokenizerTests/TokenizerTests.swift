@@ -1,7 +1,7 @@
 import FalconConcurrency
-import FalconData
 import FalconSystem
 import FalconTestSupport
+import FalconTokenizer
 import Testing
 
 @Suite struct TokenizerTests {
@@ -34,8 +34,8 @@ import Testing
     ]
 
     @Test func idsAreThoseOfSentencePiece() throws {
-        let mistral = try SentencePieceTokenizer(path: fixture(mistralModel))
-        let small = try SentencePieceTokenizer(path: fixture("test_model.model"))
+        let mistral = try SentencePieceTokenizer(path: tokenizerFixture(mistralModel))
+        let small = try SentencePieceTokenizer(path: tokenizerFixture("test_model.model"))
         for (text, mistralIDs, smallIDs) in Self.expected {
             #expect(try mistral.encode(text) == mistralIDs)
             #expect(try mistral.decode(mistralIDs) == text)
@@ -44,7 +44,7 @@ import Testing
     }
 
     @Test func thePieceTableIsThatOfTheModel() throws {
-        let mistral = try SentencePieceTokenizer(path: fixture(mistralModel))
+        let mistral = try SentencePieceTokenizer(path: tokenizerFixture(mistralModel))
         #expect(
             mistral.digest == "9addc8bdce5988448ae81b729336f43a81262160ae8da760674badab9d4c7d33")
         #expect(mistral.vocabularyCount == 32768)
@@ -59,14 +59,14 @@ import Testing
         #expect(mistral.model.addsDummyPrefix && !mistral.model.removesExtraWhitespaces)
         #expect(mistral.model.normalizationName == "identity")
 
-        let small = try SentencePieceTokenizer(path: fixture("test_model.model"))
+        let small = try SentencePieceTokenizer(path: tokenizerFixture("test_model.model"))
         #expect(small.vocabularyCount == 1000)
         #expect(small.model.algorithm == .unigram && !small.model.hasByteFallback)
         #expect(small.model.addsDummyPrefix && small.model.removesExtraWhitespaces)
     }
 
     @Test func aModelLoadsFromBytesAsFromAFile() throws {
-        let bytes = try InputFile.contents(of: fixture(mistralModel))
+        let bytes = try InputFile.contents(of: tokenizerFixture(mistralModel))
         let tokenizer = try SentencePieceTokenizer(modelBytes: bytes)
         #expect(try tokenizer.encode("Hello world") == [23325, 2294])
         #expect(tokenizer.modelBytes == bytes)
@@ -74,13 +74,13 @@ import Testing
 
     @Test func whatIsNoModelIsAnError() throws {
         let folder = try TemporaryFolder()
-        let whole = try InputFile.contents(of: fixture("test_model.model"))
+        let whole = try InputFile.contents(of: tokenizerFixture("test_model.model"))
         for (name, bytes) in [
             ("empty", []), ("text", Array("this is not a model at all".utf8)),
             ("cut", Array(whole.prefix(5000))), ("zeros", [UInt8](repeating: 0, count: 64)),
         ] {
             let path = try folder.write(name, bytes)
-            let error = #expect(throws: DataError.self, "\(name)") {
+            let error = #expect(throws: TokenizerError.self, "\(name)") {
                 try SentencePieceTokenizer(path: path)
             }
             #expect(error?.description.hasPrefix("\(path) is not a SentencePiece model") == true)
@@ -92,9 +92,9 @@ import Testing
     }
 
     @Test func idsOutsideTheVocabularyAreAnError() throws {
-        let tokenizer = try SentencePieceTokenizer(path: fixture("test_model.model"))
+        let tokenizer = try SentencePieceTokenizer(path: tokenizerFixture("test_model.model"))
         for id in [Int32(-1), 1000, .max] {
-            let wanted = DataError.tokenOutOfRange(id: id, vocabularyCount: 1000)
+            let wanted = TokenizerError.tokenOutOfRange(id: id, vocabularyCount: 1000)
             #expect(throws: wanted) { try tokenizer.decode([1, id]) }
             var decoder = StreamingDecoder(tokenizer)
             #expect(throws: wanted) { _ = try decoder.append(id) }
@@ -103,7 +103,7 @@ import Testing
 
     @Test(arguments: [mistralModel, "test_model.model"])
     func streamingGivesTheTextOfDecode(model: String) throws {
-        let tokenizer = try SentencePieceTokenizer(path: fixture(model))
+        let tokenizer = try SentencePieceTokenizer(path: tokenizerFixture(model))
         var sequences = try oddTexts.map(tokenizer.encode)
         // Random ids: broken characters, control and unknown pieces, leading spaces.
         var random = LinearGenerator(seed: 1)
@@ -132,7 +132,7 @@ import Testing
     }
 
     @Test func streamingHoldsBackHalfACharacter() throws {
-        let tokenizer = try SentencePieceTokenizer(path: fixture(mistralModel))
+        let tokenizer = try SentencePieceTokenizer(path: tokenizerFixture(mistralModel))
         var decoder = StreamingDecoder(tokenizer, continuesText: true)
         let smile = Array("😀".utf8).map { 771 + Int32($0) }
         #expect(try smile.map { try decoder.append($0) } == ["", "", "", "😀"])
@@ -142,7 +142,7 @@ import Testing
     }
 
     @Test func sixteenThreadsEncodeTheSame() throws {
-        let tokenizer = try SentencePieceTokenizer(path: fixture(mistralModel))
+        let tokenizer = try SentencePieceTokenizer(path: tokenizerFixture(mistralModel))
         let wanted = try oddTexts.map(tokenizer.encode)
         let results = BoundedQueue<Bool>(capacity: 16)
         let threads = try (0..<16).map { _ in

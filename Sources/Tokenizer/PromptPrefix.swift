@@ -1,5 +1,4 @@
 import FalconJSON
-import FalconSystem
 
 /// What Hugging Face transformers puts before a prompt.
 enum PromptPrefix {

@@ -98,30 +98,16 @@ public struct TokenizerFiles: Sendable, Equatable {
     /// - Returns: its bytes; nil if it is not among these.
     public func bytes(of name: String) -> [UInt8]? { all.first { $0.name == name }?.bytes }
 
-    /// The same files, with the main one that has a digest.
-    ///
-    /// - Parameter digest: a SHA-256 in hexadecimal.
-    /// - Returns: nil if neither `tokenizer.model` nor `tokenizer.json` has it.
-    func withMain(digest: String) -> TokenizerFiles? {
-        let main = all.first {
-            ($0.name == Self.modelName || $0.name == Self.jsonName)
-                && SHA256.hex(of: $0.bytes) == digest
-        }
-        return main.map { main in
-            TokenizerFiles(main: main, companions: all.filter { $0.name != main.name })
-        }
-    }
-
     /// The tokenizer that the files describe.
     ///
     /// - Parameters:
     ///   - folder: where they came from, for messages.
     ///   - specialIDs: ids from elsewhere, for special tokens that the files do not name.
     /// - Returns: a `SentencePieceTokenizer` or a `BytePairTokenizer`.
-    /// - Throws: `DataError` if the main file is not what its name says.
+    /// - Throws: `TokenizerError` if the main file is not what its name says.
     public func tokenizer(
         folder: String, specialIDs: SpecialTokenIDs = SpecialTokenIDs()
-    ) throws(DataError) -> any Tokenizer {
+    ) throws(TokenizerError) -> any Tokenizer {
         let path = folder + "/" + main.name
         if main.name == Self.jsonName {
             return try BytePairTokenizer(files: self, path: path, specialIDs: specialIDs)
@@ -163,7 +149,7 @@ public struct SpecialTokenIDs: Sendable, Equatable {
 /// - Parameter path: a SentencePiece model; or a `tokenizer.json` (a name that ends in `.json`), whose
 ///   special tokens stand in the files beside it; or a folder that holds one of them.
 /// - Returns: a `SentencePieceTokenizer` or a `BytePairTokenizer`.
-/// - Throws: `FileError` if it cannot be read, `DataError` if it is no tokenizer.
+/// - Throws: `FileError` if it cannot be read, `TokenizerError` if it is no tokenizer.
 public func openTokenizer(path: String) throws -> any Tokenizer {
     if fileKind(of: path) == .folder {
         guard let files = try TokenizerFiles.find(inFolder: path) else {

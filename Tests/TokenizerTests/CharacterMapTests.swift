@@ -1,6 +1,7 @@
+import FalconTestSupport
 import Testing
 
-@testable import FalconData
+@testable import FalconTokenizer
 
 /// A map of characters: a tree of 512 units, the first one the root, and its replacements.
 private func map(_ units: [Int: UInt32], replacements: [UInt8] = [0x62, 0]) -> [UInt8] {
@@ -62,14 +63,14 @@ private func chain(_ count: Int) -> [Int: UInt32] {
     @Test(arguments: [[0x1A], [0x2A], [0x9A, 0x80, 0x80, 0x80, 0x10]] as [[UInt8]])
     func noTokenizerIsMadeOfThem(key: [UInt8]) throws {
         // Normalizer, denormalizer, and a key whose lower half is the normalizer's.
-        let path = fixture("test_model.model")
+        let path = tokenizerFixture("test_model.model")
         let model = try SentencePieceTokenizer(path: path).modelBytes
         func appended(_ map: [UInt8]) -> [UInt8] {
             let length: [UInt8] = [0x80 | UInt8(map.count & 0x7F), UInt8(map.count >> 7)]
             let field = [0x12] + length + map
             return model + key + [0x80 | UInt8(field.count & 0x7F), UInt8(field.count >> 7)] + field
         }
-        #expect(throws: DataError.self) {
+        #expect(throws: TokenizerError.self) {
             try SentencePieceTokenizer(modelBytes: appended(map(chain(33))))
         }
         if key.count == 1 {

@@ -3,7 +3,7 @@ import FalconSystem
 import FalconTestSupport
 import Testing
 
-@testable import FalconData
+@testable import FalconTokenizer
 
 /// Ids and texts of tokenizers 0.23.3: `scripts/fixtures/byte_pair_tokenizers.py`.
 @Suite struct BytePairTokenizerTests {
@@ -18,7 +18,7 @@ import Testing
     }
 
     private func expected(_ name: String) throws -> [Expected] {
-        let bytes = try InputFile.contents(of: fixture("byte-pair/\(name).expected.json"))
+        let bytes = try InputFile.contents(of: tokenizerFixture("byte-pair/\(name).expected.json"))
         return try #require(try JSONValue(parsing: bytes).array).map { entry in
             let entry = try #require(entry.object)
             return Expected(
@@ -29,7 +29,7 @@ import Testing
     }
 
     private func tokenizer(_ name: String) throws -> any Tokenizer {
-        try openTokenizer(path: fixture("byte-pair/\(name).tokenizer.json"))
+        try openTokenizer(path: tokenizerFixture("byte-pair/\(name).tokenizer.json"))
     }
 
     private func isSame(_ a: String, _ b: String) -> Bool { a.utf8.elementsEqual(b.utf8) }
@@ -120,7 +120,7 @@ import Testing
         func refuses(_ part: String, _ change: (inout BytePairPieces) -> Void) {
             var bad = good
             change(&bad)
-            let error = #expect(throws: DataError.self) {
+            let error = #expect(throws: TokenizerError.self) {
                 _ = try bad.files(path: "model.gguf").tokenizer(folder: "x")
             }
             #expect(error?.description.contains(part) == true, "\(String(describing: error))")
@@ -152,33 +152,10 @@ import Testing
         }
     }
 
-    @Test func shardsKeepTheTokenizer() throws {
-        let folder = try TemporaryFolder()
-        let json = try InputFile.contents(of: fixture("byte-pair/llama3.tokenizer.json"))
-        let configuration = Array(#"{"eos_token": {"content": "<|end|>"}, "pad_token": null}"#.utf8)
-        try folder.write("model/tokenizer.json", json)
-        try folder.write("model/tokenizer_config.json", configuration)
-        let tokenizer = try openTokenizer(path: folder.file("model"))
-        try folder.write("in.txt", "Hello, world! 12345")
-        var corpus = CorpusTokenizer(tokenizer: tokenizer)
-        corpus.validationFraction = 0
-        // A model that an earlier data set left behind is not taken for the tokenizer.
-        try folder.write("out/tokenizer.model", "old")
-        _ = try corpus.write(
-            DocumentReader(paths: [folder.file("in.txt")]), to: folder.file("out"))
-        let dataset = try TokenDataset(path: folder.file("out"))
-        let copy = try dataset.tokenizer()
-        #expect(copy.digest == tokenizer.digest && copy.eosID == tokenizer.eosID)
-        #expect(copy.files.bytes(of: "tokenizer_config.json") == configuration)
-        #expect(copy.files.main == .init(name: "tokenizer.json", bytes: json))
-        try folder.write("out/tokenizer.json", "{}")
-        #expect(throws: DataError.self) { try dataset.tokenizer() }
-    }
-
     @Test func aJSONThatSaysMoreIsPreferredToAModel() throws {
         let folder = try TemporaryFolder()
-        let json = try InputFile.contents(of: fixture("byte-pair/gpt2.tokenizer.json"))
-        let model = try InputFile.contents(of: fixture("test_model.model"))
+        let json = try InputFile.contents(of: tokenizerFixture("byte-pair/gpt2.tokenizer.json"))
+        let model = try InputFile.contents(of: tokenizerFixture("test_model.model"))
         try folder.write("tokenizer.model", model)
         #expect(try openTokenizer(path: folder.path) is SentencePieceTokenizer)
         try folder.write("tokenizer.json", json)

@@ -1,3 +1,6 @@
+/// The longest text that is encoded, in bytes of UTF-8: all of it and its tokens are in memory at one time.
+public let longestTextBytes = 64 << 20
+
 /// Turns text into token ids and back.
 ///
 /// Any number of threads may use one tokenizer at the same time.
@@ -35,17 +38,17 @@ public protocol Tokenizer: Sendable {
 
     /// Cuts a text into tokens; no beginning or end token is added.
     ///
-    /// - Parameter text: any text, up to `DocumentReader.documentLimitBytes`.
+    /// - Parameter text: any text, up to `longestTextBytes`.
     /// - Returns: ids from 0 to `vocabularyCount - 1`.
-    /// - Throws: `DataError.tokenizerFailed` if the text cannot be encoded.
-    func encode(_ text: String) throws(DataError) -> [Int32]
+    /// - Throws: `TokenizerError.failed` if the text cannot be encoded.
+    func encode(_ text: String) throws(TokenizerError) -> [Int32]
 
     /// Joins tokens to a text; control tokens give nothing.
     ///
     /// - Parameter ids: ids from 0 to `vocabularyCount - 1`.
     /// - Returns: the text; bytes that are not UTF-8 together give U+FFFD.
-    /// - Throws: `DataError.tokenOutOfRange` for an id outside the vocabulary.
-    func decode(_ ids: [Int32]) throws(DataError) -> String
+    /// - Throws: `TokenizerError.tokenOutOfRange` for an id outside the vocabulary.
+    func decode(_ ids: [Int32]) throws(TokenizerError) -> String
 
     /// What one token stands for in a text.
     ///
@@ -78,22 +81,22 @@ public protocol TokenEncoder: AnyObject {
     /// Cuts a text, or a part of one, into tokens, as the tokenizer's own `encode` does.
     ///
     /// - Parameters:
-    ///   - text: any text, up to `DocumentReader.documentLimitBytes`.
+    ///   - text: any text, up to `longestTextBytes`.
     ///   - isContinued: whether it goes on with the text of the last call; only where
     ///     `isCutBeforeSpaces`, and at such a place.
     /// - Returns: ids from 0 to the tokenizer's `vocabularyCount - 1`; those of the parts, one after the
     ///   other, are those of the whole.
-    /// - Throws: `DataError.tokenizerFailed` if the text cannot be encoded.
-    func encode(_ text: String, isContinued: Bool) throws(DataError) -> [Int32]
+    /// - Throws: `TokenizerError.failed` if the text cannot be encoded.
+    func encode(_ text: String, isContinued: Bool) throws(TokenizerError) -> [Int32]
 }
 
 extension TokenEncoder {
     /// Cuts a text into tokens, as the tokenizer's own `encode` does.
     ///
-    /// - Parameter text: any text, up to `DocumentReader.documentLimitBytes`.
+    /// - Parameter text: any text, up to `longestTextBytes`.
     /// - Returns: ids from 0 to the tokenizer's `vocabularyCount - 1`.
-    /// - Throws: `DataError.tokenizerFailed` if the text cannot be encoded.
-    public func encode(_ text: String) throws(DataError) -> [Int32] {
+    /// - Throws: `TokenizerError.failed` if the text cannot be encoded.
+    public func encode(_ text: String) throws(TokenizerError) -> [Int32] {
         try encode(text, isContinued: false)
     }
 }
@@ -156,8 +159,8 @@ extension Tokenizer {
     /// The id that ends every document in shards.
     ///
     /// - Returns: the id of the end-of-sequence token.
-    /// - Throws: `DataError.missingPiece` if there is none.
-    public func requireEndOfDocumentID() throws(DataError) -> Int32 {
+    /// - Throws: `TokenizerError.missingPiece` if there is none.
+    public func requireEndOfDocumentID() throws(TokenizerError) -> Int32 {
         guard let id = eosID else { throw .missingPiece(path: path, piece: "end-of-sequence") }
         return id
     }

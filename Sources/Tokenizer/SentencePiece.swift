@@ -44,7 +44,7 @@ import FalconSystem
     /// Loads a model from a file.
     ///
     /// - Parameter path: a `tokenizer.model`.
-    /// - Throws: `FileError` if it cannot be read, `DataError.invalidTokenizer` if it is no model.
+    /// - Throws: `FileError` if it cannot be read, `TokenizerError.invalidModel` if it is no model.
     public convenience init(path: String) throws {
         try self.init(modelBytes: try InputFile.contents(of: path), path: path)
     }
@@ -54,10 +54,10 @@ import FalconSystem
     /// - Parameters:
     ///   - modelBytes: the bytes of a `tokenizer.model`.
     ///   - path: where they came from, for messages.
-    /// - Throws: `DataError.invalidTokenizer` if they are no model.
+    /// - Throws: `TokenizerError.invalidModel` if they are no model.
     public convenience init(
         modelBytes: [UInt8], path: String = TokenizerFiles.modelName
-    ) throws(DataError) {
+    ) throws(TokenizerError) {
         let main = TokenizerFiles.File(name: TokenizerFiles.modelName, bytes: modelBytes)
         try self.init(files: TokenizerFiles(main: main), path: path)
     }
@@ -68,11 +68,11 @@ import FalconSystem
     ///   - files: the main one is a `tokenizer.model`.
     ///   - path: where it came from, for messages.
     ///   - specialIDs: ids of special tokens that the files do not name.
-    /// - Throws: `DataError.invalidTokenizer` if it is no model, `.unsupportedTokenizer` if the files
+    /// - Throws: `TokenizerError.invalidModel` if it is no model, `.unsupported` if the files
     ///   beside it want tokens that it does not have.
     public init(
         files: TokenizerFiles, path: String, specialIDs: SpecialTokenIDs = SpecialTokenIDs()
-    ) throws(DataError) {
+    ) throws(TokenizerError) {
         var modelBytes = files.main.bytes
         do {
             var model = try SentencePieceModel(serialized: modelBytes)
@@ -92,21 +92,21 @@ import FalconSystem
             promptPrefix = try Self.promptPrefix(files, settings, ids.bos, model, path)
             fingerprint = model.fingerprint(bos: ids.bos, eos: ids.eos)
         } catch let error as SentencePieceModel.Malformed {
-            throw .invalidTokenizer(path: path, reason: error.reason)
-        } catch let error as DataError {
+            throw .invalidModel(path: path, reason: error.reason)
+        } catch let error as TokenizerError {
             throw error
         } catch {
-            throw .invalidTokenizer(path: path, reason: "\(error)")
+            throw .invalidModel(path: path, reason: "\(error)")
         }
         var loaded: OpaquePointer?
         let failure = unsafe modelBytes.withUnsafeBytes { bytes in
             unsafe csp_load(&loaded, bytes.baseAddress, bytes.count)
         }
         if let reason = unsafe takeMessage(failure) {
-            throw .invalidTokenizer(path: path, reason: reason)
+            throw .invalidModel(path: path, reason: reason)
         }
         guard let loaded = unsafe loaded else {
-            throw .invalidTokenizer(path: path, reason: "out of memory")
+            throw .invalidModel(path: path, reason: "out of memory")
         }
         unsafe processor = loaded
         self.path = path
@@ -123,10 +123,10 @@ import FalconSystem
     ///
     /// Control pieces spelled out in the text ("</s>") are ordinary text.
     ///
-    /// - Parameter text: any text, up to `DocumentReader.documentLimitBytes`.
+    /// - Parameter text: any text, up to `longestTextBytes`.
     /// - Returns: ids from 0 to `vocabularyCount - 1`.
-    /// - Throws: `DataError.tokenizerFailed` with the library's own reason.
-    public func encode(_ text: String) throws(DataError) -> [Int32] {
+    /// - Throws: `TokenizerError.failed` with the library's own reason.
+    public func encode(_ text: String) throws(TokenizerError) -> [Int32] {
         var owned: UnsafeMutablePointer<Int32>?
         defer { unsafe csp_free(owned) }
         return try unsafe encoded(text) { ids, count, bytes in
@@ -141,8 +141,8 @@ import FalconSystem
     ///
     /// - Parameter ids: ids from 0 to `vocabularyCount - 1`.
     /// - Returns: the text; byte pieces that are not UTF-8 together give U+FFFD.
-    /// - Throws: `DataError.tokenOutOfRange` for an id outside the vocabulary.
-    public func decode(_ ids: [Int32]) throws(DataError) -> String {
+    /// - Throws: `TokenizerError.tokenOutOfRange` for an id outside the vocabulary.
+    public func decode(_ ids: [Int32]) throws(TokenizerError) -> String {
         for id in ids where id < 0 || id >= vocabularyCount {
             throw .tokenOutOfRange(id: id, vocabularyCount: vocabularyCount)
         }
@@ -152,7 +152,7 @@ import FalconSystem
             unsafe csp_decode(processor, &bytes, &count, buffer.baseAddress, buffer.count)
         }
         if let reason = unsafe takeMessage(failure) {
-            throw .tokenizerFailed(action: "decode tokens", reason: reason)
+            throw .failed(action: "decode tokens", reason: reason)
         }
         defer { unsafe csp_free(bytes) }
         return unsafe String(
@@ -194,11 +194,11 @@ import FalconSystem
     /// Cuts a text, or a part of one, into tokens, as `SentencePieceTokenizer.encode` does.
     ///
     /// - Parameters:
-    ///   - text: any text, up to `DocumentReader.documentLimitBytes`.
+    ///   - text: any text, up to `longestTextBytes`.
     ///   - isContinued: whether it goes on with the text of the last call.
     /// - Returns: ids from 0 to the tokenizer's `vocabularyCount - 1`.
-    /// - Throws: `DataError.tokenizerFailed` with the library's own reason.
-    public func encode(_ text: String, isContinued: Bool) throws(DataError) -> [Int32] {
+    /// - Throws: `TokenizerError.failed` with the library's own reason.
+    public func encode(_ text: String, isContinued: Bool) throws(TokenizerError) -> [Int32] {
         guard let encoder = unsafe encoder else { return try tokenizer.encode(text) }
         return try unsafe encoded(addsSpace && !isContinued && !text.isEmpty ? " " + text : text) {
             ids, count, bytes in
@@ -230,7 +230,7 @@ private func encoded(
         UnsafeMutablePointer<UnsafePointer<Int32>?>, UnsafeMutablePointer<Int>,
         UnsafeBufferPointer<CChar>
     ) -> UnsafeMutablePointer<CChar>?
-) throws(DataError) -> [Int32] {
+) throws(TokenizerError) -> [Int32] {
     var text = text
     var ids: UnsafePointer<Int32>?
     var count = 0
@@ -240,7 +240,7 @@ private func encoded(
         }
     }
     if let reason = unsafe takeMessage(failure) {
-        throw .tokenizerFailed(action: "encode a text", reason: reason)
+        throw .failed(action: "encode a text", reason: reason)
     }
     // Room for the token that ends a document.
     return unsafe [Int32](unsafeUninitializedCapacity: count + 1) { buffer, filled in
@@ -264,7 +264,7 @@ private func takeMessage(_ message: UnsafeMutablePointer<CChar>?) -> String? {
 ///   - wordBytes: the memory for words and their counts; 0 to give the trainer the sentences themselves.
 ///   - next: gives the next sentence; nil ends; an error stops the training.
 /// - Returns: the serialized model, and how many words were forgotten for want of room.
-/// - Throws: what `next` threw, else `DataError.trainingFailed` with the library's reason.
+/// - Throws: what `next` threw, else `TokenizerError.trainingFailed` with the library's reason.
 func trainSentencePiece(
     options: [(name: String, value: String)], threadCount: Int, wordBytes: Int,
     next: @escaping () throws -> ArraySlice<UInt8>?
@@ -292,7 +292,7 @@ func trainSentencePiece(
             // Nothing but starting its threads ends like this.
             throw FileError.failed(action: "start", path: "a thread", code: EAGAIN)
         }
-        throw DataError.trainingFailed(reason: text ?? reason)
+        throw TokenizerError.trainingFailed(reason: text ?? reason)
     }
     defer { unsafe csp_free(model) }
     var serialized = unsafe Array(UnsafeBufferPointer(start: model, count: count))

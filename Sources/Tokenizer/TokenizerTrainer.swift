@@ -15,11 +15,9 @@ public struct TokenizerTrainer: Sendable {
     public struct Result: Sendable {
         /// The bytes of the model file.
         public let modelBytes: [UInt8]
-        /// Documents that were read.
+        /// Texts that were read.
         public let documentCount: Int
-        /// Documents that were skipped because they are not valid.
-        public let skippedDocumentCount: Int
-        /// UTF-8 bytes of the documents that were read.
+        /// UTF-8 bytes of the texts that were read.
         public let textByteCount: Int
         /// Rare words that were forgotten to bound memory, each as often as that happened.
         public let forgottenWordCount: Int
@@ -35,8 +33,6 @@ public struct TokenizerTrainer: Sendable {
     public var threadCount = 1
     /// Learn from a random sample of this many lines, to bound memory; nil takes all.
     public var sentenceLimit: Int?
-    /// Leave out documents that are not valid instead of stopping.
-    public var skipsBadDocuments = false
 
     /// A trainer with the usual settings.
     ///
@@ -51,29 +47,28 @@ public struct TokenizerTrainer: Sendable {
     /// Learns a vocabulary from documents.
     ///
     /// - Parameters:
-    ///   - documents: read to the end, one at a time.
+    ///   - nextDocument: gives the text of the next one; nil ends.
     ///   - progress: called now and then with the documents and bytes read so far.
     /// - Returns: the model and what was read.
-    /// - Throws: `DataError` or `FileError` from reading, `DataError.trainingFailed` with the
-    ///   library's reason when the vocabulary is too large or too small for the text.
+    /// - Throws: what `nextDocument` threw; `TokenizerError.trainingFailed` with the library's reason when
+    ///   the vocabulary is too large or too small for the text.
     public func train(
-        on documents: DocumentReader, progress: ((Int, Int) -> Void)? = nil
+        on nextDocument: @escaping () throws -> String?, progress: ((Int, Int) -> Void)? = nil
     ) throws -> Result {
         // 4 special pieces, 256 bytes, and one piece to learn.
         guard (261...(1 << 24)).contains(vocabularyCount) else {
-            throw DataError.invalidOption(
+            throw TokenizerError.invalidOption(
                 name: "--vocab-size", got: "\(vocabularyCount)", wanted: "261 to 16777216")
         }
         guard (0.98...1).contains(characterCoverage) else {
-            throw DataError.invalidOption(
+            throw TokenizerError.invalidOption(
                 name: "--character-coverage", got: "\(characterCoverage)", wanted: "0.98 to 1")
         }
         if let sentenceLimit, sentenceLimit < 1 {
-            throw DataError.invalidOption(
+            throw TokenizerError.invalidOption(
                 name: "--sentence-limit", got: "\(sentenceLimit)", wanted: "at least 1")
         }
         var documentCount = 0
-        var skipped = 0
         var textByteCount = 0
         var sentences = TrainingText()
         // A sample is drawn from sentences, and a unigram model learnt from them.
@@ -84,21 +79,15 @@ public struct TokenizerTrainer: Sendable {
         ) {
             while true {
                 if let sentence = sentences.next() { return sentence }
-                guard let raw = try documents.nextRaw() else { return nil }
-                do {
-                    let text = try raw.text()
-                    documentCount += 1
-                    textByteCount += text.utf8.count
-                    sentences = TrainingText(text)
-                    progress?(documentCount, textByteCount)
-                } catch DataError.invalidDocument(_, _, _) where skipsBadDocuments {
-                    skipped += 1
-                }
+                guard let text = try nextDocument() else { return nil }
+                documentCount += 1
+                textByteCount += text.utf8.count
+                sentences = TrainingText(text)
+                progress?(documentCount, textByteCount)
             }
         }
         return Result(
-            modelBytes: trained.model, documentCount: documentCount,
-            skippedDocumentCount: skipped, textByteCount: textByteCount,
+            modelBytes: trained.model, documentCount: documentCount, textByteCount: textByteCount,
             forgottenWordCount: trained.forgottenWordCount)
     }
 

@@ -1,8 +1,9 @@
 import FalconJSON
 import FalconSystem
+import FalconTestSupport
 import Testing
 
-@testable import FalconData
+@testable import FalconTokenizer
 
 /// What a `tokenizer.json` may say, and what it may not.
 @Suite struct BytePairFileTests {
@@ -37,20 +38,22 @@ import Testing
         #expect(tokenizer.pieces[3].kind == .unused)
         #expect(tokenizer.pieces.map(\.text) == ["a", "b", "ab", "", "<e>"])
         #expect(try tokenizer.decode([0, 3, 4, 2]) == "aab")
-        #expect(throws: DataError.tokenOutOfRange(id: 5, vocabularyCount: 5)) {
+        #expect(throws: TokenizerError.tokenOutOfRange(id: 5, vocabularyCount: 5)) {
             try tokenizer.decode([5])
         }
-        #expect(throws: DataError.missingPiece(path: "x/tokenizer.json", piece: "end-of-sequence"))
-        {
+        #expect(
+            throws: TokenizerError.missingPiece(path: "x/tokenizer.json", piece: "end-of-sequence")
+        ) {
             try tokenizer.requireEndOfDocumentID()
         }
     }
 
     /// Files of older versions name no type, say "" for no unknown token, and have texts for merges.
     @Test func olderFilesAreRead() throws {
-        let text = try InputFile.contents(of: fixture("byte-pair/gpt2.tokenizer.json"))
+        let text = try InputFile.contents(of: tokenizerFixture("byte-pair/gpt2.tokenizer.json"))
         let current = try #require(
-            try openTokenizer(path: fixture("byte-pair/gpt2.tokenizer.json")) as? BytePairTokenizer)
+            try openTokenizer(path: tokenizerFixture("byte-pair/gpt2.tokenizer.json"))
+                as? BytePairTokenizer)
         var root = try #require(try JSONValue(parsing: text).object)
         var model = try #require(root["model"]?.object)
         model["type"] = nil
@@ -73,7 +76,7 @@ import Testing
         }
         model["merges"] = nil
         root["model"] = .object(model)
-        let error = #expect(throws: DataError.self) {
+        let error = #expect(throws: TokenizerError.self) {
             try tokenizer(JSONValue.object(root).serialized())
         }
         #expect(error?.description.contains("model.type is missing") == true)
@@ -166,7 +169,7 @@ import Testing
     @Test(arguments: refused)
     func whatIsNotKnownIsNamed(old: String, new: String, part: String) throws {
         let json = try changed(old, new)
-        let error = #expect(throws: DataError.self) { try tokenizer(json) }
+        let error = #expect(throws: TokenizerError.self) { try tokenizer(json) }
         let message = try #require(error?.description)
         #expect(message.hasPrefix("x/tokenizer.json: "))
         #expect(message.contains(part), "\(message)")
@@ -176,7 +179,7 @@ import Testing
     @Test func damagedFilesAreErrors() throws {
         let bytes = Array(Self.base.utf8)
         for count in bytes.indices.dropLast() {
-            #expect(throws: DataError.self) {
+            #expect(throws: TokenizerError.self) {
                 try tokenizer(String(decoding: bytes.prefix(count), as: UTF8.self))
             }
         }
@@ -193,6 +196,6 @@ import Testing
             }
         }
         let deep = String(repeating: "[", count: 100_000)
-        #expect(throws: DataError.self) { try tokenizer(deep) }
+        #expect(throws: TokenizerError.self) { try tokenizer(deep) }
     }
 }

@@ -1,5 +1,4 @@
 import FalconJSON
-import FalconSystem
 
 /// Why a `tokenizer.json` cannot be used.
 struct TokenizerFault: Error {
@@ -8,8 +7,8 @@ struct TokenizerFault: Error {
     let got: String
     let wanted: String
 
-    func at(_ path: String) -> DataError {
-        .unsupportedTokenizer(path: path, part: place, got: got, wanted: wanted)
+    func at(_ path: String) -> TokenizerError {
+        .unsupported(path: path, part: place, got: got, wanted: wanted)
     }
 }
 

@@ -56,9 +56,9 @@ public struct BytePairPieces: Sendable {
     ///
     /// - Parameter path: where the pieces came from, for messages.
     /// - Returns: files for `BytePairTokenizer`, which `tokenizers` reads as well.
-    /// - Throws: `DataError.unsupportedTokenizer` if the lists contradict each other or the way to cut
+    /// - Throws: `TokenizerError.unsupported` if the lists contradict each other or the way to cut
     ///   words is not known.
-    public func files(path: String) throws(DataError) -> TokenizerFiles {
+    public func files(path: String) throws(TokenizerError) -> TokenizerFiles {
         do throws(TokenizerFault) {
             let json = try tokenizerJSON().serialized() + "\n"
             let configuration = configuration().serialized(indentation: 2) + "\n"
@@ -246,9 +246,9 @@ extension BytePairTokenizer {
     /// The tokenizer as model files in the format GGUF carry it.
     ///
     /// - Returns: tokens, merges, and the name of the way in which words are cut.
-    /// - Throws: `DataError.unsupportedTokenizer` if it is not byte-level, normalizes text, or cuts words
+    /// - Throws: `TokenizerError.unsupported` if it is not byte-level, normalizes text, or cuts words
     ///   in a way that has no name there.
-    public func bytePairPieces() throws(DataError) -> BytePairPieces {
+    public func bytePairPieces() throws(TokenizerError) -> BytePairPieces {
         let name = BytePairPieces.preTokenizerNames.first { name in
             let pieces = BytePairPieces(
                 tokens: [], kinds: [], merges: [], preTokenizerName: name)

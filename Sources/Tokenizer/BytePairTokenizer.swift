@@ -63,11 +63,11 @@ public final class BytePairTokenizer: Tokenizer {
     ///   - files: `tokenizer.json` and the files that name special tokens.
     ///   - path: where `tokenizer.json` came from, for messages.
     ///   - specialIDs: ids of special tokens that the files do not name.
-    /// - Throws: `DataError.unsupportedTokenizer` for what cannot be or is not known.
+    /// - Throws: `TokenizerError.unsupported` for what cannot be or is not known.
     public init(
         files: TokenizerFiles, path: String = TokenizerFiles.jsonName,
         specialIDs: SpecialTokenIDs = SpecialTokenIDs()
-    ) throws(DataError) {
+    ) throws(TokenizerError) {
         self.files = files
         self.path = path
         digest = SHA256.hex(of: files.main.bytes)
@@ -119,10 +119,10 @@ public final class BytePairTokenizer: Tokenizer {
 
     /// Cuts a text into tokens; no beginning or end token is added.
     ///
-    /// - Parameter text: any text, up to `DocumentReader.documentLimitBytes`.
+    /// - Parameter text: any text, up to `longestTextBytes`.
     /// - Returns: ids from 0 to `vocabularyCount - 1`.
-    /// - Throws: `DataError.tokenizerFailed` if the text is longer.
-    public func encode(_ text: String) throws(DataError) -> [Int32] {
+    /// - Throws: `TokenizerError.failed` if the text is longer.
+    public func encode(_ text: String) throws(TokenizerError) -> [Int32] {
         var cache = WordCache(textCount: text.utf8.count)
         var merger = BytePairMerger()
         var isInText = false
@@ -138,8 +138,8 @@ public final class BytePairTokenizer: Tokenizer {
     ///
     /// - Parameter ids: ids from 0 to `vocabularyCount - 1`.
     /// - Returns: the text; bytes that are not UTF-8 together give U+FFFD.
-    /// - Throws: `DataError.tokenOutOfRange` for an id outside the vocabulary.
-    public func decode(_ ids: [Int32]) throws(DataError) -> String {
+    /// - Throws: `TokenizerError.tokenOutOfRange` for an id outside the vocabulary.
+    public func decode(_ ids: [Int32]) throws(TokenizerError) -> String {
         var decoder = StreamingDecoder(self)
         var text = ""
         for id in ids { text += try decoder.append(id) }
@@ -176,12 +176,12 @@ public final class BytePairTokenizer: Tokenizer {
     fileprivate func encode(
         _ text: String, _ cache: inout WordCache, _ merger: inout BytePairMerger,
         isDocument: Bool, isInText: inout Bool
-    ) throws(DataError) -> [Int32] {
-        guard text.utf8.count <= DocumentReader.documentLimitBytes else {
-            throw .tokenizerFailed(
+    ) throws(TokenizerError) -> [Int32] {
+        guard text.utf8.count <= longestTextBytes else {
+            throw .failed(
                 action: "encode a text",
                 reason: "it is \(text.utf8.count) bytes long, "
-                    + "want at most \(DocumentReader.documentLimitBytes)")
+                    + "want at most \(longestTextBytes)")
         }
         let raw = isDocument ? rawDocumentTokens : rawTokens
         let inNormalized = isDocument ? normalizedDocumentTokens : normalizedTokens
@@ -264,7 +264,7 @@ private final class BytePairEncoder: TokenEncoder {
 
     var isCutBeforeSpaces: Bool { tokenizer.isCutBeforeSpaces }
 
-    func encode(_ text: String, isContinued: Bool) throws(DataError) -> [Int32] {
+    func encode(_ text: String, isContinued: Bool) throws(TokenizerError) -> [Int32] {
         isInText = isInText && isContinued
         return try tokenizer.encode(
             text, &cache, &merger, isDocument: isForDocuments, isInText: &isInText)

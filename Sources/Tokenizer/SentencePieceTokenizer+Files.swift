@@ -5,7 +5,7 @@ extension SentencePieceTokenizer {
     /// What the files say, if the model has the tokens that they name.
     static func settings(
         of files: TokenizerFiles, _ pieces: [SentencePieceModel.Piece], _ path: String
-    ) throws(DataError) -> TokenizerSettings {
+    ) throws(TokenizerError) -> TokenizerSettings {
         do throws(TokenizerFault) {
             let settings = try TokenizerSettings(files)
             try files.requireNamedTokens(in: pieces, settings)
@@ -19,7 +19,7 @@ extension SentencePieceTokenizer {
     static func promptPrefix(
         _ files: TokenizerFiles, _ settings: TokenizerSettings, _ bosID: Int32?,
         _ model: SentencePieceModel, _ path: String
-    ) throws(DataError) -> [Int32] {
+    ) throws(TokenizerError) -> [Int32] {
         guard let json = files.companions.first(where: { $0.name == TokenizerFiles.jsonName })
         else { return settings.addsBOS ? bosID.map { [$0] } ?? [] : [] }
         do throws(TokenizerFault) {

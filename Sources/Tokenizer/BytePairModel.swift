@@ -1,5 +1,4 @@
 import FalconJSON
-import FalconSystem
 
 /// Vocabulary and merges: the part "model" of a `tokenizer.json`.
 struct BytePairModel: Sendable {
