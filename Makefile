@@ -35,7 +35,7 @@ test: setup ## run all tests, built for debugging and for release
 guarded: ## run what uses a device on memory that the host cannot touch
 	$(SWIFT) build --build-tests
 	FALCON_GUARD_MEMORY=1 $(SWIFT) test --skip-build --no-parallel \
-		--filter '^(Tensor|Model|Optim|Train|Eval|Interchange)Tests\.'
+		--filter '^(Tensor|Verification|Profiling|Model|Optim|Train|Eval|Interchange)Tests\.'
 
 lint: ## check formatting, documentation comments, the length of files, and imports
 	$(SWIFT) format lint --strict --parallel --recursive $(SOURCES)

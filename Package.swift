@@ -34,8 +34,9 @@ let package = Package(
         .library(
             name: "FalconFiles",
             targets: [
-                "FalconSystem", "FalconTensor", "FalconData", "FalconModel", "FalconCheckpoint",
-                "FalconGGUF", "FalconInterchange", "FalconRecipe", "FalconTrain", "FalconSweep",
+                "FalconSystem", "FalconJSON", "FalconTensor", "FalconTokenizer", "FalconRecipe",
+                "FalconCheckpoint", "FalconGGUF", "FalconModel", "FalconData", "FalconInterchange",
+                "FalconTrain", "FalconSweep",
             ]),
     ],
     dependencies: [
@@ -44,7 +45,7 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
     targets: [
-        // Floor 1: C kernels and shims over system libraries.
+        // Floor 1: C kernels, shims over system libraries, and the recipes that are embedded.
         .target(name: "CKernels", cSettings: kernelSettings),
         .target(name: "CSystem", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
@@ -56,8 +57,19 @@ let package = Package(
             linkerSettings: [
                 .linkedLibrary("sentencepiece_train"), .linkedLibrary("sentencepiece"),
             ]),
+        .target(
+            name: "FalconRecipes", path: "recipes", exclude: ["studies"],
+            resources: [
+                .embedInCode("defaults.yaml"), .embedInCode("defaults-falcon-mamba.yaml"),
+                .embedInCode("demo.yaml"), .embedInCode("mamba-tiny.yaml"),
+                .embedInCode("falcon-mamba-7b.yaml"),
+                .embedInCode("h1-tiny-90m.yaml"), .embedInCode("h1-0.5b.yaml"),
+                .embedInCode("h1-1.5b.yaml"), .embedInCode("h1-1.5b-deep.yaml"),
+                .embedInCode("h1-3b.yaml"), .embedInCode("h1-7b.yaml"), .embedInCode("h1-34b.yaml"),
+            ],
+            swiftSettings: safeSwiftSettings),
 
-        // Floor 2: files and digests; the engine; text to batches; recipe files.
+        // Floor 2: files and the process, threads, JSON, what a part of a recipe is.
         .target(
             name: "FalconSystem", dependencies: ["CSystem", "CCrypto"],
             path: "Sources/System", swiftSettings: swiftSettings),
@@ -69,6 +81,8 @@ let package = Package(
         .target(
             name: "FalconRecipeSection", path: "Sources/RecipeSection",
             swiftSettings: safeSwiftSettings),
+
+        // Floor 3: the engine, text to ids, recipe files, files of weights.
         .target(
             name: "FalconTensor", dependencies: ["CKernels", "FalconSystem"],
             path: "Sources/Tensor", swiftSettings: swiftSettings),
@@ -77,21 +91,21 @@ let package = Package(
             dependencies: ["CSentencePiece", "FalconSystem", "FalconConcurrency", "FalconJSON"],
             path: "Sources/Tokenizer", swiftSettings: safeSwiftSettings),
         .target(
-            name: "FalconData",
-            dependencies: [
-                "CZstd", "CZlib", "FalconSystem", "FalconConcurrency", "FalconJSON",
-                "FalconRecipeSection", "FalconTokenizer",
-            ],
-            path: "Sources/Data", swiftSettings: safeSwiftSettings),
-        .target(
             name: "FalconRecipe",
             dependencies: [
                 "FalconSystem", "FalconRecipeSection", "FalconRecipes",
                 .product(name: "Yams", package: "Yams"),
             ],
             path: "Sources/Recipe", swiftSettings: safeSwiftSettings),
+        .target(
+            name: "FalconCheckpoint", dependencies: ["FalconSystem", "FalconJSON"],
+            path: "Sources/Checkpoint", swiftSettings: safeSwiftSettings),
+        .target(
+            name: "FalconGGUF", dependencies: ["CKernels", "FalconSystem", "FalconConcurrency"],
+            path: "Sources/GGUF", swiftSettings: safeSwiftSettings),
 
-        // Floor 3: the model, the update rule, files of weights.
+        // Floor 4: models and update rules, what checks and measures the engine, documents to batches,
+        // what a run leaves.
         .target(
             name: "FalconModel",
             dependencies: ["FalconSystem", "FalconJSON", "FalconRecipeSection", "FalconTensor"],
@@ -101,28 +115,24 @@ let package = Package(
             dependencies: ["FalconSystem", "FalconRecipeSection", "FalconTensor"],
             path: "Sources/Optim", swiftSettings: safeSwiftSettings),
         .target(
-            name: "FalconCheckpoint", dependencies: ["FalconSystem", "FalconJSON"],
-            path: "Sources/Checkpoint", swiftSettings: safeSwiftSettings),
+            name: "FalconVerification", dependencies: ["FalconTensor"],
+            path: "Sources/Verification", swiftSettings: swiftSettings),
         .target(
-            name: "FalconGGUF", dependencies: ["CKernels", "FalconSystem", "FalconConcurrency"],
-            path: "Sources/GGUF", swiftSettings: safeSwiftSettings),
-
-        // Floor 3: what a run leaves in its folder.
+            name: "FalconProfiling", dependencies: ["CKernels", "FalconSystem", "FalconTensor"],
+            path: "Sources/Profiling", swiftSettings: swiftSettings),
+        .target(
+            name: "FalconData",
+            dependencies: [
+                "CZstd", "CZlib", "FalconSystem", "FalconConcurrency", "FalconJSON",
+                "FalconRecipeSection", "FalconTokenizer",
+            ],
+            path: "Sources/Data", swiftSettings: safeSwiftSettings),
         .target(
             name: "FalconRunRecord",
             dependencies: ["FalconSystem", "FalconJSON", "FalconCheckpoint"],
             path: "Sources/RunRecord", swiftSettings: safeSwiftSettings),
 
-        // Floor 4: a run, a score, a foreign file.
-        .target(
-            name: "FalconTrain",
-            dependencies: [
-                "FalconSystem", "FalconConcurrency", "FalconJSON", "FalconRecipeSection",
-                "FalconTensor", "FalconTokenizer", "FalconData", "FalconRecipe", "FalconModel",
-                "FalconOptim", "FalconCheckpoint", "FalconRunRecord", "FalconEval",
-                "FalconInterchange",
-            ],
-            path: "Sources/Train", swiftSettings: safeSwiftSettings),
+        // Floor 5: a score, a foreign file.
         .target(
             name: "FalconEval",
             dependencies: [
@@ -139,7 +149,16 @@ let package = Package(
             ],
             path: "Sources/Interchange", swiftSettings: safeSwiftSettings),
 
-        // Many runs of one recipe.
+        // Floor 6: a run, many runs, what they show, measurements.
+        .target(
+            name: "FalconTrain",
+            dependencies: [
+                "FalconSystem", "FalconConcurrency", "FalconJSON", "FalconRecipeSection",
+                "FalconTensor", "FalconTokenizer", "FalconData", "FalconRecipe", "FalconModel",
+                "FalconOptim", "FalconCheckpoint", "FalconRunRecord", "FalconEval",
+                "FalconInterchange",
+            ],
+            path: "Sources/Train", swiftSettings: safeSwiftSettings),
         .target(
             name: "FalconSweep",
             dependencies: [
@@ -148,8 +167,6 @@ let package = Package(
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             path: "Sources/Sweep", swiftSettings: safeSwiftSettings),
-
-        // What runs show, as one page.
         .target(
             name: "FalconReport",
             dependencies: [
@@ -157,36 +174,23 @@ let package = Package(
                 "FalconCheckpoint", "FalconRunRecord", "FalconTrain", "FalconSweep",
             ],
             path: "Sources/Report", swiftSettings: safeSwiftSettings),
-
         .target(
             name: "FalconBench",
             dependencies: [
                 "FalconSystem", "FalconConcurrency", "FalconTensor", "FalconData", "FalconRecipe",
-                "FalconModel", "FalconTrain",
+                "FalconModel", "FalconProfiling", "FalconTrain",
             ],
             path: "Sources/Bench", swiftSettings: safeSwiftSettings),
 
-        .target(
-            name: "FalconRecipes", path: "recipes", exclude: ["studies"],
-            resources: [
-                .embedInCode("defaults.yaml"), .embedInCode("defaults-falcon-mamba.yaml"),
-                .embedInCode("demo.yaml"), .embedInCode("mamba-tiny.yaml"),
-                .embedInCode("falcon-mamba-7b.yaml"),
-                .embedInCode("h1-tiny-90m.yaml"), .embedInCode("h1-0.5b.yaml"),
-                .embedInCode("h1-1.5b.yaml"), .embedInCode("h1-1.5b-deep.yaml"),
-                .embedInCode("h1-3b.yaml"), .embedInCode("h1-7b.yaml"), .embedInCode("h1-34b.yaml"),
-            ],
-            swiftSettings: safeSwiftSettings),
-
-        // Floor 5: the command line.
+        // Floor 7: the command line.
         .executableTarget(
             name: "falcon-cli",
             dependencies: [
                 "FalconSystem", "FalconConcurrency", "FalconJSON", "FalconTensor",
                 "FalconTokenizer", "FalconData", "FalconRecipe", "FalconModel", "FalconOptim",
-                "FalconCheckpoint", "FalconRunRecord", "FalconEval", "FalconInterchange",
-                "FalconTrain", "FalconSweep", "FalconReport", "FalconBench",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "FalconCheckpoint", "FalconRunRecord", "FalconVerification", "FalconProfiling",
+                "FalconEval", "FalconInterchange", "FalconTrain", "FalconSweep", "FalconReport",
+                "FalconBench", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: safeSwiftSettings),
 
@@ -199,14 +203,23 @@ let package = Package(
             ],
             path: "Tests/Support", swiftSettings: swiftSettings),
 
+        // Tests mirror the sources.
         .testTarget(
             name: "SystemTests", dependencies: ["FalconSystem", "FalconTestSupport"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "JSONTests", dependencies: ["FalconJSON"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "TensorTests", dependencies: ["CKernels", "FalconTensor", "FalconTestSupport"],
+            name: "TensorTests",
+            dependencies: ["CKernels", "FalconTensor", "FalconVerification", "FalconTestSupport"],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "VerificationTests", dependencies: ["FalconTensor", "FalconVerification"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "ProfilingTests",
+            dependencies: ["FalconTensor", "FalconVerification", "FalconProfiling"],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "TokenizerTests",
             dependencies: [
@@ -252,27 +265,6 @@ let package = Package(
             name: "RunRecordTests", dependencies: ["FalconRunRecord"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "TrainTests",
-            dependencies: [
-                "FalconSystem", "FalconJSON", "FalconRecipeSection", "FalconTensor", "FalconData",
-                "FalconRecipe", "FalconModel", "FalconOptim", "FalconCheckpoint", "FalconRunRecord",
-                "FalconInterchange", "FalconTrain", "FalconTestSupport",
-            ],
-            exclude: ["Fixtures"], swiftSettings: swiftSettings),
-        .testTarget(
-            name: "BenchTests",
-            dependencies: [
-                "FalconTensor", "FalconData", "FalconModel", "FalconTrain", "FalconBench",
-            ],
-            swiftSettings: swiftSettings),
-        .testTarget(
-            name: "SweepTests", dependencies: ["FalconRecipe", "FalconSweep"],
-            swiftSettings: swiftSettings),
-        .testTarget(
-            name: "ReportTests",
-            dependencies: ["FalconRunRecord", "FalconTrain", "FalconReport", "FalconTestSupport"],
-            exclude: ["Fixtures"], swiftSettings: swiftSettings),
-        .testTarget(
             name: "EvalTests",
             dependencies: [
                 "FalconSystem", "FalconJSON", "FalconTensor", "FalconTokenizer", "FalconModel",
@@ -286,6 +278,28 @@ let package = Package(
                 "FalconCheckpoint", "FalconGGUF", "FalconInterchange", "FalconTestSupport",
             ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "TrainTests",
+            dependencies: [
+                "FalconSystem", "FalconJSON", "FalconRecipeSection", "FalconTensor", "FalconData",
+                "FalconRecipe", "FalconModel", "FalconOptim", "FalconCheckpoint", "FalconRunRecord",
+                "FalconInterchange", "FalconTrain", "FalconTestSupport",
+            ],
+            exclude: ["Fixtures"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "SweepTests", dependencies: ["FalconRecipe", "FalconSweep"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "ReportTests",
+            dependencies: ["FalconRunRecord", "FalconTrain", "FalconReport", "FalconTestSupport"],
+            exclude: ["Fixtures"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "BenchTests",
+            dependencies: [
+                "FalconTensor", "FalconData", "FalconModel", "FalconProfiling", "FalconTrain",
+                "FalconBench",
+            ],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "CommandLineTests", dependencies: ["falcon-cli", "FalconTestSupport"],
             swiftSettings: swiftSettings),

@@ -7,11 +7,13 @@ cd "$(dirname "$0")/.."
 always='^(Swift|Glibc|Foundation|FoundationEssentials|FoundationXML|Testing)$'
 
 # Lines "TARGET =FOLDER" and "TARGET MODULE". A program is run, not imported; Yams is imported for its C parser.
+# The package in scripts/fuzz imports what the product FalconFiles lists.
 listed=$(swift package describe | awk '
-    /^    Name:/ { target = $2 }
+    /^    Name:/ { target = $2; isSwift = target == "FalconFiles" }
+    /^    Name: FalconFiles/ { print target, "=scripts/fuzz/Sources" }
     /^    Module type:/ { isSwift = $3 == "SwiftTarget" }
     /^    Path:/ && isSwift { print target, "=" $2 }
-    /^    [A-Z]/ { isDependency = $2 == "dependencies:" }
+    /^    [A-Z]/ { isDependency = $1 == "Targets:" || $2 == "dependencies:" }
     /^        / && isDependency && isSwift && $1 != "falcon-cli" { print target, $1 == "Yams" ? "CYaml" : $1 }
 ')
 imported=$(sed -n 's/ =/ /p' <<<"$listed" | while read -r target folder; do

@@ -1,4 +1,5 @@
 import FalconModel
+import FalconProfiling
 import FalconTensor
 import FalconTrain
 

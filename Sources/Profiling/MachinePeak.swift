@@ -1,4 +1,6 @@
 import CKernels
+import FalconSystem
+import FalconTensor
 
 /// What this machine does at best, measured now: the floor of every kernel is worked out from it.
 public struct MachinePeak: Sendable, Equatable, Codable {
@@ -62,7 +64,7 @@ public struct MachinePeak: Sendable, Equatable, Codable {
                 preconditionFailure("MachinePeak: no memory for \(byteCount) bytes")
             }
             let array = block.assumingMemoryBound(to: Float.self)
-            all.ranges(count, grain: CPUBackend.flatGrain) { _, range in
+            all.ranges(count, grain: Self.memoryGrain) { _, range in
                 fk_fill(array + range.lowerBound, range.count, 0)
             }
             return array
@@ -130,9 +132,9 @@ public struct MachinePeak: Sendable, Equatable, Codable {
         _ one: ThreadPool, _ all: ThreadPool, _ amount: (ThreadPool) -> Double
     ) -> Rate {
         func rate(_ pool: ThreadPool) -> Double {
-            let start = profileClock()
+            let start = monotonicSeconds()
             let done = amount(pool)
-            return done / (profileClock() - start)
+            return done / (monotonicSeconds() - start)
         }
         var (oneThread, allThreads) = (0.0, 0.0)
         for _ in 0..<repeats {

@@ -1,12 +1,13 @@
+import FalconTensor
+
 /// Numbers behind every block of an arena, which kernels must leave as they are.
 ///
 /// What a block is asked for starts as NaN, so that a result shows where it was not written.
-final class Sentinels {
+final class Sentinels: BlockWatch {
     /// Far above what ops are tested on, so that a result shows that it was read; not so far that adding
     /// to it leaves it as it is.
     static let value: Float = 8191.25
-    /// Room for sentinels behind a block.
-    static let byteCount = 256
+    let marginByteCount = 256
     /// Bytes of a block that were asked for, and all of them.
     private var blocks: [UnsafeMutableRawPointer: (used: Int, size: Int)] = [:]
     /// What was found changed.
@@ -18,13 +19,9 @@ final class Sentinels {
     }
 
     /// Fills a new block.
-    ///
-    /// - Parameters:
-    ///   - block: its first byte.
-    ///   - used: the bytes that were asked for.
-    ///   - size: all of its bytes.
-    ///   - backend: whose memory it is.
-    func place(in block: UnsafeMutableRawPointer, used: Int, size: Int, of backend: any Backend) {
+    func didTake(
+        _ block: UnsafeMutableRawPointer, used: Int, size: Int, of backend: any Backend
+    ) {
         let first = Self.firstSentinel(used)
         let values =
             [Float](repeating: .nan, count: first)
@@ -34,7 +31,7 @@ final class Sentinels {
     }
 
     /// Looks behind a block that is given back.
-    func remove(from block: UnsafeMutableRawPointer, of backend: any Backend) {
+    func willRecycle(_ block: UnsafeMutableRawPointer, of backend: any Backend) {
         guard let (used, size) = blocks.removeValue(forKey: block) else { return }
         let first = Self.firstSentinel(used)
         let float = MemoryLayout<Float>.stride
@@ -45,7 +42,7 @@ final class Sentinels {
 
     /// Looks behind all blocks that are still in use.
     func removeAll(of backend: any Backend) {
-        for block in blocks.keys { remove(from: block, of: backend) }
+        for block in blocks.keys { willRecycle(block, of: backend) }
     }
 
     private static func firstSentinel(_ used: Int) -> Int {

@@ -1,3 +1,5 @@
+import FalconTensor
+
 /// Cases of the ops along the rows of a segment.
 extension OpCase {
     static var sequenceCases: [OpCase] {

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import FalconTensor
+@testable import FalconVerification
 
 /// Ops that write one element too far, or too little, are caught wherever that element lies.
 @Suite struct SentinelTests {
@@ -114,7 +115,7 @@ import Testing
     @Test func aWriteBehindScratchIsFound() {
         let device = Device(threadCount: 1)
         let sentinels = Sentinels()
-        device.arena.sentinels = sentinels
+        device.arena.watch = sentinels
         for used in [4, 60, 64, 68] {
             device.arena.withScratch(byteCounts: [used]) { scratch in
                 withUnsafeBytes(of: Float(0)) {

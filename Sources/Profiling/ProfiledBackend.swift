@@ -1,82 +1,48 @@
-/// What is done around every call of a backend.
-protocol Interposer: AnyObject {
-    /// Has work done on the device, or a transfer.
-    ///
-    /// - Parameter body: the call itself.
-    /// - Returns: what the call returns.
-    func around<Result>(_ body: () -> Result) -> Result
-    /// Has work done on the device.
-    ///
-    /// - Parameters:
-    ///   - call: what it is and costs.
-    ///   - backend: does the work.
-    ///   - body: the call itself.
-    /// - Returns: what the call returns.
-    func perform<Result>(
-        _ call: BackendCall, on backend: any Backend, _ body: () -> Result
-    ) -> Result
-    /// Told of memory that the backend has just taken, perhaps in the middle of a call.
-    func didAllocate(_ pointer: UnsafeMutableRawPointer, byteCount: Int)
-    /// Told of memory that the backend is about to give back.
-    func willDeallocate(_ pointer: UnsafeMutableRawPointer, byteCount: Int)
-}
+import FalconSystem
+import FalconTensor
 
-extension Interposer {
-    func around<Result>(_ body: () -> Result) -> Result { body() }
-
-    func perform<Result>(
-        _ call: BackendCall, on backend: any Backend, _ body: () -> Result
-    ) -> Result {
-        around(body)
-    }
-
-    func didAllocate(_ pointer: UnsafeMutableRawPointer, byteCount: Int) {}
-    func willDeallocate(_ pointer: UnsafeMutableRawPointer, byteCount: Int) {}
-}
-
-/// A call of a backend.
-struct BackendCall {
-    /// The op and its direction; for products the purpose.
-    let name: String
-    /// The number format that its products run in.
-    let precision: String
-    /// The least it must do.
-    let cost: KernelCost
-}
-
-/// A backend that lets another one do the work, with the same bits, and has something done around every
-/// call.
-final class InterposedBackend: Backend {
+/// A backend that lets another one do the work, with the same bits, and files every call in a profile.
+final class ProfiledBackend: Backend {
     let base: any Backend
-    private let interposer: any Interposer
+    private let profile: Profile
     private let precision: String
 
-    init(_ base: any Backend, interposer: any Interposer, precision: String) {
+    init(_ base: any Backend, in profile: Profile, precision: String) {
         self.base = base
-        self.interposer = interposer
+        self.profile = profile
         self.precision = precision
     }
 
     package var parallelWork: ParallelWork { base.parallelWork }
 
+    /// Has a call done, and files it.
+    ///
+    /// - Parameters:
+    ///   - name: the op and its direction; for products the purpose.
+    ///   - cost: the least it must do.
+    ///   - precision: the number format that its products run in.
+    ///   - body: the call itself.
+    /// - Returns: what the call returns.
     func call<Result>(
         _ name: String, _ cost: KernelCost, precision: String = "f32",
         _ body: (any Backend) -> Result
     ) -> Result {
-        let call = BackendCall(name: name, precision: precision, cost: cost)
-        return interposer.perform(call, on: base) { body(base) }
+        let before = base.parallelWork
+        let start = monotonicSeconds()
+        let result = body(base)
+        profile.add(
+            name, precision: precision, cost, seconds: monotonicSeconds() - start,
+            work: base.parallelWork - before)
+        return result
     }
 
     package var slabByteCount: Int { base.slabByteCount }
 
     package func allocate(byteCount: Int) -> UnsafeMutableRawPointer? {
-        let pointer = call("allocate", KernelCost(bytes: 0)) { $0.allocate(byteCount: byteCount) }
-        if let pointer { interposer.didAllocate(pointer, byteCount: byteCount) }
-        return pointer
+        call("allocate", KernelCost(bytes: 0)) { $0.allocate(byteCount: byteCount) }
     }
 
     package func deallocate(_ pointer: UnsafeMutableRawPointer, byteCount: Int) {
-        interposer.willDeallocate(pointer, byteCount: byteCount)
         base.deallocate(pointer, byteCount: byteCount)
     }
 
@@ -87,13 +53,13 @@ final class InterposedBackend: Backend {
     package func useScratch(of arena: Arena) { base.useScratch(of: arena) }
 
     package func write(_ source: UnsafeRawBufferPointer, to destination: UnsafeMutableRawPointer) {
-        interposer.around { base.write(source, to: destination) }
+        base.write(source, to: destination)
     }
 
     package func read(
         _ source: UnsafeRawPointer, into destination: UnsafeMutableRawBufferPointer
     ) {
-        interposer.around { base.read(source, into: destination) }
+        base.read(source, into: destination)
     }
 
     package func initialize(_ y: Tensor, _ initialization: Initialization, key: UInt64) {
@@ -181,5 +147,18 @@ final class InterposedBackend: Backend {
 
     package func sumOfSquares(_ x: Tensor) -> Double {
         call("gradient norm", KernelCost(reads: [x])) { $0.sumOfSquares(x) }
+    }
+}
+
+extension Device {
+    /// A device that does what another one does, with the same bits, and files every kernel call.
+    ///
+    /// - Parameters:
+    ///   - device: does the work; tensors of both may be mixed.
+    ///   - profile: where calls are filed.
+    public convenience init(profiling device: Device, in profile: Profile) {
+        let backend = ProfiledBackend(
+            device.backend, in: profile, precision: device.precision.rawValue)
+        self.init(backend, precision: device.precision, threadCount: device.threadCount)
     }
 }

@@ -1,3 +1,5 @@
+import FalconTensor
+
 /// How far an op is from its specification, relative to the largest entry.
 public struct OpError: Sendable {
     /// The worst output.
@@ -33,8 +35,8 @@ extension OpCase {
 
     func result(on device: Device, layout: OpLayout) -> OpResult {
         let sentinels = Sentinels()
-        device.arena.sentinels = sentinels
-        defer { device.arena.sentinels = nil }
+        device.arena.watch = sentinels
+        defer { device.arena.watch = nil }
         let parameters = OpParameters(inputs, on: device)
         let activations = inputs.map {
             $0.isParameter ? nil : OpActivation($0, layout: layout, on: device)

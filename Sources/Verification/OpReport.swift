@@ -1,3 +1,5 @@
+import FalconTensor
+
 /// The errors of all cases of one op.
 public struct OpSummary: Sendable {
     /// The op's name.

@@ -1,4 +1,5 @@
 import FalconTensor
+import FalconVerification
 import Testing
 
 /// Every op against its specification in double, and the same bits for any number of threads.

@@ -1,3 +1,5 @@
+import FalconTensor
+
 /// One input of an op under test.
 public struct OpInput {
     let shape: [Int]

@@ -1,5 +1,7 @@
+import FalconTensor
+
 /// Update rules and learnable multipliers.
-extension InterposedBackend {
+extension ProfiledBackend {
     package func adamWUpdateSquares(
         firstMoment: Tensor, secondMoment: Tensor, step: AdamWStep
     ) -> Double {

@@ -1,13 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#endif
-
-/// Seconds on a clock that only goes forward.
-func profileClock() -> Double {
-    var now = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &now)
-    return Double(now.tv_sec) + 1e-9 * Double(now.tv_nsec)
-}
+import FalconTensor
 
 /// What all calls of one op did.
 public struct ProfileRow: Sendable, Equatable {
@@ -74,30 +65,27 @@ public final class Profile {
     /// Forgets everything.
     public func reset() { byName = [:] }
 
-    private func add(_ call: BackendCall, seconds: Double, work: ParallelWork) {
+    /// Files a call.
+    ///
+    /// - Parameters:
+    ///   - name: the op and its direction; for products the purpose.
+    ///   - precision: the number format that its products run in.
+    ///   - cost: the least it must do.
+    ///   - seconds: how long it took.
+    ///   - work: how it was split over threads.
+    func add(
+        _ name: String, precision: String, _ cost: KernelCost, seconds: Double, work: ParallelWork
+    ) {
         var row =
-            byName.removeValue(forKey: call.name)
-            ?? ProfileRow(name: call.name, precision: call.precision)
+            byName.removeValue(forKey: name) ?? ProfileRow(name: name, precision: precision)
         row.calls += 1
         row.seconds += seconds
-        row.cost.flops += call.cost.flops
-        row.cost.bytes += call.cost.bytes
-        row.callsByCost[call.cost, default: 0] += 1
+        row.cost.flops += cost.flops
+        row.cost.bytes += cost.bytes
+        row.callsByCost[cost, default: 0] += 1
         row.secondsByWork[work, default: 0] += seconds
         row.work.forks += work.forks
         row.work.pieces += work.pieces
-        byName[call.name] = row
-    }
-}
-
-extension Profile: Interposer {
-    func perform<Result>(
-        _ call: BackendCall, on backend: any Backend, _ body: () -> Result
-    ) -> Result {
-        let before = backend.parallelWork
-        let start = profileClock()
-        let result = body()
-        add(call, seconds: profileClock() - start, work: backend.parallelWork - before)
-        return result
+        byName[name] = row
     }
 }

@@ -1,3 +1,5 @@
+import FalconTensor
+
 /// Cases of the ops that go row by row.
 extension OpCase {
     static var rowCases: [OpCase] {

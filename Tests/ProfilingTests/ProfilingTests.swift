@@ -1,5 +1,7 @@
+import FalconVerification
 import Testing
 
+@testable import FalconProfiling
 @testable import FalconTensor
 
 @Suite struct ProfilingTests {
@@ -60,16 +62,6 @@ import Testing
         #expect(flops(queries: 5, keys: 5, offsets: [0, 2, 5]) == 9 * 4 * 6)
         // Two queries after three earlier keys see 4 and 5.
         #expect(flops(queries: 2, keys: 5, offsets: [0, 2]) == 9 * 4 * 6)
-    }
-
-    @Test func jobsAndTheirPiecesAreCounted() {
-        let pool = ThreadPool(threadCount: 2)
-        pool.run(1) { _, _ in }
-        pool.run(0) { _, _ in }
-        #expect(pool.work == ParallelWork())
-        pool.run(5) { _, _ in }
-        pool.ranges(10, grain: 4) { _, _ in }
-        #expect(pool.work.forks == 2 && pool.work.pieces == 8)
     }
 
     @Test func theFloorIsTheLongerOfComputingAndMoving() throws {

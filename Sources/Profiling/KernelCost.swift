@@ -1,3 +1,5 @@
+import FalconTensor
+
 /// What one call of a kernel must do at least, whatever its implementation.
 ///
 /// FLOPs are those of the mathematical products (a fused multiply-add is two), counted as

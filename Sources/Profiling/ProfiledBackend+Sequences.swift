@@ -1,6 +1,8 @@
+import FalconTensor
+
 /// Attention, convolution and the state-space scan. A backward pass has twice the forward's FLOPs:
 /// one product for each factor of each product.
-extension InterposedBackend {
+extension ProfiledBackend {
     package func attentionForward(_ y: Tensor, logSumExp: Tensor, _ inputs: AttentionInputs) {
         let cost = KernelCost(
             flops: inputs.forwardFLOPs, reads: [inputs.query, inputs.key, inputs.value],

@@ -1,3 +1,5 @@
+import FalconTensor
+
 #if canImport(Glibc)
     import Glibc
 #endif

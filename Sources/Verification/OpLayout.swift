@@ -1,3 +1,5 @@
+import FalconTensor
+
 /// How the inputs of an op under test lie in memory.
 enum OpLayout {
     /// Each alone; gradients are undefined before the first contribution.
@@ -82,8 +84,9 @@ struct OpParameters {
     private let values: [Float]
 
     init(_ inputs: [OpInput], on device: Device) {
+        let builder = ParameterBuilder()
         func parameter(_ name: String, _ shape: [Int]) -> Parameter {
-            Parameter(name: name, shape: shape, role: .vector, initialization: .zeros)
+            builder.parameter(name, shape, role: .vector, initialization: .zeros)
         }
         let byPlace = inputs.enumerated().map { place, input in
             input.isParameter ? parameter("input\(place)", input.shape) : nil

@@ -1,3 +1,5 @@
+import FalconTensor
+
 /// Cases of the Mamba-1 scan.
 extension OpCase {
     static var selectiveScanCases: [OpCase] {

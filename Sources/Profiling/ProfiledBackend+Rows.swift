@@ -1,5 +1,7 @@
+import FalconTensor
+
 /// Kernels that go row by row: norms, gates, tokens, losses.
-extension InterposedBackend {
+extension ProfiledBackend {
     /// Bytes of the table rows that some tokens need, each counted once.
     private func rowBytes(of table: Tensor, _ tokens: IndexTensor) -> Int {
         min(tokens.count, table.rowCount) * table.rows(0..<1).byteCount
