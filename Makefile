@@ -39,9 +39,9 @@ test: setup ## run all tests, built for debugging and for release
 guarded: ## run what uses a device on memory that the host cannot touch
 	$(SWIFT) build --build-tests
 	FALCON_GUARD_MEMORY=1 $(SWIFT) test --skip-build --no-parallel \
-		--filter '^(Tensor|Model|Optim|Train|Eval|Interchange)Tests\.'
+		--filter '^(Tensor|Verification|Profiling|Model|Optim|Train|Eval|Interchange)Tests\.'
 
-lint: ## check formatting, documentation comments and the length of files
+lint: ## check formatting, documentation comments, the length of files, and imports
 	@scripts/setup.sh lint
 	$(SWIFT) format lint --strict --parallel --recursive $(SOURCES)
 	@$(CLANG_FORMAT) --dry-run --Werror $(C_SOURCES)
@@ -53,6 +53,7 @@ lint: ## check formatting, documentation comments and the length of files
 	@find Sources -type f \( -name '*.c' -o -name '*.cpp' -o -name '*.h' \) -exec awk -v most=$(MAX_COLUMNS) \
 		'length > most { print FILENAME ":" FNR ": " length " columns, at most " most; bad = 1 } \
 		END { exit bad }' {} +
+	@scripts/check-imports.sh
 
 format: ## rewrite the sources in the house style
 	@scripts/setup.sh lint

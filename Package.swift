@@ -34,8 +34,9 @@ let package = Package(
         .library(
             name: "FalconFiles",
             targets: [
-                "FalconSystem", "FalconTensor", "FalconData", "FalconModel", "FalconCheckpoint",
-                "FalconGGUF", "FalconInterchange", "FalconRecipe", "FalconTrain", "FalconSweep",
+                "FalconSystem", "FalconJSON", "FalconTensor", "FalconTokenizer", "FalconRecipe",
+                "FalconCheckpoint", "FalconGGUF", "FalconModel", "FalconData", "FalconInterchange",
+                "FalconTrain", "FalconSweep",
             ]),
     ],
     dependencies: [
@@ -44,7 +45,7 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
     targets: [
-        // Floor 1: C kernels and shims over system libraries.
+        // Floor 1: C kernels, shims over system libraries, and the recipes that are embedded.
         .target(name: "CKernels", cSettings: kernelSettings),
         .target(name: "CSystem", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
@@ -56,94 +57,6 @@ let package = Package(
             linkerSettings: [
                 .linkedLibrary("sentencepiece_train"), .linkedLibrary("sentencepiece"),
             ]),
-
-        // Floor 2: files and digests; the engine; text to batches; recipe files.
-        .target(
-            name: "FalconSystem", dependencies: ["CCrypto", "CSystem"], path: "Sources/System",
-            swiftSettings: swiftSettings),
-        .target(
-            name: "FalconTensor", dependencies: ["CKernels", "FalconSystem"],
-            path: "Sources/Tensor",
-            swiftSettings: swiftSettings),
-        .target(
-            name: "FalconData",
-            dependencies: ["FalconSystem", "CSentencePiece", "CZstd", "CZlib"],
-            path: "Sources/Data", swiftSettings: safeSwiftSettings),
-        .target(
-            name: "FalconRecipe",
-            dependencies: [
-                "FalconSystem", "FalconRecipes", .product(name: "Yams", package: "Yams"),
-            ],
-            path: "Sources/Recipe", swiftSettings: safeSwiftSettings),
-
-        // Floor 3: the model, the update rule, files of weights.
-        .target(
-            name: "FalconModel", dependencies: ["FalconSystem", "FalconTensor"],
-            path: "Sources/Model",
-            swiftSettings: safeSwiftSettings),
-        .target(
-            name: "FalconOptim", dependencies: ["FalconSystem", "FalconTensor"],
-            path: "Sources/Optim",
-            swiftSettings: safeSwiftSettings),
-        .target(
-            name: "FalconCheckpoint", dependencies: ["FalconSystem"], path: "Sources/Checkpoint",
-            swiftSettings: safeSwiftSettings),
-        .target(
-            name: "FalconGGUF", dependencies: ["FalconSystem", "CKernels"], path: "Sources/GGUF",
-            swiftSettings: safeSwiftSettings),
-
-        // Floor 3: what a run leaves in its folder.
-        .target(
-            name: "FalconRunRecord", dependencies: ["FalconSystem", "FalconCheckpoint"],
-            path: "Sources/RunRecord", swiftSettings: safeSwiftSettings),
-
-        // Floor 4: a run, a score, a foreign file.
-        .target(
-            name: "FalconTrain",
-            dependencies: [
-                "FalconSystem", "FalconTensor", "FalconData", "FalconRecipe", "FalconModel",
-                "FalconOptim", "FalconCheckpoint", "FalconRunRecord", "FalconEval",
-                "FalconInterchange",
-            ],
-            path: "Sources/Train", swiftSettings: safeSwiftSettings),
-        .target(
-            name: "FalconEval",
-            dependencies: ["FalconSystem", "FalconTensor", "FalconData", "FalconModel"],
-            path: "Sources/Eval", swiftSettings: safeSwiftSettings),
-        .target(
-            name: "FalconInterchange",
-            dependencies: [
-                "FalconSystem", "FalconTensor", "FalconData", "FalconModel", "FalconCheckpoint",
-                "FalconRunRecord", "FalconGGUF", "FalconEval",
-            ],
-            path: "Sources/Interchange", swiftSettings: safeSwiftSettings),
-
-        // Many runs of one recipe.
-        .target(
-            name: "FalconSweep",
-            dependencies: [
-                "FalconSystem", "FalconRecipe", "FalconRunRecord", "FalconOptim", "FalconTrain",
-                .product(name: "GRDB", package: "GRDB.swift"),
-            ],
-            path: "Sources/Sweep", swiftSettings: safeSwiftSettings),
-
-        // What runs show, as one page.
-        .target(
-            name: "FalconReport",
-            dependencies: [
-                "FalconSystem", "FalconRecipe", "FalconData", "FalconModel", "FalconOptim",
-                "FalconCheckpoint", "FalconRunRecord", "FalconSweep", "FalconTrain",
-            ],
-            path: "Sources/Report", swiftSettings: safeSwiftSettings),
-
-        .target(
-            name: "FalconBench",
-            dependencies: [
-                "FalconSystem", "FalconTensor", "FalconData", "FalconRecipe", "FalconModel",
-                "FalconTrain",
-            ],
-            path: "Sources/Bench", swiftSettings: safeSwiftSettings),
-
         .target(
             name: "FalconRecipes", path: "recipes", exclude: ["studies"],
             resources: [
@@ -158,15 +71,127 @@ let package = Package(
             ],
             swiftSettings: safeSwiftSettings),
 
-        // Floor 5: the command line.
+        // Floor 2: files and the process, threads, JSON, what a part of a recipe is.
+        .target(
+            name: "FalconSystem", dependencies: ["CSystem", "CCrypto"],
+            path: "Sources/System", swiftSettings: swiftSettings),
+        .target(
+            name: "FalconConcurrency", dependencies: ["FalconSystem"],
+            path: "Sources/Concurrency", swiftSettings: swiftSettings),
+        .target(
+            name: "FalconJSON", path: "Sources/JSON", swiftSettings: safeSwiftSettings),
+        .target(
+            name: "FalconRecipeSection", path: "Sources/RecipeSection", swiftSettings: safeSwiftSettings),
+
+        // Floor 3: the engine, text to ids, recipe files, files of weights.
+        .target(
+            name: "FalconTensor", dependencies: ["CKernels", "FalconSystem"],
+            path: "Sources/Tensor", swiftSettings: swiftSettings),
+        .target(
+            name: "FalconTokenizer",
+            dependencies: ["CSentencePiece", "FalconSystem", "FalconConcurrency", "FalconJSON"],
+            path: "Sources/Tokenizer", swiftSettings: safeSwiftSettings),
+        .target(
+            name: "FalconRecipe",
+            dependencies: [
+                "FalconSystem", "FalconRecipeSection", "FalconRecipes",
+                .product(name: "Yams", package: "Yams"),
+            ],
+            path: "Sources/Recipe", swiftSettings: safeSwiftSettings),
+        .target(
+            name: "FalconCheckpoint", dependencies: ["FalconSystem", "FalconJSON"],
+            path: "Sources/Checkpoint", swiftSettings: safeSwiftSettings),
+        .target(
+            name: "FalconGGUF", dependencies: ["CKernels", "FalconSystem", "FalconConcurrency"],
+            path: "Sources/GGUF", swiftSettings: safeSwiftSettings),
+
+        // Floor 4: models and update rules, what checks and measures the engine, documents to batches,
+        // what a run leaves.
+        .target(
+            name: "FalconModel",
+            dependencies: ["FalconSystem", "FalconJSON", "FalconRecipeSection", "FalconTensor"],
+            path: "Sources/Model", swiftSettings: safeSwiftSettings),
+        .target(
+            name: "FalconOptim",
+            dependencies: ["FalconSystem", "FalconRecipeSection", "FalconTensor"],
+            path: "Sources/Optim", swiftSettings: safeSwiftSettings),
+        .target(
+            name: "FalconVerification", dependencies: ["FalconTensor"],
+            path: "Sources/Verification", swiftSettings: swiftSettings),
+        .target(
+            name: "FalconProfiling", dependencies: ["CKernels", "FalconSystem", "FalconTensor"],
+            path: "Sources/Profiling", swiftSettings: swiftSettings),
+        .target(
+            name: "FalconData",
+            dependencies: [
+                "CZstd", "CZlib", "FalconSystem", "FalconConcurrency", "FalconJSON",
+                "FalconRecipeSection", "FalconTokenizer",
+            ],
+            path: "Sources/Data", swiftSettings: safeSwiftSettings),
+        .target(
+            name: "FalconRunRecord",
+            dependencies: ["FalconSystem", "FalconJSON", "FalconCheckpoint"],
+            path: "Sources/RunRecord", swiftSettings: safeSwiftSettings),
+
+        // Floor 5: a score, a foreign file.
+        .target(
+            name: "FalconEval",
+            dependencies: [
+                "FalconSystem", "FalconJSON", "FalconTensor", "FalconTokenizer", "FalconData",
+                "FalconModel",
+            ],
+            path: "Sources/Eval", swiftSettings: safeSwiftSettings),
+        .target(
+            name: "FalconInterchange",
+            dependencies: [
+                "FalconSystem", "FalconJSON", "FalconRecipeSection", "FalconTensor",
+                "FalconTokenizer", "FalconModel", "FalconCheckpoint", "FalconGGUF",
+                "FalconRunRecord", "FalconEval",
+            ],
+            path: "Sources/Interchange", swiftSettings: safeSwiftSettings),
+
+        // Floor 6: a run, many runs, what they show, measurements.
+        .target(
+            name: "FalconTrain",
+            dependencies: [
+                "FalconSystem", "FalconConcurrency", "FalconJSON", "FalconRecipeSection",
+                "FalconTensor", "FalconTokenizer", "FalconData", "FalconRecipe", "FalconModel",
+                "FalconOptim", "FalconCheckpoint", "FalconRunRecord", "FalconEval",
+                "FalconInterchange",
+            ],
+            path: "Sources/Train", swiftSettings: safeSwiftSettings),
+        .target(
+            name: "FalconSweep",
+            dependencies: [
+                "FalconSystem", "FalconConcurrency", "FalconJSON", "FalconRecipeSection",
+                "FalconRecipe", "FalconOptim", "FalconRunRecord", "FalconTrain",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            path: "Sources/Sweep", swiftSettings: safeSwiftSettings),
+        .target(
+            name: "FalconReport",
+            dependencies: [
+                "FalconSystem", "FalconData", "FalconRecipe", "FalconModel", "FalconOptim",
+                "FalconCheckpoint", "FalconRunRecord", "FalconTrain", "FalconSweep",
+            ],
+            path: "Sources/Report", swiftSettings: safeSwiftSettings),
+        .target(
+            name: "FalconBench",
+            dependencies: [
+                "FalconSystem", "FalconConcurrency", "FalconTensor", "FalconData", "FalconRecipe",
+                "FalconModel", "FalconProfiling", "FalconTrain",
+            ],
+            path: "Sources/Bench", swiftSettings: safeSwiftSettings),
+
+        // Floor 7: the command line.
         .executableTarget(
             name: "falcon-cli",
             dependencies: [
-                "FalconSystem", "FalconTensor", "FalconData", "FalconRecipe",
-                "FalconModel", "FalconOptim", "FalconCheckpoint", "FalconRunRecord", "FalconGGUF",
-                "FalconTrain", "FalconEval", "FalconInterchange", "FalconBench", "FalconSweep",
-                "FalconReport",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "FalconSystem", "FalconConcurrency", "FalconJSON", "FalconTensor",
+                "FalconTokenizer", "FalconData", "FalconRecipe", "FalconModel", "FalconOptim",
+                "FalconCheckpoint", "FalconRunRecord", "FalconVerification", "FalconProfiling",
+                "FalconEval", "FalconInterchange", "FalconTrain", "FalconSweep", "FalconReport",
+                "FalconBench", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: safeSwiftSettings),
 
@@ -174,85 +199,111 @@ let package = Package(
         .target(
             name: "FalconTestSupport",
             dependencies: [
-                "FalconSystem", "FalconData", "FalconRecipe", "FalconCheckpoint", "FalconTrain",
+                "FalconSystem", "FalconJSON", "FalconTokenizer", "FalconData", "FalconRecipe",
+                "FalconCheckpoint", "FalconRunRecord", "FalconTrain",
             ],
             path: "Tests/Support", swiftSettings: swiftSettings),
 
+        // Tests mirror the sources.
         .testTarget(
             name: "SystemTests", dependencies: ["FalconSystem", "FalconTestSupport"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "TensorTests", dependencies: ["FalconTensor", "FalconTestSupport"],
-            exclude: ["Fixtures"],
+            name: "JSONTests", dependencies: ["FalconJSON"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "TensorTests",
+            dependencies: [
+                "CKernels", "FalconSystem", "FalconTensor", "FalconVerification",
+                "FalconTestSupport",
+            ],
+            exclude: ["Fixtures"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "VerificationTests", dependencies: ["FalconTensor", "FalconVerification"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "DataTests", dependencies: ["FalconData", "FalconSystem", "FalconTestSupport"],
-            resources: [.copy("Fixtures")],
+            name: "ProfilingTests",
+            dependencies: ["FalconTensor", "FalconVerification", "FalconProfiling"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "TokenizerTests",
+            dependencies: [
+                "FalconSystem", "FalconConcurrency", "FalconJSON", "FalconTokenizer",
+                "FalconTestSupport",
+            ],
+            exclude: ["Fixtures"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "DataTests",
+            dependencies: [
+                "FalconSystem", "FalconConcurrency", "FalconTokenizer", "FalconData",
+                "FalconTestSupport",
+            ],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "RecipeTests",
             dependencies: [
-                "FalconRecipe", "FalconRecipes", "FalconSystem", "FalconTrain", "FalconModel",
-                "FalconData", "FalconTensor", "FalconTestSupport",
+                "FalconSystem", "FalconRecipeSection", "FalconTensor", "FalconData",
+                "FalconRecipes", "FalconRecipe", "FalconModel", "FalconTrain", "FalconTestSupport",
             ],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "ModelTests",
             dependencies: [
-                "FalconModel", "FalconTensor", "FalconCheckpoint", "FalconInterchange",
-                "FalconSystem", "FalconTestSupport",
+                "FalconSystem", "FalconTensor", "FalconModel", "FalconCheckpoint",
+                "FalconInterchange", "FalconTestSupport",
             ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "OptimTests",
-            dependencies: ["FalconOptim", "FalconSystem", "FalconTensor", "FalconTestSupport"],
+            dependencies: [
+                "FalconRecipeSection", "FalconTensor", "FalconOptim", "FalconTestSupport",
+            ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "CheckpointTests",
-            dependencies: ["FalconCheckpoint", "FalconSystem", "FalconTestSupport"],
+            dependencies: ["FalconSystem", "FalconCheckpoint", "FalconTestSupport"],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "GGUFTests", dependencies: ["FalconGGUF", "FalconSystem", "FalconTestSupport"],
+            name: "GGUFTests", dependencies: ["FalconSystem", "FalconGGUF", "FalconTestSupport"],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "RunRecordTests", dependencies: ["FalconRunRecord", "FalconSystem"],
-            swiftSettings: swiftSettings),
-        .testTarget(
-            name: "TrainTests",
-            dependencies: [
-                "FalconTrain", "FalconModel", "FalconData", "FalconOptim", "FalconCheckpoint",
-                "FalconRunRecord", "FalconInterchange", "FalconRecipe", "FalconSystem",
-                "FalconTensor", "FalconTestSupport",
-            ],
-            exclude: ["Fixtures"], swiftSettings: swiftSettings),
-        .testTarget(
-            name: "BenchTests",
-            dependencies: [
-                "FalconBench", "FalconModel", "FalconData", "FalconTrain", "FalconTensor",
-            ],
-            swiftSettings: swiftSettings),
-        .testTarget(
-            name: "SweepTests", dependencies: ["FalconSweep", "FalconRecipe", "FalconSystem"],
-            swiftSettings: swiftSettings),
-        .testTarget(
-            name: "ReportTests",
-            dependencies: ["FalconReport", "FalconRunRecord", "FalconTrain", "FalconTestSupport"],
-            exclude: ["Fixtures"],
+            name: "RunRecordTests", dependencies: ["FalconRunRecord"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "EvalTests",
             dependencies: [
-                "FalconEval", "FalconModel", "FalconData", "FalconSystem", "FalconTensor",
-                "FalconTestSupport",
+                "FalconSystem", "FalconJSON", "FalconTensor", "FalconTokenizer", "FalconModel",
+                "FalconEval", "FalconTestSupport",
             ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "InterchangeTests",
             dependencies: [
-                "FalconInterchange", "FalconModel", "FalconData", "FalconCheckpoint", "FalconGGUF",
-                "FalconSystem", "FalconTensor", "FalconTestSupport",
+                "FalconSystem", "FalconJSON", "FalconTensor", "FalconTokenizer", "FalconModel",
+                "FalconCheckpoint", "FalconGGUF", "FalconInterchange", "FalconTestSupport",
             ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "TrainTests",
+            dependencies: [
+                "FalconSystem", "FalconJSON", "FalconRecipeSection", "FalconTensor", "FalconData",
+                "FalconRecipe", "FalconModel", "FalconOptim", "FalconCheckpoint", "FalconRunRecord",
+                "FalconInterchange", "FalconTrain", "FalconTestSupport",
+            ],
+            exclude: ["Fixtures"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "SweepTests", dependencies: ["FalconRecipe", "FalconSweep"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "ReportTests",
+            dependencies: ["FalconRunRecord", "FalconTrain", "FalconReport", "FalconTestSupport"],
+            exclude: ["Fixtures"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "BenchTests",
+            dependencies: [
+                "FalconTensor", "FalconData", "FalconModel", "FalconProfiling", "FalconTrain",
+                "FalconBench",
+            ],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "CommandLineTests", dependencies: ["falcon-cli", "FalconTestSupport"],
             swiftSettings: swiftSettings),

@@ -1,3 +1,4 @@
+import FalconConcurrency
 import FalconData
 import FalconSystem
 

@@ -1,5 +1,5 @@
-import FalconData
 import FalconModel
+import FalconProfiling
 import FalconTensor
 import FalconTrain
 

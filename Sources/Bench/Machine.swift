@@ -1,3 +1,4 @@
+import FalconProfiling
 import FalconSystem
 import FalconTensor
 

@@ -1,5 +1,6 @@
 import FalconData
 import FalconModel
+import FalconProfiling
 import FalconSystem
 import FalconTensor
 import FalconTrain

@@ -1,3 +1,4 @@
+import FalconJSON
 import FalconSystem
 
 /// A parameter as a checkpoint lists it.

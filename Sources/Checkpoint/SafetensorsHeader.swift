@@ -1,3 +1,4 @@
+import FalconJSON
 import FalconSystem
 
 /// The table of contents of one safetensors file, checked against every rule of the format.

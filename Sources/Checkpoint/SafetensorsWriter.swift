@@ -1,3 +1,4 @@
+import FalconJSON
 import FalconSystem
 
 /// What was written under a name.

@@ -1,3 +1,4 @@
+import FalconJSON
 import FalconSystem
 
 /// The table of a sharded set: which file holds which tensor.

@@ -1,3 +1,4 @@
+import FalconJSON
 import FalconSystem
 
 /// Writes the weights of a folder: `model.safetensors`, or shards with their index.

@@ -1,4 +1,4 @@
-import FalconSystem
+import FalconConcurrency
 
 /// Gives batches of training samples in the order of `SampleOrder`, read ahead by a thread where the
 /// system gives one.

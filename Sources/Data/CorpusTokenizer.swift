@@ -1,4 +1,6 @@
+import FalconConcurrency
 import FalconSystem
+import FalconTokenizer
 
 #if canImport(Glibc)
     import Glibc
@@ -64,7 +66,8 @@ public struct CorpusTokenizer: Sendable {
     ///   - folder: created if it is missing.
     ///   - progress: called now and then on the calling thread.
     /// - Returns: the index that was written, and the counts.
-    /// - Throws: `DataError` or `FileError`; with several bad documents, always for the first one.
+    /// - Throws: `DataError`, `TokenizerError` or `FileError`; with several bad documents, always for the
+    ///   first one.
     public func write(
         _ documents: sending DocumentReader, to folder: String,
         progress: ((Progress) -> Void)? = nil

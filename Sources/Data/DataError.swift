@@ -1,6 +1,6 @@
 import FalconSystem
 
-/// What can be wrong with documents, tokenizers and shards.
+/// What can be wrong with documents and shards.
 public enum DataError: FalconError, Equatable {
     /// A document cannot be read; `line` counts from 1 in the decompressed text.
     case invalidDocument(path: String, line: Int?, reason: String)
@@ -24,22 +24,10 @@ public enum DataError: FalconError, Equatable {
     case damagedCompression(path: String, reason: String)
     /// One document is larger than the tokenizer can take.
     case documentTooLarge(path: String, line: Int?, limitBytes: Int)
-    /// A file is not a SentencePiece model.
-    case invalidTokenizer(path: String, reason: String)
-    /// A `tokenizer.json` says what cannot be, or asks for what is not known.
-    case unsupportedTokenizer(path: String, part: String, got: String, wanted: String)
-    /// The SentencePiece trainer gave up, for instance because of the vocabulary size.
-    case trainingFailed(reason: String)
     /// Shards and tokenizer do not belong together.
     case tokenizerMismatch(path: String, got: String, wanted: String)
     /// A file of the tokenizer beside the shards is not the one that was written.
     case damagedTokenizer(path: String, got: String, wanted: String)
-    /// The tokenizer lacks a piece that is needed.
-    case missingPiece(path: String, piece: String)
-    /// The tokenizer library refused a text or some ids.
-    case tokenizerFailed(action: String, reason: String)
-    /// A token id is not in the vocabulary.
-    case tokenOutOfRange(id: Int32, vocabularyCount: Int)
     /// The output folder holds a data set already.
     case outputExists(path: String)
     /// `index.json` is missing something, or says what cannot be.
@@ -109,15 +97,6 @@ public enum DataError: FalconError, Equatable {
                 + "; name such files or folders themselves, or their format with --format text or jsonl"
         case .noTrainingDocuments(let reason):
             return "no training document: \(reason)"
-        case .invalidTokenizer(let path, let reason):
-            return "\(path) is not a SentencePiece model: \(reason); "
-                + "make one with falcon tokenizer train"
-        case .unsupportedTokenizer(let path, let part, let got, let wanted):
-            return "\(path): \(part) is \(got), want \(wanted); "
-                + "use a tokenizer of a kind that this program knows"
-        case .trainingFailed(let reason):
-            return "cannot train the tokenizer: \(reason) "
-                + "(options: --vocab-size, --character-coverage)"
         case .tokenizerMismatch(let path, let got, let wanted):
             return "\(path): the shards were written with tokenizer \(got), not with \(wanted); "
                 + "tokenize again, or use the tokenizer.model beside the shards"
@@ -126,14 +105,6 @@ public enum DataError: FalconError, Equatable {
                 "\(path): SHA-256 is \(got), want \(wanted) as index.json says: it is not the file "
                 + "that the shards were written with; copy that one here, or run falcon tokenize again"
         case .unreadableText(let path, let reason): return "\(path): \(reason)"
-        case .missingPiece(let path, let piece):
-            return "\(path): no file of the tokenizer names its \(piece) token, which ends every "
-                + "document; put the tokenizer_config.json that belongs to it beside it, with "
-                + "\"eos_token\", or train a tokenizer with falcon tokenizer train"
-        case .tokenizerFailed(let action, let reason):
-            return "cannot \(action): \(reason)"
-        case .tokenOutOfRange(let id, let vocabularyCount):
-            return "token \(id) is not in the vocabulary: ids run from 0 to \(vocabularyCount - 1)"
         case .outputExists(let path):
             return "\(path) holds a data set already; choose another --output, or replace it with "
                 + "--overwrite"
@@ -165,7 +136,6 @@ public enum DataError: FalconError, Equatable {
         switch self {
         case .invalidOption: .usage
         case .outputExists: .cannotCreate
-        case .tokenizerFailed: .internalError
         case .danglingLink: .missingInput
         default: .badData
         }

@@ -1,4 +1,4 @@
-import FalconSystem
+import FalconRecipeSection
 
 /// The `data` part of a recipe.
 public struct DataSection: RecipeSection, Codable, Equatable {

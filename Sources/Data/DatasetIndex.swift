@@ -1,3 +1,4 @@
+import FalconJSON
 import FalconSystem
 import FoundationEssentials
 

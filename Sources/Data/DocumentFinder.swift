@@ -1,3 +1,5 @@
+import FalconTokenizer
+
 /// Finds whole documents in the token stream of a split.
 ///
 /// For one thread.
@@ -15,7 +17,8 @@ public final class DocumentFinder {
     /// - Parameters:
     ///   - dataset: the shards.
     ///   - split: which split.
-    /// - Throws: `DataError` or `FileError` if the tokenizer beside the shards cannot be read.
+    /// - Throws: `DataError`, `TokenizerError` or `FileError` if the tokenizer beside the shards cannot be
+    ///   read.
     public init(_ dataset: TokenDataset, split: Split) throws {
         self.dataset = dataset
         self.split = split
@@ -74,7 +77,8 @@ public final class DocumentFinder {
     ///   - range: places in the split.
     ///   - limit: tokens after which the text breaks off.
     /// - Returns: the text; what ends a document gives nothing.
-    /// - Throws: `DataError` or `FileError` if the shards cannot be read.
+    /// - Throws: `DataError` or `FileError` if the shards cannot be read, `TokenizerError` if a token is not
+    ///   one of the tokenizer's.
     public func text(of range: Range<Int>, limit: Int = .max) throws -> String {
         let end = min(range.upperBound, range.lowerBound + min(limit, range.count))
         let tokens = try reader.tokens(in: range.lowerBound..<end)

@@ -1,5 +1,3 @@
-import FalconSystem
-
 /// How documents lie in a file.
 public enum DocumentFormat: String, Sendable, CaseIterable {
     /// Told by the first bytes, and by the file's name; what they leave open is refused.

@@ -1,4 +1,5 @@
 import FalconSystem
+import FalconTokenizer
 
 #if canImport(Glibc)
     import Glibc
@@ -22,8 +23,8 @@ public final class DocumentReader {
         let isNamed: Bool
     }
 
-    /// The largest document: all of it and its tokens are in memory at one time.
-    public static let documentLimitBytes = 64 << 20
+    /// The largest document: the longest text that a tokenizer takes.
+    public static let documentLimitBytes = longestTextBytes
 
     private let field: String
     private let format: DocumentFormat

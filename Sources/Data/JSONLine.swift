@@ -1,4 +1,4 @@
-import FalconSystem
+import FalconJSON
 
 /// Why a line is not a JSON object with the wanted text, and where.
 struct JSONLineFault: Error, Equatable {

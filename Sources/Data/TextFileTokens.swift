@@ -1,4 +1,5 @@
 import FalconSystem
+import FalconTokenizer
 
 /// Streams the tokens of a text file that is one document, as `CorpusTokenizer` would write them.
 ///
@@ -24,8 +25,8 @@ public final class TextFileTokens {
     ///   - path: UTF-8 text: a file, pipe or device.
     ///   - tokenizer: must have an end-of-sequence piece.
     ///   - partBytes: bytes that are encoded at a time, if they can be cut off.
-    /// - Throws: `FileError` if it cannot be opened; `DataError` for a kind of file that is no text, or
-    ///   without an end-of-sequence piece.
+    /// - Throws: `FileError` if it cannot be opened; `DataError` for a kind of file that is no text;
+    ///   `TokenizerError` without an end-of-sequence piece.
     public init(path: String, tokenizer: any Tokenizer, partBytes: Int = 1 << 20) throws {
         self.partBytes = partBytes
         endOfDocumentID = try tokenizer.requireEndOfDocumentID()
@@ -46,7 +47,7 @@ public final class TextFileTokens {
     ///
     /// - Returns: at least one; nil after the last ones, and for an empty file at once.
     /// - Throws: `FileError` if reading fails, `DataError` for bytes that are not UTF-8, and for a text
-    ///   that can neither be cut nor be held.
+    ///   that can neither be cut nor be held; `TokenizerError` if it cannot be encoded.
     public func next() throws -> [Int32]? {
         while !isFinished {
             while buffer.count < partBytes, try fill() {}

@@ -1,4 +1,6 @@
+import FalconConcurrency
 import FalconSystem
+import FalconTokenizer
 
 /// A folder of token shards, as `falcon tokenize` writes it.
 ///
@@ -36,7 +38,8 @@ public final class TokenDataset: Sendable {
     /// Loads the copy of the tokenizer that lies beside the shards.
     ///
     /// - Returns: the tokenizer that wrote the shards.
-    /// - Throws: `DataError.tokenizerMismatch` if the copy was replaced by another.
+    /// - Throws: `DataError.tokenizerMismatch` if the copy was replaced by another; `TokenizerError` for one
+    ///   that cannot be used.
     public func tokenizer() throws -> any Tokenizer {
         try tokenizerFiles().tokenizer(folder: path)
     }
@@ -196,6 +199,20 @@ public final class TokenReader {
 }
 
 extension TokenizerFiles {
+    /// The same files, with the main one that has a digest.
+    ///
+    /// - Parameter digest: a SHA-256 in hexadecimal.
+    /// - Returns: nil if neither `tokenizer.model` nor `tokenizer.json` has it.
+    func withMain(digest: String) -> TokenizerFiles? {
+        let main = all.first {
+            ($0.name == Self.modelName || $0.name == Self.jsonName)
+                && SHA256.hex(of: $0.bytes) == digest
+        }
+        return main.map { main in
+            TokenizerFiles(main: main, companions: all.filter { $0.name != main.name })
+        }
+    }
+
     /// The SHA-256 of every file but the main one, by name; nil if there are none.
     var companionDigests: [String: String]? {
         companions.isEmpty

@@ -1,5 +1,4 @@
 import CZlib
-import FalconSystem
 
 // The only file that calls zlib.
 

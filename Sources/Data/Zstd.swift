@@ -1,5 +1,4 @@
 import CZstd
-import FalconSystem
 
 // The only file that calls libzstd.
 

@@ -1,3 +1,4 @@
+import FalconJSON
 import FalconSystem
 
 /// The scores of a model on some texts and tasks.

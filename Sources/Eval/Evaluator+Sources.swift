@@ -1,4 +1,5 @@
 import FalconData
+import FalconJSON
 import FalconSystem
 
 // Scores with what they were measured on.

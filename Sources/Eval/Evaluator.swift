@@ -1,7 +1,7 @@
 import FalconData
 import FalconModel
-import FalconSystem
 import FalconTensor
+import FalconTokenizer
 
 #if canImport(Glibc)
     import Glibc
@@ -95,8 +95,8 @@ public final class Evaluator {
     ///   - path: UTF-8 text.
     ///   - sequenceLength: tokens a piece.
     /// - Returns: its score.
-    /// - Throws: `FileError` or `DataError` if it cannot be read or encoded, `EvaluationError` if there
-    ///   is nothing to predict.
+    /// - Throws: `FileError`, `DataError` or `TokenizerError` if it cannot be read or encoded,
+    ///   `EvaluationError` if there is nothing to predict.
     public func score(textFile path: String, sequenceLength: Int) throws -> TextScore {
         let document = try TextFileTokens(path: path, tokenizer: tokenizer)
         var tokens: [Int32] = []
@@ -122,7 +122,7 @@ public final class Evaluator {
     }
 
     /// Checks that the model has embeddings for some tokens: a tokenizer may have more.
-    private func requireEmbeddings(_ ids: [Int32]) throws(DataError) {
+    private func requireEmbeddings(_ ids: [Int32]) throws(TokenizerError) {
         let count = model.configuration.vocabSize
         if let id = ids.max(), id >= count {
             throw .tokenOutOfRange(id: id, vocabularyCount: count)
@@ -147,7 +147,7 @@ public final class Evaluator {
     ///   - context: the text before.
     ///   - continuations: at least one, none empty.
     /// - Returns: sums in nats, by continuation.
-    /// - Throws: `DataError` if a text cannot be encoded.
+    /// - Throws: `TokenizerError` if a text cannot be encoded.
     public func logLikelihoods(context: String, continuations: [String]) throws -> [Double] {
         var tokens: [Int32] = []
         var targets: [Int32] = []

@@ -1,4 +1,4 @@
-import FalconSystem
+import FalconJSON
 
 /// HellaSwag, validation split, zero-shot, as lm-evaluation-harness scores it.
 ///

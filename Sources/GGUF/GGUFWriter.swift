@@ -1,3 +1,4 @@
+import FalconConcurrency
 import FalconSystem
 
 /// How far the stored values of a tensor are from the ones that were given.

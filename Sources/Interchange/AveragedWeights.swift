@@ -1,5 +1,4 @@
 import FalconModel
-import FalconSystem
 
 /// The weighted mean of the weights of several models of one configuration.
 ///

@@ -1,6 +1,6 @@
 import FalconCheckpoint
+import FalconJSON
 import FalconModel
-import FalconSystem
 import FoundationEssentials
 
 /// Takes fields out of a `config.json` and collects what is wrong with them.

@@ -1,6 +1,6 @@
-import FalconData
 import FalconModel
 import FalconTensor
+import FalconTokenizer
 
 /// How close a written model is to the one it was written from.
 public struct ExportCheck: Codable, Equatable, Sendable {
@@ -30,7 +30,7 @@ public struct ExportCheck: Codable, Equatable, Sendable {
     ///   - written: the export, opened again.
     ///   - device: where both run.
     /// - Throws: `InterchangeError.model` if the two have not the same tokens, or there is none to
-    ///   compare; `DataError` if a prompt cannot be encoded; what reading the weights throws.
+    ///   compare; `TokenizerError` if a prompt cannot be encoded; what reading the weights throws.
     public init(_ original: ModelFiles, _ written: ModelFiles, on device: Device) throws {
         let vocabularyCount = original.configuration.vocabSize
         let prompts = try Self.prompts(for: original, vocabularyCount: vocabularyCount)

@@ -1,3 +1,4 @@
+import FalconJSON
 import FalconGGUF
 import FalconModel
 import FalconSystem

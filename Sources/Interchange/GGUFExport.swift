@@ -1,5 +1,4 @@
 import FalconCheckpoint
-import FalconData
 import FalconGGUF
 import FalconModel
 import FalconRunRecord

@@ -1,3 +1,5 @@
+import FalconRecipeSection
+import FalconJSON
 import FalconGGUF
 import FalconModel
 import FalconSystem

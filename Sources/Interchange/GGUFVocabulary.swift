@@ -1,6 +1,6 @@
-import FalconData
 import FalconGGUF
-import FalconSystem
+import FalconJSON
+import FalconTokenizer
 
 /// The vocabulary of a tokenizer in the metadata of a GGUF file.
 ///
@@ -107,7 +107,7 @@ enum GGUFVocabulary {
     ///
     /// - Parameter reader: any file.
     /// - Returns: nil if the file has no vocabulary.
-    /// - Throws: `GGUFError`, `DataError` or `InterchangeError.tokenizer` for one that is wrong or of
+    /// - Throws: `GGUFError`, `TokenizerError` or `InterchangeError.tokenizer` for one that is wrong or of
     ///   another kind.
     static func tokenizer(of reader: GGUFReader) throws -> (any Tokenizer)? {
         let metadata = reader.metadata

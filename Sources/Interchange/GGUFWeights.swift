@@ -1,5 +1,4 @@
 import FalconGGUF
-import FalconSystem
 
 #if canImport(Glibc)
     import Glibc

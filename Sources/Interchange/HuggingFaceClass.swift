@@ -1,3 +1,4 @@
+import FalconJSON
 import FalconModel
 import FalconSystem
 import FalconTensor

@@ -1,5 +1,7 @@
 import FalconCheckpoint
+import FalconJSON
 import FalconModel
+import FalconRecipeSection
 import FalconSystem
 import FoundationEssentials
 

@@ -1,6 +1,6 @@
 import FalconCheckpoint
+import FalconJSON
 import FalconModel
-import FalconSystem
 
 // Rotary positions: base and linear scaling, in the spellings of transformers 4 (`rope_theta`,
 // `rope_scaling`) and 5 (`rope_parameters`).

@@ -1,6 +1,6 @@
 import FalconCheckpoint
+import FalconJSON
 import FalconModel
-import FalconSystem
 
 /// The `config.json` of a Hugging Face folder.
 ///

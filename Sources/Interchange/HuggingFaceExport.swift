@@ -1,8 +1,8 @@
 import FalconCheckpoint
-import FalconData
 import FalconModel
 import FalconSystem
 import FalconTensor
+import FalconTokenizer
 
 /// Writes a folder that Hugging Face transformers loads unchanged.
 ///

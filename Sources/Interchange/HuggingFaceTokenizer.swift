@@ -1,5 +1,5 @@
-import FalconData
-import FalconSystem
+import FalconJSON
+import FalconTokenizer
 
 /// The tokenizer files of a Hugging Face folder, made from a SentencePiece model.
 ///

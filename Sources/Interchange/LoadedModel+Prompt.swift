@@ -1,5 +1,5 @@
-import FalconData
 import FalconModel
+import FalconTokenizer
 
 // Text to go on from.
 extension LoadedModel {
@@ -7,8 +7,8 @@ extension LoadedModel {
     ///
     /// - Parameter text: any text; of an empty one, the token after which documents begin.
     /// - Returns: at least one token, each with an embedding.
-    /// - Throws: `InterchangeError` if there is no tokenizer, or one of another model; `DataError` if the
-    ///   text cannot be encoded.
+    /// - Throws: `InterchangeError` if there is no tokenizer, or one of another model;
+    ///   `TokenizerError` if the text cannot be encoded.
     public func promptTokens(_ text: String) throws -> [Int32] {
         let tokenizer = try requireTokenizer()
         let ids = try tokenizer.promptPrefix + tokenizer.encode(text)

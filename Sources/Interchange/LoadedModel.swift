@@ -1,8 +1,8 @@
 import FalconCheckpoint
-import FalconData
 import FalconModel
 import FalconSystem
 import FalconTensor
+import FalconTokenizer
 
 /// A model with weights and tokenizer, opened from whatever a MODEL argument names.
 public final class LoadedModel {
@@ -25,7 +25,7 @@ public final class LoadedModel {
     ///   - path: a checkpoint, a run folder (its newest good checkpoint), a Hugging Face folder or a GGUF
     ///     file.
     ///   - device: where the model will live.
-    /// - Throws: `FileError`, `CheckpointError`, `DataError` or `InterchangeError`. Damaged checkpoints
+    /// - Throws: `FileError`, `CheckpointError`, `TokenizerError` or `InterchangeError`. Damaged checkpoints
     ///   newer than the one used are only warned of.
     public convenience init(path: String, on device: Device) throws {
         try self.init(ModelFiles.open(path), on: device)

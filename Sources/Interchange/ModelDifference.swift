@@ -1,6 +1,6 @@
 import FalconCheckpoint
+import FalconJSON
 import FalconModel
-import FalconSystem
 import FalconTensor
 import FoundationEssentials
 

@@ -1,8 +1,9 @@
 import FalconCheckpoint
-import FalconData
 import FalconModel
+import FalconRecipeSection
 import FalconSystem
 import FalconTensor
+import FalconTokenizer
 
 /// The files of a model, found and checked: what the argument MODEL of the commands stands for.
 public struct ModelFiles: Sendable {
@@ -56,7 +57,7 @@ public struct ModelFiles: Sendable {
     ///   Face folder or a GGUF file, anywhere.
     /// - Returns: the files; no weight is in memory yet.
     /// - Throws: `InterchangeError.notAModel` or `.noCheckpoint`; `CheckpointError`,
-    ///   `InterchangeError.configuration`, `GGUFError`, `FileError` or `DataError` for files that are
+    ///   `InterchangeError.configuration`, `GGUFError`, `FileError` or `TokenizerError` for files that are
     ///   wrong.
     public static func open(_ path: String) throws -> ModelFiles {
         if withoutTrailingSlashes(path).hasSuffix(AtomicFolder.partialSuffix),

@@ -1,8 +1,8 @@
 import FalconCheckpoint
-import FalconData
 import FalconModel
 import FalconSystem
 import FalconTensor
+import FalconTokenizer
 
 /// Turns a model of any format into a checkpoint.
 public enum ModelImport {

@@ -1,9 +1,8 @@
 import FalconCheckpoint
-import FalconData
 import FalconGGUF
 import FalconModel
-import FalconSystem
 import FalconTensor
+import FalconTokenizer
 
 /// What a model on disk is and where it comes from.
 public struct ModelInfo: Encodable, Sendable {

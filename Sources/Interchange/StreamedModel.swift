@@ -1,5 +1,4 @@
 import FalconModel
-import FalconSystem
 import FalconTensor
 
 /// A model whose weights are read block by block while it runs, for a few prompts.

@@ -1,6 +1,5 @@
 import FalconCheckpoint
 import FalconModel
-import FalconSystem
 import FalconTensor
 
 /// The parameters of a model in some file, under this program's names.

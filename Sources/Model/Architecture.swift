@@ -1,3 +1,4 @@
+import FalconRecipeSection
 import FalconSystem
 import FalconTensor
 

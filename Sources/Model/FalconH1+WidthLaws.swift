@@ -1,4 +1,4 @@
-import FalconSystem
+import FalconRecipeSection
 
 /// The sizes of a Falcon-H1 that its multipliers depend on.
 public struct FalconH1Widths: RecipeSection, Codable, Equatable {

@@ -1,3 +1,4 @@
+import FalconRecipeSection
 import FalconSystem
 
 /// The fixed multipliers of a Falcon-H1 (arXiv 2507.22448, section 3.2), under Hugging Face's names.

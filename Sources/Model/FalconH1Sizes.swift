@@ -1,3 +1,4 @@
+import FalconRecipeSection
 import FalconSystem
 
 /// Which mixers a block has; only `parallel` is Falcon-H1, the others are for ablations.

@@ -1,4 +1,5 @@
-import FalconSystem
+import FalconJSON
+import FalconRecipeSection
 import FalconTensor
 import FoundationEssentials
 

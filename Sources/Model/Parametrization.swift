@@ -1,4 +1,4 @@
-import FalconSystem
+import FalconRecipeSection
 import FalconTensor
 
 /// How the scales of matrices are chosen.

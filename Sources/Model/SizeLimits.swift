@@ -1,4 +1,4 @@
-import FalconSystem
+import FalconRecipeSection
 
 /// Limits far above any model, so that products of sizes and counts of bytes cannot overflow, and a few
 /// bytes of JSON cannot ask for a table of parameters that takes much memory.

@@ -1,4 +1,4 @@
-import FalconSystem
+import FalconRecipeSection
 import FalconTensor
 
 /// The published factors of a Muon update.

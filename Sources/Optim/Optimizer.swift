@@ -1,4 +1,3 @@
-import FalconSystem
 import FalconTensor
 
 /// The update rule of a recipe, its state in float32, over the masters of a table or a range of them.

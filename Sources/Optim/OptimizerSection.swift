@@ -1,4 +1,4 @@
-import FalconSystem
+import FalconRecipeSection
 import FalconTensor
 
 /// The update rules that recipes can name.

@@ -1,3 +1,4 @@
+import FalconRecipeSection
 import FalconSystem
 
 /// A key or a list position on the way to a value.

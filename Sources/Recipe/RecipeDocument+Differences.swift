@@ -1,5 +1,3 @@
-import FalconSystem
-
 /// A value that two recipes disagree on.
 public struct RecipeDifference: Equatable, Sendable, CustomStringConvertible {
     /// From the root: `optimizer.learning_rate`.

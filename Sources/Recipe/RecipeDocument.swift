@@ -1,5 +1,3 @@
-import FalconSystem
-
 /// A recipe with everything it inherits, in which each value remembers where it was written.
 ///
 /// From the bottom up: the shipped `defaults.yaml`, the chain of `extends`, the recipe itself, and

@@ -2,7 +2,6 @@ import FalconCheckpoint
 import FalconData
 import FalconRunRecord
 import FalconSweep
-import FalconSystem
 import FalconTrain
 
 /// What a run's loss was measured on, as far as its folder tells.

@@ -1,3 +1,4 @@
+import FalconConcurrency
 import FalconRecipe
 import FalconRunRecord
 import FalconSystem

@@ -1,4 +1,5 @@
-import FalconSystem
+import FalconConcurrency
+import FalconRunRecord
 import GRDB
 
 /// A seed in JSON and in SQLite, whose whole numbers end at 2^63 - 1; a larger one is a text there.

@@ -1,5 +1,5 @@
+import FalconJSON
 import FalconRunRecord
-import FalconSystem
 import FoundationEssentials
 import GRDB
 

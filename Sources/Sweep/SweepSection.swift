@@ -1,6 +1,7 @@
+import FalconConcurrency
 import FalconRecipe
+import FalconRecipeSection
 import FalconRunRecord
-import FalconSystem
 
 /// The `sweep` part of a recipe: which runs to make of it.
 ///

@@ -25,8 +25,8 @@ package final class Arena {
     /// Of these, what kernels used for the length of a call.
     private(set) var peakScratchByteCount = 0
     private var scratchByteCount = 0
-    /// Stand behind all blocks that are handed out from now on; nil outside of tests of the kernels.
-    var sentinels: Sentinels?
+    /// Watches all blocks that are handed out from now on; nil outside of tests of the kernels.
+    package var watch: (any BlockWatch)?
 
     init(backend: any Backend) {
         self.backend = backend
@@ -69,7 +69,7 @@ package final class Arena {
     }
 
     private func rounded(_ byteCount: Int) -> Int {
-        let wanted = byteCount + (sentinels == nil ? 0 : Sentinels.byteCount)
+        let wanted = byteCount + (watch?.marginByteCount ?? 0)
         return max(1, (wanted + Self.alignment - 1) / Self.alignment) * Self.alignment
     }
 
@@ -81,7 +81,7 @@ package final class Arena {
             (peakByteCount, peakScratchByteCount) = (liveByteCount, scratchByteCount)
         }
         let block = slabs[slab].pointer + offset
-        sentinels?.place(in: block, used: used, size: size, of: backend)
+        watch?.didTake(block, used: used, size: size, of: backend)
         return block
     }
 
@@ -114,7 +114,7 @@ package final class Arena {
 
     /// Takes a block back when the last tensor on it is gone.
     fileprivate func recycle(_ pointer: UnsafeMutableRawPointer, byteCount: Int) {
-        sentinels?.remove(from: pointer, of: backend)
+        watch?.willRecycle(pointer, of: backend)
         liveByteCount -= byteCount
         for slab in slabs.indices {
             let offset = pointer - slabs[slab].pointer

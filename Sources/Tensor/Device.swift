@@ -7,12 +7,13 @@ import FalconSystem
 /// Where tensors live and kernels run: a backend and its memory.
 public final class Device {
     package let backend: any Backend
-    let arena: Arena
+    /// The memory of its tensors.
+    package let arena: Arena
 
     /// The CPU.
     ///
-    /// With `FALCON_GUARD_MEMORY` in the environment its memory is out of the host's reach between calls, as
-    /// another device's would be: a way to test that all code above asks the backend.
+    /// With `FALCON_GUARD_MEMORY` in the environment its memory is out of the host's reach between kernels,
+    /// as another device's would be: a way to test that all code above asks the backend.
     ///
     /// - Parameters:
     ///   - threadCount: threads that share the work, at least 1; results are the same bits for any
@@ -27,13 +28,11 @@ public final class Device {
     /// The CPU, its memory guarded or not.
     package convenience init(threadCount: Int, precision: Precision, isGuarded: Bool) {
         let precision = precision.isAvailable ? precision : .f32
-        let pool = ThreadPool(threadCount: threadCount)
-        let processors = CPUBackend(pool: pool, precision: precision)
-        self.init(
+        let backend =
             isGuarded
-                ? InterposedBackend(
-                    processors, interposer: MemoryGuard(), precision: precision.rawValue)
-                : processors, precision: precision, threadCount: pool.threadCount)
+            ? GuardedBackend(threadCount: threadCount, precision: precision)
+            : CPUBackend(pool: ThreadPool(threadCount: threadCount), precision: precision)
+        self.init(backend, precision: precision, threadCount: backend.pool.threadCount)
     }
 
     /// A device that computes nothing and takes no memory, but counts what the CPU would take.
@@ -51,18 +50,13 @@ public final class Device {
             threadCount: threadCount)
     }
 
-    /// A device that does what another one does, with the same bits, and files every kernel call.
+    /// A device of a backend, with memory of its own.
     ///
     /// - Parameters:
-    ///   - device: does the work; tensors of both may be mixed.
-    ///   - profile: where calls are filed.
-    public convenience init(profiling device: Device, in profile: Profile) {
-        let backend = InterposedBackend(
-            device.backend, interposer: profile, precision: device.precision.rawValue)
-        self.init(backend, precision: device.precision, threadCount: device.threadCount)
-    }
-
-    private init(_ backend: any Backend, precision: Precision, threadCount: Int) {
+    ///   - backend: does the work.
+    ///   - precision: what its products multiply.
+    ///   - threadCount: threads that share its work.
+    package init(_ backend: any Backend, precision: Precision, threadCount: Int) {
         self.backend = backend
         self.threadCount = threadCount
         self.precision = precision

@@ -3,7 +3,7 @@
 #endif
 
 /// Memory of the computer, straight from the system.
-enum HostMemory {
+package enum HostMemory {
     /// Huge pages of x86-64 and of 64-bit ARM with 4 KiB pages.
     private static let hugePage = 2 << 20
 
@@ -14,7 +14,7 @@ enum HostMemory {
     }
 
     /// Zeroed memory that takes room when it is touched; nil if the system has no such addresses left.
-    static func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer? {
+    package static func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer? {
         let address = mmap(
             nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
             0)
@@ -25,7 +25,7 @@ enum HostMemory {
     }
 
     /// Gives back what `allocate` gave.
-    static func deallocate(_ pointer: UnsafeMutableRawPointer, _ byteCount: Int) {
+    package static func deallocate(_ pointer: UnsafeMutableRawPointer, _ byteCount: Int) {
         munmap(pointer, byteCount)
     }
 

@@ -3,14 +3,20 @@ import CKernels
 /// How work was split over threads.
 public struct ParallelWork: Sendable, Hashable {
     /// Jobs of more than one piece: each wakes the threads and waits for the last one.
-    public internal(set) var forks = 0
+    public package(set) var forks = 0
     /// Pieces of those jobs.
-    public internal(set) var pieces = 0
+    public package(set) var pieces = 0
 
     /// No work.
     public init() {}
 
-    static func - (total: Self, before: Self) -> Self {
+    /// The work since a moment.
+    ///
+    /// - Parameters:
+    ///   - total: the work until now.
+    ///   - before: the work until that moment.
+    /// - Returns: what was done in between.
+    package static func - (total: Self, before: Self) -> Self {
         var work = total
         work.forks -= before.forks
         work.pieces -= before.pieces
@@ -28,19 +34,30 @@ package final class ThreadPool {
     package let threadCount: Int
     /// The jobs so far, those of a pool of one thread too.
     package private(set) var work = ParallelWork()
+    /// Opened for the length of a run; nil where memory is not guarded.
+    private let memoryGuard: MemoryGuard?
 
-    package init(threadCount: Int) {
+    /// Threads that wait for work.
+    ///
+    /// - Parameter threadCount: at least 1.
+    package convenience init(threadCount: Int) {
+        self.init(threadCount: threadCount, memoryGuard: nil)
+    }
+
+    init(threadCount: Int, memoryGuard: MemoryGuard?) {
         precondition(threadCount >= 1, "ThreadPool: \(threadCount) threads, want at least 1")
         guard let handle = fk_pool_create(threadCount) else {
             preconditionFailure("ThreadPool: no memory for \(threadCount) threads")
         }
         self.handle = handle
+        self.memoryGuard = memoryGuard
         self.threadCount = Int(fk_pool_threads(handle))
     }
 
     /// A pool without threads that runs no piece, for planning.
     package init(dryThreadCount: Int) {
         handle = nil
+        memoryGuard = nil
         threadCount = dryThreadCount
     }
 
@@ -59,6 +76,16 @@ package final class ThreadPool {
             work.pieces += pieceCount
         }
         guard let handle else { return }
+        if let memoryGuard {
+            memoryGuard.opened { Self.run(pieceCount, body, on: handle) }
+        } else {
+            Self.run(pieceCount, body, on: handle)
+        }
+    }
+
+    private static func run(
+        _ pieceCount: Int, _ body: (_ piece: Int, _ worker: Int) -> Void, on handle: OpaquePointer
+    ) {
         withoutActuallyEscaping(body) { body in
             withUnsafePointer(to: body) { context in
                 fk_pool_run(

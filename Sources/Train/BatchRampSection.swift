@@ -1,4 +1,4 @@
-import FalconSystem
+import FalconRecipeSection
 
 /// The `train.batch_ramp` part of a recipe: steps that grow at the beginning of a run.
 ///

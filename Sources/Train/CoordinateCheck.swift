@@ -3,7 +3,6 @@ import FalconModel
 import FalconOptim
 import FalconRecipe
 import FalconRunRecord
-import FalconSystem
 import FalconTensor
 
 #if canImport(Glibc)

@@ -1,4 +1,5 @@
 import FalconData
+import FalconJSON
 import FalconRunRecord
 import FalconSystem
 

@@ -2,8 +2,8 @@ import FalconData
 import FalconEval
 import FalconModel
 import FalconOptim
+import FalconRecipeSection
 import FalconRunRecord
-import FalconSystem
 import FalconTensor
 
 /// The `monitor` part of a recipe: how often norms are measured.

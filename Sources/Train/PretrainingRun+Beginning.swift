@@ -6,6 +6,7 @@ import FalconRecipe
 import FalconRunRecord
 import FalconSystem
 import FalconTensor
+import FalconTokenizer
 
 /// A checkpoint that a run goes on from.
 struct RunSource {

@@ -5,6 +5,7 @@ import FalconOptim
 import FalconRunRecord
 import FalconSystem
 import FalconTensor
+import FalconTokenizer
 
 // What a run leaves on disk.
 extension PretrainingRun {

@@ -1,4 +1,5 @@
 import FalconCheckpoint
+import FalconConcurrency
 import FalconData
 import FalconEval
 import FalconModel

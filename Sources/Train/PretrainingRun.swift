@@ -8,6 +8,7 @@ import FalconRecipe
 import FalconRunRecord
 import FalconSystem
 import FalconTensor
+import FalconTokenizer
 
 /// A pretraining run: data through the trainer, with validation, metrics and checkpoints.
 ///
@@ -52,8 +53,8 @@ public final class PretrainingRun {
     ///   - branch: the checkpoint to begin from; nil for none. A run that is resumed is not begun.
     ///   - threadCount: at least 1.
     ///   - onEvent: told what happens.
-    /// - Throws: `RecipeError`, `TrainError`, `DataError`, `CheckpointError`, `OptimizerError`,
-    ///   `FileError`. The folder is then as it was.
+    /// - Throws: `RecipeError`, `TrainError`, `DataError`, `TokenizerError`, `CheckpointError`,
+    ///   `OptimizerError`, `FileError`. The folder is then as it was.
     public init(
         _ document: RecipeDocument, in held: HeldRun, existing: ExistingRun,
         branch: BranchPoint? = nil, threadCount: Int, onEvent: @escaping (RunEvent) -> Void

@@ -1,4 +1,4 @@
-import FalconSystem
+import FalconRecipeSection
 
 /// The `train.spike_guard` part of a recipe: when a step is too far from those before it to be applied.
 ///

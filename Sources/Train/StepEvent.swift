@@ -1,5 +1,4 @@
 import FalconRunRecord
-import FalconSystem
 
 /// A step that was not applied, for a person: the black box `RUN/events/step-N.json`.
 public struct StepEvent: Codable, Equatable, Sendable {

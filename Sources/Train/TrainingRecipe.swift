@@ -1,7 +1,7 @@
 import FalconData
 import FalconModel
 import FalconOptim
-import FalconSystem
+import FalconRecipeSection
 import FalconTensor
 
 /// A whole recipe for pretraining, as decoded from YAML.

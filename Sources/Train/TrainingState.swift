@@ -1,7 +1,7 @@
 import FalconCheckpoint
+import FalconJSON
 import FalconModel
 import FalconOptim
-import FalconSystem
 import FalconTensor
 import FoundationEssentials
 

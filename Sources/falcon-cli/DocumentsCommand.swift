@@ -1,6 +1,6 @@
 import ArgumentParser
 import FalconData
-import FalconSystem
+import FalconJSON
 
 extension Split: ExpressibleByArgument {}
 

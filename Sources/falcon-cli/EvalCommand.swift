@@ -4,6 +4,7 @@ import FalconEval
 import FalconInterchange
 import FalconModel
 import FalconSystem
+import FalconTokenizer
 import FalconTrain
 
 struct EvalCommand: ParsableCommand {

@@ -1,9 +1,10 @@
 import ArgumentParser
-import FalconData
+import FalconConcurrency
 import FalconInterchange
 import FalconModel
 import FalconSystem
 import FalconTensor
+import FalconTokenizer
 import FoundationEssentials
 
 struct GenerateCommand: ParsableCommand {

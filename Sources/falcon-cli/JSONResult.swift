@@ -1,5 +1,5 @@
 import ArgumentParser
-import FalconSystem
+import FalconJSON
 
 /// What `--json` prints: the fields of a result, the version of their meaning, and the program's.
 private struct JSONResult<Value: Encodable>: Encodable {

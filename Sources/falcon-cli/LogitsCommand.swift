@@ -1,7 +1,6 @@
 import ArgumentParser
 import FalconInterchange
 import FalconModel
-import FalconSystem
 import FalconTensor
 
 struct LogitsCommand: ParsableCommand {

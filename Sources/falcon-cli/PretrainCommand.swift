@@ -1,5 +1,6 @@
 import ArgumentParser
 import FalconCheckpoint
+import FalconConcurrency
 import FalconRecipe
 import FalconRunRecord
 import FalconSystem

@@ -1,4 +1,5 @@
 import ArgumentParser
+import FalconConcurrency
 import FalconRecipe
 import FalconRunRecord
 import FalconSweep

@@ -1,4 +1,5 @@
 import FalconBench
+import FalconProfiling
 import FalconSystem
 import FalconTensor
 

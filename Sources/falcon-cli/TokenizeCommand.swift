@@ -1,6 +1,7 @@
 import ArgumentParser
 import FalconData
 import FalconSystem
+import FalconTokenizer
 
 /// Turns text into token shards.
 struct TokenizeCommand: ParsableCommand {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import FalconData
 import FalconSystem
+import FalconTokenizer
 
 /// Groups the commands that make tokenizers.
 struct TokenizerCommand: ParsableCommand {
@@ -97,8 +98,8 @@ extension TokenizerCommand {
             trainer.characterCoverage = characterCoverage
             trainer.sentenceLimit = sentenceLimit
             trainer.threadCount = common.threadCount
-            trainer.skipsBadDocuments = source.skipBadDocuments
             let documents = try source.reader(of: input)
+            let texts = DocumentTexts(documents, skipsBadDocuments: source.skipBadDocuments)
             // Opened now: a folder that cannot be written to should not cost the training.
             if let slash = output.lastIndex(of: "/"), slash != output.startIndex {
                 try createFolder(String(output[..<slash]))
@@ -107,7 +108,7 @@ extension TokenizerCommand {
             let start = monotonicSeconds()
             let line = common.progressLine()
             var bytes = WorkProgress(.bytes, at: start)
-            let trained = try trainer.train(on: documents) { count, _ in
+            let trained = try trainer.train(on: texts.next) { count, _ in
                 bytes.advance(
                     to: documents.bytesRead, of: documents.byteCount, at: monotonicSeconds())
                 line.show("\(bytes)  \(grouped(count)) documents read")
@@ -117,14 +118,13 @@ extension TokenizerCommand {
                 modelBytes: trained.modelBytes, path: output)
             try file.write(trained.modelBytes)
             try file.commit()
-            warn(documents, trained)
+            warn(documents, texts.skippedCount, trained)
             let seconds = monotonicSeconds() - start
             try common.printResult(
                 Result(
                     path: output, modelType: modelType.rawValue,
                     vocabularySize: tokenizer.vocabularyCount, documents: trained.documentCount,
-                    skippedDocuments: trained.skippedDocumentCount
-                        + documents.unreadable.count,
+                    skippedDocuments: texts.skippedCount + documents.unreadable.count,
                     textBytes: trained.textByteCount, sha256: tokenizer.digest,
                     elapsedSeconds: seconds),
                 table: [
@@ -140,15 +140,17 @@ extension TokenizerCommand {
                 ])
         }
 
-        private func warn(_ documents: DocumentReader, _ trained: TokenizerTrainer.Result) {
+        private func warn(
+            _ documents: DocumentReader, _ skippedCount: Int, _ trained: TokenizerTrainer.Result
+        ) {
             common.talk(of: documents)
             common.talk(of: documents.unreadable, "files, folders or documents that cannot be read")
             if trained.forgottenWordCount > 0 {
                 common.talk(
                     "forgot \(grouped(trained.forgottenWordCount)) rare words to bound memory")
             }
-            if trained.skippedDocumentCount > 0 {
-                common.talk("left out \(trained.skippedDocumentCount) documents that are not valid")
+            if skippedCount > 0 {
+                common.talk("left out \(skippedCount) documents that are not valid")
             }
         }
 

@@ -1,6 +1,6 @@
 import ArgumentParser
-import FalconData
-import FalconSystem
+import FalconJSON
+import FalconTokenizer
 
 extension TokenizerCommand {
     /// Turns lines into token ids.

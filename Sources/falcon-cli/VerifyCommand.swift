@@ -3,6 +3,7 @@ import FalconData
 import FalconInterchange
 import FalconSystem
 import FalconTensor
+import FalconVerification
 
 struct VerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

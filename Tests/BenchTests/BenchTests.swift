@@ -1,5 +1,6 @@
 import FalconData
 import FalconModel
+import FalconProfiling
 import FalconTensor
 import FalconTrain
 import Testing

@@ -1,5 +1,6 @@
 import FalconSystem
 import FalconTestSupport
+import FalconTokenizer
 import Foundation
 import Testing
 
@@ -8,7 +9,7 @@ import Testing
 @Suite struct CorpusTokenizerTests {
     private let tokenizer: SentencePieceTokenizer
 
-    init() throws { tokenizer = try SentencePieceTokenizer(path: fixture(mistralModel)) }
+    init() throws { tokenizer = try SentencePieceTokenizer(path: tokenizerFixture(mistralModel)) }
 
     private func texts(_ count: Int) -> [String] {
         (0..<count).map { number in

@@ -1,5 +1,7 @@
+import FalconConcurrency
 import FalconSystem
 import FalconTestSupport
+import FalconTokenizer
 import Foundation
 import Testing
 
@@ -188,7 +190,7 @@ import Testing
         let folder = try TemporaryFolder()
         let dataset = try writeDataset(folder.file("d"), train: [[5, 2]])
         let tiny = SHA256.hex(of: Array("tiny".utf8))
-        let other = try SentencePieceTokenizer(path: fixture(mistralModel))
+        let other = try SentencePieceTokenizer(path: tokenizerFixture(mistralModel))
         #expect(
             throws: DataError.tokenizerMismatch(
                 path: dataset.path, got: tiny, wanted: other.digest)

@@ -1,5 +1,6 @@
 import FalconSystem
 import FalconTestSupport
+import FalconTokenizer
 
 @testable import FalconData
 

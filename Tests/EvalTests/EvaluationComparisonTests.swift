@@ -1,4 +1,4 @@
-import FalconSystem
+import FalconJSON
 import Foundation
 import Testing
 

@@ -1,7 +1,7 @@
-import FalconData
 import FalconModel
 import FalconTensor
 import FalconTestSupport
+import FalconTokenizer
 import Foundation
 import Testing
 

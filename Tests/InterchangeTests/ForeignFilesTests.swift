@@ -1,5 +1,6 @@
 import FalconCheckpoint
 import FalconGGUF
+import FalconJSON
 import FalconModel
 import FalconSystem
 import FalconTensor

@@ -1,5 +1,6 @@
 import FalconGGUF
 import FalconInterchange
+import FalconJSON
 import FalconModel
 import FalconSystem
 import FalconTensor

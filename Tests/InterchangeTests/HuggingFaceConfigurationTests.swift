@@ -1,5 +1,6 @@
 import FalconCheckpoint
 import FalconInterchange
+import FalconJSON
 import FalconModel
 import FalconSystem
 import FalconTestSupport

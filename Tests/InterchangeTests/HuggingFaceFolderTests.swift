@@ -1,10 +1,11 @@
 import FalconCheckpoint
-import FalconData
 import FalconInterchange
+import FalconJSON
 import FalconModel
 import FalconSystem
 import FalconTensor
 import FalconTestSupport
+import FalconTokenizer
 import FoundationEssentials
 import Testing
 

@@ -1,8 +1,9 @@
 import FalconCheckpoint
-import FalconData
 import FalconInterchange
+import FalconJSON
 import FalconSystem
 import FalconTestSupport
+import FalconTokenizer
 import Testing
 
 @Suite struct HuggingFaceTokenizerTests {

@@ -1,8 +1,9 @@
-import FalconData
+import FalconJSON
 import FalconModel
 import FalconSystem
 import FalconTensor
 import FalconTestSupport
+import FalconTokenizer
 import FoundationEssentials
 import Testing
 

@@ -1,6 +1,6 @@
 import FalconInterchange
+import FalconJSON
 import FalconModel
-import FalconSystem
 import FalconTensor
 import FalconTestSupport
 import Testing

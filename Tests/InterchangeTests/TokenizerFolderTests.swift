@@ -1,8 +1,9 @@
-import FalconData
 import FalconGGUF
+import FalconJSON
 import FalconModel
 import FalconSystem
 import FalconTestSupport
+import FalconTokenizer
 import FoundationEssentials
 import Testing
 
@@ -68,7 +69,7 @@ import Testing
                 atPath: folderOfFiles + "/plain.model", toPath: folder + "/tokenizer.model")
             let name = place == "eos_token" ? "tokenizer_config.json" : place
             try Data((files[place] ?? "").utf8).write(to: URL(filePath: folder + "/" + name))
-            let error = #expect(throws: DataError.self) { try openTokenizer(path: folder) }
+            let error = #expect(throws: TokenizerError.self) { try openTokenizer(path: folder) }
             #expect(error?.description.contains("<|im_end|>") == true)
             // One for padding only does no harm.
             let padding = #"{"<pad2>": 640}"#

@@ -1,5 +1,5 @@
 import FalconOptim
-import FalconSystem
+import FalconRecipeSection
 import Foundation
 import Testing
 

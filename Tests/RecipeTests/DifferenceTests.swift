@@ -1,5 +1,4 @@
 import FalconRecipe
-import FalconSystem
 import FalconTrain
 import Testing
 

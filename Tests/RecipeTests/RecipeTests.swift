@@ -1,4 +1,5 @@
 import FalconRecipe
+import FalconRecipeSection
 import FalconSystem
 import FalconTestSupport
 import Testing

@@ -1,5 +1,5 @@
 import FalconRecipe
-import FalconSystem
+import FalconRecipeSection
 
 /// A small recipe with one key of every kind that recipes have.
 struct SampleRecipe: Decodable, Equatable {

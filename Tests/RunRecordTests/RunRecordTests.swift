@@ -1,5 +1,4 @@
 import FalconRunRecord
-import FalconSystem
 import Foundation
 import Testing
 

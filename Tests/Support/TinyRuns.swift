@@ -1,8 +1,10 @@
 import FalconCheckpoint
 import FalconData
+import FalconJSON
 import FalconRecipe
 import FalconRunRecord
 import FalconSystem
+import FalconTokenizer
 import FalconTrain
 import Foundation
 
@@ -37,7 +39,7 @@ package final class TinyRuns {
         }
         let text = folder.file("text")
         let trained = try TokenizerTrainer(vocabularyCount: 300).train(
-            on: DocumentReader(paths: [text]))
+            on: DocumentTexts(DocumentReader(paths: [text])).next)
         for (number, document) in texts.enumerated() {
             try folder.write("text/more-\(1000 + number).txt", document)
         }

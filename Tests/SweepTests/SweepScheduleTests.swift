@@ -1,6 +1,5 @@
 import FalconRecipe
 import FalconSweep
-import FalconSystem
 import Testing
 
 /// Which runs a sweep makes, without making any.

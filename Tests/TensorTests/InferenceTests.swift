@@ -1,4 +1,5 @@
 import FalconTestSupport
+import FalconVerification
 import Testing
 
 @testable import FalconTensor

@@ -1,4 +1,3 @@
-import FalconSystem
 import Foundation
 import Testing
 

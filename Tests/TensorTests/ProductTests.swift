@@ -1,4 +1,5 @@
 import CKernels
+import FalconVerification
 import Testing
 
 @testable import FalconTensor

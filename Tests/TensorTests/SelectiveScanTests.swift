@@ -1,5 +1,6 @@
 import FalconTensor
 import FalconTestSupport
+import FalconVerification
 import Foundation
 import Testing
 

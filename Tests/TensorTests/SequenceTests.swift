@@ -1,5 +1,6 @@
 import FalconTensor
 import FalconTestSupport
+import FalconVerification
 import Testing
 
 /// What the sequence ops promise beyond their gradients: continuation, independence of documents,

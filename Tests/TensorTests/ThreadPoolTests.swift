@@ -40,4 +40,14 @@ import Testing
             #expect((0..<count).allSatisfy { seen[$0] == 1 })
         }
     }
+
+    @Test func jobsAndTheirPiecesAreCounted() {
+        let pool = ThreadPool(threadCount: 2)
+        pool.run(1) { _, _ in }
+        pool.run(0) { _, _ in }
+        #expect(pool.work == ParallelWork())
+        pool.run(5) { _, _ in }
+        pool.ranges(10, grain: 4) { _, _ in }
+        #expect(pool.work.forks == 2 && pool.work.pieces == 8)
+    }
 }

@@ -4,7 +4,6 @@ import FalconModel
 import FalconOptim
 import FalconRecipe
 import FalconRunRecord
-import FalconSystem
 import FalconTensor
 import FalconTestSupport
 import FalconTrain

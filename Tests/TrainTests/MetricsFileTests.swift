@@ -1,3 +1,4 @@
+import FalconJSON
 import FalconRunRecord
 import FalconSystem
 import FalconTestSupport

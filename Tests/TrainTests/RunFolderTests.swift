@@ -1,4 +1,5 @@
 import FalconCheckpoint
+import FalconJSON
 import FalconRecipe
 import FalconRunRecord
 import FalconSystem

@@ -1,5 +1,4 @@
 import FalconCheckpoint
-import FalconData
 import FalconModel
 import FalconRecipe
 import FalconRunRecord

@@ -1,5 +1,6 @@
+import FalconJSON
+import FalconRecipeSection
 import FalconRunRecord
-import FalconSystem
 import FalconTestSupport
 import Foundation
 import Testing

@@ -2,7 +2,6 @@ import FalconData
 import FalconModel
 import FalconRecipe
 import FalconRunRecord
-import FalconSystem
 import FalconTestSupport
 import FalconTrain
 import Foundation

@@ -1,4 +1,3 @@
-import FalconData
 import FalconModel
 import FalconTensor
 import FalconTestSupport

@@ -3,7 +3,7 @@ import CKernels
 /// Cosines and sines of rotary positions: angle = position · θ^(−i/half) / factor, i = 0..<half.
 public struct RotaryTable {
     /// `[positions, half]`.
-    let cosine: Tensor
+    package let cosine: Tensor
     /// `[positions, half]`.
     let sine: Tensor
     /// Half of the head's channels.

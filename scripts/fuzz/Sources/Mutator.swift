@@ -1,4 +1,4 @@
-import FalconSystem
+import FalconJSON
 
 /// What an input is made of.
 indirect enum Format {

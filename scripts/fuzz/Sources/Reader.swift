@@ -2,11 +2,13 @@ import FalconCheckpoint
 import FalconData
 import FalconGGUF
 import FalconInterchange
+import FalconJSON
 import FalconModel
 import FalconRecipe
 import FalconSweep
 import FalconSystem
 import FalconTensor
+import FalconTokenizer
 import FalconTrain
 import Glibc
 

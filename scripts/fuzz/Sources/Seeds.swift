@@ -2,6 +2,7 @@ import FalconCheckpoint
 import FalconData
 import FalconGGUF
 import FalconInterchange
+import FalconJSON
 import FalconSystem
 import Glibc
 
@@ -30,7 +31,7 @@ struct Seeds {
         for name in Self.models { try addModel(name) }
         add(try fixture("GGUFTests/Fixtures/sample.gguf"), "sample", to: .gguf)
         for name in Self.tokenizers {
-            let path = "DataTests/Fixtures/byte-pair/\(name).tokenizer.json"
+            let path = "TokenizerTests/Fixtures/byte-pair/\(name).tokenizer.json"
             add(try fixture(path), name, to: .tokenizer)
         }
         add(Array(Self.tinyTokenizer.utf8), "tiny", to: .tokenizer)

@@ -1,0 +1,53 @@
+import FalconSystem
+
+/// What can be wrong with tokenizers, and with what they are given.
+public enum TokenizerError: FalconError, Equatable {
+    /// A file is not a SentencePiece model.
+    case invalidModel(path: String, reason: String)
+    /// A file of a tokenizer says what cannot be, or asks for what is not known.
+    case unsupported(path: String, part: String, got: String, wanted: String)
+    /// The SentencePiece trainer gave up, for instance because of the vocabulary size.
+    case trainingFailed(reason: String)
+    /// The tokenizer lacks a piece that is needed.
+    case missingPiece(path: String, piece: String)
+    /// The tokenizer library refused a text or some ids.
+    case failed(action: String, reason: String)
+    /// A token id is not in the vocabulary.
+    case tokenOutOfRange(id: Int32, vocabularyCount: Int)
+    /// An option has a value that makes no sense.
+    case invalidOption(name: String, got: String, wanted: String)
+
+    /// What failed, what was found and wanted, where, and what to do.
+    public var description: String {
+        switch self {
+        case .invalidModel(let path, let reason):
+            return "\(path) is not a SentencePiece model: \(reason); "
+                + "make one with falcon tokenizer train"
+        case .unsupported(let path, let part, let got, let wanted):
+            return "\(path): \(part) is \(got), want \(wanted); "
+                + "use a tokenizer of a kind that this program knows"
+        case .trainingFailed(let reason):
+            return "cannot train the tokenizer: \(reason) "
+                + "(options: --vocab-size, --character-coverage)"
+        case .missingPiece(let path, let piece):
+            return "\(path): no file of the tokenizer names its \(piece) token, which ends every "
+                + "document; put the tokenizer_config.json that belongs to it beside it, with "
+                + "\"eos_token\", or train a tokenizer with falcon tokenizer train"
+        case .failed(let action, let reason):
+            return "cannot \(action): \(reason)"
+        case .tokenOutOfRange(let id, let vocabularyCount):
+            return "token \(id) is not in the vocabulary: ids run from 0 to \(vocabularyCount - 1)"
+        case .invalidOption(let name, let got, let wanted):
+            return "\(name) is \(got), want \(wanted)"
+        }
+    }
+
+    /// 65 for a tokenizer or ids that are wrong, 64 for an option that makes no sense.
+    public var exitStatus: ExitStatus {
+        switch self {
+        case .invalidOption: .usage
+        case .failed: .internalError
+        default: .badData
+        }
+    }
+}
