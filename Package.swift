@@ -81,7 +81,8 @@ let package = Package(
         .target(
             name: "FalconJSON", path: "Sources/JSON", swiftSettings: safeSwiftSettings),
         .target(
-            name: "FalconRecipeSection", path: "Sources/RecipeSection", swiftSettings: safeSwiftSettings),
+            name: "FalconRecipeSection", path: "Sources/RecipeSection",
+            swiftSettings: safeSwiftSettings),
 
         // Floor 3: the engine, text to ids, recipe files, files of weights.
         .target(

@@ -208,7 +208,8 @@ struct KernelCase {
     private static func head(_ model: FalconH1Configuration, _ rows: Int) -> KernelCase {
         KernelCase(
             name: "head", shape: "\(rows) x \(model.vocabSize) x \(model.hiddenSize)",
-            elementCount: rows * model.vocabSize, kernels: headProducts + ["cross-entropy", "loss sum"]
+            elementCount: rows * model.vocabSize,
+            kernels: headProducts + ["cross-entropy", "loss sum"]
         ) { device in
             let x = random([rows, model.hiddenSize], on: device)
             let weight = parameter([model.vocabSize, model.hiddenSize], on: device)

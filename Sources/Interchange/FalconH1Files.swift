@@ -1,5 +1,5 @@
-import FalconJSON
 import FalconGGUF
+import FalconJSON
 import FalconModel
 import FalconSystem
 import FalconTensor
@@ -40,9 +40,10 @@ enum FalconH1Class: HuggingFaceClass {
     static let modelType = "falcon_h1"
     static let name = "FalconH1ForCausalLM"
 
-    /// RoPE's base is written in the spelling of either version: version 4 of transformers silently
-    /// takes another value when it finds only the newer one. `time_step_limit` is left out, since its
-    /// infinity is spelled in a way that not all readers know.
+    /// The fields that not all classes have; RoPE's base in the spelling of either version.
+    ///
+    /// Version 4 of transformers silently takes another value when it finds only the newer one.
+    /// `time_step_limit` is left out, since its infinity is spelled in a way that not all readers know.
     static func fields(of model: FalconH1Configuration) -> [String: JSONValue] {
         let sizes = model.sizes
         let own: [String: JSONValue] = [
@@ -305,7 +306,11 @@ extension ConfigurationFields {
 extension GGUFFields {
     /// A Falcon-H1 with these mixers, its multipliers 1.
     ///
-    /// - Parameter mamba: the sizes of the state-space mixer.
+    /// - Parameters:
+    ///   - mixers: of every block.
+    ///   - mamba: the sizes of the state-space mixer.
+    /// - Returns: a configuration without problems.
+    /// - Throws: `GGUFError` or `InterchangeError`.
     func readFalconH1(
         _ mixers: Mixers, mamba: [FalconH1Sizes.CodingKeys: JSONValue]
     ) throws -> ModelConfiguration {

@@ -1,7 +1,7 @@
-import FalconRecipeSection
-import FalconJSON
 import FalconGGUF
+import FalconJSON
 import FalconModel
+import FalconRecipeSection
 import FalconSystem
 import FoundationEssentials
 

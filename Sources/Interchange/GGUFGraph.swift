@@ -40,6 +40,7 @@ protocol GGUFGraph {
     ///   - place: of the parameter, or of what it serves as.
     ///   - rowCount: its rows.
     ///   - sizes: of its model.
+    /// - Returns: the change on the way out.
     static func change(
         at place: ParameterPlace, rowCount: Int, of sizes: Sizes
     ) -> ForeignTensor.Change

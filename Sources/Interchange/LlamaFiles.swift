@@ -1,5 +1,5 @@
-import FalconJSON
 import FalconGGUF
+import FalconJSON
 import FalconModel
 import FalconSystem
 import FalconTensor

@@ -1,4 +1,5 @@
-/// What a device must be able to do: memory, and one requirement per kernel.
+/// What a device must be able to do: memory, and one requirement per kernel; the extension below says what it
+/// may leave out.
 ///
 /// Ops check shapes and call these; nothing above knows which device runs. Arguments come outputs
 /// first; tensors may be row-strided views. Gradients of activations go where a target says, those of
@@ -141,6 +142,24 @@ package protocol Backend: AnyObject {
     func adamW(
         weights: Tensor, firstMoment: Tensor, secondMoment: Tensor, gradient: Tensor,
         step: AdamWStep)
+}
+
+// What serves speed or memory, and means nothing on some devices.
+extension Backend {
+    /// None: the work is not split over threads.
+    package var parallelWork: ParallelWork { ParallelWork() }
+    /// 64 MiB.
+    package var slabByteCount: Int { 1 << 26 }
+    /// Keeps the memory.
+    package func discard(_ pointer: UnsafeMutableRawPointer, byteCount: Int) {}
+    /// Nothing: kernels have no scratch, or one of their own.
+    package func useScratch(of arena: Arena) {}
+    /// Nil: products read weights as they are.
+    package func packedElements(rows: Int, columns: Int) -> (kind: ElementKind, count: Int)? { nil }
+    /// Never called: there are no packed weights.
+    package func packWeights(_ packed: Tensor, _ weight: Tensor) {
+        preconditionFailure("packWeights: this device packs no weights")
+    }
 }
 
 /// The weights of a product, `[O, I]`.

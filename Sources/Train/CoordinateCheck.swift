@@ -48,6 +48,7 @@ public struct CoordinateCheck: Encodable, Sendable {
     /// Whether every activation keeps its size; false where none was measured.
     ///
     /// - Parameter tolerance: the largest slope that passes, up or down.
+    /// - Returns: whether all slopes are within it.
     public func passes(tolerance: Double) -> Bool {
         !activations.isEmpty && activations.allSatisfy { abs($0.slope) <= tolerance }
     }

@@ -31,8 +31,10 @@ public struct RunRequest: Sendable {
         (self.existing, self.branch) = (existing, branch)
     }
 
-    /// Takes hold of the folder and reads the recipe: the one that is named, else the run's own, else the
-    /// parent's. Nothing is created for a recipe that is wrong.
+    /// Takes hold of the folder and reads the recipe.
+    ///
+    /// The recipe is the one that is named, else the run's own, else the parent's. Nothing is created for one
+    /// that is wrong.
     ///
     /// - Returns: the folder; the recipe; and the parent of a branch that has not saved yet, nil for none.
     /// - Throws: `RecipeError`, `TrainError` or `FileError`, the last also where neither a recipe nor a parent

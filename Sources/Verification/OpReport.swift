@@ -12,6 +12,15 @@ public struct OpSummary: Sendable {
     public internal(set) var backward: Double
     /// The case with the worst gradient.
     public internal(set) var worstLabel: String
+
+    /// Whether all errors are within the op's limits.
+    ///
+    /// - Parameter precision: what products multiplied.
+    /// - Returns: false also for errors that are not numbers.
+    public func isWithinLimits(_ precision: Precision) -> Bool {
+        let limit = OpCase.tolerance(of: op, precision)
+        return forward <= limit.forward && backward <= limit.backward
+    }
 }
 
 extension OpCase {

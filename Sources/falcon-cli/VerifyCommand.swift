@@ -43,11 +43,7 @@ struct VerifyOps: ParsableCommand {
         }
         let summaries = OpCase.summaries(
             on: common.makeDevice(precision: precision))
-        func isWithinLimits(_ summary: OpSummary) -> Bool {
-            let limit = OpCase.tolerance(of: summary.op, precision)
-            return summary.forward <= limit.forward && summary.backward <= limit.backward
-        }
-        let passed = summaries.allSatisfy(isWithinLimits)
+        let passed = summaries.allSatisfy { $0.isWithinLimits(precision) }
         if common.json {
             let ops = summaries.map {
                 Output.Op(
@@ -67,7 +63,9 @@ struct VerifyOps: ParsableCommand {
                     row([
                         summary.op, "\(summary.caseCount)", scientific(summary.forward, places: 1),
                         scientific(summary.backward, places: 1),
-                    ]) + (isWithinLimits(summary) ? "" : "FAILED, worst at \(summary.worstLabel)"))
+                    ])
+                        + (summary.isWithinLimits(precision)
+                            ? "" : "FAILED, worst at \(summary.worstLabel)"))
             }
         }
         if !passed { throw ExitCode(ExitStatus.checkFailed.rawValue) }

@@ -50,7 +50,9 @@ public func selectiveScan(
         x: x, delta: delta, b: b, c: c, deltaBias: deltaBias.value, aLog: aLog.value, d: d.value,
         segments: segments, initialState: initialState, finalState: finalState)
     let y = device.empty([segments.rowCount, channels])
-    let room = backend.selectiveScanRoom(inputs, forBackward: tape.isRecording).map { device.empty($0) }
+    let room = backend.selectiveScanRoom(inputs, forBackward: tape.isRecording).map {
+        device.empty($0)
+    }
     tape.run(writing: [y] + room, reading: [x, delta, b, c]) {
         backend.selectiveScanForward(y, room: room, inputs)
     }
