@@ -10,8 +10,9 @@ import Testing
 
     private static let mamba = TinyRecipe.falconMamba.yaml(data: "shards")
 
-    @Test func falconMambaGoesAllTheWay() throws {
-        try place.write("mamba.yaml", Self.mamba)
+    @Test(arguments: [TinyRecipe.falconMamba, .mamba2])
+    func otherArchitecturesGoAllTheWay(recipe: TinyRecipe) throws {
+        try place.write("mamba.yaml", recipe.yaml(data: "shards"))
         try place.success("pretrain --recipe mamba.yaml --run mamba --quiet")
         let text = "--text corpus.jsonl --sequence-length 24 --quiet"
         let score = try place.success("eval mamba \(text) --json").json()

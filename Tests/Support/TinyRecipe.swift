@@ -1,6 +1,6 @@
 /// Recipes whose runs take a fraction of a second.
 package enum TinyRecipe: Sendable {
-    case falconH1, falconMamba
+    case falconH1, falconMamba, mamba2
 
     /// The recipe as YAML.
     ///
@@ -10,7 +10,7 @@ package enum TinyRecipe: Sendable {
     /// - Returns: 8 steps of 2 micro-batches of 2 sequences of 24 tokens.
     package func yaml(data: String, keptCheckpoints: Int = 2) -> String {
         """
-        name: \(self == .falconH1 ? "tiny" : "mamba")
+        name: \(name)
         data: {path: \(data), sequence_length: 24}
         schedule: {warmup_tokens: 192, decay_tokens: 192}
         train: {steps: 8, batch_tokens: 96, micro_batch_sequences: 2}
@@ -18,6 +18,14 @@ package enum TinyRecipe: Sendable {
         evaluation: {every_steps: 4, tokens: 200}
 
         """ + model
+    }
+
+    private var name: String {
+        switch self {
+        case .falconH1: "tiny"
+        case .falconMamba: "mamba"
+        case .mamba2: "mamba2"
+        }
     }
 
     private var model: String {
@@ -51,6 +59,21 @@ package enum TinyRecipe: Sendable {
               intermediate_size: 32
               state_size: 5
               time_step_rank: 3
+              tie_word_embeddings: true
+
+            """
+        case .mamba2:
+            """
+            model:
+              architecture: mamba2
+              vocab_size: 300
+              hidden_size: 16
+              num_hidden_layers: 2
+              num_heads: 4
+              head_dim: 8
+              n_groups: 2
+              state_size: 5
+              chunk_size: 7
               tie_word_embeddings: true
 
             """
