@@ -1,7 +1,7 @@
 import ArgumentParser
 import FalconSystem
 
-/// What `--json` prints: the fields of a result, the version of their meaning, and the program's.
+/// The output of `--json`: the fields of a result, the version of their meaning, and the program's.
 private struct JSONResult<Value: Encodable>: Encodable {
     let value: Value
 

@@ -35,7 +35,7 @@ import Testing
         try FileManager.default.removeItem(atPath: place.path("run/\(Self.last)"))
         try FileManager.default.removeItem(atPath: place.path("tiny.yaml"))
         let outcome = try place.success("pretrain --run run --resume")
-        #expect(outcome.errors.contains("going on after step 6"))
+        #expect(outcome.errors.contains("continuing after step 6"))
         #expect(try manifest("run") == whole)
         // A changed value is told, and the others remember where they were written.
         let changed = try place.success("pretrain --run run --resume --set checkpoint.keep_last=5")
