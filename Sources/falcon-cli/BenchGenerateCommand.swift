@@ -12,8 +12,8 @@ struct BenchGenerate: ParsableCommand {
         commandName: "generate",
         abstract: "Time reading a context and writing tokens after it.",
         discussion: """
-            Each context is read from scratch, 512 tokens at a time; then tokens are written one by \
-            one. The weights are those of MODEL, or newly drawn ones for the model of --recipe.
+            Each context is read from scratch, 512 tokens at a time; then tokens are written one \
+            by one. The weights are those of MODEL, or newly drawn ones for the model of --recipe.
             """)
 
     @Argument(help: "A checkpoint, a run folder, a Hugging Face folder or a GGUF file.")

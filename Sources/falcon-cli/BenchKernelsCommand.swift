@@ -8,9 +8,9 @@ struct BenchKernels: ParsableCommand {
         commandName: "kernels",
         abstract: "Time every kernel at the shapes of the three quoted sizes.",
         discussion: """
-            The kernels of a size run one after the other, --repeats times; the median time counts. \
-            FLOPs are those of products; bytes count every tensor once. The floor is the least time \
-            that either can take on this machine.
+            The kernels of a size run one after the other, --repeats times; the median time \
+            counts. FLOPs are those of products; bytes count every tensor once. The floor is the \
+            least time that either can take on this machine.
             """)
 
     @Option(

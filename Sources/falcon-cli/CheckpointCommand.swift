@@ -9,8 +9,8 @@ struct CheckpointCommand: ParsableCommand {
         commandName: "ckpt",
         abstract: "Inspect, compare, average and convert models on disk.",
         discussion: """
-            MODEL is always a checkpoint, a run folder (its newest checkpoint), a Hugging Face folder or \
-            a GGUF file.
+            MODEL is always a checkpoint, a run folder (its newest checkpoint), a Hugging Face \
+            folder or a GGUF file.
             """,
         subcommands: [
             CheckpointInfo.self, CheckpointVerify.self, CheckpointDiff.self,
@@ -86,10 +86,10 @@ struct CheckpointInfo: ParsableCommand {
 struct CheckpointVerify: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Read a whole model; check digests, names, shapes, and that every weight is finite.",
+        abstract: "Read a whole model; check digests, names, shapes and that weights are finite.",
         discussion: """
-            The exit status is 65 if files are damaged or do not fit together; for a run, also if a \
-            checkpoint newer than the whole one is damaged.
+            The exit status is 65 if files are damaged or do not fit together; for a run, also if \
+            a checkpoint newer than the whole one is damaged.
             """)
 
     @Argument(help: "A checkpoint, a run folder, a Hugging Face folder or a GGUF file.")
@@ -223,8 +223,8 @@ struct CheckpointConvert: ParsableCommand {
         commandName: "convert",
         abstract: "Convert a model from any format to any other.",
         discussion: """
-            A checkpoint made this way has no optimizer state. Hugging Face folders and GGUF files are \
-            opened again after writing and compared, as by falcon export.
+            A checkpoint made this way has no optimizer state. Hugging Face folders and GGUF files \
+            are opened again after writing and compared, as by falcon export.
             """)
 
     @Argument(help: "A checkpoint, a run folder, a Hugging Face folder or a GGUF file.")

@@ -4,7 +4,7 @@ import FalconTensor
 
 /// Options that every command has.
 struct CommonOptions: ParsableArguments {
-    @Option(help: "Threads to use; results do not depend on their number. Default: one per processor.")
+    @Option(help: "Threads to use; results do not depend on it. Default: one per processor.")
     var threads: Int?
 
     @Flag(help: "Print one JSON object instead of a table.")

@@ -11,8 +11,8 @@ struct EvalCommand: ParsableCommand {
         commandName: "eval",
         abstract: "Score a model on text, a validation split and tasks.",
         discussion: """
-            Without --shards, --text or --tasks, this scores the validation split of the data that the \
-            model was trained on.
+            Without --shards, --text or --tasks, this scores the validation split of the data that \
+            the model was trained on.
             """)
 
     @Argument(help: "A checkpoint, a run folder, a Hugging Face folder or a GGUF file.")
@@ -38,15 +38,15 @@ struct EvalCommand: ParsableCommand {
 
     @Option(
         help: """
-            The most tokens that see each other when text is scored. Default: as in training, or 4096 \
-            for a model without a recipe.
+            The most tokens that see each other when text is scored. Default: as in training, or \
+            4096 for a model without a recipe.
             """)
     var sequenceLength: Int?
 
     @Option(
         help: """
-            Compare with an earlier --json result; exit status 1 if a number differs, 65 if the two were \
-            measured on different data.
+            Compare with an earlier --json result; exit status 1 if a number differs, 65 if the \
+            two were measured on different data.
             """)
     var against: String?
 

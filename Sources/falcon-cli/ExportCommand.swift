@@ -13,7 +13,8 @@ struct ExportCommand: ParsableCommand {
         abstract: "Write a model for other programs, and check that it is the same.",
         discussion: """
             The written files are opened again and their logits compared with the model's. If they \
-            differ by more than the type's rounding explains, nothing is left and the exit status is 1.
+            differ by more than the type's rounding explains, nothing is left and the exit status \
+            is 1.
             """)
 
     @Argument(help: "A checkpoint, a run folder, a Hugging Face folder or a GGUF file.")
@@ -109,8 +110,8 @@ struct ImportCommand: ParsableCommand {
         commandName: "import",
         abstract: "Turn a Hugging Face folder or a GGUF file into a checkpoint.",
         discussion: """
-            To continue its training, give the checkpoint as train.initial_model to a recipe with the model \
-            section that `falcon ckpt info CHECKPOINT --recipe` prints.
+            To continue its training, give the checkpoint as train.initial_model to a recipe with \
+            the model section that `falcon ckpt info CHECKPOINT --recipe` prints.
             """)
 
     @Argument(help: "A folder with config.json, weights and tokenizer; or a GGUF file.")

@@ -10,10 +10,11 @@ struct PlanCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan",
         abstract:
-            "Print the resolved recipe and its cost; exit status 1 if it does not fit this machine.",
+            "Print the resolved recipe and its cost; exit status 1 if it does not fit here.",
         discussion: """
-            The schedule is drawn with braille characters (UTF-8, in files too); --json has its points. For \
-            a recipe with a sweep part, the plan lists the runs and what they cost, each and in all.
+            The schedule is drawn with braille characters (UTF-8, in files too); --json has its \
+            points. For a recipe with a sweep part, the plan lists the runs and what they cost, \
+            each and in all.
             """)
 
     @OptionGroup var recipe: RecipeOptions

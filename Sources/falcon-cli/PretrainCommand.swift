@@ -10,22 +10,24 @@ struct PretrainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pretrain", abstract: "Train a model from a recipe.",
         discussion: """
-            Ctrl-C, SIGTERM and SIGHUP discard the step that has begun, save the one before and exit with \
-            status 75; SIGUSR1 saves and continues. One line that begins, continues and survives a requeue:
+            Ctrl-C, SIGTERM and SIGHUP discard the step that has begun, save the one before and \
+            exit with status 75; SIGUSR1 saves and continues. One line that begins, continues and \
+            survives a requeue:
 
               falcon pretrain --recipe mine.yaml --run runs/mine --resume
 
-            A run folder holds its recipe: falcon pretrain --run runs/mine --resume. A resumed run may \
-            change checkpoint, evaluation, monitor, name, train.max_skipped_steps, train.recompute, \
-            train.spike_guard, and data.path to the same data; a branch may also change the schedule, the \
-            length and the rates:
+            A run folder holds its recipe: falcon pretrain --run runs/mine --resume. A resumed run \
+            may change checkpoint, evaluation, monitor, name, train.max_skipped_steps, \
+            train.recompute, train.spike_guard, and data.path to the same data; a branch may also \
+            change the schedule, the length and the rates:
 
               falcon pretrain --branch runs/mine@2000 --run runs/decayed --set train.steps=2500
             """)
 
     @Option(
         help:
-            "A recipe file, or the name of a shipped recipe. Default with --resume: the run's own.")
+            "A recipe file or a shipped name. Default with --resume or --branch: that run's recipe."
+    )
     var recipe: String?
 
     @Option(
@@ -43,7 +45,8 @@ struct PretrainCommand: ParsableCommand {
 
     @Flag(
         help: """
-            Replace the run in the folder. It is kept until the new one has saved for the first time.
+            Replace the run in the folder. It is kept until the new one has saved for the first \
+            time.
             """)
     var overwrite = false
 
@@ -56,7 +59,7 @@ struct PretrainCommand: ParsableCommand {
     @Option(help: "Save and stop after the step that reaches this many tokens.")
     var untilTokens: Int?
 
-    @Flag(help: "Save and stop when standard input ends, so that the run ends with the process that feeds it.")
+    @Flag(help: "Save and stop when standard input ends, and so with the process that feeds it.")
     var stopAtEndOfInput = false
 
     @OptionGroup var common: CommonOptions

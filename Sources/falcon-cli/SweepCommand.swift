@@ -9,10 +9,11 @@ struct SweepCommand: ParsableCommand {
         commandName: "sweep",
         abstract: "Train every combination that a recipe's sweep part names.",
         discussion: """
-            Each run is a process of its own, so one that diverges or fails does not affect the others. \
-            --resume continues a sweep that was stopped or killed, and starts one if there is none yet; no \
-            run is lost or repeated. The first Ctrl-C waits until all runs have saved; a second does not \
-            wait for them. Exit status 1 if a run failed; one that diverged is a result.
+            Each run is a process of its own, so one that diverges or fails does not affect the \
+            others. --resume continues a sweep that was stopped or killed, and starts one if there \
+            is none yet; no run is lost or repeated. The first Ctrl-C waits until all runs have \
+            saved; a second does not wait for them. Exit status 1 if a run failed; one that \
+            diverged is a result.
             """)
 
     /// The things that `--emit` can print.
@@ -22,8 +23,8 @@ struct SweepCommand: ParsableCommand {
 
     @Option(
         help: """
-            A recipe file with a sweep part, or the name of a shipped one. Default with --resume, --emit \
-            and --gather: the recipe that the sweep in the folder was started with.
+            A recipe file with a sweep part, or the name of a shipped one. Default with --resume, \
+            --emit and --gather: the recipe that the sweep in the folder was started with.
             """)
     var recipe: String?
 
@@ -123,8 +124,8 @@ struct SweepCommand: ParsableCommand {
             talk("waiting for \(run), which \(owner) trains or saves")
         case .stopping(let runs):
             talk(
-                "stopping: \(runs) runs save their state; a second Ctrl-C does not wait for them, and "
-                    + "--resume continues in either case")
+                "stopping: \(runs) runs save their state; a second Ctrl-C does not wait for them, "
+                    + "and --resume continues in either case")
         case .ended(let record, let done, let known):
             let elapsed = monotonicSeconds() - start
             var text = "\(done)/\(known)  \(record.run)  \(record.status.rawValue)"

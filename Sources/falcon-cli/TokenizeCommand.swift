@@ -80,18 +80,19 @@ struct TokenizeCommand: ParsableCommand {
         }
         if counts.endTokenTexts > 0, let text = endText {
             common.talk(
-                "\(text), which ends documents, occurs \(grouped(counts.endTokenTexts)) times in them and "
-                    + "was taken for text; if it separates documents, give each a line (jsonl) or a file"
-            )
+                "\(text), which ends documents, occurs \(grouped(counts.endTokenTexts)) times in "
+                    + "them and was taken for text; if it separates documents, give each a line "
+                    + "(jsonl) or a file")
         }
         if counts.cutDocuments > 0 {
             common.talk(
-                "no document fell in the validation split: the ends of \(grouped(counts.cutDocuments)) "
-                    + "documents were held out, \(grouped(index.validation.textBytes)) bytes")
+                "no document fell in the validation split: the ends of "
+                    + "\(grouped(counts.cutDocuments)) documents were held out, "
+                    + "\(grouped(index.validation.textBytes)) bytes")
         } else if validationFraction > 0 && index.validation.documents == 0 {
             common.talk(
-                "no document fell in the validation split, and there is too little text to cut some off: "
-                    + "training will have no validation")
+                "no document fell in the validation split, and there is too little text to cut "
+                    + "some off: training will have no validation")
         }
     }
 

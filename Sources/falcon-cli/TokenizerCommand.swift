@@ -13,8 +13,8 @@ struct TokenizerCommand: ParsableCommand {
 struct InputOptions: ParsableArguments {
     @Option(
         help: """
-            The layout of documents in files: text (one per file), jsonl (one per line), or auto (by the \
-            first bytes and the name).
+            The layout of documents in files: text (one per file), jsonl (one per line), or auto \
+            (by the first bytes and the name).
             """)
     var format = DocumentFormat.auto
 
@@ -58,8 +58,8 @@ extension TokenizerCommand {
         static let configuration = CommandConfiguration(
             abstract: "Learn a SentencePiece tokenizer from text.",
             discussion: """
-                The model spells rare characters as bytes, keeps every space and newline, and gives \
-                the same tokens in Hugging Face transformers and llama.cpp.
+                The model spells rare characters as bytes, keeps every space and newline, and \
+                gives the same tokens in Hugging Face transformers and llama.cpp.
                 """)
 
         @Option(

@@ -42,8 +42,8 @@ final class TrainingProgress {
         case .skipped(let step): line.write(step.description)
         case .givenUp(let step, let done, let count):
             line.write(
-                "step \(step) is discarded after \(done) of \(count) micro-batches and done again when "
-                    + "the run continues")
+                "step \(step) is discarded after \(done) of \(count) micro-batches and done again "
+                    + "when the run continues")
         case .saved(let path, let seconds):
             line.write("saved \(path) in \(decimal(seconds, places: 1)) s")
         }
