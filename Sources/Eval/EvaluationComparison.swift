@@ -73,7 +73,7 @@ public struct EvaluationComparison: Equatable, Sendable {
         if isSameTokenizer {
             check("\(name) loss", got.score.loss, want.score.loss)
         } else if want.dataDigest == nil || got.dataDigest == nil {
-            return obstacles.append("\(name): by a different tokenizer, on a text that is not known")
+            return obstacles.append("\(name): by a different tokenizer, on an unknown text")
         } else {
             notes.append(
                 "\(name): different tokenizers, so bits per byte are compared and losses are not")

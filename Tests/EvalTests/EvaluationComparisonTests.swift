@@ -91,7 +91,7 @@ import Testing
         #expect(other.differences.first?.hasPrefix("x bits/byte: got ") == true)
         let unknown = compare(
             Self.result(tokenizer: "b", texts: ["x": Self.text(digest: nil)]), golden)
-        #expect(unknown.obstacles == ["x: by another tokenizer, on a text that is not known"])
+        #expect(unknown.obstacles == ["x: by a different tokenizer, on an unknown text"])
     }
 
     @Test func aResultIsReadAgain() throws {
