@@ -109,7 +109,7 @@ public final class Optimizer {
         return secondMoment.columns(start + elements.lowerBound..<start + elements.upperBound)
     }
 
-    /// The number of floats in the state.
+    /// The number of float32 values in the state.
     ///
     /// - Parameters:
     ///   - table: the parameters; they need no memory.

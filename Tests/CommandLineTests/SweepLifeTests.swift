@@ -173,7 +173,7 @@ import Testing
         }
         try place.failure(
             "sweep --recipe sweep.yaml --run shards", status: 73,
-            says: "shards holds other things than a sweep")
+            says: "shards exists and holds no sweep")
         try place.write("out/sweep.sqlite", "no database")
         try place.failure(
             "sweep --run out --resume", status: 74, says: "the sweep's database cannot be used",
