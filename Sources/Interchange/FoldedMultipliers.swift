@@ -25,7 +25,7 @@ struct FoldedMultipliers {
 
     /// The scale of all rows of a parameter other than Mamba's input projection.
     ///
-    /// - Parameter place: of the parameter, or of what it serves as.
+    /// - Parameter place: of the parameter, or of the one it stands in for.
     /// - Returns: 1 for parameters without a multiplier.
     func scale(at place: ParameterPlace) -> Float {
         let input = multipliers.attentionIn

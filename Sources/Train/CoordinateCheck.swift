@@ -90,7 +90,7 @@ public struct CoordinateCheck: Encodable, Sendable {
     ///   - steps: at least 1.
     ///   - threadCount: threads that compute.
     ///   - onProgress: takes the number of recipes that are done.
-    /// - Throws: what training throws; `TrainError.diverged` if a step is not finite.
+    /// - Throws: errors of training; `TrainError.diverged` if a step is not finite.
     public init(
         _ recipes: [TrainingRecipe], steps: Int, threadCount: Int, onProgress: (Int) -> Void
     ) throws {
