@@ -4,8 +4,7 @@ import FalconSystem
 public struct CheckpointFolder: Sendable {
     /// The folder's name in a run.
     public static let folderName = "checkpoints"
-    /// The name of a folder in a run that replaces another: the old run is kept there until the new
-    /// one has saved.
+    /// The folder that keeps the old run in a run that replaces it, until the new one has saved.
     public static let replacedRunName = "replaced" + AtomicFolder.partialSuffix
     private static let prefix = "step-"
     private static let digitCount = 8
@@ -123,8 +122,8 @@ public struct CheckpointFolder: Sendable {
     ///   - keepLast: the number of newest checkpoints to keep, >= 1.
     ///   - keepEverySteps: checkpoints at multiples of this are kept too; nil for none, else >= 1.
     ///   - newest: the step of the newest checkpoint; nil for the newest of all. Later ones, perhaps
-    ///     damaged, date from before the run resumed from an earlier one; they neither count nor are
-    ///     removed.
+    ///     damaged, date from before the run resumed from an earlier one; they neither count nor
+    ///     are removed.
     /// - Returns: the steps removed, ascending.
     /// - Throws: `FileError` if the system refuses.
     @discardableResult

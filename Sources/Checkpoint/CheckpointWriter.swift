@@ -80,8 +80,8 @@ public enum CheckpointWriter {
     /// - Parameters:
     ///   - contents: everything except the values of the tensors.
     ///   - path: the folder to create.
-    ///   - isReplacing: whether an existing folder is replaced when the new one is whole; otherwise
-    ///     it is an error.
+    ///   - isReplacing: whether a whole new folder replaces an existing one, which is else an
+    ///     error.
     ///   - values: supplies the tensors, in the order in which they are asked for.
     /// - Returns: the manifest.
     /// - Throws: `FileError`, for instance if the disk is full or another process has made the

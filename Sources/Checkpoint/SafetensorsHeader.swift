@@ -27,8 +27,7 @@ struct SafetensorsHeader: Equatable {
     /// Reads and checks the header of a mapped file.
     ///
     /// - Parameters:
-    ///   - bytes: the whole file; nothing is allocated in proportion to a size that it merely
-    ///     claims.
+    ///   - bytes: the whole file; nothing is allocated in proportion to sizes that it only claims.
     ///   - path: its name, for messages.
     /// - Throws: `CheckpointError` with every problem.
     init(bytes: RawSpan, path: String) throws(CheckpointError) {

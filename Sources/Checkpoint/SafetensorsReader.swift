@@ -273,8 +273,7 @@ extension SafetensorsReader {
 /// - Parameters:
 ///   - name: the name asked for.
 ///   - candidates: the names that exist.
-/// - Returns: the candidate with the longest common beginning and end, if these cover most of
-///   `name`.
+/// - Returns: the one with the longest common beginning and end, if these cover most of `name`.
 func closest(to name: String, among candidates: some Sequence<String>) -> String? {
     let wanted = Array(name.utf8)
     var best: (name: String, shared: Int)?

@@ -22,8 +22,7 @@ public struct WeightsWriter: ~Copyable {
     ///   - folder: an existing folder.
     ///   - tensors: names, shapes and types, at least one, in the order in which shards are filled.
     ///   - metadata: free text for every file.
-    ///   - shardByteLimit: the most bytes of tensors in a file, > 0; a larger tensor gets a file of
-    ///     its own.
+    ///   - shardByteLimit: the most bytes of tensors in a file, > 0; a larger tensor gets its own.
     /// - Throws: `FileError` if a file cannot be created.
     public init(
         folder: String, tensors: [TensorDescription],

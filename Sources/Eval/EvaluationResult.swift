@@ -72,8 +72,8 @@ public struct EvaluationResult: Codable, Equatable, Sendable {
     /// Reads an earlier output of `falcon eval --json`.
     ///
     /// - Parameter path: the file.
-    /// - Throws: `FileError` if it cannot be read; `EvaluationError.notAResult` if it is not a
-    ///   result.
+    /// - Throws: `FileError` if it cannot be read; `EvaluationError.notAResult` if it is another
+    ///   file.
     public init(path: String) throws {
         let bytes = try readBytes(ofFile: path)
         do { self = try decodedJSON(Self.self, from: bytes) } catch {

@@ -3,8 +3,7 @@ struct GGUFPiece {
     /// The most values of a piece that is longer than one row.
     static let lengthLimit = 1 << 18
 
-    /// A bound beyond all quantised types: the largest half times the integers of Q6_K, the widest
-    /// one.
+    /// A bound beyond all quantised types: the largest half times the integers of Q6_K, the widest.
     ///
     /// The searches square and cube values, so far larger ones would become zeros.
     private static let quantizedLimit: Float = 65504 * 128 * 32

@@ -67,8 +67,8 @@ public struct GGUFWriter: Sendable {
     ///   - path: the final name; its folder must exist.
     ///   - threads: the number of threads that store values, at least 1; memory grows with them.
     ///   - values: sets the values of some rows of the tensor with a number, row-major; called on
-    ///     the calling thread, tensor after tensor and row after row. Rows of a matrix run along its
-    ///     last length; a piece has at most 2^18 values or one row.
+    ///     the calling thread, tensor after tensor and row after row. Rows of a matrix run along
+    ///     its last length; a piece has at most 2^18 values or one row.
     ///   - check: takes the written file before it gets its name; an error leaves nothing behind.
     /// - Returns: name, size and digest of the file, and the error of every tensor.
     /// - Throws: `GGUFError` if a value cannot be stored; `FileError`, for instance if the disk is

@@ -1,8 +1,7 @@
 import FalconCheckpoint
 import FalconSystem
 
-/// The whole and the damaged checkpoints of a run, or one checkpoint, by sizes and digests of all
-/// files.
+/// The whole and damaged checkpoints of a run, or one checkpoint, by sizes and digests of files.
 public struct CheckpointAudit: Sendable {
     /// A checkpoint that is whole.
     public struct Entry: Encodable, Equatable, Sendable {

@@ -277,8 +277,7 @@ extension ConfigurationFields {
         return found
     }
 
-    /// Reports everything that would change the computed function and that the model here does not
-    /// have.
+    /// Reports everything that would change the computed function but is not supported here.
     private mutating func requireFalconH1Parts() {
         requireOff(
             ["attention_bias", "mlp_bias", "projectors_bias", "mamba_proj_bias"],

@@ -14,8 +14,7 @@ struct FoldedMultipliers {
 
     /// The configuration that goes with the scaled rows.
     ///
-    /// A tied matrix cannot be scaled for both of its uses, so the head becomes a matrix of its
-    /// own.
+    /// A tied matrix cannot be scaled for both of its uses, so the head becomes a separate matrix.
     var configuration: FalconH1Configuration {
         var result = model
         result.multipliers = .unit

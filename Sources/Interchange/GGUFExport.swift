@@ -69,8 +69,7 @@ public struct GGUFExport: Sendable {
 
     /// The projections after the scan whose inputs are too large for float16.
     ///
-    /// Without a norm there, the inputs have no bound. The prompts of the check show which are too
-    /// large.
+    /// Without a norm there, inputs have no bound; the prompts of the check show the large ones.
     private func tensorsOfWideRange(
         _ model: ModelFiles, _ graph: any GGUFGraph.Type
     ) throws -> Set<String> {

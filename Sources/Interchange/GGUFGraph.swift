@@ -14,8 +14,7 @@ protocol GGUFGraph {
     /// The metadata that is particular to this graph.
     ///
     /// - Parameter sizes: of a model of this graph.
-    /// - Returns: keys, without the graph's name in front, and values of the types that llama.cpp
-    ///   expects.
+    /// - Returns: keys, without the graph's name, and values of the types that llama.cpp expects.
     static func metadata(of sizes: Sizes) -> [(key: String, value: GGUFValue)]
 
     /// The sizes of the model in a file.

@@ -4,8 +4,7 @@ import FalconSystem
 
 /// The vocabulary of a tokenizer in the metadata of a GGUF file.
 ///
-/// A SentencePiece model becomes llama.cpp's "llama" tokenizer; byte-level byte-pair encoding
-/// becomes "gpt2".
+/// A SentencePiece model becomes llama.cpp's "llama" tokenizer, byte-level byte pairs "gpt2".
 enum GGUFVocabulary {
     private static let prefix = "tokenizer.ggml."
 
@@ -13,11 +12,9 @@ enum GGUFVocabulary {
     ///
     /// - Parameters:
     ///   - tokenizer: of the model.
-    ///   - embeddingCount: rows of the embedding, at least the number of tokens; the rest is
-    ///     padded.
+    ///   - embeddingCount: rows of the embedding, not fewer than tokens; the rest is padded.
     /// - Returns: keys and values.
-    /// - Throws: `InterchangeError.tokenizer` for a tokenizer whose ids llama.cpp would not
-    ///   reproduce.
+    /// - Throws: `InterchangeError.tokenizer` if llama.cpp would give other ids.
     static func fields(
         of tokenizer: any Tokenizer, embeddingCount: Int
     ) throws -> [(key: String, value: GGUFValue)] {

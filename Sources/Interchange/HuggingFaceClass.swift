@@ -21,8 +21,7 @@ protocol HuggingFaceClass {
 
     /// Sizes from `config.json`; a field that is missing takes the default of transformers 5.
     ///
-    /// - Parameter fields: the file's fields; takes a report of every field that is wrong or not
-    ///   supported.
+    /// - Parameter fields: the file's; every wrong or unsupported field is reported to it.
     /// - Returns: nil if a problem was reported.
     static func read(_ fields: inout ConfigurationFields) -> ModelConfiguration?
 

@@ -149,8 +149,7 @@ public enum HuggingFaceTokenizer {
             ])
     }
 
-    /// Every way to make a normal piece from two others, in the order in which SentencePiece
-    /// merges.
+    /// Every way to make a normal piece from two others, in SentencePiece's order of merges.
     ///
     /// The order is that of the merged piece's score, not of its id: in models whose blank pieces were
     /// added later (Mistral's) the two differ.

@@ -24,8 +24,7 @@ extension LoadedModel {
         return [tokenizer.bosID ?? tokenizer.eosID ?? 0]
     }
 
-    /// Whether each row of the embedding stands for a token that can be written; nil without a
-    /// tokenizer.
+    /// Whether each row of the embedding is a token that can be written; nil without a tokenizer.
     public var writableTokens: [Bool]? {
         tokenizer.map { tokenizer in
             (0..<model.configuration.vocabSize).map { tokenizer.hasToken(Int32($0)) }

@@ -90,8 +90,7 @@ struct ModelCard {
 }
 
 extension String {
-    /// The text with only the last part of every absolute path, so that it does not tell where
-    /// files were.
+    /// The text with only the last part of every absolute path, which hides where files were.
     var withoutAbsolutePaths: String {
         var result = ""
         var rest = self[...]

@@ -12,8 +12,7 @@ public struct ModelDifference: Encodable, Sendable {
         public let name: String
         /// The largest |difference|; infinite if one of the two is NaN.
         public let largest: Double
-        /// The root of the sum of squared differences, divided by that of the first model's
-        /// squares.
+        /// The root of the sum of squared differences, divided by that of the first's squares.
         public let relative: Double
         /// The numbers of infinite or NaN weights in the first model and in the second.
         public let notFinite: [Int]

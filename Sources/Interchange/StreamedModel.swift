@@ -22,8 +22,7 @@ struct StreamedModel {
         body.allocate(on: device, withGradients: false)
     }
 
-    /// Runs prompts through the model, each as one document, and hands out the logits after every
-    /// token.
+    /// Runs prompts through the model, each as one document, for the logits after every token.
     ///
     /// - Parameters:
     ///   - prompts: tokens, at most `vocabularyPart` different ones in all.

@@ -5,8 +5,7 @@ import FalconTensor
 
 /// The parameters of a model in some file, under this program's names.
 ///
-/// Values are read in pieces, so that never more than a piece of the largest parameter is in
-/// memory.
+/// Values are read in pieces, so that never more than a piece of a parameter is in memory.
 public protocol WeightSource: Sendable {
     /// Reads a part of a parameter as float32.
     ///

@@ -41,8 +41,7 @@ public struct Architecture: RawRepresentable, CaseIterable, Codable, Hashable, S
     public var hasWidthLaws: Bool { configurationType.hasWidthLaws }
 }
 
-/// The description of an architecture: its sizes, under the keys of recipes, and the model they
-/// make.
+/// The description of an architecture: its sizes, under the keys of recipes, and their model.
 ///
 /// `ForeignArchitecture` adds how its models are written in the files of other programs.
 public protocol ArchitectureConfiguration: RecipeSection, Codable, Equatable {

@@ -17,8 +17,7 @@ public final class FalconH1: LanguageModel {
     /// Every parameter, in the order of its declaration.
     public let table: ParameterTable
     private let embeddingTable: Parameter
-    /// The learnable multiplier of an embedding that is also the head, and so cannot be scaled
-    /// itself.
+    /// The learnable multiplier of an embedding that is also the head and cannot be scaled itself.
     private let embeddingMultiplier: Parameter?
     private let blocks: [FalconH1Block]
     private let finalNorm: Parameter
@@ -89,8 +88,7 @@ public final class FalconH1: LanguageModel {
         constants = FalconH1Constants(sizes, on: device)
     }
 
-    /// The memory of every layer: keys and values, the convolution's last rows, the state of the
-    /// scan.
+    /// The memory of every layer: keys and values, the convolution's last rows, the scan's state.
     ///
     /// - Parameter device: the device to run on.
     /// - Returns: the memory of one sequence.

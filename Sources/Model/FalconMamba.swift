@@ -68,8 +68,7 @@ public final class FalconMamba: LanguageModel {
             Array(repeating: 1, count: sizes.intermediateSize), shape: [sizes.intermediateSize])
     }
 
-    /// The memory of every layer, the convolution's last rows and the state of the scan: one size
-    /// for any text.
+    /// The convolution's last rows and the scan's state in every layer: one size for any text.
     ///
     /// - Parameter device: the device to run on.
     /// - Returns: the memory of one sequence.

@@ -41,8 +41,7 @@ public struct FalconMambaConfiguration: ArchitectureConfiguration {
     public var tieWordEmbeddings: Bool
     /// The rule for drawing initial weights.
     public var initialization: MambaInitialization
-    /// Standard deviation of the initial embedding and head; with `transformers`, of all normal
-    /// matrices.
+    /// Standard deviation of initial embedding and head; with `transformers`, of normal matrices.
     public var initializerRange: Double
 
     /// The key of each field in recipes and `config.json`.
@@ -80,8 +79,7 @@ public struct FalconMambaConfiguration: ArchitectureConfiguration {
             .head: ParameterNames.Part("lm_head", [.matrix: "weight"]),
         ])
 
-    /// 2²⁰: nothing in the model depends on positions; exports write this where a format needs a
-    /// number.
+    /// 2²⁰, for formats that need a number: nothing in the model depends on positions.
     public var maxPositionEmbeddings: Int { 1 << 20 }
     /// Rows of x_proj: time step, B, C.
     public var xProjRows: Int { timeStepRank + 2 * stateSize }

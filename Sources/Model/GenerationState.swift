@@ -16,8 +16,7 @@ public final class GenerationState {
         /// The memory of a layer before the first token.
         ///
         /// - Parameters:
-        ///   - convolution: the shape of the last rows kept for a convolution, `[K−1, C]`; nil for
-        ///     none.
+        ///   - convolution: the shape of a convolution's last rows, `[K−1, C]`; nil for none.
         ///   - scan: the shape of the state of a scan; nil for none.
         ///   - device: the device to run on.
         init(convolution: [Int]?, scan: [Int]?, on device: Device) {

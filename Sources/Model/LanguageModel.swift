@@ -2,8 +2,7 @@ import FalconTensor
 
 /// A model that predicts the next token, as training, scoring, generation and files use it.
 ///
-/// There is one class per architecture; `ModelConfiguration` chooses the one for a recipe or a
-/// file.
+/// There is one class per architecture; `ModelConfiguration` chooses it for a recipe or file.
 public protocol LanguageModel: AnyObject {
     /// Sizes and fixed multipliers.
     var configuration: ModelConfiguration { get }

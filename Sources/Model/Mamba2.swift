@@ -72,8 +72,7 @@ public struct Mamba2Configuration: ArchitectureConfiguration {
             .head: ParameterNames.Part("lm_head", [.matrix: "weight"]),
         ])
 
-    /// 2²⁰: nothing in the model depends on positions; exports write this where a format needs a
-    /// number.
+    /// 2²⁰, for formats that need a number: nothing in the model depends on positions.
     public var maxPositionEmbeddings: Int { 1 << 20 }
     /// I, the width inside the mixer.
     public var intermediateSize: Int { numHeads * headDim }
@@ -250,8 +249,7 @@ public final class Mamba2: LanguageModel {
         convScale = sizes.mixer.convScale(FalconH1Multipliers.unit.ssm, on: device)
     }
 
-    /// The memory of every layer, the convolution's last rows and the state of the scan: one size
-    /// for any text.
+    /// The convolution's last rows and the scan's state in every layer: one size for any text.
     ///
     /// - Parameter device: the device to run on.
     /// - Returns: the memory of one sequence.

@@ -16,8 +16,7 @@ struct Mamba2MixerSizes {
     var taps: Int
     /// Rows of a chunk of the scan; changes rounding only.
     var chunkLength: Int
-    /// Parts of the width that the gated norm after the scan treats separately; nil for a plain
-    /// gate.
+    /// Parts of the width that the gated norm after the scan norms apart; nil for a plain gate.
     var normGroups: Int?
     /// Added to the mean square in that norm.
     var epsilon: Float

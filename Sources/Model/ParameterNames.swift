@@ -75,8 +75,7 @@ public struct ParameterNames: Sendable {
         return self.name(of: place) == name ? place : nil
     }
 
-    /// The words for a part and for a parameter in it, such as `self_attn` and `q_proj`; the second
-    /// may be "".
+    /// The words for a part and a parameter in it, such as `self_attn` and `q_proj`, or "".
     fileprivate func words(of place: ParameterPlace) -> (part: String, matrix: String) {
         guard let part = parts[place.part], let kind = part.kinds[place.kind] else {
             preconditionFailure("ParameterNames: no name for \(place)")
@@ -101,8 +100,7 @@ public struct ParameterName: Hashable, Sendable {
 
     /// Takes a name apart.
     ///
-    /// - Parameter name: of a parameter in a model of any architecture; the result is nil for
-    ///   others.
+    /// - Parameter name: of a parameter of any architecture; the result is nil for others.
     public init?(_ name: String) {
         for architecture in Architecture.allCases {
             let names = architecture.parameterNames

@@ -34,13 +34,11 @@ public struct ParametrizationSection: RecipeSection, Codable, Equatable {
     /// The multipliers' rate at the top of the schedule; it does not follow
     /// `optimizer.learning_rate`.
     public var learningRate: Double
-    /// The multipliers' weight decay, which keeps their symmetries in check (arXiv 2601.04890,
-    /// section 4.1).
+    /// The multipliers' weight decay, which bounds their symmetries (arXiv 2601.04890, 4.1).
     public var weightDecay: Double
     /// Whether the multipliers' gradients count in the norm that `train.clip_norm` limits.
     ///
-    /// They should not (arXiv 2601.04890, section 4.3). If they do not, they are not scaled down
-    /// either.
+    /// They should not (arXiv 2601.04890, section 4.3); they are then not scaled down either.
     public var inClipNorm: Bool
     /// The widths and multipliers from which `mup` scales to the widths of the model.
     public var base: ParametrizationBase

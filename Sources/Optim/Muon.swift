@@ -92,8 +92,7 @@ final class MuonUpdate {
         let rows: Range<Int>
     }
 
-    /// The coefficients of Jordan et al.: steep at 0; singular values end between about 0.7 and
-    /// 1.2.
+    /// The coefficients of Jordan et al.: steep at 0; singular values end in about 0.7 to 1.2.
     private static let coefficients: (a: Float, b: Float, c: Float) = (3.4445, -4.7750, 2.0315)
     private static let smallestNorm = 1e-7
 
@@ -108,8 +107,7 @@ final class MuonUpdate {
 
     var group: OptimizerGroup { parts[0].matrix.group }
 
-    /// The elements of the flat buffers from the first parameter with rows in the matrix to the
-    /// last.
+    /// The flat buffers' elements from the first to the last parameter with rows in the matrix.
     var elements: Range<Int> {
         parts[0].matrix.elements.lowerBound..<parts[parts.count - 1].matrix.elements.upperBound
     }

@@ -1,11 +1,9 @@
 import FalconSystem
 import FalconTensor
 
-/// The update rule of a recipe with its state in float32, for the masters of a table or a range of
-/// them.
+/// The update rule of a recipe with its float32 state, for the masters of a table or a range.
 ///
-/// AdamW, or, if the recipe says so, Muon for matrices between hidden activations (see
-/// `MuonUpdate`):
+/// AdamW; or, for matrices between hidden activations, Muon if the recipe says so (`MuonUpdate`):
 ///
 ///     m = β₁m + (1 − β₁)g;  v = β₂v + (1 − β₂)g²
 ///     w −= η·λ·w + η · (m / (1 − β₁ᵗ)) / (sqrt(v / (1 − β₂ᵗ)) + ε)

@@ -11,8 +11,7 @@ public enum StableStage: String, Codable, CaseIterable, Sendable {
     case power
     /// Learning rate and weight decay ~ t^(-1/4).
     ///
-    /// sqrt(η·λ) falls as under `power`; sqrt(λ/η), which sets the norm of the weights, stays
-    /// constant.
+    /// sqrt(η·λ) falls as under `power`; sqrt(λ/η), which sets the weights' norm, stays constant.
     case effectivePower = "effective_power"
 }
 

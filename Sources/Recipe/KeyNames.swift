@@ -2,8 +2,7 @@ import FalconSystem
 
 /// Guesses at the meaning of a key that does not exist.
 enum KeyNames {
-    /// The names that other programs use for keys of a recipe: the key path here, and a note on its
-    /// value.
+    /// The names of other programs for keys of a recipe: the key path, and a note on its value.
     private static let elsewhere: [(names: [String], path: String, note: String?)] = [
         (
             ["lr", "learning_rate", "base_lr", "peak_lr", "max_lr", "eta"],

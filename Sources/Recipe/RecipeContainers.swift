@@ -52,8 +52,7 @@ struct RecipeUnkeyedContainer: UnkeyedDecodingContainer {
 
     var codingPath: [any CodingKey] { decoder.codingPath }
 
-    /// Unknown if placeholders are handed out: a type that needs a number of elements makes its
-    /// own.
+    /// Nil if placeholders are handed out: a type that needs a number of elements makes them.
     var count: Int? { decoder.value == nil ? nil : values.count }
 
     var isAtEnd: Bool { currentIndex >= values.count }

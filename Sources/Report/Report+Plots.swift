@@ -94,8 +94,7 @@ extension Report {
         }
     }
 
-    /// The common name of a matrix and its counterparts in other blocks; its own name for an
-    /// unknown model.
+    /// The common name of a matrix in all blocks; its own name if the model is unknown.
     static func kind(_ name: String) -> String { ParameterName(name)?.label ?? name }
 
     /// Runs that differ only in rates: those of configurations that differ only in their variant.

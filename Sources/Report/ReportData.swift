@@ -73,8 +73,7 @@ struct ReportData {
     var runs: [ReportRun] = []
     /// Lines that could not be read.
     var warnings: [String] = []
-    /// The names of the configurations of single runs, by the digest of all values except rate and
-    /// seed.
+    /// The names of single runs' configurations, by the digest of all but rate and seed.
     private var names: [String: String] = [:]
     /// The data sets opened so far, by path; nil for one that cannot be read.
     private var indexes: [String: DatasetIndex?] = [:]
@@ -164,8 +163,7 @@ struct ReportData {
         return Measurement(run: path, recipe, index: indexes[data] ?? nil)
     }
 
-    /// The steps of a run; damaged lines are left out with a warning, a half-written last one
-    /// without.
+    /// The steps of a run; damaged lines, except a half-written last one, give a warning.
     private mutating func steps(of folder: RunFolder) throws(FileError) -> [StepMetrics] {
         let metrics = try folder.metrics()
         warnings += metrics.damagedNumbers.map {

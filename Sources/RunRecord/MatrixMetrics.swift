@@ -7,15 +7,14 @@ public struct MatrixMetrics: Codable, Equatable, Sendable {
     public let rms: Double
     /// The same for the matrix that the model uses, diag(r) W diag(c); absent without multipliers.
     public let effectiveRMS: Double?
-    /// The RMS of the last update, without weight decay, divided by `rms`; absent before the first
-    /// step.
+    /// The RMS of the last update, without weight decay, over `rms`; absent before the first step.
     public let updateRatio: Double?
     /// η of its group in this step; absent before the first.
     public let learningRate: Double?
     /// λ of its group in this step; absent before the first.
     public let weightDecay: Double?
-    /// Multipliers by kind: `multiplier`, `row_multiplier`, `column_multiplier`, with `.PART` for
-    /// parts of rows.
+    /// By kind: `multiplier`, `row_multiplier`, `column_multiplier`, with `.PART` for parts of
+    /// rows.
     public let multipliers: [String: MultiplierMetrics]?
 
     /// The measurements; see the properties.

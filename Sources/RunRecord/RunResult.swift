@@ -18,8 +18,7 @@ public enum RunObjective: String, Decodable, CaseIterable, Sendable {
 public struct RunResult: Equatable, Sendable {
     /// The mean training loss of the last 5 % of the steps, in nats; nil if it is not finite.
     public let loss: Double?
-    /// The last validation loss, in nats; infinite if it is not finite, nil if nothing was
-    /// validated.
+    /// The last validation loss, in nats; infinite if not finite, nil if nothing was validated.
     public let validationLoss: Double?
     /// The same validation in bits per byte.
     public let validationBitsPerByte: Double?

@@ -8,8 +8,7 @@ public struct StepMetrics: Codable, Equatable, Sendable {
     public var loss: Double?
     /// The gradient norm before clipping; absent if not finite.
     public var gradientNorm: Double?
-    /// The norm of the learnable multipliers' gradients; absent if there are none, or if not
-    /// finite.
+    /// The norm of the learnable multipliers' gradients; absent without these, and if not finite.
     public var multiplierGradientNorm: Double?
     /// Tokens of this step.
     public var batchTokens: Int

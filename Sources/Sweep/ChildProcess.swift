@@ -4,8 +4,7 @@ import FalconSystem
     import Glibc
 #endif
 
-/// A program started by this one, with a pipe as its standard input that closes when this process
-/// ends.
+/// A program started by this one, whose standard input is a pipe that closes when this one ends.
 ///
 /// The child saves and stops at the end of its input, so that it does not outlive a parent that was
 /// killed. It has a process group of its own: a Ctrl-C of the terminal reaches this process alone,
@@ -70,8 +69,7 @@ final class ChildProcess {
         kill(pid, SIGTERM)
     }
 
-    /// Its exit status if it has ended, 128 plus the signal's number if one ended it; nil if it
-    /// runs.
+    /// Its exit status, or 128 plus the number of the signal that ended it; nil while it runs.
     func endedStatus() -> Int32? {
         var status: Int32 = 0
         guard unsafe waitpid(pid, &status, WNOHANG) == pid else { return nil }

@@ -49,8 +49,7 @@ extension Sweep {
     ///   - jobs: runs at a time; nil for the recipe's.
     ///   - onEvent: takes each event.
     /// - Returns: how it ended.
-    /// - Throws: `SweepError`, `FileError`: about the sweep itself, never about a run. Runs then
-    ///   save and stop.
+    /// - Throws: `SweepError`, `FileError`: never about a run. Runs then save and stop.
     public func run(jobs: Int?, onEvent: (SweepEvent) -> Void) throws -> SweepEnd {
         let threads = section.threadsPerRun ?? 1
         let jobs = jobs ?? section.jobs ?? max(1, usableProcessorCount() / threads)

@@ -22,11 +22,9 @@ public enum SweepEvent: Sendable {
     case stopping(runs: Int)
 }
 
-/// A sweep: expands a recipe into runs, starts them as processes of this program, and keeps the
-/// results.
+/// A sweep: expands a recipe into runs, starts them as processes, and keeps the results.
 ///
-/// One process at a time owns the folder. A run is trained by the process that holds the lock of
-/// its folder.
+/// One process at a time owns the folder. The process that holds a run's lock trains it.
 public final class Sweep {
     /// The folder of the sweep.
     public let path: String

@@ -1,8 +1,7 @@
 import FalconSystem
 import GRDB
 
-/// A seed in JSON and in SQLite, whose whole numbers end at 2^63 - 1; a larger seed is stored as a
-/// text.
+/// A seed in JSON and in SQLite, whose whole numbers end at 2^63 - 1; a larger one is a text.
 struct StoredSeed: Codable, Equatable, Sendable, DatabaseValueConvertible {
     let value: UInt64
 

@@ -37,8 +37,7 @@ public struct SweepRun: Hashable, Sendable {
             + ["\(SweepSection.rateKey)=\(learningRate)", "\(SweepSection.seedKey)=\(seed)"]
     }
 
-    /// The name of its folder: a readable part and a digest of its settings, so that it identifies
-    /// the run.
+    /// The name of its folder, which identifies it: a readable part and a digest of its settings.
     public var id: String {
         let words = configuration.axes.map(\.value) + ["lr\(learningRate)", "s\(seed)"]
         let readable = words.map { word in

@@ -72,8 +72,7 @@ public struct SweepSchedule: Sendable {
         }
         guard let rates = section.learningRates else { return runs(recipeRate) }
         var (low, high) = (-(rates.steps - 1) / 2, (rates.steps - 1) / 2)
-        // The centre first, then outwards: a person who watches soon sees results from every
-        // region.
+        // From the centre outwards: a person who watches soon sees results from every region.
         var result = (low...high).sorted { abs($0) < abs($1) }.flatMap { runs(rates.rate($0)) }
         guard rates.extend == true else { return result }
         for _ in 0..<SweepLearningRates.extensionLimit {

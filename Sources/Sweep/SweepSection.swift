@@ -207,8 +207,8 @@ public struct SweepLearningRates: RecipeSection {
         return found
     }
 
-    /// The problems with the rates, including all that `extend` may add: they must be finite and
-    /// differ.
+    /// The problem if a rate, including those that `extend` may add, is not a normal number or equals
+    /// another.
     private func rateProblems() -> [RecipeProblem] {
         let reach = (steps - 1) / 2 + (extend == true ? Self.extensionLimit : 0)
         let rates = (-reach...reach).map(rate)

@@ -9,8 +9,7 @@ public struct MemoryRemedy: Codable, Equatable, Sendable {
     /// The bytes that the run would then need.
     public let bytes: Int
 
-    /// The changes that save memory, each with the bytes that the run then needs, the smallest
-    /// changes first.
+    /// The changes that save memory, with the bytes that remain, the smallest changes first.
     ///
     /// - Parameters:
     ///   - recipe: a decoded recipe.

@@ -73,8 +73,7 @@ struct Monitor {
             mean: mean, deviation: (squares / Double(values.count)).squareRoot())
     }
 
-    /// Root mean squares of the residual stream, of the output of each part of a block, and of the
-    /// logits.
+    /// Root mean squares of the residual stream, the output of each part of a block, and logits.
     func activations(_ batch: Batch) -> [ActivationPlace: Double] {
         let tokens = Array(batch.tokens.prefix(min(Self.rowLimit, batch.sequenceLength)))
         let offsets = batch.documentOffsets.filter { $0 < tokens.count } + [Int32(tokens.count)]

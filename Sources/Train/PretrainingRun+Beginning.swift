@@ -101,8 +101,7 @@ extension PretrainingRun {
         }
     }
 
-    /// Begins with the weights of a given model; learnable multipliers begin as declared and apply
-    /// to them.
+    /// Begins with the weights of a given model; learnable multipliers begin as declared.
     func takeWeights(of path: String, tokenizer: any Tokenizer) throws {
         let source = try ModelFiles.open(path)
         let differences = try source.configuration.functionalDifferences(

@@ -48,8 +48,7 @@ extension PretrainingRun {
                 seconds: monotonicSeconds() - start))
     }
 
-    /// Saves the changes since the last save, if they are finite: no checkpoint holds anything
-    /// else.
+    /// Saves the changes since the last save, if they are finite, as all checkpoints are.
     ///
     /// - Parameter isEnd: whether the run ends here, and must have learned something.
     /// - Throws: `TrainError.diverged`, `FileError`.
@@ -61,8 +60,7 @@ extension PretrainingRun {
         try save()
     }
 
-    /// Saves if a save is due, once a step is applied: weights that no step can follow are not
-    /// worth saving.
+    /// Saves if a save is due, once a step is applied, as that shows that training can continue.
     func saveIfDue() throws {
         guard isSaveDue && judge.lastReason == nil else { return }
         isSaveDue = false

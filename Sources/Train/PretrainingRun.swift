@@ -43,8 +43,7 @@ public final class PretrainingRun {
 
     var folder: RunFolder { held.folder }
 
-    /// Opens the data, draws or loads the weights, and only then begins or continues in the run
-    /// folder.
+    /// Opens the data, draws or loads the weights, and only then writes to the run folder.
     ///
     /// - Parameters:
     ///   - document: a recipe.

@@ -50,8 +50,7 @@ public struct RunStart: Sendable {
     public let datasetTokens: Int
     /// Threads that compute.
     public let threadCount: Int
-    /// The type of the factors in products here; on a processor without bfloat16, not always the
-    /// recipe's.
+    /// The type of the factors in products; float32 on a processor without bfloat16.
     public let precision: Precision
     /// The type of the factors in products that the recipe asks for.
     public let wantedPrecision: Precision

@@ -31,7 +31,7 @@ public struct RunRequest: Sendable {
         (self.existing, self.branch) = (existing, branch)
     }
 
-    /// Takes hold of the folder and reads the recipe: the named one, else the run's own, else the
+    /// Takes hold of the folder and reads the recipe: the named one, else the run's, else the
     /// parent's.
     ///
     /// Nothing is created if the recipe is wrong.

@@ -48,8 +48,7 @@ public struct SkippedStep: Equatable, Sendable {
     }
 }
 
-/// Counts the steps that are not applied, writes their black boxes, and says when there are too
-/// many.
+/// Counts the steps that are not applied, writes their black boxes, and says when to stop.
 struct StepJudge {
     private var events: EventLog
     private let limit: Int

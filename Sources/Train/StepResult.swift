@@ -21,8 +21,7 @@ public struct ParameterNorms: Codable, Equatable, Sendable {
     public let gradientNorm: Double
     /// The recent geometric mean of the gradient norm; nil without a history.
     public let usualGradientNorm: Double?
-    /// The distance between the logarithms of the two, in standard deviations; nil without a
-    /// history.
+    /// Standard deviations between the logarithms of the two; nil without a history.
     public let change: Double?
 
     /// The key of each field.

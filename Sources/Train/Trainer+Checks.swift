@@ -17,8 +17,7 @@ extension Trainer {
     /// each token would have a probability of 1/V to this power.
     private static let hopelessRatio = 100.0
 
-    /// The first tensor of the model or optimizer with numbers that are not finite; nil if there is
-    /// none.
+    /// The first tensor of the model or optimizer that is not finite; nil if there is none.
     ///
     /// - Complexity: reads the whole state once.
     public func firstTensorNotFinite() -> String? {

@@ -19,8 +19,7 @@ package enum Program {
         preconditionFailure("no program falcon above \(tests ?? "the test bundle"); build it first")
     }()
 
-    /// Starts a program in a folder; its output goes to files, its standard input is a file or
-    /// empty.
+    /// Starts a program in a folder; output goes to files, standard input is a file or empty.
     package static func start(
         _ arguments: [String], of program: String = path, in folder: String, input: Data? = nil,
         outputTo outputPath: String? = nil, blockingSignals: Bool = false
