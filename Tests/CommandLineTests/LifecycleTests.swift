@@ -56,7 +56,7 @@ import Testing
         try place.failure(
             "pretrain --resume --run shards", status: 66, says: "shards holds no recipe")
         try place.failure(
-            "pretrain --recipe tiny.yaml --run run", status: 73, says: "run holds a run already",
+            "pretrain --recipe tiny.yaml --run run", status: 73, says: "run already holds a run",
             "--resume")
         try place.failure(
             "pretrain --recipe tiny.yaml --set name=../../x", status: 78,
@@ -205,7 +205,7 @@ import Testing
             "pretrain --branch run --run b --set data.sequence_length=12", status: 78,
             says: "  data.sequence_length: was 24, now 12")
         try place.failure(
-            "pretrain --branch run --run run", status: 73, says: "holds a run already")
+            "pretrain --branch run --run run", status: 73, says: "already holds a run")
         #expect(!place.exists("b"))
     }
 }

@@ -141,6 +141,6 @@ import Testing
         let tokenizer = try place.falcon(
             "pretrain --recipe more.yaml --set train.initial_model=hf --set data.path=others --run bad"
         )
-        #expect(tokenizer.status == 65 && tokenizer.errors.contains("another tokenizer"))
+        #expect(tokenizer.status == 65 && tokenizer.errors.contains("a different tokenizer"))
     }
 }
