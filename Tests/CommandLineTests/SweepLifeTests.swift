@@ -220,7 +220,8 @@ import Testing
         bytes[range.lowerBound] ^= 1
         try bytes.write(to: place.url("out/sweep.sqlite"))
         try place.failure(
-            "sweep --run out --resume", status: 74, says: "is not the one that was written", "move it away")
+            "sweep --run out --resume", status: 74, says: "is not the one that was written",
+            "move it away")
         try FileManager.default.removeItem(atPath: place.path("out/sweep.sqlite"))
         try place.success("sweep --run out --resume")
         #expect(
