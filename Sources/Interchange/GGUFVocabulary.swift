@@ -4,7 +4,7 @@ import FalconSystem
 
 /// The vocabulary of a tokenizer in the metadata of a GGUF file.
 ///
-/// A SentencePiece model becomes llama.cpp's "llama" tokenizer, byte-level byte pairs "gpt2".
+/// A SentencePiece model becomes the tokenizer "llama" of llama.cpp, byte-level BPE "gpt2".
 enum GGUFVocabulary {
     private static let prefix = "tokenizer.ggml."
 
