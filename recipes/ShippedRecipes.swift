@@ -1,4 +1,4 @@
-/// The recipes embedded in the program; the `.yaml` files beside this one are their source.
+/// The recipes embedded in the program, made from the `.yaml` files beside this one.
 public enum ShippedRecipes {
     /// YAML text by file name.
     public static let texts: [String: String] = [

@@ -3,9 +3,9 @@ import FalconSystem
 
 /// A measurement that cannot be made as asked for.
 public enum BenchError: FalconError, Equatable {
-    /// A width that gives no whole number of heads.
+    /// A width that does not give a whole number of heads.
     case widthDoesNotScale(width: Int, hiddenSize: Int)
-    /// An architecture that has no form with attention alone.
+    /// An architecture that has no form with only attention.
     case noAttention(architecture: Architecture)
     /// No kernel has this in its name.
     case noSuchKernel(filter: String, names: [String])
@@ -14,12 +14,12 @@ public enum BenchError: FalconError, Equatable {
     public var description: String {
         switch self {
         case .widthDoesNotScale(let width, let hiddenSize):
-            "a width of \(width) gives no whole number of heads and channels when a model of width "
-                + "\(hiddenSize) is scaled to it; try \(hiddenSize / 2) or \(2 * hiddenSize)"
+            "a width of \(width) does not give whole numbers of heads and channels when a model of "
+                + "width \(hiddenSize) is scaled to it; try \(hiddenSize / 2) or \(2 * hiddenSize)"
         case .noAttention(let architecture):
-            "\(architecture.rawValue) has no form with attention alone; name a falcon-h1 recipe"
+            "\(architecture.rawValue) has no form with only attention; name a falcon-h1 recipe"
         case .noSuchKernel(let filter, let names):
-            "no kernel is called \"\(filter)\"; there are: \(names.joined(separator: ", "))"
+            "no kernel is named \"\(filter)\"; the kernels are: \(names.joined(separator: ", "))"
         }
     }
 

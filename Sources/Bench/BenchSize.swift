@@ -4,13 +4,13 @@ import FalconRecipe
 import FalconTensor
 import FalconTrain
 
-/// The model sizes that speed is quoted for, each with the batch it is quoted at.
+/// The model sizes for which speed is quoted, each with its batch.
 public enum BenchSize: String, CaseIterable, Sendable {
-    /// 7.8 million parameters, 4 × 512 tokens a step.
+    /// 7.8 million parameters, 4 × 512 tokens per step.
     case tiny
-    /// 91 million parameters, 1 × 1024 tokens a step.
+    /// 91 million parameters, 1 × 1024 tokens per step.
     case small
-    /// 521 million parameters, 1 × 512 tokens a step.
+    /// 521 million parameters, 1 × 512 tokens per step.
     case halfBillion = "0.5b"
 
     /// The shipped recipe with the geometry.
@@ -22,48 +22,48 @@ public enum BenchSize: String, CaseIterable, Sendable {
         }
     }
 
-    /// Tokens of a sequence.
+    /// Tokens per sequence.
     public var sequenceLength: Int { self == .small ? 1024 : 512 }
-    /// Sequences of a step.
+    /// Sequences per step.
     public var sequences: Int { self == .tiny ? 4 : 1 }
 }
 
-/// Which mixers the measured model has.
+/// The mixers of the measured model.
 public enum BenchArchitecture: String, CaseIterable, Sendable {
-    /// The recipe's own.
+    /// The recipe's own mixers.
     case falconH1 = "falcon-h1"
-    /// Attention alone, with an MLP so wide that the number of parameters stays.
+    /// Only attention, with an MLP wide enough to keep the number of parameters.
     case attention
 }
 
-/// What to measure: a recipe, and what is changed in it.
+/// The subject of a measurement: a recipe and changes to it.
 public struct BenchSubject: Sendable, Equatable {
     /// A recipe file, or the name of a shipped recipe.
     public var recipe: String
     /// The name in tables.
     public var label: String
-    /// Sequences of a step; nil for the recipe's micro-batch.
+    /// Sequences per step; nil for the recipe's micro-batch.
     public var sequences: Int?
-    /// Tokens of a sequence; nil for the recipe's.
+    /// Tokens per sequence; nil for the recipe's.
     public var sequenceLength: Int?
     /// Blocks; nil for the recipe's.
     public var layers: Int?
     /// The hidden size, with every other width in proportion; nil for the recipe's.
     public var width: Int?
-    /// Which mixers.
+    /// The mixers.
     public var architecture: BenchArchitecture
-    /// What backward keeps; nil for the recipe's.
+    /// The activations kept for backward; nil for the recipe's setting.
     public var recompute: Recompute?
-    /// What products multiply; nil for the recipe's.
+    /// The type of the factors in products; nil for the recipe's.
     public var precision: Precision?
     /// More settings, `key.path=value` each, over all of these.
     public var settings: [String] = []
 
-    /// One of the quoted sizes, everything kept for backward.
+    /// One of the quoted sizes, with everything kept for backward.
     ///
     /// - Parameters:
     ///   - size: model and batch.
-    ///   - architecture: which mixers.
+    ///   - architecture: the mixers.
     public init(_ size: BenchSize, architecture: BenchArchitecture = .falconH1) {
         recipe = size.recipe
         label = size.rawValue
@@ -77,20 +77,20 @@ public struct BenchSubject: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - recipe: a path or the name of a shipped recipe.
-    ///   - architecture: which mixers.
+    ///   - architecture: the mixers.
     public init(recipe: String, architecture: BenchArchitecture = .falconH1) {
         self.recipe = recipe
         label = recipe
         self.architecture = architecture
     }
 
-    /// Every combination of widths, numbers of blocks and lengths; nil is the subject's own.
+    /// Every combination of widths, numbers of blocks and lengths; nil for the subject's own.
     ///
     /// - Parameters:
     ///   - widths: hidden sizes.
     ///   - layers: numbers of blocks.
-    ///   - lengths: tokens of a sequence.
-    /// - Returns: the widths outermost, the lengths innermost.
+    ///   - lengths: tokens per sequence.
+    /// - Returns: the combinations, widths outermost, lengths innermost.
     public func combined(
         widths: [Int]?, layers: [Int]?, lengths: [Int]?
     ) -> [BenchSubject] {
@@ -114,7 +114,7 @@ public struct BenchSubject: Sendable, Equatable {
     /// The whole recipe of this subject.
     ///
     /// - Returns: a recipe without problems.
-    /// - Throws: `RecipeError` for a recipe that cannot be; `BenchError` for a width that does not
+    /// - Throws: `RecipeError` for an impossible recipe; `BenchError` for a width that does not
     ///   scale; `FileError` for an unreadable file.
     public func resolved() throws -> TrainingRecipe {
         let written = try RecipeDocument(recipe: recipe, settings: settings)
@@ -126,7 +126,7 @@ public struct BenchSubject: Sendable, Equatable {
             "train.batch_tokens=\(rows * length)", "train.batch_ramp=null",
         ]
         if length > written.model.maxPositionEmbeddings {
-            // Written into exports only.
+            // Used only in exports.
             changes.append("model.max_position_embeddings=\(length)")
         }
         if let layers { changes.append("model.num_hidden_layers=\(layers)") }
@@ -155,8 +155,8 @@ public struct BenchSubject: Sendable, Equatable {
 }
 
 extension FalconH1Sizes {
-    /// The width of the MLP, in steps of 32, that gives an attention-only model the parameters of
-    /// this one: what the state-space mixer had goes into the MLP.
+    /// The width of the MLP, in steps of 32, that gives an attention-only model as many parameters
+    /// as this one: those of the state-space mixer go into the MLP.
     public var attentionIntermediateSize: Int {
         let mixer =
             hiddenSize * (inProjRows + mambaDSsm) + convChannels * (mambaDConv + 1)

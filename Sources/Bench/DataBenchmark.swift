@@ -6,13 +6,13 @@ import FalconSystem
 public struct DataBenchmark: Sendable {
     /// A folder of token shards.
     public var path: String
-    /// Sequences of a batch.
+    /// Sequences per batch.
     public var sequences: Int
-    /// Tokens of a sequence.
+    /// Tokens per sequence.
     public var sequenceLength: Int
-    /// The most tokens that are read; fewer where the split has fewer.
+    /// The most tokens to read; fewer if the split has fewer.
     public var tokenLimit: Int
-    /// Threads that decode, each a part of the split; the loader reads on one.
+    /// Threads that decode, each its own part of the split; the loader reads on one.
     public var threadCount: Int
 
     /// A benchmark.
@@ -33,9 +33,9 @@ public struct DataBenchmark: Sendable {
         self.threadCount = threadCount
     }
 
-    /// Reads the train split with cold and with warm files, and decodes it.
+    /// Reads the train split with cold and with warm files, then decodes it.
     ///
-    /// - Returns: rates.
+    /// - Returns: the rates.
     /// - Throws: `DataError` for damaged or too short shards; `FileError` for missing ones.
     public func run() throws -> DataReport {
         let watch = ProcessorWatch()
@@ -53,7 +53,7 @@ public struct DataBenchmark: Sendable {
             decodedBytesPerSecond: Double(tokens * dataset.index.tokenType.byteCount) / seconds)
     }
 
-    /// Batches from a fresh loader, from its start to the last batch.
+    /// The rate of a new loader, from its start to the last batch.
     private func loaderRate(_ dataset: TokenDataset) throws -> (tokens: Int, rate: Double) {
         let start = monotonicSeconds()
         let loader = try BatchLoader(
@@ -68,7 +68,7 @@ public struct DataBenchmark: Sendable {
         )
     }
 
-    /// Decodes the first tokens of the split once, in order, each thread a part of its own.
+    /// Decodes the first tokens of the split once, in order, each thread its own part.
     private func decodingSeconds(_ dataset: TokenDataset, tokens: Int) throws -> Double {
         let piece = dataset.index.tokensPerFrame
         let pieces = (tokens + piece - 1) / piece
@@ -97,27 +97,27 @@ public struct DataBenchmark: Sendable {
     }
 }
 
-/// How fast shards are read, as `--json` prints it; units in the names.
+/// The speed of reading shards, as `--json` prints it; units are in the names.
 public struct DataReport: Encodable, Sendable {
     /// The processor's name.
     public let processor: String
-    /// The share of all processors' time that other processes took; nil where unknown.
+    /// The share of all processors' time that other processes took; nil if unknown.
     public let othersShare: Double?
     /// Tokens that each of the two passes read.
     public let tokens: Int
-    /// Sequences of a batch.
+    /// Sequences per batch.
     public let sequences: Int
-    /// Tokens of a sequence.
+    /// Tokens per sequence.
     public let sequenceLength: Int
-    /// The loader, after the system was asked to forget the files.
+    /// The rate of the loader after the system was asked to drop the files from its cache.
     public let coldTokensPerSecond: Double
-    /// The loader, files in memory.
+    /// The rate of the loader with the files in memory.
     public let warmTokensPerSecond: Double
     /// Threads that decoded.
     public let decodingThreads: Int
     /// Tokens that were decoded.
     public let decodedTokens: Int
-    /// Bytes of decoded tokens, files in memory, all threads.
+    /// The rate of decoding in bytes of tokens, with the files in memory, over all threads.
     public let decodedBytesPerSecond: Double
 
     /// The key of each field.

@@ -2,20 +2,20 @@ import FalconModel
 import FalconSystem
 import FalconTensor
 
-/// How fast a model reads a context and writes after it, and what it has to remember.
+/// The speed of reading a context and writing after it, and the memory that this takes.
 public struct GenerationReport: Encodable, Sendable {
     /// One length of context.
     public struct Line: Encodable, Sendable {
         /// Tokens read before the first is written.
         public let context: Int
-        /// Tokens read a second.
+        /// Tokens read per second.
         public let promptTokensPerSecond: Double
         /// The median time of a written token.
         public let secondsPerToken: Double
-        /// Keys, values, states and rows of the convolution after the context.
+        /// Bytes of keys, values, states and rows of the convolution after the context.
         public let stateBytes: Int
-        /// The most bytes of tensors at one time besides the weights: the memory, what is at work, and with
-        /// bf16 the packed copies of the weights.
+        /// The most bytes of tensors at one time besides the weights: the state, working tensors,
+        /// and with bf16 the packed copies of the weights.
         public let workingBytes: Int
 
         /// The key of each field in JSON.
@@ -30,7 +30,7 @@ public struct GenerationReport: Encodable, Sendable {
 
     /// Weights of the model.
     public let parameters: Int
-    /// One line a context, as asked for.
+    /// One line per context, in the order asked for.
     public let lines: [Line]
 }
 
@@ -44,18 +44,18 @@ public struct GenerationBenchmark {
     ///
     /// - Parameters:
     ///   - model: with weights.
-    ///   - device: where the model lives.
+    ///   - device: the device that holds the model.
     public init(_ model: any LanguageModel, on device: Device) {
         self.model = model
         self.device = device
         weightBytes = model.table.flatCount * MemoryLayout<Float>.stride
     }
 
-    /// A model of a recipe with fresh weights.
+    /// A benchmark of a model with newly drawn weights.
     ///
     /// - Parameters:
     ///   - configuration: the sizes.
-    ///   - device: where the model will live.
+    ///   - device: the device that will hold the model.
     public init(_ configuration: ModelConfiguration, on device: Device) {
         let model = configuration.makeModel()
         model.allocate(on: device, withGradients: false)
@@ -63,18 +63,18 @@ public struct GenerationBenchmark {
         self.init(model, on: device)
     }
 
-    /// Reads each context afresh and writes after it.
+    /// Reads each context from scratch and writes after it.
     ///
     /// - Parameters:
     ///   - contexts: lengths, at least 1.
-    ///   - tokens: to write after each, at least 1.
-    ///   - onLine: told each result.
+    ///   - tokens: tokens to write after each, at least 1.
+    ///   - onLine: takes each result.
     /// - Returns: the results.
     public func run(
         contexts: [Int], tokens: Int, onLine: (GenerationReport.Line) -> Void = { _ in }
     ) -> GenerationReport {
         let vocabulary = model.configuration.vocabSize
-        // Kernels, tables, memory and packed weights are there before anything is timed.
+        // Prepares kernels, tables, memory and packed weights before anything is timed.
         _ = model.prefill([0, 1 % Int32(vocabulary)], model.makeState(on: device), on: device)
         let lines = contexts.map { context in
             device.resetPeak()

@@ -5,13 +5,13 @@ import FalconTrain
 
 /// Times single kernels at the shapes of the quoted sizes.
 public struct KernelBenchmark: Sendable {
-    /// How often each kernel runs; the middle time counts.
+    /// The number of times that each kernel runs; the median time counts.
     public var repeats: Int
     /// Threads of the device.
     public var threadCount: Int
-    /// What products multiply; float32 where bfloat16 is not available.
+    /// The type of the factors in products; float32 if bfloat16 is not available.
     public var precision: Precision
-    /// Part of the title of what is wanted, any case; nil for all.
+    /// A part of the titles of the wanted kernels, in any case; nil for all.
     public var filter: String?
 
     /// A benchmark.
@@ -19,7 +19,7 @@ public struct KernelBenchmark: Sendable {
     /// - Parameters:
     ///   - repeats: at least 1.
     ///   - threadCount: at least 1.
-    ///   - precision: what products multiply.
+    ///   - precision: the type of the factors in products.
     ///   - filter: part of a title such as "0.5b head: cross-entropy"; nil for all.
     public init(
         repeats: Int, threadCount: Int, precision: Precision = .f32, filter: String? = nil
@@ -34,7 +34,7 @@ public struct KernelBenchmark: Sendable {
         filter.map { title.lowercased().contains($0.lowercased()) } ?? true
     }
 
-    /// The kernels that the filter lets through, by size.
+    /// The kernels that match the filter, by size.
     private func cases() throws -> [(size: BenchSize, cases: [KernelCase])] {
         var names: [String] = []
         var wanted: [(size: BenchSize, cases: [KernelCase])] = []
@@ -59,16 +59,16 @@ public struct KernelBenchmark: Sendable {
         return wanted
     }
 
-    /// Checks that the filter lets anything through.
+    /// Checks that any kernel matches the filter.
     ///
     /// - Throws: `BenchError.noSuchKernel` if not.
     public func check() throws { _ = try cases() }
 
-    /// Runs the kernels of each size in turn, once each and then again, so that a disturbance hits
-    /// all of them and none finds its data in a cache because it ran last.
+    /// Runs the kernels of each size in turn, once each and then again, so that a disturbance
+    /// affects all of them, and none finds its data in a cache because it ran last.
     ///
     /// - Returns: times, in the order of the model.
-    /// - Throws: `BenchError.noSuchKernel` if the filter lets nothing through.
+    /// - Throws: `BenchError.noSuchKernel` if no kernel matches the filter.
     public func run() throws -> [KernelMeasurement] {
         var measurements: [KernelMeasurement] = []
         for (size, cases) in try cases() {
@@ -81,7 +81,7 @@ public struct KernelBenchmark: Sendable {
                 for (place, body) in bodies.enumerated() {
                     profile.reset()
                     body()
-                    // The first round takes memory.
+                    // The first round allocates memory.
                     if round > 0 { samples[place].append(profile.rows) }
                 }
             }
@@ -106,23 +106,23 @@ public struct KernelBenchmark: Sendable {
 
 /// The time of one kernel.
 public struct KernelMeasurement: Sendable {
-    /// Whose shape.
+    /// The size whose shape is used.
     public let size: BenchSize
     /// Op and kernel.
     public let title: String
     /// The sizes that matter.
     public let shape: String
-    /// Elements that the time of one is worked out from.
+    /// The number of elements by which the time is divided.
     public let elementCount: Int
     /// Calls and cost of one run.
     let row: ProfileRow
-    /// The middle time of a run.
+    /// The median time of a run.
     public let seconds: Double
 }
 
-/// One line of the kernel benchmark, as `--json` prints it; units in the names.
+/// One line of the kernel benchmark, as `--json` prints it; units are in the names.
 public struct KernelLine: Encodable, Sendable {
-    /// Whose shape.
+    /// The size whose shape is used.
     public let size: String
     /// Op and kernel.
     public let kernel: String
@@ -130,19 +130,19 @@ public struct KernelLine: Encodable, Sendable {
     public let shape: String
     /// The label of the format that its products run in.
     public let precision: String
-    /// The middle time.
+    /// The median time.
     public let seconds: Double
     /// Floating-point operations of products.
     public let flops: Double
     /// Bytes that must be moved.
     public let bytes: Double
-    /// Of the product peak measured in the same run; nil without products.
+    /// The share of the product peak measured in the same run; nil without products.
     public let shareOfPeak: Double?
-    /// The least time by the machine's peaks.
+    /// The least possible time by the machine's peaks.
     public let floorSeconds: Double
-    /// Floor over time: 1 is perfect; more means that data came from a cache.
+    /// Floor divided by time: 1 is perfect; more means that data came from a cache.
     public let shareOfFloor: Double
-    /// For an element of the op's output.
+    /// Seconds per element of the op's output.
     public let secondsPerElement: Double
 
     /// The key of each field.

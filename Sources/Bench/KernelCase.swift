@@ -3,18 +3,18 @@ import FalconTensor
 
 /// One op at a shape of a quoted size, forward and backward.
 struct KernelCase {
-    /// The op, for products the weight.
+    /// The op; for products, the weight.
     let name: String
     /// The sizes that matter, for the table.
     let shape: String
-    /// What time is divided by for the time of an element.
+    /// The number of elements by which the time is divided.
     let elementCount: Int
-    /// The rows of a profile that are of interest.
+    /// The rows of a profile to report.
     let kernels: [String]
-    /// Takes memory on a device and fills it; what it returns runs every kernel once.
+    /// Allocates and fills memory on a device; the returned function runs every kernel once.
     let prepare: (Device) -> () -> Void
 
-    /// Names as tables and filters have them.
+    /// The names in tables and filters.
     var titles: [String] {
         kernels.map { kernels.count == 1 && $0 == name ? $0 : "\(name): \($0)" }
     }
@@ -23,7 +23,7 @@ struct KernelCase {
     private static let headProducts = [
         "product forward NT", "product input gradient NN", "product weight gradient TN",
     ]
-    /// AdamW and the gradient norm are timed on at most so many weights: 64 MiB an array.
+    /// The most weights on which AdamW and the gradient norm are timed: 64 MiB per array.
     private static let flatLimit = 1 << 24
 
     /// The kernels of one size.
@@ -31,9 +31,9 @@ struct KernelCase {
     /// - Parameters:
     ///   - model: the geometry.
     ///   - parameterCount: all weights.
-    ///   - rows: tokens of a step.
-    ///   - length: tokens of a sequence.
-    /// - Returns: in the order of the model.
+    ///   - rows: tokens per step.
+    ///   - length: tokens per sequence.
+    /// - Returns: the kernels in the order of the model.
     static func all(
         of model: FalconH1Configuration, parameterCount: Int, rows: Int, length: Int
     ) -> [KernelCase] {

@@ -2,13 +2,13 @@ import FalconProfiling
 import FalconSystem
 import FalconTensor
 
-/// The machine of a measurement, what it does at best and who else used it meanwhile.
+/// The machine of a measurement, its peak speed, and its use by other processes meanwhile.
 public struct MachineReport: Encodable, Sendable {
     /// The processor's name.
     public let processor: String
-    /// What it does at best.
+    /// Its peak speed.
     public let peak: MachinePeak
-    /// The share of all processors' time that other processes took; nil where unknown.
+    /// The share of all processors' time that other processes took; nil if unknown.
     public let othersShare: Double?
 
     /// The key of each field.
@@ -17,10 +17,10 @@ public struct MachineReport: Encodable, Sendable {
         case othersShare = "others_cpu_share"
     }
 
-    /// The share of others above which times are not to be trusted.
+    /// The share of others above which times cannot be trusted.
     public static let othersShareLimit = 0.05
 
-    /// Whether other processes took so much that times are not to be trusted.
+    /// Whether other processes took so much time that times cannot be trusted.
     public var isDisturbed: Bool { othersShare ?? 0 > Self.othersShareLimit }
 }
 
@@ -29,8 +29,7 @@ public struct MachineWatch {
     private let watch = ProcessorWatch()
     private let peak: MachinePeak
 
-    /// Measures the machine, for which it takes up to 3 GiB for a moment, and starts to watch other
-    /// processes.
+    /// Measures the machine, which briefly takes up to 3 GiB, and starts to watch other processes.
     ///
     /// - Parameter threadCount: threads of the measurement.
     public init(threadCount: Int) { peak = MachinePeak(threadCount: threadCount) }
@@ -45,7 +44,7 @@ public struct MachineWatch {
     }
 }
 
-/// The middle of some numbers, the mean of the two middle ones for an even count.
+/// The median of some numbers: for an even count, the mean of the two middle ones.
 ///
 /// - Parameter values: at least one.
 /// - Returns: their median.

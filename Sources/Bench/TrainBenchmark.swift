@@ -7,13 +7,13 @@ import FalconTrain
 
 /// Times real optimizer steps on random tokens.
 public struct TrainBenchmark: Sendable {
-    /// Steps that are not timed: the first ones take memory.
+    /// Untimed steps at the beginning: the first ones allocate memory.
     public var warmupSteps: Int
-    /// Steps that are timed, at least 1.
+    /// Timed steps, at least 1.
     public var steps: Int
     /// Threads of the device.
     public var threadCount: Int
-    /// Whether every kernel call is filed.
+    /// Whether every kernel call is recorded.
     public var isProfiled: Bool
 
     /// A benchmark.
@@ -22,7 +22,7 @@ public struct TrainBenchmark: Sendable {
     ///   - warmupSteps: at least 0.
     ///   - steps: at least 1.
     ///   - threadCount: at least 1.
-    ///   - isProfiled: whether every kernel call is filed.
+    ///   - isProfiled: whether every kernel call is recorded.
     public init(warmupSteps: Int, steps: Int, threadCount: Int, isProfiled: Bool = false) {
         self.warmupSteps = warmupSteps
         self.steps = steps
@@ -30,11 +30,11 @@ public struct TrainBenchmark: Sendable {
         self.isProfiled = isProfiled
     }
 
-    /// Trains the model of a subject for some steps; everything it took is given back.
+    /// Trains the model of a subject for some steps, then frees its memory.
     ///
-    /// - Parameter subject: what to measure.
+    /// - Parameter subject: the subject to measure.
     /// - Returns: times of the steps, costs and memory.
-    /// - Throws: what `BenchSubject.resolved` throws; `TrainError.doesNotFit` for too large a model.
+    /// - Throws: errors of `BenchSubject.resolved`; `TrainError.doesNotFit` for too large a model.
     public func run(_ subject: BenchSubject) throws -> TrainMeasurement {
         let recipe = try subject.resolved()
         try MemoryPlan.requireFit(recipe, threadCount: threadCount)
@@ -77,9 +77,9 @@ public struct TrainBenchmark: Sendable {
     }
 }
 
-/// What timed steps gave.
+/// The result of timed steps.
 public struct TrainMeasurement: Sendable {
-    /// What was measured.
+    /// The subject that was measured.
     public let subject: BenchSubject
     /// Its whole recipe.
     public let recipe: TrainingRecipe
@@ -91,27 +91,27 @@ public struct TrainMeasurement: Sendable {
     public let losses: [Double]
     /// The label of the format that products ran in: "f32" or "bf16".
     public let precision: String
-    /// The most memory that the process held meanwhile; nil where the system does not tell.
+    /// The most memory that the process held meanwhile; nil if the system does not tell.
     public let peakMemoryBytes: Int?
     /// The most bytes of tensors alive at one time.
     public let peakTensorBytes: Int
-    /// The calls of all steps; empty when not profiled.
+    /// The kernel calls of all steps; empty if not profiled.
     public let profile: [ProfileRow]
 
-    /// All steps together over their number.
+    /// The mean time of a step.
     public var meanSeconds: Double { stepSeconds.reduce(0, +) / Double(stepSeconds.count) }
-    /// The middle step.
+    /// The median time of a step.
     public var medianSeconds: Double { median(stepSeconds) }
-    /// The fastest step.
+    /// The time of the fastest step.
     public var bestSeconds: Double { stepSeconds.min() ?? .infinity }
-    /// Tokens over the time of the middle step.
+    /// Tokens per second at the median time of a step.
     public var tokensPerSecond: Double { Double(plan.stepTokens) / medianSeconds }
-    /// Floating-point operations that the mathematics of a step needs; nothing is counted twice.
+    /// Floating-point operations that the mathematics of a step needs; nothing counts twice.
     public var flopsPerStep: Double { plan.flopsPerToken * Double(plan.stepTokens) }
-    /// The model's operations over the time of the middle step.
+    /// The model's operations per second at the median time of a step.
     public var flopsPerSecond: Double { flopsPerStep / medianSeconds }
 
-    /// The part of the product peak that the middle step reaches.
+    /// The share of the product peak reached at the median time of a step.
     ///
     /// - Parameter peak: measured in the same run.
     /// - Returns: 0 to about 1.

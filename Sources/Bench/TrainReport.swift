@@ -4,7 +4,7 @@ import FalconProfiling
 import FalconTensor
 import FalconTrain
 
-/// One line of a training benchmark, as `--json` prints it; units in the names.
+/// One line of a training benchmark, as `--json` prints it; units are in the names.
 public struct TrainReport: Encodable, Sendable {
     /// The size's or recipe's name.
     public let model: String
@@ -16,41 +16,41 @@ public struct TrainReport: Encodable, Sendable {
     public let hiddenSize: Int
     /// Blocks.
     public let layers: Int
-    /// Sequences that go through the model at once.
+    /// Sequences that the model takes at once.
     public let sequences: Int
-    /// Tokens of a sequence.
+    /// Tokens per sequence.
     public let sequenceLength: Int
-    /// Tokens of a step.
+    /// Tokens per step.
     public let stepTokens: Int
     /// The label of the format that products run in.
     public let precision: String
-    /// What backward keeps: "none" is everything, "block" recomputes.
+    /// The activations computed again by backward: "none", "cheap" or "block".
     public let recompute: String
     /// Timed steps.
     public let steps: Int
-    /// The middle step.
+    /// The median time of a step.
     public let medianSeconds: Double
-    /// The fastest step.
+    /// The time of the fastest step.
     public let bestSeconds: Double
-    /// All steps together over their number; the profile's times are parts of it.
+    /// The mean time of a step; the profile's times are parts of it.
     public let meanSeconds: Double
-    /// Of the middle step.
+    /// Tokens per second at the median time of a step.
     public let tokensPerSecond: Double
-    /// What the mathematics needs; what is computed twice does not count.
+    /// The operations that the mathematics needs; work that is done twice counts once.
     public let flopsPerStep: Double
-    /// Of the middle step.
+    /// Operations per second at the median time of a step.
     public let flopsPerSecond: Double
-    /// Of the product peak measured in the same run.
+    /// The share of the product peak measured in the same run.
     public let shareOfPeak: Double
-    /// The most memory that the process held; nil where the system does not tell.
+    /// The most memory that the process held; nil if the system does not tell.
     public let peakMemoryBytes: Int?
     /// The most bytes of tensors alive at one time.
     public let peakTensorBytes: Int
-    /// Of the last step, in nats; nil when not finite.
+    /// The loss of the last step, in nats; nil if not finite.
     public let loss: Double?
-    /// The kernels of one step; nil when not profiled.
+    /// The kernels of one step; nil if not profiled.
     public let profile: [KernelReport]?
-    /// How far more threads can help; nil when not profiled.
+    /// The limits of the speed-up by more threads; nil if not profiled.
     public let threadLimits: [ThreadLimit]?
 
     /// The key of each field.
@@ -111,14 +111,14 @@ public struct TrainReport: Encodable, Sendable {
     }
 }
 
-/// How much faster than one thread some threads can be at most, by the number of pieces alone.
+/// The limit of the speed-up by several threads over one, by the number of pieces alone.
 ///
 /// A job of p equal pieces takes as long as ceil(p / n) of them on n threads. Forking, joining, memory
-/// and caches cost more; what runs outside kernels stays.
+/// and caches cost more; work outside kernels is not sped up.
 public struct ThreadLimit: Encodable, Sendable, Equatable {
-    /// Threads.
+    /// The number of threads.
     public let threads: Int
-    /// The time on one thread over the time on `threads`.
+    /// The time on one thread divided by the time on `threads`.
     public let speedUp: Double
 
     /// The key of each field.
@@ -142,25 +142,25 @@ public struct ThreadLimit: Encodable, Sendable, Equatable {
     }
 }
 
-/// One op: what its calls took and what they must take at least; units in the names.
+/// One op: the cost of its calls and the least that they must cost; units are in the names.
 public struct KernelReport: Encodable, Sendable {
-    /// The op and its direction, for products the purpose.
+    /// The op and its direction; for products, the purpose.
     public let name: String
     /// The label of the format that its products run in.
     public let precision: String
-    /// Calls a step.
+    /// Calls per step.
     public let calls: Double
-    /// Wall time a step.
+    /// Wall-clock time per step.
     public let seconds: Double
-    /// The part of a step.
+    /// The share of a step.
     public let shareOfStep: Double
     /// Floating-point operations of products, of all calls.
     public let flops: Double
     /// Bytes that must be moved, of all calls.
     public let bytes: Double
-    /// The least time by the machine's peaks.
+    /// The least possible time by the machine's peaks.
     public let floorSeconds: Double
-    /// Floor over time: 1 is perfect; more means that data came from a cache.
+    /// Floor divided by time: 1 is perfect; more means that data came from a cache.
     public let shareOfFloor: Double
     /// Jobs that woke the threads.
     public let forks: Double

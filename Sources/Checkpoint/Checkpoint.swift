@@ -4,13 +4,13 @@ import FalconSystem
 public enum CheckpointFileName {
     /// float32 masters under Hugging Face's names.
     public static let model = SafetensorsReader.singleFileName
-    /// What the update rule remembers.
+    /// The state of the update rule.
     public static let optimizer = "optimizer.safetensors"
     /// Positions of the loader, the random streams and the schedule.
     public static let state = "state.json"
     /// Hugging Face's configuration.
     public static let configuration = "config.json"
-    /// The recipe with nothing left open.
+    /// The recipe with every value.
     public static let recipe = "recipe.resolved.yaml"
     /// The SentencePiece model.
     public static let tokenizer = "tokenizer.model"
@@ -20,11 +20,11 @@ public enum CheckpointFileName {
 public struct Checkpoint: Sendable {
     /// The folder.
     public let path: String
-    /// What the checkpoint says about itself.
+    /// The manifest.
     public let manifest: CheckpointManifest
     /// The parameters.
     public let weights: SafetensorsReader
-    /// What the update rule remembers; nil for imported weights.
+    /// The state of the update rule; nil for imported weights.
     public let optimizer: SafetensorsReader?
 
     /// Opens a checkpoint and verifies all of it.

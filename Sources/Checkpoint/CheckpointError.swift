@@ -1,12 +1,12 @@
 import FalconSystem
 
-/// Files of weights that are not what they should be, with every problem found.
+/// An error about damaged or unsuitable files of weights, with every problem found.
 public struct CheckpointError: FalconError, Equatable {
     /// The file or folder that was read.
     public let path: String
-    /// What is wrong, in the order of the file; never empty.
+    /// The problems, in the order of the file; never empty.
     public let problems: [CheckpointProblem]
-    /// What the reader of the message can do about it.
+    /// The advice to the reader of the message.
     public let advice: String
 
     /// An error over one or more problems.
@@ -14,7 +14,7 @@ public struct CheckpointError: FalconError, Equatable {
     /// - Parameters:
     ///   - path: the file or folder that was read.
     ///   - problems: at least one.
-    ///   - advice: what to do, as a sentence without a full stop.
+    ///   - advice: a remedy, as a sentence without a full stop.
     public init(
         path: String, problems: [CheckpointProblem],
         advice: String = "copy or download the file again, or use another checkpoint"
@@ -33,14 +33,14 @@ public struct CheckpointError: FalconError, Equatable {
         return "\(path): \(problems.count) problems; \(advice)\(shown)\(rest)"
     }
 
-    /// How many problems a message spells out: enough to see the pattern, few enough to read.
+    /// The most problems that a message lists: enough to see the pattern, few enough to read.
     private static let shownProblemLimit = 40
 
     /// The code that the program exits with.
     public var exitStatus: ExitStatus { .badData }
 }
 
-/// One thing wrong with files of weights; the payloads are what the message prints.
+/// One problem with files of weights; the message prints the payloads.
 public enum CheckpointProblem: Equatable, Sendable, CustomStringConvertible {
     // The container (safetensors).
     case fileTooShort(byteCount: Int)
@@ -62,7 +62,7 @@ public enum CheckpointProblem: Equatable, Sendable, CustomStringConvertible {
     case tensorNotInIndex(tensor: String, file: String)
     case tensorInTwoFiles(tensor: String, first: String, second: String)
 
-    // What a model asked for.
+    // The tensors that a model needs.
     case missingTensor(String, like: String?)
     case extraTensor(String)
     case wrongShape(tensor: String, got: [Int], want: [Int])
@@ -102,12 +102,12 @@ public enum CheckpointProblem: Equatable, Sendable, CustomStringConvertible {
             "tensor \(tensor): begins at byte \(begin) of the data, "
                 + "inside the tensor that ends at \(previousEnd)"
         case .bytesAfterLastTensor(let got, let want):
-            "the data has \(got) bytes, the tensors need \(want)"
+            "the data has \(got) bytes, but the tensors need \(want)"
         case .indexMalformed(let reason): "the index is malformed: \(reason)"
         case .tensorNotInShard(let tensor, let file):
             "tensor \(tensor): the index places it in \(file), which does not contain it"
         case .tensorNotInIndex(let tensor, let file):
-            "tensor \(tensor): \(file) contains it, the index does not place it there"
+            "tensor \(tensor): \(file) contains it, but the index does not place it there"
         case .tensorInTwoFiles(let tensor, let first, let second):
             "tensor \(tensor): is in both \(first) and \(second)"
         case .missingTensor(let tensor, let like):
@@ -123,9 +123,9 @@ public enum CheckpointProblem: Equatable, Sendable, CustomStringConvertible {
         case .wrongDigest(let file): "\(file) is damaged: its SHA-256 is not the one written"
         case .manifestMalformed(let reason): "manifest.json is malformed: \(reason)"
         case .unsupportedSchema(let got, let want):
-            "manifest.json has schema version \(got), this program reads \(want)"
+            "manifest.json has schema version \(got), but this program reads \(want)"
         case .stepDisagrees(let folder, let step):
-            "manifest.json is of step \(step), the folder is named \(folder)"
+            "manifest.json is of step \(step), but the folder is named \(folder)"
         }
     }
 }

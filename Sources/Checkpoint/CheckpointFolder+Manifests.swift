@@ -1,7 +1,7 @@
 import FalconSystem
 
 extension CheckpointFolder {
-    /// What the newest checkpoint says about itself; nothing else of it is read or verified.
+    /// The manifest of the newest checkpoint; nothing else of it is read or verified.
     ///
     /// - Returns: nil if no checkpoint has a manifest that can be read.
     public func newestManifest() -> CheckpointManifest? {

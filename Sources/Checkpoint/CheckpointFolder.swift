@@ -4,7 +4,7 @@ import FalconSystem
 public struct CheckpointFolder: Sendable {
     /// The folder's name in a run.
     public static let folderName = "checkpoints"
-    /// In the folder of a run that has begun in place of another: the old one, until the new one has saved.
+    /// The folder that keeps the old run in a run that replaces it, until the new one has saved.
     public static let replacedRunName = "replaced" + AtomicFolder.partialSuffix
     private static let prefix = "step-"
     private static let digitCount = 8
@@ -19,7 +19,7 @@ public struct CheckpointFolder: Sendable {
         path = run + "/" + Self.folderName
     }
 
-    /// The folder's checkpoints, or those of the run that it is about to replace while it has none.
+    /// The checkpoints of a run or, while it has none, of the run that it is about to replace.
     ///
     /// - Parameter run: the run's folder.
     /// - Returns: nil if neither folder is there.
@@ -46,7 +46,7 @@ public struct CheckpointFolder: Sendable {
     /// The step of a checkpoint's name.
     ///
     /// - Parameter name: such as "step-00001000".
-    /// - Returns: nil if it is not such a name; unfinished folders are not.
+    /// - Returns: the step; nil for other names, which includes those of unfinished folders.
     static func step(ofName name: String) -> Int? {
         guard name.hasPrefix(prefix) else { return nil }
         let digits = name.dropFirst(prefix.count)
@@ -58,8 +58,8 @@ public struct CheckpointFolder: Sendable {
 
     /// The steps that have a checkpoint, whole or not.
     ///
-    /// - Returns: ascending; empty if there is no folder yet. What a crash left unfinished does not
-    ///   count.
+    /// - Returns: the steps, ascending; empty if there is no folder yet. Folders that a crash left
+    ///   unfinished do not count.
     /// - Throws: `FileError` if the folder cannot be read.
     public func steps() throws(FileError) -> [Int] {
         guard fileKind(of: path) == .folder else { return [] }
@@ -69,11 +69,11 @@ public struct CheckpointFolder: Sendable {
     /// Writes the checkpoint of a step.
     ///
     /// - Parameters:
-    ///   - contents: everything but the values of the tensors; names the step.
+    ///   - contents: everything except the values of the tensors, including the step.
     ///   - values: supplies the tensors, in the order in which they are asked for.
     /// - Returns: the manifest.
-    /// - Throws: `FileError`, for instance when the disk is full; what `values` throws. Checkpoints
-    ///   written before are not touched.
+    /// - Throws: `FileError`, for instance if the disk is full; errors of `values`. Earlier
+    ///   checkpoints are not touched.
     @discardableResult
     public func write(
         _ contents: CheckpointContents, values: CheckpointValues
@@ -83,10 +83,10 @@ public struct CheckpointFolder: Sendable {
             contents, to: path(ofStep: contents.step), replacing: true, values: values)
     }
 
-    /// The newest checkpoint that is whole.
+    /// The newest whole checkpoint.
     ///
-    /// - Returns: the checkpoint, nil if there is none, and why each newer one cannot be used, newest
-    ///   first: each is worth a warning.
+    /// - Returns: the checkpoint, nil if there is none, and the problem of each newer one, newest
+    ///   first; each is worth a warning.
     /// - Throws: `FileError` if the folder cannot be read.
     public func newest() throws -> (checkpoint: Checkpoint?, damaged: [any FalconError]) {
         var damaged: [any FalconError] = []
@@ -100,7 +100,7 @@ public struct CheckpointFolder: Sendable {
         return (nil, damaged)
     }
 
-    /// Removes what a crash left unfinished.
+    /// Removes the folders that a crash left unfinished.
     ///
     /// - Returns: the names removed.
     /// - Throws: `FileError` if the system refuses.
@@ -119,10 +119,11 @@ public struct CheckpointFolder: Sendable {
     /// Removes checkpoints that are no longer wanted.
     ///
     /// - Parameters:
-    ///   - keepLast: how many of the newest stay, >= 1.
-    ///   - keepEverySteps: checkpoints at multiples of this stay too; nil for none, else >= 1.
-    ///   - newest: the step that the newest is of; later ones are left over from before a run went on from
-    ///     an earlier one, perhaps damaged, and neither count nor go. Nil for the newest of all.
+    ///   - keepLast: the number of newest checkpoints to keep, >= 1.
+    ///   - keepEverySteps: checkpoints at multiples of this are kept too; nil for none, else >= 1.
+    ///   - newest: the step of the newest checkpoint; nil for the newest of all. Later ones, perhaps
+    ///     damaged, date from before the run resumed from an earlier one; they neither count nor
+    ///     are removed.
     /// - Returns: the steps removed, ascending.
     /// - Throws: `FileError` if the system refuses.
     @discardableResult
@@ -135,7 +136,7 @@ public struct CheckpointFolder: Sendable {
         var removed: [Int] = []
         for step in try steps().filter({ $0 <= newest ?? .max }).dropLast(keepLast) {
             if let keepEverySteps, step.isMultiple(of: keepEverySteps) { continue }
-            // Renamed first: a crash half-way must not leave something that looks like a checkpoint.
+            // Renamed first: a crash halfway must not leave something that looks like a checkpoint.
             let leaving = path(ofStep: step) + AtomicFolder.partialSuffix
             if fileKind(of: leaving) == .folder { try removeFolder(leaving) }
             try renameItem(path(ofStep: step), to: leaving)

@@ -9,7 +9,7 @@ public struct CheckpointParameter: Equatable, Sendable {
     public let shape: [Int]
     /// The type in `model.safetensors`.
     public let type: ElementType
-    /// What the parameter is for, in the model's words.
+    /// The purpose of the parameter, in the model's words.
     public let role: String
 
     /// A parameter of a checkpoint.
@@ -18,7 +18,7 @@ public struct CheckpointParameter: Equatable, Sendable {
     ///   - name: Hugging Face's name.
     ///   - shape: lengths, outermost first.
     ///   - type: the type in `model.safetensors`; masters are F32.
-    ///   - role: what the parameter is for, in the model's words.
+    ///   - role: the purpose of the parameter, in the model's words.
     public init(name: String, shape: [Int], type: ElementType = .float32, role: String) {
         self.name = name
         self.shape = shape
@@ -34,11 +34,11 @@ public struct CheckpointParameter: Equatable, Sendable {
 
 /// A checkpoint of another run that a run has begun from.
 public struct CheckpointAncestor: Codable, Equatable, Sendable {
-    /// The other run's folder, as it was named then.
+    /// The other run's folder, by its name at that time.
     public let run: String
     /// Optimizer steps taken there.
     public let step: Int
-    /// SHA-256 that ends the manifest of that checkpoint.
+    /// The SHA-256 at the end of the manifest of that checkpoint.
     public let manifestDigest: String
 
     /// The key of each field.
@@ -52,7 +52,7 @@ public struct CheckpointAncestor: Codable, Equatable, Sendable {
     /// - Parameters:
     ///   - run: the other run's folder.
     ///   - step: optimizer steps taken there.
-    ///   - manifestDigest: SHA-256 that ends the manifest of that checkpoint.
+    ///   - manifestDigest: the SHA-256 at the end of the manifest of that checkpoint.
     public init(run: String, step: Int, manifestDigest: String) {
         self.run = run
         self.step = step
@@ -60,7 +60,7 @@ public struct CheckpointAncestor: Codable, Equatable, Sendable {
     }
 }
 
-/// What a checkpoint says about itself: `manifest.json`.
+/// The manifest of a checkpoint, `manifest.json`.
 ///
 /// The text ends with a digest of everything before it, so that a changed digit is noticed too.
 public struct CheckpointManifest: Equatable, Sendable {
@@ -80,7 +80,7 @@ public struct CheckpointManifest: Equatable, Sendable {
     /// SHA-256 of the data's index; empty for imported weights.
     public var dataDigest: String
     /// The checkpoints of other runs that this one comes from, the oldest first; empty for a run that
-    /// began with its first step.
+    /// is not a branch.
     public var ancestors: [CheckpointAncestor]
     /// The parameters in the order of the model.
     public var parameters: [CheckpointParameter]
@@ -101,19 +101,19 @@ public struct CheckpointManifest: Equatable, Sendable {
         self.files = files
     }
 
-    /// Of the text before it: what stands at the end of `manifest.json`.
+    /// The digest of the text before it, which stands at the end of `manifest.json`.
     public var digest: String { Self.digest(of: JSONValue.object(fields).serialized()) }
 
     /// The text of `manifest.json`.
     ///
-    /// - Returns: the same text for the same values: it holds no time and no machine.
+    /// - Returns: the same text for the same values, as it does not depend on time or machine.
     func serialized() -> String {
         var object = fields
         object["manifest_sha256"] = .string(digest)
         return JSONValue.object(object).serialized(indentation: 1) + "\n"
     }
 
-    /// Everything but the digest.
+    /// Everything except the digest.
     private var fields: JSONObject {
         var object: JSONObject = [
             "schema_version": .integer(ancestors.isEmpty ? 1 : 2),
@@ -163,7 +163,7 @@ public struct CheckpointManifest: Equatable, Sendable {
     /// - Parameters:
     ///   - bytes: the file's contents.
     ///   - path: the checkpoint, for messages.
-    /// - Throws: `CheckpointError` if it is not exactly what `serialized()` writes.
+    /// - Throws: `CheckpointError` if it is not exactly the output of `serialized()`.
     init(bytes: [UInt8], path: String) throws(CheckpointError) {
         func malformed(_ reason: String) -> CheckpointError {
             CheckpointError(path: path, problems: [.manifestMalformed(reason)])

@@ -1,6 +1,6 @@
 import FalconSystem
 
-/// What a checkpoint holds besides the values of its tensors.
+/// The contents of a checkpoint except the values of its tensors.
 public struct CheckpointContents: Sendable {
     /// Optimizer steps taken, >= 0.
     public var step: Int
@@ -14,7 +14,7 @@ public struct CheckpointContents: Sendable {
     public var ancestors: [CheckpointAncestor]
     /// The parameters in the order of the model.
     public var parameters: [CheckpointParameter]
-    /// What the update rule remembers, one tensor or more a parameter; empty for imported weights.
+    /// The state of the update rule, one or more tensors per parameter; empty for imported weights.
     public var optimizerTensors: [TensorDescription]
     /// `config.json`.
     public var configuration: [UInt8]
@@ -34,7 +34,7 @@ public struct CheckpointContents: Sendable {
     ///   - dataDigest: SHA-256 of the data's index.
     ///   - ancestors: the checkpoints of other runs that this one comes from.
     ///   - parameters: the parameters in the order of the model.
-    ///   - optimizerTensors: what the update rule remembers.
+    ///   - optimizerTensors: the state of the update rule.
     ///   - configuration: `config.json`.
     ///   - state: `state.json`.
     ///   - recipe: `recipe.resolved.yaml`.
@@ -60,7 +60,7 @@ public struct CheckpointContents: Sendable {
     }
 }
 
-/// Which of the two weight files of a checkpoint a tensor belongs to.
+/// The two weight files of a checkpoint.
 public enum CheckpointPart: Sendable {
     case model, optimizer
 }
@@ -73,19 +73,19 @@ public typealias CheckpointValues = (
 
 /// Writes checkpoints: a folder beside its final name, synced, then renamed.
 ///
-/// Two saves of the same state are the same bytes: nothing written depends on time or machine.
+/// Two saves of the same state have the same bytes: nothing written depends on time or machine.
 public enum CheckpointWriter {
     /// Writes a checkpoint.
     ///
     /// - Parameters:
-    ///   - contents: everything but the values of the tensors.
+    ///   - contents: everything except the values of the tensors.
     ///   - path: the folder to create.
-    ///   - isReplacing: whether one that exists is replaced when the new one is whole; else it is an
+    ///   - isReplacing: whether a whole new folder replaces an existing one, which is else an
     ///     error.
     ///   - values: supplies the tensors, in the order in which they are asked for.
     /// - Returns: the manifest.
-    /// - Throws: `FileError`, for instance when the disk is full or another process has made the folder;
-    ///   what `values` throws. Nothing is then left behind.
+    /// - Throws: `FileError`, for instance if the disk is full or another process has made the
+    ///   folder; errors of `values`. Nothing is then left behind.
     @discardableResult
     public static func write(
         _ contents: CheckpointContents, to path: String, replacing isReplacing: Bool = false,

@@ -1,4 +1,4 @@
-/// The element types of the safetensors format, in the order by which files sort their tensors.
+/// The element types of the safetensors format, in the order in which files sort their tensors.
 public enum ElementType: String, CaseIterable, Comparable, Sendable {
     case bool = "BOOL"
     case float4 = "F4"
@@ -37,7 +37,7 @@ public enum ElementType: String, CaseIterable, Comparable, Sendable {
         }
     }
 
-    /// Whether `SafetensorsReader` gives tensors of this type as floats.
+    /// Whether `SafetensorsReader` can read tensors of this type as floats.
     public var isReadable: Bool {
         switch self {
         case .float16, .bfloat16, .float32, .float64: true
@@ -45,7 +45,7 @@ public enum ElementType: String, CaseIterable, Comparable, Sendable {
         }
     }
 
-    /// Whether `SafetensorsWriter` writes floats as this type.
+    /// Whether `SafetensorsWriter` can write floats as this type.
     public var isWritable: Bool {
         switch self {
         case .float16, .bfloat16, .float32: true

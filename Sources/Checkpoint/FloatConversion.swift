@@ -5,9 +5,9 @@ extension MutableSpan where Element: BitwiseCopyable {
     /// Fills the span from stored elements, one after the other.
     ///
     /// - Parameters:
-    ///   - bytes: as many elements as the span has, not necessarily aligned.
+    ///   - bytes: the same number of elements as the span has, not necessarily aligned.
     ///   - type: the stored type; any bits must be a valid value of it.
-    ///   - convert: a stored element as an element of the span.
+    ///   - convert: turns a stored element into an element of the span.
     mutating func fill<Stored: BitwiseCopyable>(
         from bytes: RawSpan, as type: Stored.Type, _ convert: (Stored) -> Element
     ) {

@@ -28,7 +28,7 @@ struct SafetensorsHeader: Equatable {
     /// Reads and checks the header of a mapped file.
     ///
     /// - Parameters:
-    ///   - bytes: the whole file; nothing is allocated in proportion to what it merely claims.
+    ///   - bytes: the whole file; nothing is allocated in proportion to sizes that it only claims.
     ///   - path: its name, for messages.
     /// - Throws: `CheckpointError` with every problem.
     init(bytes: RawSpan, path: String) throws(CheckpointError) {
@@ -123,7 +123,7 @@ struct SafetensorsHeader: Equatable {
         return []
     }
 
-    /// Only a number written without point or exponent counts: the format's own readers want that.
+    /// Accepts only a number without point or exponent, as the format's own readers do.
     private static func wholeNumber(_ value: JSONValue) -> Int? {
         if case .integer(let number) = value { number } else { nil }
     }

@@ -2,17 +2,17 @@ import FalconSystem
 
 /// The tensors of a safetensors file, or of a folder that holds one file or several shards.
 ///
-/// Files are mapped into memory: opening reads the headers only, and a tensor costs memory when it is
-/// read.
+/// Files are mapped into memory: opening reads only the headers, and a tensor takes memory only
+/// when it is read.
 public struct SafetensorsReader: Sendable {
     /// The file name of unsharded weights in a folder.
     public static let singleFileName = "model.safetensors"
     /// The file name of the table of shards in a folder.
     public static let indexFileName = "model.safetensors.index.json"
 
-    /// What was opened.
+    /// The path that was opened.
     public let path: String
-    /// Free text about the files; of shards, the first one's.
+    /// Free text about the files; for shards, that of the first one.
     public let metadata: [String: String]
     /// The tensors in the order of their bytes, shard after shard.
     public let tensors: [TensorDescription]
@@ -109,7 +109,7 @@ public struct SafetensorsReader: Sendable {
     ///   - name: the tensor's name.
     ///   - body: reads little-endian elements, row-major; they must not outlive the call.
     /// - Returns: what `body` returns.
-    /// - Throws: `CheckpointError` if there is no such tensor; what `body` throws.
+    /// - Throws: `CheckpointError` if there is no such tensor; errors of `body`.
     public func withBytes<Result>(
         of name: String, _ body: (RawSpan) throws -> Result
     ) throws -> Result {
@@ -134,7 +134,7 @@ extension SafetensorsReader {
     ///
     /// - Parameters:
     ///   - name: the tensor's name; F32, F16, BF16 or F64 in the file. F64 is rounded to nearest.
-    ///   - destination: as many elements as the tensor has; all are set.
+    ///   - destination: the same number of elements as the tensor has; all are set.
     /// - Throws: `CheckpointError` if there is no such tensor or its type is none of these.
     public func readFloats(_ name: String, into destination: inout MutableSpan<Float>) throws {
         let count = try place(of: name).entry.tensor.elementCount
@@ -146,7 +146,7 @@ extension SafetensorsReader {
     /// - Parameters:
     ///   - name: the tensor's name; F32, F16, BF16 or F64 in the file. F64 is rounded to nearest.
     ///   - elements: places in the tensor, row-major.
-    ///   - destination: as many elements; all are set.
+    ///   - destination: the same number of elements; all are set.
     /// - Throws: `CheckpointError` if there is no such tensor or its type is none of these.
     public func readFloats(
         _ name: String, elements: Range<Int>, into destination: inout MutableSpan<Float>
@@ -226,14 +226,14 @@ extension SafetensorsReader {
             advice: "export the model again with float weights")
     }
 
-    /// Problems up to which similar names are looked for: each look goes through all names.
+    /// The most problems for which similar names are searched, as each search visits all names.
     private static let suggestionLimit = 40
 
     /// Checks that the files hold exactly the tensors of a model.
     ///
     /// - Parameters:
     ///   - wanted: names and shapes; the types are not compared, but must be float types.
-    ///   - isIgnored: whether a tensor's type is of no account, for it is not read.
+    ///   - isIgnored: whether a tensor's type does not matter, as the tensor is not read.
     /// - Throws: `CheckpointError` naming every missing, unexpected, misshapen and unreadable tensor.
     public func requireExactly(
         _ wanted: [TensorDescription], ignoringTypesOf isIgnored: (String) -> Bool = { _ in false }
@@ -271,9 +271,9 @@ extension SafetensorsReader {
 /// The most similar of some names, for "did you mean".
 ///
 /// - Parameters:
-///   - name: what was asked for.
-///   - candidates: what there is.
-/// - Returns: the name that shares the longest ends with `name`, if they cover most of it.
+///   - name: the name asked for.
+///   - candidates: the names that exist.
+/// - Returns: the one with the longest common beginning and end, if these cover most of `name`.
 func closest(to name: String, among candidates: some Sequence<String>) -> String? {
     let wanted = Array(name.utf8)
     var best: (name: String, shared: Int)?

@@ -1,7 +1,7 @@
 import FalconJSON
 import FalconSystem
 
-/// What was written under a name.
+/// A file that was written.
 public struct WrittenFile: Equatable, Sendable {
     /// The file's name, without its folder.
     public let name: String
@@ -13,7 +13,7 @@ public struct WrittenFile: Equatable, Sendable {
 
 /// Writes one safetensors file, tensor by tensor, without holding the whole in memory.
 ///
-/// The bytes depend on the tensors and the metadata only: the header is padded with blanks to a
+/// The bytes depend only on the tensors and the metadata: the header is padded with blanks to a
 /// multiple of 8, and tensors are sorted by type (widest first), then by name, as the format's own
 /// library does.
 public struct SafetensorsWriter: ~Copyable {
@@ -49,7 +49,7 @@ public struct SafetensorsWriter: ~Copyable {
         skipEmptyTensors()
     }
 
-    /// The tensor whose values are wanted next; nil when all are there.
+    /// The tensor whose values come next; nil if none are missing.
     public var next: TensorDescription? {
         tensorNumber < tensors.count ? tensors[tensorNumber] : nil
     }
@@ -58,7 +58,7 @@ public struct SafetensorsWriter: ~Copyable {
     ///
     /// - Parameter values: float32, row-major; a whole tensor or a part of it, in order. BF16 and F16
     ///   round to nearest, ties to even.
-    /// - Throws: `FileError`, for instance when the disk is full.
+    /// - Throws: `FileError`, for instance if the disk is full.
     public mutating func append(_ values: Span<Float>) throws(FileError) {
         guard let tensor = next else {
             preconditionFailure("SafetensorsWriter: \(values.count) values after the last tensor")
@@ -101,14 +101,14 @@ public struct SafetensorsWriter: ~Copyable {
         }
     }
 
-    /// Makes the file durable and gives it its name.
+    /// Makes the file durable and gives it its final name.
     ///
     /// - Returns: name, size and digest of the file.
     /// - Throws: `FileError` if syncing or renaming fails.
     public consuming func finish() throws(FileError) -> WrittenFile {
         precondition(
             next == nil,
-            "SafetensorsWriter: \(name) is finished, values are missing from tensor "
+            "SafetensorsWriter: \(name) is finished, but values are missing from tensor "
                 + "\(tensorNumber) of \(tensors.count) on")
         let byteCount = file.byteCount
         let digest = try file.commit()
@@ -167,12 +167,12 @@ extension AtomicFile {
         try write(elements: bytes.span)
     }
 
-    /// Appends numbers as they lie in memory, little-endian.
+    /// Appends numbers as they are in memory, little-endian.
     ///
     /// - Parameter elements: numbers of a type without padding.
-    /// - Throws: `FileError`, for instance when the disk is full.
+    /// - Throws: `FileError`, for instance if the disk is full.
     mutating func write(elements: Span<some BitwiseCopyable>) throws(FileError) {
-        // Safe: the numbers written here (bytes, halves, floats) have no padding to reveal.
+        // Safe: the numbers written here (bytes, halves, floats) have no padding.
         try write(unsafe elements.bytes)
     }
 }

@@ -1,7 +1,7 @@
 import FalconJSON
 import FalconSystem
 
-/// The table of a sharded set: which file holds which tensor.
+/// The table of a sharded set: the file of each tensor.
 ///
 /// `{"metadata": {"total_size": bytes}, "weight_map": {"tensor": "model-00001-of-00002.safetensors"}}`
 struct ShardIndex: Equatable {
@@ -44,10 +44,10 @@ struct ShardIndex: Equatable {
         fileNames = Set(fileOfTensor.values).sorted()
     }
 
-    /// Where the index and the shards disagree.
+    /// The disagreements between the index and the shards.
     ///
     /// - Parameter placed: the shard in which each tensor was found.
-    /// - Returns: one problem a tensor, sorted by name.
+    /// - Returns: one problem per tensor, sorted by name.
     func problems(placed: [String: String]) -> [CheckpointProblem] {
         var problems: [CheckpointProblem] = []
         for (tensor, file) in fileOfTensor.sorted(by: { $0.key < $1.key })

@@ -6,7 +6,7 @@ import FalconSystem
 /// Values come tensor by tensor in the order of `tensors`, which follows the announced order shard by
 /// shard and the order of `SafetensorsWriter` within a shard.
 public struct WeightsWriter: ~Copyable {
-    /// The size above which weights are split, in bytes: what Hugging Face tools use.
+    /// The size above which weights are split, in bytes, as in Hugging Face tools.
     public static let defaultShardByteLimit = 5_000_000_000
 
     /// The tensors in the order in which their values must come.
@@ -23,8 +23,7 @@ public struct WeightsWriter: ~Copyable {
     ///   - folder: an existing folder.
     ///   - tensors: names, shapes and types, at least one, in the order in which shards are filled.
     ///   - metadata: free text for every file.
-    ///   - shardByteLimit: the most bytes of tensors in a file, > 0; a tensor that is larger gets a
-    ///     file of its own.
+    ///   - shardByteLimit: the most bytes of tensors in a file, > 0; a larger tensor gets its own.
     /// - Throws: `FileError` if a file cannot be created.
     public init(
         folder: String, tensors: [TensorDescription],
@@ -44,7 +43,7 @@ public struct WeightsWriter: ~Copyable {
     /// Appends values of the next tensor.
     ///
     /// - Parameter values: as for `SafetensorsWriter.append(_:)`.
-    /// - Throws: `FileError`, for instance when the disk is full.
+    /// - Throws: `FileError`, for instance if the disk is full.
     public mutating func append(_ values: Span<Float>) throws(FileError) {
         if writer?.next == nil, written.count + 1 < shards.count { try openNextShard() }
         try writer?.append(values)
@@ -62,7 +61,7 @@ public struct WeightsWriter: ~Copyable {
     /// - Returns: every file written, the index last.
     /// - Throws: `FileError` if syncing or renaming fails.
     public consuming func finish() throws(FileError) -> [WrittenFile] {
-        // Shards of empty tensors only want no values.
+        // Shards with only empty tensors take no values.
         while written.count + 1 < shards.count { try openNextShard() }
         if let finished = writer.take() { written.append(try finished.finish()) }
         if shards.count > 1 { written.append(try writeIndex()) }

@@ -1,15 +1,15 @@
-/// How a result differs from an earlier one.
+/// The comparison of a result with an earlier one.
 public struct EvaluationComparison: Equatable, Sendable {
-    /// What a comparison comes to.
+    /// The outcome of a comparison.
     public enum Verdict: Equatable, Sendable {
-        /// Every score of the earlier result is there and near enough.
+        /// Every score of the earlier result is there and close enough.
         case matches
         case differs
-        /// The two were measured on different things.
+        /// The two were measured on different data.
         case notComparable
     }
 
-    /// Why the two cannot be compared; empty if they can.
+    /// The reasons why the two cannot be compared; empty if they can.
     public private(set) var obstacles: [String] = []
     /// Scores that differ or are missing.
     public private(set) var differences: [String] = []
@@ -17,19 +17,20 @@ public struct EvaluationComparison: Equatable, Sendable {
     public private(set) var notes: [String] = []
     private let tolerance: Double
 
-    /// What the comparison comes to.
+    /// The outcome of the comparison.
     public var verdict: Verdict {
         obstacles.isEmpty ? differences.isEmpty ? .matches : .differs : .notComparable
     }
 
     /// Compares all scores of an earlier result.
     ///
-    /// Nats a token are compared only between results of one tokenizer on one text in pieces of one length;
-    /// bits a byte also across tokenizers, for they are of the same text.
+    /// Nats per token are compared only between results of one tokenizer on one text in pieces of
+    /// one length. Bits per byte are also compared across tokenizers, as they refer to the same
+    /// text.
     ///
     /// - Parameters:
-    ///   - result: what was measured now.
-    ///   - golden: the earlier one. Texts and tasks that it does not have are not looked at.
+    ///   - result: the new result.
+    ///   - golden: the earlier one. Texts and tasks that it lacks are ignored.
     ///   - tolerance: the largest |difference| of a number, over its size if that is more than 1.
     public init(
         _ result: EvaluationResult, with golden: EvaluationResult, tolerance: Double
@@ -49,7 +50,7 @@ public struct EvaluationComparison: Equatable, Sendable {
                 continue
             }
             if let digests = differ(got.dataDigest, want.dataDigest) {
-                obstacles.append("\(name): its documents are others (SHA-256 \(digests))")
+                obstacles.append("\(name): its documents are different (SHA-256 \(digests))")
             } else if got.documents != want.documents {
                 obstacles.append("\(name): \(got.documents) documents, want \(want.documents)")
             } else {
@@ -64,23 +65,23 @@ public struct EvaluationComparison: Equatable, Sendable {
         isSameTokenizer: Bool
     ) {
         if let digests = differ(got.dataDigest, want.dataDigest) {
-            return obstacles.append("\(name): the text is another (\(digests))")
+            return obstacles.append("\(name): the text is different (\(digests))")
         }
         if let lengths = differ(got.sequenceLength, want.sequenceLength) {
-            return obstacles.append("\(name): in pieces of another length (\(lengths) tokens)")
+            return obstacles.append("\(name): in pieces of a different length (\(lengths) tokens)")
         }
         if isSameTokenizer {
             check("\(name) loss", got.score.loss, want.score.loss)
         } else if want.dataDigest == nil || got.dataDigest == nil {
-            return obstacles.append("\(name): by another tokenizer, on a text that is not known")
+            return obstacles.append("\(name): by a different tokenizer, on an unknown text")
         } else {
             notes.append(
-                "\(name): another tokenizer, so bits a byte are compared and losses are not")
+                "\(name): different tokenizers, so bits per byte are compared and losses are not")
         }
         check("\(name) bits/byte", got.score.bitsPerByte, want.score.bitsPerByte)
     }
 
-    /// Two values that are both known and not the same, for a message.
+    /// The text for two known values that differ; nil otherwise.
     private func differ<Value: Equatable>(_ got: Value?, _ want: Value?) -> String? {
         guard let got, let want, got != want else { return nil }
         return "\(got), want \(want)"

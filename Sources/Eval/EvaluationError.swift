@@ -1,6 +1,6 @@
 import FalconSystem
 
-/// What can be wrong with evaluation data and tasks.
+/// An error in evaluation data or tasks.
 public enum EvaluationError: FalconError, Equatable {
     case unknownTask(String, known: [String])
     case badRecord(path: String, line: Int, reason: String)
@@ -20,7 +20,7 @@ public enum EvaluationError: FalconError, Equatable {
         case .badRecord(let path, let line, let reason):
             "\(path):\(line): not a record of this task: \(reason)"
         case .noRecords(let path):
-            "\(path): holds no records; want one JSON object a line"
+            "\(path): holds no records; want one JSON object per line"
         case .notText(let path):
             "\(path): not UTF-8; want a text"
         case .emptyText(let path):
@@ -30,9 +30,9 @@ public enum EvaluationError: FalconError, Equatable {
                 + "same data"
         case .otherData(let path, let place):
             "\(path), \(place), is not the data that the model was trained on; to score its validation "
-                + "split all the same, give --shards \(path)"
+                + "split anyway, give --shards \(path)"
         case .missingData(let path, let place, let model):
-            "\(path), \(place), is neither here nor beside the run; say where it is now with --shards "
+            "\(path), \(place), is neither here nor beside the run; say where it is with --shards "
                 + "FOLDER, or make it again with falcon tokenize --tokenizer \(model) --output FOLDER "
                 + "TEXTS"
         case .notAResult(let path):

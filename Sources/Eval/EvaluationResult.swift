@@ -3,11 +3,11 @@ import FalconSystem
 
 /// The scores of a model on some texts and tasks.
 public struct EvaluationResult: Codable, Equatable, Sendable {
-    /// The score of a text, and what it was measured on.
+    /// The score of a text, and the data that it was measured on.
     public struct Text: Codable, Equatable, Sendable {
         /// The score.
         public let score: TextScore
-        /// The SHA-256 of the text, or the digest of the data set; nil where it cannot be had.
+        /// The SHA-256 of the text, or the digest of the data set; nil if there is none.
         public let dataDigest: String?
         /// Tokens that saw each other; nil in results of older versions.
         public let sequenceLength: Int?
@@ -37,7 +37,7 @@ public struct EvaluationResult: Codable, Equatable, Sendable {
         /// As JSON.
         ///
         /// - Parameter encoder: takes one object.
-        /// - Throws: what the encoder throws.
+        /// - Throws: errors of the encoder.
         public func encode(to encoder: any Encoder) throws {
             try score.encode(to: encoder)
             var container = encoder.container(keyedBy: CodingKeys.self)
@@ -48,7 +48,7 @@ public struct EvaluationResult: Codable, Equatable, Sendable {
 
     /// The folder or file of the model.
     public let model: String
-    /// Stands for what the tokenizer does; nil in results of older versions.
+    /// The fingerprint of the tokenizer; nil in results of older versions.
     public let tokenizer: String?
     /// By the path of a text; `validation` is the split of a data set.
     public var texts: [String: Text] = [:]
@@ -70,10 +70,11 @@ public struct EvaluationResult: Codable, Equatable, Sendable {
         self.tokenizer = tokenizer
     }
 
-    /// Reads what `falcon eval --json` printed earlier.
+    /// Reads an earlier output of `falcon eval --json`.
     ///
     /// - Parameter path: the file.
-    /// - Throws: `FileError` if it cannot be read; `EvaluationError.notAResult` if it is something else.
+    /// - Throws: `FileError` if it cannot be read; `EvaluationError.notAResult` if it is another
+    ///   file.
     public init(path: String) throws {
         let bytes = try readBytes(ofFile: path)
         do { self = try decodedJSON(Self.self, from: bytes) } catch {

@@ -2,7 +2,7 @@ import FalconData
 import FalconJSON
 import FalconSystem
 
-// Scores with what they were measured on.
+// Scores with the data that they were measured on.
 extension Evaluator {
     /// Scores the validation split of a data set.
     ///
@@ -10,8 +10,8 @@ extension Evaluator {
     ///   - folder: written by `falcon tokenize` with the model's tokenizer.
     ///   - sequenceLength: tokens that see each other.
     /// - Returns: the score, and the digest of the data set.
-    /// - Throws: `DataError` if the split is too short or was made with another tokenizer; what reading it
-    ///   throws.
+    /// - Throws: `DataError` if the split is too short or was made with another tokenizer, or if it
+    ///   cannot be read; `FileError`.
     public func result(
         ofShards folder: String, sequenceLength: Int
     ) throws -> EvaluationResult.Text {
@@ -47,14 +47,14 @@ extension Evaluator {
             sequenceLength: sequenceLength)
     }
 
-    /// Runs a task and writes how each document was answered.
+    /// Runs a task and writes the answer to each document.
     ///
     /// - Parameters:
-    ///   - task: what to run.
+    ///   - task: the task.
     ///   - folder: holds the task's file.
     ///   - limit: documents from the start of the file; nil for all.
     ///   - samplesPath: a file for one JSON object a document, which is replaced; nil for none.
-    ///   - onAnswer: told how many documents are answered, and how many there are.
+    ///   - onAnswer: takes the number of documents answered, and the number of all.
     /// - Returns: the scores.
     /// - Throws: `FileError` or `EvaluationError` about the data; `FileError` about the samples.
     public func run(

@@ -7,7 +7,7 @@ import FalconTokenizer
     import Glibc
 #endif
 
-/// How well a model predicts some text.
+/// The score of a model's predictions of some text.
 public struct TextScore: Codable, Equatable, Sendable {
     /// Tokens that were predicted.
     public let tokens: Int
@@ -43,7 +43,7 @@ public struct TextScore: Codable, Equatable, Sendable {
 
 /// Scores text with a model, without training it.
 public final class Evaluator {
-    /// Tokens that see each other when text is scored and nothing says how many.
+    /// The default number of tokens that see each other when text is scored.
     public static let usualLength = 4096
 
     let model: any LanguageModel
@@ -56,7 +56,7 @@ public final class Evaluator {
     /// - Parameters:
     ///   - model: with weights.
     ///   - tokenizer: the one the model was trained with.
-    ///   - device: where the model lives.
+    ///   - device: the device that holds the model.
     public init(model: any LanguageModel, tokenizer: any Tokenizer, device: Device) {
         self.model = model
         self.tokenizer = tokenizer
@@ -69,8 +69,8 @@ public final class Evaluator {
     /// Scores batches of tokens.
     ///
     /// - Parameter next: gives the next batch, each scored on its own; nil at the end.
-    /// - Returns: the score of all; nil when nothing was to be predicted.
-    /// - Throws: what reading the batches throws.
+    /// - Returns: the score of all; nil if there was nothing to predict.
+    /// - Throws: errors of `next`.
     public func score(_ next: () throws -> Batch?) throws -> TextScore? {
         var (nats, tokens, bytes) = (0.0, 0, 0)
         while let batch = try next() {
@@ -87,13 +87,13 @@ public final class Evaluator {
 
     /// Scores a text file as one document, in pieces that do not see each other.
     ///
-    /// The tokens are those that `falcon tokenize` makes of it: none is put before the first one, which has
-    /// nothing before it and is not predicted; the end of the document is.
-    /// It is read and scored piece by piece.
+    /// The tokens are those that `falcon tokenize` makes: none is put before the first one, which
+    /// has nothing before it and is not predicted; the end of the document is predicted.
+    /// The file is read and scored piece by piece.
     ///
     /// - Parameters:
     ///   - path: UTF-8 text.
-    ///   - sequenceLength: tokens a piece.
+    ///   - sequenceLength: tokens per piece.
     /// - Returns: its score.
     /// - Throws: `FileError`, `DataError` or `TokenizerError` if it cannot be read or encoded,
     ///   `EvaluationError` if there is nothing to predict.
@@ -138,9 +138,9 @@ public final class Evaluator {
 
     /// Σ log p of each continuation's tokens given the context, as lm-evaluation-harness forms it.
     ///
-    /// White space at the end of the context moves to the continuation; context and continuation are
-    /// encoded together and cut at the length of the encoded context; what is longer than the model's
-    /// context loses its beginning. The continuations go through the model together, as separate
+    /// White space at the end of the context moves to the continuation. Context and continuation
+    /// are encoded together and cut at the length of the encoded context. A text longer than the
+    /// model's context loses its beginning. The model takes all continuations at once, as separate
     /// documents.
     ///
     /// - Parameters:
@@ -176,7 +176,7 @@ public final class Evaluator {
         }
         let moved = String(context[trimmed.endIndex...]) + continuation
         let whole = try encode(String(trimmed) + moved)
-        // As a prompt, the context has before it what the tokenizer puts there.
+        // Like a prompt, the context begins with the token that the tokenizer puts there.
         let before = try encode(String(trimmed))
         if before.isEmpty { return ([tokenizer.bosID ?? tokenizer.eosID ?? 0], whole) }
         return (tokenizer.promptPrefix + before, Array(whole.dropFirst(before.count)))

@@ -2,8 +2,8 @@ import FalconJSON
 
 /// HellaSwag, validation split, zero-shot, as lm-evaluation-harness scores it.
 ///
-/// The file has one JSON object a line with `activity_label`, `ctx_a`, `ctx_b`, `endings` (four) and
-/// `label` ("0" to "3", or the number).
+/// The file has one JSON object per line with `activity_label`, `ctx_a`, `ctx_b`, `endings` (four)
+/// and `label` ("0" to "3", or the number).
 ///
 /// - SeeAlso: Zellers et al., arXiv 1905.07830.
 public struct HellaSwag: MultipleChoiceTask {
@@ -23,7 +23,7 @@ public struct HellaSwag: MultipleChoiceTask {
     ///
     /// - Parameter line: one JSON object.
     /// - Returns: the item.
-    /// - Throws: what is wrong with the record.
+    /// - Throws: an error that names the problem with the record.
     public func item(from line: [UInt8]) throws -> MultipleChoiceItem {
         guard let record = try JSONValue(parsing: line).object else {
             throw BadRecord(description: "want a JSON object")

@@ -14,7 +14,7 @@ public struct MultipleChoiceItem: Equatable, Sendable {
     public let gold: Int
 }
 
-/// A task whose items are questions with answers: the data decides everything but the reading.
+/// A task whose items are questions with answers; a conformance only says how to read them.
 public protocol MultipleChoiceTask: Sendable {
     /// The name on the command line.
     var name: String { get }
@@ -24,11 +24,11 @@ public protocol MultipleChoiceTask: Sendable {
     ///
     /// - Parameter line: the bytes of one record.
     /// - Returns: the item as lm-evaluation-harness builds it.
-    /// - Throws: any error that says what is wrong with the record.
+    /// - Throws: any error that names the problem with the record.
     func item(from line: [UInt8]) throws -> MultipleChoiceItem
 }
 
-/// How one item was answered.
+/// The answer to one item.
 public struct MultipleChoiceAnswer: Codable, Equatable, Sendable {
     /// The item's place in the file.
     public let document: Int
@@ -50,7 +50,7 @@ public struct MultipleChoiceAnswer: Codable, Equatable, Sendable {
 public struct TaskScore: Codable, Equatable, Sendable {
     /// The task's name.
     public let task: String
-    /// How many documents were answered.
+    /// The number of documents answered.
     public let documents: Int
     /// The share whose largest sum is the right answer.
     public let acc: Double
@@ -95,10 +95,10 @@ extension Evaluator {
 
     /// Runs a multiple-choice task.
     ///
-    /// Every document is scored on its own, so that results depend on no batch size and no order.
+    /// Every document is scored on its own, so results do not depend on batch size or order.
     ///
     /// - Parameters:
-    ///   - task: what to run.
+    ///   - task: the task.
     ///   - folder: holds the task's file.
     ///   - limit: documents from the start of the file; nil for all.
     ///   - onAnswer: called after each document.

@@ -1,7 +1,7 @@
 import CKernels
 
-// The one place where this target hands memory to kernels. Sizes are checked here; a kernel reads and
-// writes exactly as many values and bytes as the checks allow.
+// The only place where this target hands memory to kernels. Sizes are checked here; a kernel reads
+// and writes exactly the values and bytes that the checks allow.
 
 extension GGMLType {
     /// Stores elements, bit for bit as llama.cpp does without an importance matrix.
@@ -25,7 +25,7 @@ extension GGMLType {
     /// Reads elements back.
     ///
     /// - Parameters:
-    ///   - bytes: as many as `byteCount(elements:)` says; any bytes are valid.
+    ///   - bytes: `byteCount(elements:)` of them; any bytes are valid.
     ///   - values: a multiple of `blockLength`; all are set.
     public func dequantize(_ bytes: RawSpan, into values: inout MutableSpan<Float>) {
         let want = byteCount(elements: values.count)
@@ -91,7 +91,7 @@ func largestMagnitude(_ values: Span<Float>) -> Float {
     }
 }
 
-/// What storing did to some finite values.
+/// The error of storing some finite values.
 struct ErrorSums: Equatable, Sendable {
     /// The sum of squared differences.
     var squaredError = 0.0

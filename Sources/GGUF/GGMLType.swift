@@ -1,6 +1,6 @@
 /// The element types of tensors that this program reads and writes in GGUF files.
 ///
-/// The raw value is the format's number. Apart from the three float types, elements are stored in
+/// The raw value is the format's number. Except for the three float types, elements are stored in
 /// blocks: 32 or 256 neighbours in a row share their scales.
 public enum GGMLType: UInt32, CaseIterable, Sendable {
     case float32 = 0
@@ -74,7 +74,7 @@ public enum GGMLType: UInt32, CaseIterable, Sendable {
     /// The name of any of the format's numbers, for messages.
     ///
     /// - Parameter number: a type as a file declares it.
-    /// - Returns: the name and the number; the number alone if the format has none of it.
+    /// - Returns: the name and the number; only the number if the format does not have it.
     static func description(of number: UInt32) -> String {
         if let name = GGMLType(rawValue: number)?.name ?? unreadNames[number] {
             return "\(name) (type \(number))"

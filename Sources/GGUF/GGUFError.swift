@@ -1,17 +1,17 @@
 import FalconSystem
 
-/// A GGUF file that is not what it should be, or weights that one cannot hold.
+/// An error about a damaged or unsuitable GGUF file, or about weights that one cannot hold.
 public struct GGUFError: FalconError, Equatable {
     /// The file that was read or was to be written.
     public let path: String
-    /// What is wrong.
+    /// The problem.
     public let problem: GGUFProblem
 
     /// An error about a file.
     ///
     /// - Parameters:
     ///   - path: the file.
-    ///   - problem: what is wrong with it.
+    ///   - problem: the problem with it.
     public init(path: String, problem: GGUFProblem) {
         self.path = path
         self.problem = problem
@@ -24,7 +24,7 @@ public struct GGUFError: FalconError, Equatable {
     public var exitStatus: ExitStatus { .badData }
 }
 
-/// One thing wrong with a GGUF file; the payloads are what the message prints.
+/// One problem with a GGUF file; the message prints the payloads.
 public enum GGUFProblem: Equatable, Sendable, CustomStringConvertible {
     // The container.
     case notGGUF
@@ -57,12 +57,12 @@ public enum GGUFProblem: Equatable, Sendable, CustomStringConvertible {
     case wrongPart(want: String)
     case partTensorCount(got: Int, want: Int, parts: Int)
 
-    // What was asked for.
+    // The keys and tensors asked for.
     case missingKey(String, want: String)
     case wrongValueType(key: String, got: String, want: String)
     case missingTensor(String)
 
-    // What was to be written.
+    // The values to be written.
     case notFinite(tensor: String, type: GGMLType, row: Int, column: Int, value: Float)
     case outOfRange(tensor: String, type: GGMLType)
 
@@ -70,16 +70,16 @@ public enum GGUFProblem: Equatable, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .notGGUF: "the file does not begin with \"GGUF\""
-        case .bigEndian: "the file is a big-endian GGUF file, this program reads little-endian ones"
+        case .bigEndian: "the file is a big-endian GGUF file; this program reads little-endian ones"
         case .unsupportedVersion(let version):
-            "GGUF version \(version), this program reads 2 and 3"
+            "GGUF version \(version); this program reads 2 and 3"
         case .cutOff(let reading, let offset):
             "the file ends inside \(reading) at byte \(offset)"
         case .tooMany(let what, let got, let remainingBytes):
             "the file claims \(got) \(what), but only \(remainingBytes) bytes are left"
         case .notText(let what): "\(what) is not UTF-8 text"
         case .emptyKey: "a metadata key is empty"
-        case .duplicateKey(let key): "metadata \(key) is there twice"
+        case .duplicateKey(let key): "metadata \(key) occurs twice"
         case .unknownValueType(let key, let got):
             "metadata \(key): unknown value type \(got), want 0 to 12"
         case .nestedArray(let key):
@@ -89,13 +89,13 @@ public enum GGUFProblem: Equatable, Sendable, CustomStringConvertible {
             "metadata \(GGUFMetadata.alignmentKey) is \(got), want a U32 that is a power of two"
         case .badTensorName(let got, let limit):
             "a tensor's name has \(got) bytes, want 1 to \(limit)"
-        case .duplicateTensor(let tensor): "tensor \(tensor) is there twice"
+        case .duplicateTensor(let tensor): "tensor \(tensor) occurs twice"
         case .badDimensionCount(let tensor, let got):
             "tensor \(tensor): \(got) dimensions, want 1 to 4"
         case .badShape(let tensor, let got):
             "tensor \(tensor): its lengths \(got) include 0 or are larger than any file"
         case .unreadableType(let tensor, let got):
-            "tensor \(tensor): its elements are \(GGMLType.description(of: got)), this program reads "
+            "tensor \(tensor): its elements are \(GGMLType.description(of: got)); this program reads "
                 + GGMLType.allCases.map(\.name).joined(separator: ", ")
         case .brokenRows(let tensor, let rowLength, let type):
             "tensor \(tensor): rows of \(rowLength) elements, "
@@ -126,7 +126,7 @@ public enum GGUFProblem: Equatable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// What the reader of the message can do about it, as a sentence without a full stop.
+    /// The advice to the reader of the message, as a sentence without a full stop.
     var advice: String {
         switch self {
         case .notGGUF: "give a .gguf file"
@@ -135,7 +135,7 @@ public enum GGUFProblem: Equatable, Sendable, CustomStringConvertible {
         case .missingKey, .wrongValueType, .missingTensor:
             "the file may be of another kind of model; convert it again"
         case .partName:
-            "give it back the name NAME-00001-of-0000N.gguf that gguf-split wrote, with its numbers"
+            "rename it to NAME-00001-of-0000N.gguf, with its numbers, as gguf-split does"
         case .missingPart: "put all files of the model into one folder"
         case .notFinite: "the weights are damaged or training diverged; use an earlier checkpoint"
         case .outOfRange: "choose a file type with a wider range, such as bf16 or f32"

@@ -1,4 +1,4 @@
-/// The kinds of GGUF files that this program writes: which type most tensors have.
+/// The kinds of GGUF files that this program writes, by the type of most tensors.
 ///
 /// The raw value is the format's number, the value of the key `general.file_type`.
 public enum GGUFFileType: UInt32, CaseIterable, Sendable {
@@ -32,7 +32,8 @@ public enum GGUFFileType: UInt32, CaseIterable, Sendable {
         self = type
     }
 
-    /// Whether any tensor shares scales, so that a file must say `general.quantization_version`.
+    /// Whether elements of any tensor share scales, so that a file must have
+    /// `general.quantization_version`.
     public var isQuantized: Bool { usualType.isQuantized }
 
     /// The type of most tensors.
@@ -50,18 +51,19 @@ public enum GGUFFileType: UInt32, CaseIterable, Sendable {
 
     /// The type that llama.cpp gives to a tensor of a model in float32, unless its inputs are too large.
     ///
-    /// llama.cpp rounds what meets float16 weights to float16, and what meets Q8_0, Q4_0 or Q5_0 to blocks
-    /// whose scale is a float16: inputs beyond `inputLimit` become infinite and all logits NaN or 0. With
-    /// `needsWideRange` the tensor gets a type that is multiplied in the range of float32.
+    /// llama.cpp rounds the inputs of float16 weights to float16, and those of Q8_0, Q4_0 or Q5_0
+    /// to blocks whose scale is a float16: inputs beyond `inputLimit` become infinite, and all
+    /// logits NaN or 0. With `needsWideRange` the tensor gets a type that is multiplied in the
+    /// range of float32.
     ///
     /// - Parameters:
     ///   - name: the tensor's name in the file.
     ///   - shape: its lengths, outermost first.
     ///   - architecture: the value of `general.architecture`: `falcon-h1`, `mamba` or `llama`.
     ///   - layerCount: the number of layers; in `falcon-h1` and `llama` all have attention.
-    ///   - hasOutput: whether the file has an `output.weight`; without it the token embedding serves as
-    ///     output too.
-    ///   - needsWideRange: whether what the tensor is multiplied with was seen beyond `inputLimit`.
+    ///   - hasOutput: whether the file has an `output.weight`; without it, the token embedding is
+    ///     also the output.
+    ///   - needsWideRange: whether inputs of the tensor were seen beyond `inputLimit`.
     /// - Returns: a type whose block length divides the last length.
     /// - SeeAlso: `llama_model_quantize` in llama.cpp, src/llama-quant.cpp.
     public func tensorType(
@@ -69,7 +71,7 @@ public enum GGUFFileType: UInt32, CaseIterable, Sendable {
         needsWideRange: Bool = false
     ) -> GGMLType {
         let role = GGUFTensorRole(name: name)
-        // Leading lengths of 1 are no dimensions to llama.cpp.
+        // llama.cpp does not count leading lengths of 1 as dimensions.
         guard role != .small, shape.drop(while: { $0 == 1 }).count >= 2 else { return .float32 }
         let type = usualType
         guard type.isQuantized else { return needsWideRange ? Self.wide(type) : type }
@@ -81,10 +83,10 @@ public enum GGUFFileType: UInt32, CaseIterable, Sendable {
         return needsWideRange ? Self.wide(fitting) : fitting
     }
 
-    /// The largest input of a product with float16 weights that is far from float16's limit of 65,504.
+    /// The largest input allowed for float16 weights, far from float16's limit of 65,504.
     public static let inputLimit: Float = 4096
 
-    /// A type at least as precise whose products in llama.cpp have the range of float32.
+    /// A type of at least the same precision whose products in llama.cpp have the range of float32.
     private static func wide(_ type: GGMLType) -> GGMLType {
         switch type {
         case .float16: .float32
@@ -94,7 +96,7 @@ public enum GGUFFileType: UInt32, CaseIterable, Sendable {
         }
     }
 
-    /// The type without regard to the length of rows; only the output's minds the usual type's blocks.
+    /// The type without regard to the length of rows, which only that of the output considers.
     private func preferredType(
         _ role: GGUFTensorRole, shape: [Int], architecture: String, layerCount: Int, hasOutput: Bool
     ) -> GGMLType {
@@ -110,13 +112,13 @@ public enum GGUFFileType: UInt32, CaseIterable, Sendable {
             guard self == .q4KM else { return usual }
             if Self.usesMoreBits(layer: layer, of: layerCount) { return .q6K }
             // llama.cpp takes any such model for the one of 70 billion parameters, whose heads share
-            // their values, so that these cost little.
+            // their values, which makes these cheap.
             let isShared = shape.first != rowLength
             return architecture == "llama" && layerCount == 80 && isShared ? .q5K : usual
         }
     }
 
-    /// The type of what makes logits.
+    /// The type of the matrix that makes logits.
     private func outputType(rowLength: Int) -> GGMLType {
         let usual = usualType
         return usual == .q80 || !rowLength.isMultiple(of: usual.blockLength) ? .q80 : .q6K

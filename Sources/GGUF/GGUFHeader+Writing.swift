@@ -29,7 +29,7 @@ extension GGUFHeader {
         return bytes
     }
 
-    /// How many zeros follow so many bytes.
+    /// The number of zeros that follow a number of bytes.
     static func paddingByteCount(after byteCount: Int) -> Int {
         (defaultAlignment - byteCount % defaultAlignment) % defaultAlignment
     }

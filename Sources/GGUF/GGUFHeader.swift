@@ -4,13 +4,14 @@ import FalconSystem
 ///
 /// Layout, all little-endian: "GGUF", version, number of tensors, number of metadata entries; the
 /// entries; the table; zeros up to a multiple of the alignment; the tensors' data. Nothing is allocated
-/// in proportion to what the file merely claims: every count is first compared with the bytes left.
+/// in proportion to a size that the file merely claims: every count is first compared with the
+/// bytes left.
 struct GGUFHeader {
     /// The first four bytes, "GGUF".
     static let magic: UInt32 = 0x4655_4747
     /// The version that `GGUFWriter` writes.
     static let version: UInt32 = 3
-    /// The alignment of a file that does not say another.
+    /// The alignment of a file that does not give one.
     static let defaultAlignment = 32
     /// The least bytes of a metadata entry: an empty key, a type, a value of one byte.
     private static let leastEntryByteCount = 8 + 4 + 1
@@ -92,7 +93,7 @@ extension GGUFHeader {
             littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: Number.self))
     }
 
-    /// A count that the file claims, if as many things of some least size can follow.
+    /// A count that the file claims, if that many things of a least size can follow.
     private func affordable(
         _ bytes: RawSpan, _ count: UInt64, of leastByteCount: Int,
         _ what: @autoclosure () -> String
@@ -245,7 +246,7 @@ extension GGUFHeader {
         guard !elements.multipliedReportingOverflow(by: type.blockByteCount).overflow else {
             throw failure(.badShape(tensor: name, got: lengths))
         }
-        // No length is above the product, so all fit into Int.
+        // No length is above the product, so all fit into an Int.
         let shape = lengths.reversed().map { Int($0) }
         guard lengths[0].isMultiple(of: UInt64(type.blockLength)) else {
             throw failure(
@@ -254,7 +255,7 @@ extension GGUFHeader {
         return (GGUFTensor(name: name, shape: shape, type: type), offset)
     }
 
-    /// Sets `entries` if all tensors lie inside the data, aligned and apart.
+    /// Sets `entries` if all tensors lie inside the data, aligned and without overlap.
     private mutating func place(
         _ declarations: [(tensor: GGUFTensor, offset: UInt64)], dataStart: Int, dataByteCount: Int,
         alignment: Int
@@ -271,7 +272,7 @@ extension GGUFHeader {
                         tensor: tensor.name, end: overflow ? .max : end,
                         dataByteCount: dataByteCount))
             }
-            // Within the file from here on.
+            // From here on, offsets are within the file.
             let start = dataStart + Int(offset)
             entries.append(Entry(tensor: tensor, range: start..<start + tensor.byteCount))
         }

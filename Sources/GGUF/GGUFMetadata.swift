@@ -1,6 +1,6 @@
 /// The metadata of a GGUF file: values by key, in the order of the file.
 ///
-/// The accessors throw a `GGUFError` that names the key, what it holds and what was wanted.
+/// The accessors throw a `GGUFError` that names the key, the value found and the value wanted.
 public struct GGUFMetadata: Equatable, Sendable {
     /// The key of the tensors' alignment in bytes.
     static let alignmentKey = "general.alignment"
@@ -13,22 +13,22 @@ public struct GGUFMetadata: Equatable, Sendable {
         public fileprivate(set) var value: GGUFValue
     }
 
-    /// Everything, in the order of the file.
+    /// All keys and values, in the order of the file.
     public private(set) var entries: [Entry] = []
-    /// Where the values come from, for messages.
+    /// The source of the values, for messages.
     public let path: String
     private var places: [String: Int] = [:]
 
     /// No values.
     ///
-    /// - Parameter path: what messages call the file.
+    /// - Parameter path: the name of the file in messages.
     public init(path: String = "GGUF metadata") {
         self.path = path
     }
 
     /// The value of a key; nil if there is none.
     ///
-    /// Setting keeps the place of a key that is there and appends another one; nil removes it.
+    /// Setting an existing key keeps its place; a new key is appended; nil removes a key.
     ///
     /// - Parameter key: such as `general.architecture`.
     public subscript(key: String) -> GGUFValue? {

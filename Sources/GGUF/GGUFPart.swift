@@ -71,7 +71,7 @@ struct GGUFPart {
 
     private func number() throws(GGUFError) -> Int { try integer(Self.numberKey) ?? 0 }
 
-    /// What the names of all parts begin with; nil if this one's is not that of its number.
+    /// The beginning of the names of all parts; nil if this one's name does not have its number.
     private func stem(_ number: Int, _ count: Int) -> String? {
         let suffix = Self.suffix(number, count)
         return path.hasSuffix(suffix) ? String(path.dropLast(suffix.count)) : nil

@@ -1,11 +1,11 @@
-/// Some rows of a tensor on their way into a file: values, stored bytes, and what storing did to them.
+/// Some rows of a tensor on their way into a file: values, stored bytes, and the error of storing.
 struct GGUFPiece {
     /// The most values of a piece that is longer than one row.
     static let lengthLimit = 1 << 18
 
-    /// What no quantised type can reach: the largest half times the integers of Q6_K, the widest one.
+    /// A bound beyond all quantised types: the largest half times the integers of Q6_K, the widest.
     ///
-    /// The searches square and cube values, so that far larger ones would become zeros.
+    /// The searches square and cube values, so far larger ones would become zeros.
     private static let quantizedLimit: Float = 65504 * 128 * 32
 
     /// The rows of the tensor that the piece holds.
@@ -15,7 +15,7 @@ struct GGUFPiece {
     /// The stored bytes.
     private(set) var bytes: [UInt8] = []
     private var stored: [Float] = []
-    /// What storing did to the values.
+    /// The error of storing the values.
     private(set) var sums = ErrorSums()
     /// The largest magnitude of a value; infinite if one is infinite or NaN.
     private var largest: Float = 0
@@ -28,10 +28,10 @@ struct GGUFPiece {
     /// Takes the values of some rows.
     ///
     /// - Parameters:
-    ///   - tensor: whose rows they are.
+    ///   - tensor: the tensor of the rows.
     ///   - rows: at most `rowCount(of: tensor)`.
-    ///   - body: sets all of the values.
-    /// - Throws: what `body` throws.
+    ///   - body: sets all values.
+    /// - Throws: errors of `body`.
     mutating func fill(
         _ tensor: GGUFTensor, rows: Range<Int>, _ body: (inout MutableSpan<Float>) throws -> Void
     ) throws {
@@ -55,7 +55,7 @@ struct GGUFPiece {
         sums = ErrorSums(stored: stored.span, values: values.span)
     }
 
-    /// What is wrong with the values; nil if nothing is.
+    /// The problem with the values; nil if there is none.
     var problem: GGUFProblem? {
         if tensor.type.isQuantized, !largest.isFinite,
             let index = values.firstIndex(where: { !$0.isFinite })
@@ -76,12 +76,12 @@ final class GGUFPieceSlot: @unchecked Sendable {
     // - Invariant: one thread at a time uses the piece: the writer's own to fill it and to write it out,
     //   a worker's between its start and its end, which the writer awaits.
 
-    /// What is in the slot.
+    /// The piece in the slot.
     var piece = GGUFPiece()
 }
 
 extension GGMLType {
-    /// Stores values; the array is made anew only if its length changes.
+    /// Stores values; the array is reallocated only if its length changes.
     fileprivate func quantize(_ values: [Float], into bytes: inout [UInt8]) {
         let byteCount = byteCount(elements: values.count)
         if bytes.count != byteCount { bytes = [UInt8](repeating: 0, count: byteCount) }
@@ -89,11 +89,11 @@ extension GGMLType {
         quantize(values.span, into: &span)
     }
 
-    /// Reads values back; the array is made anew only if its length changes.
+    /// Reads values back; the array is reallocated only if its length changes.
     fileprivate func dequantize(_ bytes: [UInt8], into values: inout [Float], count: Int) {
         if values.count != count { values = [Float](repeating: 0, count: count) }
         var span = values.mutableSpan
-        // Safe: bytes have no padding to reveal.
+        // Safe: bytes have no padding.
         dequantize(unsafe bytes.span.bytes, into: &span)
     }
 }

@@ -2,13 +2,13 @@ import FalconSystem
 
 /// The metadata and tensors of a GGUF file, versions 2 and 3, little-endian.
 ///
-/// The file is mapped into memory: opening reads the header only, and a tensor costs memory when it is
-/// read. A damaged or hostile file makes opening throw. A model that was split is opened by any of its
-/// files.
+/// The file is mapped into memory: opening reads only the header, and a tensor takes memory only
+/// when it is read. A damaged or hostile file makes opening throw. A split model can be opened by
+/// any of its files.
 public struct GGUFReader: Sendable {
     /// The file that was opened.
     public let path: String
-    /// The metadata, in the order of the file; of a split model, that of its first file.
+    /// The metadata, in the order of the file; for a split model, that of its first file.
     public let metadata: GGUFMetadata
     /// The tensors, in the order of the table, file after file.
     public let tensors: [GGUFTensor]
@@ -24,7 +24,7 @@ public struct GGUFReader: Sendable {
     ///
     /// - Parameter path: a GGUF file whose tensors are all of types in `GGMLType`.
     /// - Throws: `FileError` if it cannot be opened; `GGUFError` if it violates the format, holds tensors
-    ///   of other types, or is a part of a model whose other parts are missing or do not fit.
+    ///   of other types, or is part of a model whose other parts are missing or do not fit.
     public init(path: String) throws {
         self.path = path
         parts = try GGUFPart.all(path: path)
@@ -65,7 +65,7 @@ public struct GGUFReader: Sendable {
     ///   - name: the tensor's name.
     ///   - body: reads the blocks, row after row; they must not outlive the call.
     /// - Returns: what `body` returns.
-    /// - Throws: `GGUFError` if there is no such tensor; what `body` throws.
+    /// - Throws: `GGUFError` if there is no such tensor; errors of `body`.
     public func withBytes<Result>(
         of name: String, _ body: (RawSpan) throws -> Result
     ) throws -> Result {
@@ -79,7 +79,7 @@ public struct GGUFReader: Sendable {
     ///
     /// - Parameters:
     ///   - name: the tensor's name.
-    ///   - destination: as many elements as the tensor has; all are set, row-major.
+    ///   - destination: the same number of elements as the tensor has; all are set, row-major.
     /// - Throws: `GGUFError` if there is no such tensor.
     public func readFloats(
         _ name: String, into destination: inout MutableSpan<Float>
@@ -102,7 +102,7 @@ public struct GGUFReader: Sendable {
         let tensor = entry.tensor
         precondition(
             rows.lowerBound >= 0 && rows.upperBound <= tensor.rowCount,
-            "readFloats: rows \(rows), \(name) has \(tensor.rowCount)")
+            "readFloats: rows \(rows), but \(name) has \(tensor.rowCount)")
         precondition(
             destination.count == rows.count * tensor.rowLength,
             "readFloats: room for \(destination.count), "

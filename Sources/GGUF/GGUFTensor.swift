@@ -32,7 +32,7 @@ public struct GGUFTensor: Equatable, Sendable {
     /// The number of elements in a row: the last length.
     public var rowLength: Int { shape.last ?? 1 }
 
-    /// The number of rows: the product of all lengths but the last.
+    /// The number of rows: the product of all lengths except the last.
     public var rowCount: Int { shape.dropLast().reduce(1, *) }
 
     /// The number of bytes in the file, without the padding that follows.

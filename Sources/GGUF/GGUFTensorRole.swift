@@ -1,4 +1,4 @@
-/// What the choice of types asks about a tensor: the one spot that knows names.
+/// The role of a tensor for the choice of its type: the only code that knows names.
 ///
 /// - SeeAlso: `llama_model_quantize` in llama.cpp, src/llama-quant.cpp.
 enum GGUFTensorRole: Equatable {
@@ -7,7 +7,7 @@ enum GGUFTensorRole: Equatable {
     case feedForwardDown(layer: Int)
     /// Any other matrix.
     case matrix
-    /// Gains, filters of the short convolution, biases and numbers of the state space: few, and float32.
+    /// Gains, filters of the short convolution, biases and state-space numbers: few, and float32.
     case small
 
     private static let smallNames: Set = [

@@ -49,7 +49,7 @@ public enum GGUFValue: Equatable, Sendable {
         "F64",
     ]
 
-    /// The value as a whole number; nil if it is none or does not fit.
+    /// The value as a whole number; nil if it is not one or does not fit.
     var integer: Int? {
         switch self {
         case .uint8(let number): Int(number)
@@ -116,7 +116,7 @@ public enum GGUFArray: Equatable, Sendable {
         }
     }
 
-    /// The values as whole numbers; nil if they are none or one does not fit.
+    /// The values as whole numbers; nil if they are not or one does not fit.
     var integers: [Int]? {
         switch self {
         case .uint8(let values): values.map(Int.init)

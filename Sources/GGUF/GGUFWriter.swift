@@ -1,20 +1,20 @@
 import FalconConcurrency
 import FalconSystem
 
-/// How far the stored values of a tensor are from the ones that were given.
+/// The difference between the stored values of a tensor and the given ones.
 public struct GGUFQuantizationError: Equatable, Sendable {
     /// The tensor's name.
     public let tensor: String
     /// The type of its elements in the file.
     public let type: GGMLType
-    /// The root of the mean squared difference over the root of the mean squared value; 0 if all values
-    /// are 0.
+    /// The root of the mean squared difference, divided by that of the mean squared value; 0 if all
+    /// values are 0.
     public let relativeRootMeanSquare: Double
     /// The largest magnitude of a difference.
     public let maximum: Double
 }
 
-/// What was written under a name.
+/// A file that was written.
 public struct GGUFWrittenFile: Equatable, Sendable {
     /// The file's name, without its folder.
     public let name: String
@@ -26,9 +26,9 @@ public struct GGUFWrittenFile: Equatable, Sendable {
     public let errors: [GGUFQuantizationError]
 }
 
-/// Writes a GGUF file, version 3, without holding more than some pieces of a tensor in memory.
+/// Writes a GGUF file, version 3, with only some pieces of a tensor in memory.
 ///
-/// The bytes depend on the metadata, the tensors and their values only.
+/// The bytes depend only on the metadata, the tensors and their values.
 public struct GGUFWriter: Sendable {
     /// The metadata, in the order of the file.
     public let metadata: GGUFMetadata
@@ -39,9 +39,9 @@ public struct GGUFWriter: Sendable {
     /// Plans a file.
     ///
     /// - Parameters:
-    ///   - metadata: everything but `general.alignment`, which stays at its default of 32 bytes; a file
-    ///     with quantised tensors must say `general.quantization_version` = 2.
-    ///   - tensors: all names different; at least one element each, and rows of whole blocks.
+    ///   - metadata: everything except `general.alignment`, which stays at its default of 32 bytes;
+    ///     a file with quantised tensors must have `general.quantization_version` = 2.
+    ///   - tensors: with different names, at least one element each, and rows of whole blocks.
     public init(metadata: GGUFMetadata, tensors: [GGUFTensor]) {
         precondition(
             metadata[GGUFMetadata.alignmentKey] == nil,
@@ -62,18 +62,18 @@ public struct GGUFWriter: Sendable {
 
     /// Writes the file.
     ///
-    /// Until it is whole the bytes are in `path.partial`, which is removed if something fails.
+    /// Until it is whole, the bytes are in `path.partial`, which is removed on failure.
     ///
     /// - Parameters:
     ///   - path: the final name; its folder must exist.
-    ///   - threads: how many threads store values, at least 1; memory grows with them.
-    ///   - values: sets the values of some rows of the tensor of a number, row-major; called on the
-    ///     calling thread, tensor after tensor and row after row. Rows of a matrix run along its last
-    ///     length; a piece has at most 2^18 values or one row.
-    ///   - check: looks at what was written before it gets its name; an error leaves nothing behind.
+    ///   - threads: the number of threads that store values, at least 1; memory grows with them.
+    ///   - values: sets the values of some rows of the tensor with a number, row-major; called on
+    ///     the calling thread, tensor after tensor and row after row. Rows of a matrix run along
+    ///     its last length; a piece has at most 2^18 values or one row.
+    ///   - check: takes the written file before it gets its name; an error leaves nothing behind.
     /// - Returns: name, size and digest of the file, and the error of every tensor.
-    /// - Throws: `GGUFError` if a value cannot be stored; `FileError`, for instance when the disk is
-    ///   full; what `values` or `check` throws.
+    /// - Throws: `GGUFError` if a value cannot be stored; `FileError`, for instance if the disk is
+    ///   full; errors of `values` or `check`.
     public func write(
         to path: String, threads: Int,
         values: (_ tensor: Int, _ rows: Range<Int>, inout MutableSpan<Float>) throws -> Void,
@@ -85,7 +85,7 @@ public struct GGUFWriter: Sendable {
         let slots = (0..<threads).map { _ in GGUFPieceSlot() }
         var errors: [GGUFQuantizationError] = []
         for (number, tensor) in tensors.enumerated() {
-            // Floats are stored faster than a thread starts.
+            // Storing floats takes less time than starting a thread.
             let used = slots.prefix(tensor.type.isQuantized ? threads : 1)
             var sums = ErrorSums()
             var row = 0
@@ -117,7 +117,7 @@ public struct GGUFWriter: Sendable {
         return GGUFWrittenFile(name: name, byteCount: byteCount, sha256: digest, errors: errors)
     }
 
-    /// Converts all pieces, one a thread.
+    /// Converts all pieces, one per thread.
     private static func convert(_ slots: [GGUFPieceSlot]) {
         var workers: [WorkerThread] = []
         defer { for worker in workers { worker.join() } }
@@ -144,7 +144,7 @@ public struct GGUFWriter: Sendable {
             (1...GGUFTensor.nameByteLimit).contains(name.utf8.count),
             "GGUFWriter: the name \(name) has \(name.utf8.count) bytes, want 1 to "
                 + "\(GGUFTensor.nameByteLimit)")
-        precondition(names.insert(name).inserted, "GGUFWriter: tensor \(name) is there twice")
+        precondition(names.insert(name).inserted, "GGUFWriter: tensor \(name) occurs twice")
         precondition(
             (1...GGUFTensor.dimensionLimit).contains(tensor.shape.count)
                 && tensor.shape.allSatisfy { $0 >= 1 },

@@ -12,7 +12,7 @@ public struct AveragedWeights: WeightSource {
     ///
     /// - Parameters:
     ///   - models: at least one.
-    ///   - shares: as many positive finite numbers, of any sum; nil for equal ones.
+    ///   - shares: one positive finite number per model, of any sum; nil for equal shares.
     /// - Throws: `InterchangeError.model` if their configurations differ.
     public init(of models: [ModelFiles], shares: [Double]? = nil) throws(InterchangeError) {
         precondition(
@@ -21,12 +21,12 @@ public struct AveragedWeights: WeightSource {
             "AveragedWeights: \(models.count) models with shares \(shares ?? [])")
         for model in models where model.configuration != models[0].configuration {
             throw .model(
-                reason: "\(model.path) is another model than \(models[0].path)",
+                reason: "\(model.path) is a different model from \(models[0].path)",
                 advice: "average checkpoints of one configuration; `falcon ckpt diff` names what "
                     + "differs")
         }
         sources = models.map(\.weights)
-        // Scaled first: the sum of large shares may be more than a double holds.
+        // Scaled first: the sum of large shares may be more than a double can hold.
         let largest = shares?.max() ?? 1
         let scaled = shares?.map { $0 / largest } ?? models.map { _ in 1 }
         let sum = scaled.reduce(0, +)
@@ -39,8 +39,8 @@ public struct AveragedWeights: WeightSource {
     /// - Parameters:
     ///   - name: the parameter's name.
     ///   - elements: places in the parameter, row-major.
-    ///   - destination: as many elements; all are set.
-    /// - Throws: what the sources throw.
+    ///   - destination: the same number of elements; all are set.
+    /// - Throws: errors of the sources.
     public func readFloats(
         _ name: String, elements: Range<Int>, into destination: inout MutableSpan<Float>
     ) throws {
@@ -58,7 +58,7 @@ public struct AveragedWeights: WeightSource {
     /// - Returns: "F32".
     public func typeName(of name: String) -> String { "F32" }
 
-    /// What messages call the mean, which is in no file.
+    /// The name of the mean in messages, as it is in no file.
     ///
     /// - Parameter name: any name.
     /// - Returns: the models that it is made of.

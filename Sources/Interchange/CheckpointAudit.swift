@@ -1,7 +1,7 @@
 import FalconCheckpoint
 import FalconSystem
 
-/// Which checkpoints of a run, or whether the one that is named, are whole: sizes and digests of all files.
+/// The whole and damaged checkpoints of a run, or one checkpoint, by sizes and digests of files.
 public struct CheckpointAudit: Sendable {
     /// A checkpoint that is whole.
     public struct Entry: Encodable, Equatable, Sendable {
@@ -11,16 +11,16 @@ public struct CheckpointAudit: Sendable {
         public let step: Int
     }
 
-    /// Those that are whole, the oldest first.
+    /// The whole checkpoints, the oldest first.
     public private(set) var whole: [Entry] = []
-    /// What is wrong with each of the others.
+    /// The problem with each of the others.
     public private(set) var damaged: [any FalconError] = []
 
     /// Reads every file.
     ///
     /// - Parameter path: a checkpoint or a run folder.
-    /// - Throws: `InterchangeError` if there is no checkpoint, or one that is still being written; what is
-    ///   wrong with a checkpoint that is alone.
+    /// - Throws: `InterchangeError` if there is no checkpoint, or one that is still being written;
+    ///   the problem with a checkpoint that is the only one.
     public init(_ path: String) throws {
         let folder = CheckpointFolder(run: path)
         let paths =

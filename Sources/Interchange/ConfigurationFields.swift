@@ -3,7 +3,7 @@ import FalconJSON
 import FalconModel
 import FoundationEssentials
 
-/// Takes fields out of a `config.json` and collects what is wrong with them.
+/// Takes fields out of a `config.json` and collects the problems with them.
 struct ConfigurationFields {
     let object: JSONObject
     private(set) var problems: [ConfigurationProblem] = []
@@ -36,7 +36,7 @@ struct ConfigurationFields {
     }
 
     mutating func integer(_ key: String, default missing: Int? = nil) -> Int {
-        // Bounded, so that products of two sizes cannot overflow before they are judged.
+        // Bounded, so that products of two sizes cannot overflow before they are checked.
         let limit = Int(Int32.max)
         return read(
             key, { $0.integer.flatMap { $0.magnitude <= limit ? $0 : nil } },
@@ -76,23 +76,23 @@ struct ConfigurationFields {
         return []
     }
 
-    /// Reports switches that are on, though what they ask for is not in the models here.
+    /// Reports switches that are on for something that the models here do not have.
     mutating func requireOff(_ keys: [String], _ reason: String) {
         for key in keys where bool(key, default: false) {
             report(key, "got true, want false: \(reason)")
         }
     }
 
-    /// Reports keys that have a value, though what they ask for is not in the models here.
+    /// Reports keys with a value for something that the models here do not have.
     mutating func requireNull(_ keys: [String]) {
         for key in keys {
             if let found = value(key) {
-                report(key, "got \(found.serialized()), want null: there is no such thing here")
+                report(key, "got \(found.serialized()), want null: this is not supported here")
             }
         }
     }
 
-    /// Reports another activation than SiLU, which some files call by its other name.
+    /// Reports an activation other than SiLU, which some files call by its other name.
     mutating func requireSiLU() {
         if let activation = value("hidden_act"), activation != .string("silu"),
             activation != .string("swish")

@@ -2,13 +2,13 @@ import FalconModel
 import FalconTensor
 import FalconTokenizer
 
-/// How close a written model is to the one it was written from.
+/// The difference between a written model and its source.
 public struct ExportCheck: Codable, Equatable, Sendable {
     /// Tokens whose logits were compared.
     public let tokens: Int
     /// The largest |difference| of a logit.
     public let largestDifference: Double
-    /// The root of the mean squared difference over the logits' standard deviation.
+    /// The root of the mean squared difference, divided by the logits' standard deviation.
     public let relativeDifference: Double
     /// The share of tokens whose most probable successor is the same.
     public let topAgreement: Double
@@ -28,9 +28,9 @@ public struct ExportCheck: Codable, Equatable, Sendable {
     /// - Parameters:
     ///   - original: the model that was exported.
     ///   - written: the export, opened again.
-    ///   - device: where both run.
-    /// - Throws: `InterchangeError.model` if the two have not the same tokens, or there is none to
-    ///   compare; `TokenizerError` if a prompt cannot be encoded; what reading the weights throws.
+    ///   - device: the device that both run on.
+    /// - Throws: `InterchangeError.model` if the two do not have the same tokens, or there is none
+    ///   to compare; `TokenizerError` if a prompt cannot be encoded; errors of reading the weights.
     public init(_ original: ModelFiles, _ written: ModelFiles, on device: Device) throws {
         let vocabularyCount = original.configuration.vocabSize
         let prompts = try Self.prompts(for: original, vocabularyCount: vocabularyCount)
@@ -72,7 +72,7 @@ public struct ExportCheck: Codable, Equatable, Sendable {
     }
 }
 
-/// What the comparison of two tables of logits adds up, some columns at a time.
+/// The sums over two tables of logits for their comparison, some columns at a time.
 private struct LogitSums {
     private let rowCount: Int
     private var best: [(wanted: Int, got: Int)]
@@ -105,7 +105,7 @@ private struct LogitSums {
         count += Double(wanted.count)
     }
 
-    /// RMS of the differences over the standard deviation of the wanted logits.
+    /// RMS of the differences, divided by the standard deviation of the wanted logits.
     var relativeDifference: Double {
         let mean = sum / count
         let variance = max(total / count - mean * mean, .leastNormalMagnitude)

@@ -17,7 +17,7 @@ public enum ExportType: String, CaseIterable, Sendable {
     case q4KM = "q4_k_m"
     case q6K = "q6_k"
 
-    /// The type in safetensors files; nil where there is none.
+    /// The type in safetensors files; nil if there is none.
     public var elementType: ElementType? {
         switch self {
         case .f32: .float32
@@ -41,19 +41,19 @@ public enum ExportType: String, CaseIterable, Sendable {
     }
 }
 
-/// How far a written model may be from the one it was written from: as far as rounding explains.
+/// The differences between a written model and its source that rounding explains.
 public struct ExportTolerance: Equatable, Sendable {
     /// The largest RMS difference of logits, in their standard deviations.
     public let relative: Double
     /// The largest difference of a logit.
     public let largest: Double
 
-    /// What a type's rounding explains.
+    /// The differences that a type's rounding explains.
     ///
     /// - Parameters:
     ///   - type: of the weights.
-    ///   - isFolded: whether multipliers are multiplied into the weights, which then round where weights
-    ///     that are written as they are do not.
+    ///   - isFolded: whether multipliers are multiplied into the weights, which rounds even weights
+    ///     that the type could hold exactly.
     public init(_ type: ExportType, isFolded: Bool) {
         relative =
             switch type {

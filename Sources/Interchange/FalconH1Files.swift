@@ -16,7 +16,7 @@ extension FalconH1Configuration: ForeignArchitecture {
         case .attention: return LlamaClass.self
         case .ssm:
             throw .model(
-                reason: "no class of transformers has blocks of Mamba-2 and an MLP alone, as "
+                reason: "no class of transformers has blocks of only Mamba-2 and an MLP, as "
                     + "`mixers: ssm` makes them",
                 advice: "export a model with `mixers: parallel` or `attention`")
         }
@@ -28,7 +28,7 @@ extension FalconH1Configuration: ForeignArchitecture {
         case .attention: return LlamaGraph.self
         case .ssm:
             throw .model(
-                reason: "llama.cpp has no graph of Mamba-2 and an MLP alone, as `mixers: ssm` "
+                reason: "llama.cpp has no graph of only Mamba-2 and an MLP, as `mixers: ssm` "
                     + "makes them",
                 advice: "export a model with `mixers: parallel` or `attention`")
         }
@@ -40,10 +40,11 @@ enum FalconH1Class: HuggingFaceClass {
     static let modelType = "falcon_h1"
     static let name = "FalconH1ForCausalLM"
 
-    /// The fields that not all classes have; RoPE's base in the spelling of either version.
+    /// The fields of a Falcon-H1.
     ///
-    /// Version 4 of transformers silently takes another value when it finds only the newer one.
-    /// `time_step_limit` is left out, since its infinity is spelled in a way that not all readers know.
+    /// RoPE's base is written in the spellings of both versions: version 4 of transformers silently
+    /// takes another value if it finds only the newer one. `time_step_limit` is left out, since its
+    /// infinity is spelled in a way that not all readers know.
     static func fields(of model: FalconH1Configuration) -> [String: JSONValue] {
         let sizes = model.sizes
         let own: [String: JSONValue] = [
@@ -142,7 +143,7 @@ enum FalconH1Graph: GGUFGraph {
         GGUFBlockTensor("ffn_down.weight", .feedForward, .down),
     ]
 
-    /// Always: the graph would scale a head that is the embedding as the embedding.
+    /// Always true: the graph would scale a head that is the embedding like the embedding.
     static func writesHead(_ model: FalconH1Configuration) -> Bool { true }
 
     static func change(
@@ -153,7 +154,7 @@ enum FalconH1Graph: GGUFGraph {
             : FoldedMultipliers(model).change(at: place, rowCount: rowCount)
     }
 
-    /// Without a norm there: small models that train at high rates pass 1e8.
+    /// True without a norm after the scan: small models that train at high rates exceed 1e8.
     static func hasUnboundedScan(_ model: FalconH1Configuration) -> Bool {
         !model.sizes.mambaRmsNorm
     }
@@ -262,7 +263,7 @@ extension ConfigurationFields {
         return model(fields, and: multipliers())
     }
 
-    /// The fixed multipliers, 1 where they are missing.
+    /// The fixed multipliers; 1 for those that are missing.
     private mutating func multipliers() -> [String: JSONValue] {
         var found: [String: JSONValue] = [:]
         for key in FalconH1Multipliers.CodingKeys.allCases {
@@ -277,7 +278,7 @@ extension ConfigurationFields {
         return found
     }
 
-    /// Reports everything that would change the function computed and that the model here has not.
+    /// Reports everything that would change the computed function but is not supported here.
     private mutating func requireFalconH1Parts() {
         requireOff(
             ["attention_bias", "mlp_bias", "projectors_bias", "mamba_proj_bias"],
@@ -289,7 +290,7 @@ extension ConfigurationFields {
         if bool("mamba_rms_norm", default: false), bool("mamba_norm_before_gate", default: true) {
             report(
                 "mamba_norm_before_gate",
-                "got true (also when missing), want false: the gated norm here norms after gating")
+                "got true (also if missing), want false: the gated norm here comes after the gate")
         }
         if !bool("mamba_use_mlp", default: true) {
             report("mamba_use_mlp", "got false, want true: every block here has an MLP")
@@ -304,13 +305,14 @@ extension ConfigurationFields {
 }
 
 extension GGUFFields {
-    /// A Falcon-H1 with these mixers, its multipliers 1.
+    /// A Falcon-H1 with multipliers of 1.
     ///
     /// - Parameters:
-    ///   - mixers: of every block.
+    ///   - mixers: the mixers of its blocks.
     ///   - mamba: the sizes of the state-space mixer.
-    /// - Returns: a configuration without problems.
-    /// - Throws: `GGUFError` or `InterchangeError`.
+    /// - Returns: the configuration.
+    /// - Throws: `GGUFError` for keys that are missing or of another type; `InterchangeError` for
+    ///   models that cannot be represented here.
     func readFalconH1(
         _ mixers: Mixers, mamba: [FalconH1Sizes.CodingKeys: JSONValue]
     ) throws -> ModelConfiguration {

@@ -26,7 +26,7 @@ enum FalconMambaClass: HuggingFaceClass {
     static let modelType = "falcon_mamba"
     static let name = "FalconMambaForCausalLM"
 
-    /// `intermediate_size` and `mixer_rms_eps` are always written: the class's defaults are others.
+    /// `intermediate_size` and `mixer_rms_eps` are always written, as the class has other defaults.
     static func fields(of sizes: FalconMambaConfiguration) -> [String: JSONValue] {
         let isMultiple = sizes.intermediateSize % sizes.hiddenSize == 0
         return [
@@ -77,7 +77,7 @@ enum FalconMambaGraph: GGUFGraph {
         guard metadata[flag] != nil, try metadata.boolean(flag) else {
             throw fields.refuse(
                 "ssm.dt_b_c_rms",
-                "got false (also when missing), want true: the mixers here norm time step, B and C")
+                "got false (also if missing), want true: the mixers here norm time step, B and C")
         }
         typealias Key = FalconMambaConfiguration.CodingKeys
         let epsilon = try fields.number("attention.layer_norm_rms_epsilon")

@@ -3,9 +3,9 @@ import FalconTensor
 
 /// The fixed multipliers of a Falcon-H1, as scales of the rows of its parameters.
 ///
-/// With the rows scaled and every multiplier 1 the model computes the same function: each multiplier
-/// stands directly before or after a product or the convolution's input. Exact for inference; training
-/// would go another way.
+/// With the rows scaled and every multiplier 1, the model computes the same function: each
+/// multiplier stands directly before or after a product or the convolution's input. This is exact
+/// for inference; training would take another course.
 struct FoldedMultipliers {
     private let model: FalconH1Configuration
     private var multipliers: FalconH1Multipliers { model.multipliers }
@@ -14,7 +14,7 @@ struct FoldedMultipliers {
 
     /// The configuration that goes with the scaled rows.
     ///
-    /// A tied matrix cannot be scaled for both of its uses: the head becomes a matrix of its own.
+    /// A tied matrix cannot be scaled for both of its uses, so the head becomes a separate matrix.
     var configuration: FalconH1Configuration {
         var result = model
         result.multipliers = .unit
@@ -22,10 +22,10 @@ struct FoldedMultipliers {
         return result
     }
 
-    /// The scale of all rows of a parameter but those of Mamba's input projection.
+    /// The scale of all rows of a parameter other than Mamba's input projection.
     ///
-    /// - Parameter place: of the parameter, or of what it serves as.
-    /// - Returns: 1 for what no multiplier meets.
+    /// - Parameter place: of the parameter, or of the one it stands in for.
+    /// - Returns: 1 for parameters without a multiplier.
     func scale(at place: ParameterPlace) -> Float {
         let input = multipliers.attentionIn
         let scale =
@@ -55,7 +55,7 @@ struct FoldedMultipliers {
     /// The change of a parameter.
     ///
     /// - Parameters:
-    ///   - place: of the parameter, or of what it serves as.
+    ///   - place: of the parameter, or of the one it stands in for.
     ///   - rowCount: its rows.
     /// - Returns: its scaled rows.
     func change(at place: ParameterPlace, rowCount: Int) -> ForeignTensor.Change {

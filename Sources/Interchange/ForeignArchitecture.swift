@@ -1,20 +1,20 @@
 import FalconModel
 
-/// How the models of an architecture are written in the files of other programs: what is in
-/// `ArchitectureConfiguration` of the model itself, said of its files.
+/// The forms of an architecture's models in the files of other programs, as
+/// `ArchitectureConfiguration` describes the models themselves.
 protocol ForeignArchitecture: ArchitectureConfiguration {
     /// The classes of transformers that its models are written and read as.
     static var huggingFaceClasses: [any HuggingFaceClass.Type] { get }
     /// The graphs of llama.cpp that its models are written and read as.
     static var graphs: [any GGUFGraph.Type] { get }
 
-    /// The class that computes what a model of these sizes computes.
+    /// The class that computes the function of a model of these sizes.
     ///
     /// - Returns: one of `huggingFaceClasses`.
     /// - Throws: `InterchangeError.model` if there is none.
     func huggingFaceClass() throws(InterchangeError) -> any HuggingFaceClass.Type
 
-    /// The graph that computes what a model of these sizes computes.
+    /// The graph that computes the function of a model of these sizes.
     ///
     /// - Returns: one of `graphs`.
     /// - Throws: `InterchangeError.model` if there is none.
@@ -41,7 +41,7 @@ extension Architecture {
 }
 
 extension ModelConfiguration {
-    /// The class of transformers that computes what the model computes.
+    /// The class of transformers that computes the model's function.
     ///
     /// - Returns: one of the architecture's classes.
     /// - Throws: `InterchangeError.model` if there is none.
@@ -49,7 +49,7 @@ extension ModelConfiguration {
         try foreign.huggingFaceClass()
     }
 
-    /// The graph of llama.cpp that computes what the model computes.
+    /// The graph of llama.cpp that computes the model's function.
     ///
     /// - Returns: one of the architecture's graphs.
     /// - Throws: `InterchangeError.model` if there is none.

@@ -6,21 +6,21 @@ import FalconTensor
 
 /// A tensor of a foreign file, made from one parameter, row by row.
 struct ForeignTensor {
-    /// What happens to the values on the way out; on the way in the reverse.
+    /// The change of the values on the way out; the way in reverses it.
     enum Change {
         /// Every row of the parameter times a number.
         case scaled([RowScale])
         /// −e^x: `A_log` becomes A.
         case negativeExponential
-        /// Scaled rows of rotary heads of so many rows, the two halves of each head interleaved: row
-        /// i + s·half becomes row 2·i + s.
+        /// Scaled rows of rotary heads of `headRows` rows, the two halves of each head interleaved:
+        /// row i + s·half becomes row 2·i + s.
         case interleaved(headRows: Int, scale: Float)
 
         /// The values as they are.
         static let none = Change.scaled([])
     }
 
-    /// So many rows, one after the other, times a number.
+    /// A scale for a number of consecutive rows.
     struct RowScale {
         let rowCount: Int
         let scale: Float
@@ -28,7 +28,7 @@ struct ForeignTensor {
 
     /// The name in the foreign file.
     let name: String
-    /// The shape in the foreign file; as many elements as the parameter has.
+    /// The shape in the foreign file, with the same number of elements as the parameter.
     let shape: [Int]
     /// The parameter.
     let parameter: String
@@ -68,8 +68,8 @@ struct ForeignTensor {
     ///
     /// - Parameters:
     ///   - source: the parameters.
-    ///   - take: gets piece after piece, in order.
-    /// - Throws: what the source or `take` throws.
+    ///   - take: takes piece after piece, in order.
+    /// - Throws: errors of the source or of `take`.
     func readPieces(
         from source: any WeightSource, _ take: (Span<Float>) throws -> Void
     ) throws {
@@ -87,9 +87,9 @@ struct ForeignTensor {
     ///
     /// - Parameters:
     ///   - source: the parameters.
-    ///   - elements: places in the foreign tensor; whole rows where rows change places.
-    ///   - destination: as many elements; all are set.
-    /// - Throws: what the source throws.
+    ///   - elements: places in the foreign tensor; whole rows if rows change places.
+    ///   - destination: the same number of elements; all are set.
+    /// - Throws: errors of the source.
     func read(
         from source: any WeightSource, elements: Range<Int>,
         into destination: inout MutableSpan<Float>

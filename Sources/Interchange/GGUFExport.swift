@@ -9,37 +9,37 @@ import FalconTensor
 ///
 /// Fixed multipliers are folded into the weights: the format has no place for them.
 public struct GGUFExport: Sendable {
-    /// Which type most tensors have.
+    /// The type of most tensors.
     public var fileType: GGUFFileType
-    /// Threads that quantise; the bytes do not depend on it.
+    /// The number of threads that quantise; the bytes do not depend on it.
     public var threadCount: Int
 
     /// An export.
     ///
     /// - Parameters:
-    ///   - fileType: which type most tensors have.
-    ///   - threadCount: threads that quantise, at least 1.
+    ///   - fileType: the type of most tensors.
+    ///   - threadCount: the number of threads that quantise, at least 1.
     public init(_ fileType: GGUFFileType, threadCount: Int) {
         self.fileType = fileType
         self.threadCount = threadCount
     }
 
-    /// Writes the file; it appears under its name when it is whole.
+    /// Writes the file, which gets its name when it is whole.
     ///
     /// - Parameters:
-    ///   - model: what to export.
+    ///   - model: the model to export.
     ///   - path: the file to create; one that exists is an error.
-    ///   - check: shown the written model before it gets its name.
-    /// - Returns: size, digest, and what rounding did to each tensor.
+    ///   - check: takes the written model before it gets its name.
+    /// - Returns: size, digest, and the rounding error of each tensor.
     /// - Throws: `InterchangeError` if the format cannot express the model or its tokenizer;
-    ///   `GGUFError` for values that a type cannot hold; `FileError`; what `check` throws. Nothing is then
-    ///   left behind.
+    ///   `GGUFError` for values that a type cannot hold; `FileError`; errors of `check`. Nothing is
+    ///   then left behind.
     public func write(
         _ model: ModelFiles, to path: String, check: (ModelFiles) throws -> Void = { _ in }
     ) throws -> GGUFWrittenFile {
         let graph = try model.configuration.graph()
         guard fileKind(of: path) == .missing else {
-            throw FileError.exists(path: path, advice: "choose another name or remove it first")
+            throw FileError.exists(path: path, advice: "choose another name, or remove it first")
         }
         let sources = graph.tensors(of: model.configuration)
         let hasOutput = sources.contains { $0.name == "output.weight" }
@@ -68,7 +68,7 @@ public struct GGUFExport: Sendable {
 
     /// The projections after the scan whose inputs are too large for float16.
     ///
-    /// Without a norm there they know no bound. Which are is seen on the prompts of the check.
+    /// Without a norm there, inputs have no bound; the prompts of the check show the large ones.
     private func tensorsOfWideRange(
         _ model: ModelFiles, _ graph: any GGUFGraph.Type
     ) throws -> Set<String> {
@@ -108,7 +108,7 @@ public struct GGUFExport: Sendable {
 }
 
 extension ModelFiles {
-    /// What the model is called: of its run or its folder.
+    /// The name of the model: that of its run or its folder.
     var name: String {
         if let run = RunFolder(ofCheckpoint: path) { return run.name }
         return path.split(separator: "/").last.map(String.init) ?? "falcon"
@@ -166,7 +166,7 @@ extension ModelFiles {
         guard problems.isEmpty else {
             throw CheckpointError(
                 path: reader.path, problems: problems,
-                advice: "the file holds another kind of model than its metadata says")
+                advice: "the file does not hold the kind of model that its metadata says")
         }
     }
 }

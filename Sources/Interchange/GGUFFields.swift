@@ -27,7 +27,7 @@ struct GGUFFields {
         return .number(Self.decimal(Float(try reader.metadata.number(prefix + key))))
     }
 
-    /// The shortest decimal number that is this float32: 1e-05 and not 9.99999974e-06.
+    /// The shortest decimal number for this float32: 1e-05, not 9.99999974e-06.
     private static func decimal(_ value: Float) -> Double { Double(value.description) ?? 0 }
 
     /// Rows of the embedding.
@@ -50,7 +50,7 @@ struct GGUFFields {
 
     /// The configuration of a model from its fields under this program's keys.
     ///
-    /// - Throws: `InterchangeError.configuration` for sizes that cannot be.
+    /// - Throws: `InterchangeError.configuration` for impossible sizes.
     func model<Key: RawRepresentable<String>>(
         _ fields: [Key: JSONValue], and more: [String: JSONValue] = [:]
     ) throws -> ModelConfiguration {
@@ -75,8 +75,8 @@ struct GGUFFields {
         return model
     }
 
-    /// The number that positions are divided by, as llama.cpp takes it from the file: without a type the
-    /// scaling is linear, the older key counts where the newer one is missing, and 0 is none.
+    /// The divisor of positions, as llama.cpp reads it: without a type the scaling is linear, the
+    /// older key counts if the newer one is missing, and 0 means none.
     func ropeScalingFactor() throws -> JSONValue {
         func has(_ key: String) -> Bool { reader.metadata[prefix + key] != nil }
         let (type, attention) = ("rope.scaling.type", "rope.scaling.attn_factor")

@@ -2,42 +2,42 @@ import FalconGGUF
 import FalconModel
 import FalconTensor
 
-/// A model graph of llama.cpp: what stands in the metadata of its files, and its tensors.
+/// A model graph of llama.cpp: the metadata of its files, and its tensors.
 ///
 /// No graph has fixed multipliers.
 protocol GGUFGraph {
-    /// The sizes of the models that are written as this graph.
+    /// The sizes of the models written as this graph.
     associatedtype Sizes: ArchitectureConfiguration
     /// `general.architecture`.
     static var name: String { get }
 
-    /// The metadata that not all graphs have.
+    /// The metadata that is particular to this graph.
     ///
     /// - Parameter sizes: of a model of this graph.
-    /// - Returns: keys, without the graph's name in front, and values, each of the type that llama.cpp wants.
+    /// - Returns: keys, without the graph's name, and values of the types that llama.cpp expects.
     static func metadata(of sizes: Sizes) -> [(key: String, value: GGUFValue)]
 
     /// The sizes of the model in a file.
     ///
     /// - Parameter fields: of a file of this graph.
     /// - Returns: a configuration without multipliers.
-    /// - Throws: `GGUFError` for keys that are missing or of another type; `InterchangeError` for what the
-    ///   models here cannot represent.
+    /// - Throws: `GGUFError` for keys that are missing or of another type; `InterchangeError` for
+    ///   models that cannot be represented here.
     static func read(_ fields: GGUFFields) throws -> ModelConfiguration
 
     /// The tensors of every block.
     ///
     /// - Parameter sizes: of a model of this graph.
-    /// - Returns: those that the model has no parameter for are left out.
+    /// - Returns: the tensors; those without a parameter in the model are left out.
     static func blockTensors(of sizes: Sizes) -> [GGUFBlockTensor]
 
-    /// Whether a file has a tensor for the head, though it may be the embedding.
+    /// Whether a file has a tensor for the head, even if that is the embedding.
     static func writesHead(_ sizes: Sizes) -> Bool
 
-    /// What happens to the values of a parameter.
+    /// The change of the values of a parameter.
     ///
     /// - Parameters:
-    ///   - place: of the parameter, or of what it serves as.
+    ///   - place: of the parameter, or of the one it stands in for.
     ///   - rowCount: its rows.
     ///   - sizes: of its model.
     /// - Returns: the change on the way out.
@@ -45,7 +45,7 @@ protocol GGUFGraph {
         at place: ParameterPlace, rowCount: Int, of sizes: Sizes
     ) -> ForeignTensor.Change
 
-    /// Whether what enters the projection after the scan knows no bound.
+    /// Whether the input of the projection after the scan has no bound.
     static func hasUnboundedScan(_ sizes: Sizes) -> Bool
 }
 
@@ -64,17 +64,17 @@ struct GGUFBlockTensor {
     }
 }
 
-// What most graphs have.
+// The defaults, which fit most graphs.
 extension GGUFGraph {
-    /// Unless it is the embedding.
+    /// True unless the head is the embedding.
     static func writesHead(_ sizes: Sizes) -> Bool { !sizes.tieWordEmbeddings }
 
-    /// `A_log` becomes A, all else is as it is.
+    /// `A_log` becomes A; everything else stays the same.
     static func change(
         at place: ParameterPlace, rowCount: Int, of sizes: Sizes
     ) -> ForeignTensor.Change { place.kind == .decay ? .negativeExponential : .none }
 
-    /// False: a norm or small numbers.
+    /// False, because of a norm or small numbers.
     static func hasUnboundedScan(_ sizes: Sizes) -> Bool { false }
 }
 
@@ -82,7 +82,7 @@ extension GGUFGraph {
     /// The metadata of a model of this graph: its architecture and sizes.
     ///
     /// - Parameter model: of a model of this graph.
-    /// - Returns: keys and values, each of the type that llama.cpp wants.
+    /// - Returns: keys and values of the types that llama.cpp expects.
     static func metadata(of model: ModelConfiguration) -> [(key: String, value: GGUFValue)] {
         let fields: [(key: String, value: GGUFValue)] =
             [
@@ -108,7 +108,7 @@ extension GGUFGraph {
         func tensor(
             _ name: String, _ place: ParameterPlace, shape: [Int]? = nil
         ) -> ForeignTensor? {
-            // The head of a tied model is made of its embedding.
+            // The head of a tied model is made from its embedding.
             guard let parameter = own[place] ?? (place == head ? own[embedding] : nil) else {
                 return nil
             }
@@ -132,13 +132,13 @@ extension GGUFGraph {
         return (outer + blocks).compactMap { $0 }
     }
 
-    /// Whether what enters the projection after the scan knows no bound; the model is of this graph.
+    /// Whether the input of the projection after the scan has no bound; the model is of this graph.
     static func hasUnboundedScan(_ model: ModelConfiguration) -> Bool {
         hasUnboundedScan(model.sizes(as: Sizes.self))
     }
 }
 
 extension GGUFValue {
-    /// A count, as llama.cpp wants it.
+    /// A count in the type that llama.cpp expects.
     static func count(_ number: Int) -> GGUFValue { .uint32(UInt32(clamping: number)) }
 }

@@ -4,7 +4,7 @@ import FalconTokenizer
 
 /// The vocabulary of a tokenizer in the metadata of a GGUF file.
 ///
-/// A SentencePiece model becomes llama.cpp's "llama" tokenizer, byte-level byte-pair encoding "gpt2".
+/// A SentencePiece model becomes the tokenizer "llama" of llama.cpp, byte-level BPE "gpt2".
 enum GGUFVocabulary {
     private static let prefix = "tokenizer.ggml."
 
@@ -12,15 +12,15 @@ enum GGUFVocabulary {
     ///
     /// - Parameters:
     ///   - tokenizer: of the model.
-    ///   - embeddingCount: rows of the embedding, at least as many as tokens; the rest is padded.
+    ///   - embeddingCount: rows of the embedding, not fewer than tokens; the rest is padded.
     /// - Returns: keys and values.
-    /// - Throws: `InterchangeError.tokenizer` for a tokenizer whose ids llama.cpp would not give.
+    /// - Throws: `InterchangeError.tokenizer` if llama.cpp would give other ids.
     static func fields(
         of tokenizer: any Tokenizer, embeddingCount: Int
     ) throws -> [(key: String, value: GGUFValue)] {
         guard tokenizer.vocabularyCount <= embeddingCount else {
             throw InterchangeError.model(
-                reason: "the tokenizer has \(tokenizer.vocabularyCount) pieces, the model only "
+                reason: "the tokenizer has \(tokenizer.vocabularyCount) pieces, but the model only "
                     + "\(embeddingCount) embeddings",
                 advice: "export the model with the tokenizer that it was trained with")
         }
@@ -32,7 +32,7 @@ enum GGUFVocabulary {
             fields = try bytePairs(tokenizer, embeddingCount: embeddingCount)
         default:
             throw InterchangeError.tokenizer(
-                reason: "\(tokenizer.path) is of a kind that GGUF has no name for",
+                reason: "\(tokenizer.path) is of a kind that has no name in GGUF",
                 advice: "export for Hugging Face")
         }
         let ids = [
@@ -64,7 +64,7 @@ enum GGUFVocabulary {
         let advice = "train a tokenizer with `falcon tokenizer train --model-type bpe`"
         guard model.algorithm == .bpe else {
             throw .tokenizer(
-                reason: "llama.cpp's tokenizer merges pairs, this one is of another kind (unigram)",
+                reason: "llama.cpp's tokenizer merges pairs; this one is of another kind (unigram)",
                 advice: advice)
         }
         guard !model.hasCharacterMap, !model.removesExtraWhitespaces else {
@@ -152,12 +152,12 @@ enum GGUFVocabulary {
         default:
             throw InterchangeError.tokenizer(
                 reason:
-                    "\(reader.path): the tokenizer is of the kind \"\(name)\", this program reads "
+                    "\(reader.path): the tokenizer is of the kind \"\(name)\"; this program reads "
                     + "\"llama\" and \"gpt2\"", advice: "use a file with one of these")
         }
     }
 
-    /// The number of tokens without those at the end that only fill rows of the embedding.
+    /// The number of tokens, not counting those at the end that only fill rows of the embedding.
     private static func usedCount(_ tokens: [String], _ kinds: [Int]) -> Int {
         var count = min(tokens.count, kinds.count)
         let unused = SentencePieceModel.PieceKind.unused.rawValue
@@ -167,7 +167,7 @@ enum GGUFVocabulary {
         return count == min(tokens.count, kinds.count) ? tokens.count : count
     }
 
-    /// The `tokenizer_config.json` that says what a `tokenizer.model` cannot.
+    /// The `tokenizer_config.json` with the settings that a `tokenizer.model` cannot hold.
     private static func configuration(
         _ tokens: [String], _ special: SpecialTokenIDs, addsBOS: Bool
     ) -> TokenizerFiles.File {
@@ -193,7 +193,7 @@ enum GGUFVocabulary {
     }
 }
 
-/// A SentencePiece model made of lists, as protocol buffer.
+/// A SentencePiece model made from lists, as a protocol buffer.
 ///
 /// - SeeAlso: `sentencepiece_model.proto` of google/sentencepiece, for the numbers of fields.
 struct SentencePieceFile {

@@ -14,7 +14,7 @@ struct GGUFWeights: WeightSource {
         _ name: String, elements: Range<Int>, into destination: inout MutableSpan<Float>
     ) throws {
         guard let tensor = tensors[name] else {
-            preconditionFailure("GGUFWeights: \(name) is no parameter of the model")
+            preconditionFailure("GGUFWeights: \(name) is not a parameter of the model")
         }
         if case .interleaved = tensor.change {
             let length = tensor.rowLength
@@ -46,7 +46,7 @@ struct GGUFWeights: WeightSource {
         tensors[name].map { reader.filePath(of: $0.name) } ?? reader.path
     }
 
-    /// A part of a stored tensor; the file gives whole rows, for its blocks lie along them.
+    /// A part of a stored tensor; the file is read in whole rows, as its blocks lie along them.
     private func values(of tensor: ForeignTensor, _ elements: Range<Int>) throws -> [Float] {
         let rowLength = tensor.shape.last ?? 1
         let rows =

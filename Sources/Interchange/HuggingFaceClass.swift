@@ -3,9 +3,9 @@ import FalconModel
 import FalconSystem
 import FalconTensor
 
-/// A model class of Hugging Face transformers: what stands in its `config.json` and in its files of weights.
+/// A model class of Hugging Face transformers: its `config.json` and its files of weights.
 protocol HuggingFaceClass {
-    /// The sizes of the models that are written as this class.
+    /// The sizes of the models written as this class.
     associatedtype Sizes: ArchitectureConfiguration
     /// `model_type`.
     static var modelType: String { get }
@@ -14,7 +14,7 @@ protocol HuggingFaceClass {
     /// The names of parameters in its files.
     static var names: ParameterNames { get }
 
-    /// The fields of `config.json` that not all classes have.
+    /// The fields of `config.json` that are particular to this class.
     ///
     /// - Parameter sizes: of a model of this class.
     /// - Returns: every field that the class reads, explicit.
@@ -22,14 +22,14 @@ protocol HuggingFaceClass {
 
     /// Sizes from `config.json`; a field that is missing takes the default of transformers 5.
     ///
-    /// - Parameter fields: told of every field that is wrong, or that asks for what the model here cannot do.
+    /// - Parameter fields: the file's; every wrong or unsupported field is reported to it.
     /// - Returns: nil if a problem was reported.
     static func read(_ fields: inout ConfigurationFields) -> ModelConfiguration?
 
     /// The sizes whose function the written tensors compute.
     ///
     /// - Parameter sizes: of a model of this class.
-    /// - Returns: without multipliers where the class has none.
+    /// - Returns: the sizes, without multipliers if the class has none.
     static func written(_ sizes: Sizes) -> Sizes
 
     /// The tensors of a file.
@@ -43,7 +43,7 @@ protocol HuggingFaceClass {
     ) -> [ForeignTensor]
 }
 
-// Of a class whose models are exactly those here.
+// The defaults, for a class whose models are exactly those here.
 extension HuggingFaceClass {
     /// The names here.
     static var names: ParameterNames { Sizes.parameterNames }
@@ -60,7 +60,7 @@ extension HuggingFaceClass {
 }
 
 extension HuggingFaceClass {
-    /// The fields of `config.json` that not all classes have; the model is of this class.
+    /// The fields of `config.json` that are particular to this class; the model is of this class.
     static func fields(of model: ModelConfiguration) -> [String: JSONValue] {
         fields(of: model.sizes(as: Sizes.self))
     }

@@ -11,8 +11,8 @@ extension HuggingFaceConfiguration {
     /// - Parameters:
     ///   - bytes: the file's contents.
     ///   - path: its name, for messages.
-    /// - Throws: `InterchangeError.configuration` with every field that is wrong, or that asks for what
-    ///   the model here cannot do. Fields that change nothing are ignored.
+    /// - Throws: `InterchangeError.configuration` with every field that is wrong or not supported.
+    ///   Fields that change nothing are ignored.
     public init(bytes: [UInt8], path: String) throws(InterchangeError) {
         let object: JSONObject
         do {
@@ -49,7 +49,7 @@ extension HuggingFaceConfiguration {
 }
 
 extension ConfigurationFields {
-    /// The class that the file is of; reports what is not among those known.
+    /// The class of the file; reports an unknown one.
     fileprivate mutating func modelClass() -> (any HuggingFaceClass.Type)? {
         let type = value("model_type")?.string
         let classes = Architecture.huggingFaceClasses

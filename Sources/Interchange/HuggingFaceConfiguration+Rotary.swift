@@ -16,7 +16,7 @@ extension FalconH1Sizes {
         ])
     }
 
-    /// The spelling of transformers 4, with both of its names of the type.
+    /// The spelling of transformers 4, with both of its names for the type.
     var ropeScaling: JSONValue {
         guard let ropeScalingFactor else { return .null }
         return .object([
@@ -29,7 +29,7 @@ extension FalconH1Sizes {
 extension ConfigurationFields {
     /// RoPE's base in either spelling.
     ///
-    /// - Parameter missing: the value when there is none; nil if there must be one.
+    /// - Parameter missing: the default; nil if the file must have a value.
     /// - Returns: the base.
     mutating func ropeTheta(default missing: Double? = nil) -> Double {
         var found: [Double] = []
@@ -60,7 +60,7 @@ extension ConfigurationFields {
         return 1
     }
 
-    /// The number that positions are divided by, in either spelling.
+    /// The divisor of positions, in either spelling.
     ///
     /// - Returns: a number; null for none. Other kinds of scaling are reported.
     mutating func ropeScalingFactor() -> JSONValue {
@@ -71,7 +71,7 @@ extension ConfigurationFields {
         return factors.first { $0 != 1 }.map { .number($0) } ?? .null
     }
 
-    /// The factor of one spelling; nil where there is none or none that can be used.
+    /// The factor in one spelling; nil if there is none or it cannot be used.
     private mutating func linearFactor(_ key: String) -> Double? {
         guard let found = value(key) else { return nil }
         guard let scaling = found.object else {
@@ -79,7 +79,7 @@ extension ConfigurationFields {
             return nil
         }
         if scaling.keys.isEmpty { return nil }
-        // In the newer place the type may be missing.
+        // In the newer spelling the type may be missing.
         let names = ["rope_type", "type"].compactMap { scaling[$0] }.filter { $0 != .null }
         let isNewer = key == "rope_parameters"
         guard let type = names.first ?? (isNewer ? .string("default") : nil),

@@ -77,7 +77,7 @@ extension HuggingFaceConfiguration {
         return JSONValue.object(object).serialized(indentation: 2) + "\n"
     }
 
-    /// The text of `generation_config.json`: where generation begins and ends.
+    /// The text of `generation_config.json`: the tokens at which generation begins and ends.
     ///
     /// - Returns: an object with its keys in alphabetical order.
     func generationJSON() -> String {
@@ -90,7 +90,7 @@ extension HuggingFaceConfiguration {
         return JSONValue.object(object).serialized(indentation: 2) + "\n"
     }
 
-    /// One number, a list, or null, as Hugging Face has it.
+    /// One number, a list, or null, as in Hugging Face.
     private var eosTokens: JSONValue {
         eosTokenIDs.count > 1
             ? .array(eosTokenIDs.map { .integer($0) })

@@ -6,8 +6,8 @@ import FalconTokenizer
 
 /// Writes a folder that Hugging Face transformers loads unchanged.
 ///
-/// Parameters are written as they are, with the fixed multipliers in `config.json`; of a model with
-/// attention alone, which becomes a Llama, they are folded into the weights.
+/// Parameters are written as they are, with the fixed multipliers in `config.json`. A model with
+/// attention alone becomes a Llama: its multipliers are folded into the weights.
 public struct HuggingFaceExport: Sendable {
     /// The type of the tensors: F32, BF16 or F16.
     public var weightType = ElementType.float32
@@ -17,15 +17,15 @@ public struct HuggingFaceExport: Sendable {
     /// An export with the usual settings: float32, shards of 5 GB.
     public init() {}
 
-    /// Writes the folder; it appears under its name when it is whole.
+    /// Writes the folder, which gets its name when it is whole.
     ///
     /// - Parameters:
-    ///   - model: what to export. Without a tokenizer, no tokenizer files are written.
+    ///   - model: the model to export. Without a tokenizer, no tokenizer files are written.
     ///   - path: the folder to create; one that exists is an error.
-    ///   - check: shown the written model before it gets its name.
+    ///   - check: takes the written model before it gets its name.
     /// - Returns: the files written.
     /// - Throws: `InterchangeError` if the format cannot express the model or its tokenizer;
-    ///   `FileError`, for instance when the folder exists; what `check` throws. Nothing is then left
+    ///   `FileError`, for instance if the folder exists; errors of `check`. Nothing is then left
     ///   behind.
     @discardableResult
     public func write(
@@ -34,7 +34,7 @@ public struct HuggingFaceExport: Sendable {
         try requireRepresentable(model)
         let modelClass = try model.configuration.huggingFaceClass()
         guard fileKind(of: path) == .missing else {
-            throw FileError.exists(path: path, advice: "choose another name or remove it first")
+            throw FileError.exists(path: path, advice: "choose another name, or remove it first")
         }
         if let slash = path.lastIndex(of: "/"), slash != path.startIndex {
             try createFolder(String(path[..<slash]))
@@ -54,7 +54,7 @@ public struct HuggingFaceExport: Sendable {
             tokenizer.vocabularyCount > model.configuration.vocabSize
         {
             throw .model(
-                reason: "the tokenizer has \(tokenizer.vocabularyCount) pieces, the model only "
+                reason: "the tokenizer has \(tokenizer.vocabularyCount) pieces, but the model only "
                     + "\(model.configuration.vocabSize) embeddings",
                 advice: "export the model with the tokenizer that it was trained with")
         }
@@ -96,7 +96,7 @@ public struct HuggingFaceExport: Sendable {
                 Array(ModelCard(model, modelClass: modelClass, weightType: weightType).text().utf8)
             ),
         ]
-        // What came with the tokenizer goes with it, byte for byte; the rest is made.
+        // The tokenizer's own files are copied byte for byte; the others are made.
         files += tokenizer?.files.all.map { ($0.name, $0.bytes) } ?? []
         func isMissing(_ name: String) -> Bool { !files.contains { $0.name == name } }
         if isMissing(Self.generationFileName) {

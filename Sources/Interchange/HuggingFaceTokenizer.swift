@@ -10,7 +10,7 @@ public enum HuggingFaceTokenizer {
     ///
     /// - Parameters:
     ///   - tokenizer: a BPE model without normalization.
-    ///   - bosID: the token that is put before a prompt; nil for none.
+    ///   - bosID: the token to put before a prompt; nil for none.
     /// - Returns: the text of the file.
     /// - Throws: `InterchangeError.tokenizer` for models whose ids the format cannot reproduce.
     public static func tokenizerJSON(
@@ -41,11 +41,11 @@ public enum HuggingFaceTokenizer {
         return JSONValue.object(object).serialized(indentation: 2) + "\n"
     }
 
-    /// `tokenizer_config.json`: the special tokens; none is added to a text by itself.
+    /// `tokenizer_config.json`: the special tokens; none is added to a text automatically.
     ///
     /// - Parameters:
     ///   - tokenizer: the model behind `tokenizer.json`.
-    ///   - maximumLength: the longest text in tokens that the language model takes.
+    ///   - maximumLength: the longest text that the language model takes, in tokens.
     /// - Returns: the text of the file.
     public static func configurationJSON(
         _ tokenizer: SentencePieceModel, maximumLength: Int
@@ -66,7 +66,7 @@ public enum HuggingFaceTokenizer {
         return JSONValue.object(object).serialized(indentation: 2) + "\n"
     }
 
-    /// What SentencePiece writes for a space: U+2581.
+    /// The character that SentencePiece writes for a space: U+2581.
     private static let blank = "\u{2581}"
 
     private static func requireRepresentable(
@@ -149,7 +149,7 @@ public enum HuggingFaceTokenizer {
             ])
     }
 
-    /// Every way to make a normal piece of two others, in the order in which SentencePiece merges.
+    /// Every way to make a normal piece from two others, in SentencePiece's order of merges.
     ///
     /// The order is that of the merged piece's score, not of its id: in models whose blank pieces were
     /// added later (Mistral's) the two differ.
@@ -157,7 +157,7 @@ public enum HuggingFaceTokenizer {
     /// - Parameter tokenizer: a BPE model.
     /// - Returns: ids of the left and right parts.
     static func merges(_ tokenizer: SentencePieceModel) -> [(left: Int, right: Int)] {
-        // Bytes, not strings: Swift's strings are equal when they merely look the same.
+        // Bytes, not strings: Swift's strings are equal if they merely look the same.
         var ids: [[UInt8]: Int] = [:]
         for (id, piece) in tokenizer.pieces.enumerated() { ids[Array(piece.text.utf8)] = id }
         var found: [(score: Float, id: Int, left: Int, right: Int)] = []

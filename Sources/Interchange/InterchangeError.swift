@@ -9,17 +9,17 @@ public enum InterchangeError: FalconError, Equatable {
     case tokenizer(reason: String, advice: String)
     /// A model that the foreign format cannot express.
     case model(reason: String, advice: String)
-    /// A weight that is infinite or no number.
+    /// A weight that is infinite or NaN.
     case notFinite(path: String, tensor: String, element: Int, value: Float)
-    /// A model without the tokenizer that work on text needs.
+    /// A model without the tokenizer needed for text.
     case noTokenizer(path: String, origin: ModelFiles.Origin)
-    /// What a command that was killed left behind.
+    /// A folder or file that a killed command left behind.
     case unfinished(path: String)
     /// A path that is neither a checkpoint, nor a run, nor a Hugging Face folder.
     case notAModel(path: String)
-    /// A run that has no whole checkpoint, with what is wrong with each.
+    /// A run without a whole checkpoint, with the problem of each.
     case noCheckpoint(path: String, reasons: [String])
-    /// An export that is not the model it was written from.
+    /// An export that differs from its source.
     case differs(model: String, check: ExportCheck, tolerance: ExportTolerance)
 
     /// The message for a person.
@@ -28,7 +28,7 @@ public enum InterchangeError: FalconError, Equatable {
         case .configuration(let path, let problems):
             let names = Architecture.huggingFaceClasses.map { $0.name }.joined(separator: ", ")
             let advice =
-                "this program reads models of the classes \(names) with exactly the parts it trains"
+                "this program reads models of the classes \(names) that have only parts it trains"
             if problems.count == 1 { return "\(path): \(problems[0]); \(advice)" }
             let list = problems.map { "\n  - \($0)" }.joined()
             return "\(path): \(problems.count) problems; \(advice)\(list)"
@@ -45,16 +45,16 @@ public enum InterchangeError: FalconError, Equatable {
                 ? "convert it again with its vocabulary"
                 : "put the model's tokenizer.model or tokenizer.json into the folder"
             return
-                "\(path) has no tokenizer, which text needs; \(advice), or use token ids: `falcon "
-                + "generate` and `falcon logits` take --ids"
+                "\(path) has no tokenizer, so it cannot read text; \(advice), or use token ids: "
+                + "`falcon generate` and `falcon logits` take --ids"
         case .unfinished(let path):
             return
-                "\(path) is unfinished: a command that was stopped left it, or is still writing it; "
-                + "run that command again"
+                "\(path) is unfinished: a stopped command left it, or a command is still writing "
+                + "it; run that command again"
         case .notAModel(let path):
-            return "\(path) is no model: it is no GGUF file, and it holds neither manifest.json (a "
-                + "checkpoint), nor checkpoints/ (a run), nor config.json (a Hugging Face folder); "
-                + "check the path"
+            return "\(path) is not a model: it is not a GGUF file, and holds neither manifest.json "
+                + "(a checkpoint), nor checkpoints/ (a run), nor config.json (a Hugging Face "
+                + "folder); check the path"
         case .noCheckpoint(let path, let reasons):
             if reasons.isEmpty { return "\(path) has no checkpoint yet; train first" }
             let list = reasons.map { "\n  - \($0)" }.joined()
@@ -84,14 +84,14 @@ public enum InterchangeError: FalconError, Equatable {
 public struct ConfigurationProblem: Equatable, Sendable, CustomStringConvertible {
     /// The key in the file.
     public let key: String
-    /// What was found and what was wanted.
+    /// The message: the value found and the value wanted.
     public let message: String
 
     /// A problem of one field.
     ///
     /// - Parameters:
     ///   - key: the key in the file.
-    ///   - message: what was found and what was wanted.
+    ///   - message: the value found and the value wanted.
     public init(key: String, message: String) {
         self.key = key
         self.message = message

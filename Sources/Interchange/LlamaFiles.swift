@@ -47,7 +47,7 @@ enum LlamaClass: HuggingFaceClass {
     ) -> [ForeignTensor] {
         let own = Dictionary(uniqueKeysWithValues: parameters)
         return ModelConfiguration(written(model)).parameters.compactMap { place, _ in
-            // The head of a tied model is made of its embedding.
+            // The head of a tied model is made from its embedding.
             guard let source = own[place] ?? own[ParameterPlace(.embedding, .matrix)] else {
                 return nil
             }
@@ -93,7 +93,7 @@ enum LlamaGraph: GGUFGraph {
 }
 
 extension FalconH1Sizes {
-    /// The sizes of the state-space mixer where there is none.
+    /// The sizes of the state-space mixer for a model without one.
     static var noMamba: [CodingKeys: JSONValue] {
         let one = JSONValue.integer(1)
         return [

@@ -1,11 +1,11 @@
 import FalconModel
 import FalconTokenizer
 
-// Text to go on from.
+// Prompts.
 extension LoadedModel {
-    /// The tokens of a prompt, with those that the tokenizer puts before one.
+    /// The tokens of a prompt, including those that the tokenizer puts before it.
     ///
-    /// - Parameter text: any text; of an empty one, the token after which documents begin.
+    /// - Parameter text: any text; an empty one becomes the token after which documents begin.
     /// - Returns: at least one token, each with an embedding.
     /// - Throws: `InterchangeError` if there is no tokenizer, or one of another model;
     ///   `TokenizerError` if the text cannot be encoded.
@@ -15,15 +15,16 @@ extension LoadedModel {
         let vocabularyCount = model.configuration.vocabSize
         if let wrong = ids.first(where: { $0 >= vocabularyCount }) {
             throw InterchangeError.model(
-                reason: "the tokenizer gives token \(wrong), the model has only \(vocabularyCount) "
+                reason:
+                    "the tokenizer gives token \(wrong), but the model has only \(vocabularyCount) "
                     + "embeddings", advice: "use the tokenizer that the model was trained with")
         }
         if !ids.isEmpty { return ids }
-        // Nothing to go on from: begin as after the end of a document.
+        // Nothing to continue: begin as after the end of a document.
         return [tokenizer.bosID ?? tokenizer.eosID ?? 0]
     }
 
-    /// Which rows of the embedding stand for a token, so that it can be written; nil without a tokenizer.
+    /// Whether each row of the embedding is a token that can be written; nil without a tokenizer.
     public var writableTokens: [Bool]? {
         tokenizer.map { tokenizer in
             (0..<model.configuration.vocabSize).map { tokenizer.hasToken(Int32($0)) }

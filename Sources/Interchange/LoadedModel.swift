@@ -4,15 +4,15 @@ import FalconSystem
 import FalconTensor
 import FalconTokenizer
 
-/// A model with weights and tokenizer, opened from whatever a MODEL argument names.
+/// A model with weights and tokenizer, opened by the MODEL argument of commands.
 public final class LoadedModel {
     /// The model, its weights in memory.
     public let model: any LanguageModel
     /// The tokenizer that it was trained with; nil if the files have none.
     public let tokenizer: (any Tokenizer)?
-    /// Where it runs.
+    /// The device that it runs on.
     public let device: Device
-    /// The folder that was opened in the end.
+    /// The path of the files that were opened: for a run, its checkpoint.
     public let path: String
     /// The files that were opened.
     public let files: ModelFiles
@@ -24,18 +24,18 @@ public final class LoadedModel {
     /// - Parameters:
     ///   - path: a checkpoint, a run folder (its newest good checkpoint), a Hugging Face folder or a GGUF
     ///     file.
-    ///   - device: where the model will live.
+    ///   - device: the device that will hold the model.
     /// - Throws: `FileError`, `CheckpointError`, `TokenizerError` or `InterchangeError`. Damaged checkpoints
     ///   newer than the one used are only warned of.
     public convenience init(path: String, on device: Device) throws {
         try self.init(ModelFiles.open(path), on: device)
     }
 
-    /// Reads the weights of a model that was found.
+    /// Reads the weights of a model whose files were found.
     ///
     /// - Parameters:
     ///   - source: its files.
-    ///   - device: where the model will live.
+    ///   - device: the device that will hold the model.
     /// - Throws: as for a path.
     public init(_ source: ModelFiles, on device: Device) throws {
         self.device = device
@@ -54,7 +54,7 @@ public final class LoadedModel {
         }
     }
 
-    /// The tokenizer, for work on text.
+    /// The tokenizer, for text.
     ///
     /// - Returns: `tokenizer`.
     /// - Throws: `InterchangeError.noTokenizer` if there is none.
@@ -65,7 +65,7 @@ public final class LoadedModel {
     /// The logits after every token.
     ///
     /// - Parameter tokens: at least one, seen as one document.
-    /// - Returns: a row a token.
+    /// - Returns: one row per token.
     public func logits(_ tokens: [Int32]) -> [[Float]] {
         var tape = Tape(on: device, isRecording: false)
         let hidden = model.hidden(

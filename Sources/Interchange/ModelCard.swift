@@ -4,7 +4,7 @@ import FalconRunRecord
 import FalconSystem
 import FalconTensor
 
-/// The `README.md` of an exported folder: what the model is, what it was trained on, how well it does.
+/// The `README.md` of an exported folder: the model, its training data and its scores.
 ///
 /// Nothing in it depends on the time or the machine of the export.
 struct ModelCard {
@@ -57,7 +57,7 @@ struct ModelCard {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    /// How much of the validation split the scores of a run are of; "" if the recipe does not say.
+    /// The part of the validation split that a run scores; "" if the recipe does not say.
     private var scoredPart: String {
         let lines = (model.resolvedRecipe ?? "").split(separator: "\n")
         guard let start = lines.firstIndex(where: { $0.hasPrefix("evaluation:") }),
@@ -77,8 +77,8 @@ struct ModelCard {
             let scored = steps.last(where: { $0.validationLoss != nil && $0.step <= step })
         else { return [] }
         let scores = [
-            ("validation loss, nats a token", scored.validationLoss),
-            ("validation, bits a byte", scored.validationBitsPerByte),
+            ("validation loss, nats per token", scored.validationLoss),
+            ("validation, bits per byte", scored.validationBitsPerByte),
         ]
         return scores.compactMap { name, score in
             score.map { score in
@@ -90,8 +90,7 @@ struct ModelCard {
 }
 
 extension String {
-    /// The text with the last part of every absolute path in its place: where files lay is nobody's
-    /// business.
+    /// The text with only the last part of every absolute path, which hides where files were.
     var withoutAbsolutePaths: String {
         var result = ""
         var rest = self[...]

@@ -4,13 +4,13 @@ import FalconGGUF
 import FalconModel
 import FalconTensor
 
-/// Writes a model in the format of another program, opens what was written and compares the two.
+/// Writes a model in the format of another program, opens the result and compares the two.
 public struct ModelConversion: Sendable {
     /// The format to write.
     public let format: ExportFormat
-    /// The type of the weights; one that Hugging Face folders can hold if they are written.
+    /// The type of the weights; for a Hugging Face folder, one with an `elementType`.
     public let type: ExportType
-    /// The most bytes of a file of weights in a Hugging Face folder.
+    /// The largest size of a weights file in a Hugging Face folder, in bytes.
     public var shardByteLimit = WeightsWriter.defaultShardByteLimit
     /// A text on which the perplexity before and after is measured; nil for none.
     public var textPath: String?
@@ -23,24 +23,24 @@ public struct ModelConversion: Sendable {
     public init(to format: ExportFormat, _ type: ExportType) {
         precondition(
             format == .gguf || type.elementType != nil,
-            "ModelConversion: \(type.rawValue) is no type of safetensors files")
+            "ModelConversion: \(type.rawValue) is not a type of safetensors files")
         (self.format, self.type) = (format, type)
     }
 
-    /// Converts a model; the result appears under its name when it has passed the comparison.
+    /// Converts a model; the result gets its name when it has passed the comparison.
     ///
     /// - Parameters:
     ///   - model: a checkpoint, a run folder, a Hugging Face folder or a GGUF file.
     ///   - output: the folder or file to create; one that exists is an error.
-    ///   - device: where both models run.
-    /// - Returns: how close the two are.
-    /// - Throws: `InterchangeError.differs` if rounding does not explain the difference; what reading,
-    ///   writing and measuring throw. Nothing is then left behind.
+    ///   - device: the device that both models run on.
+    /// - Returns: the files, and the differences between the two.
+    /// - Throws: `InterchangeError.differs` if rounding does not explain the difference; errors of
+    ///   reading, writing and measuring. Nothing is then left behind.
     public func convert(
         _ model: String, to output: String, on device: Device
     ) throws -> ConversionReport {
         let files = try ModelFiles.open(model)
-        // Before anything is written: what cannot be read is no reason to write.
+        // First, so that nothing is written for a text that cannot be read.
         let original = try perplexity(of: files, on: device)
         let isFolded = try format == .gguf || isFolded(files.configuration)
         let tolerance = ExportTolerance(type, isFolded: isFolded)
@@ -59,7 +59,7 @@ public struct ModelConversion: Sendable {
             perplexity: checked.perplexity, originalPerplexity: original)
     }
 
-    /// Whether the class that is written has no multipliers of its own, as Llama.
+    /// Whether the written class has no multipliers of its own, like Llama.
     private func isFolded(_ model: ModelConfiguration) throws -> Bool {
         try model.huggingFaceClass().written(model) != model
     }
@@ -91,15 +91,15 @@ public struct ModelConversion: Sendable {
     }
 }
 
-/// What a conversion wrote, and how close it is to its source.
+/// The result of a conversion, and how close it is to its source.
 public struct ConversionReport: Encodable, Equatable, Sendable {
-    /// What rounding did to a tensor.
+    /// The rounding error of a tensor.
     public struct TensorError: Encodable, Equatable, Sendable {
         /// The tensor's name in the file.
         public let name: String
         /// The type of its elements.
         public let type: String
-        /// The RMS difference over the RMS value; 0 if all values are 0.
+        /// The RMS difference divided by the RMS value; 0 if all values are 0.
         public let relativeRootMeanSquare: Double
         /// The largest |difference|.
         public let largest: Double
@@ -124,9 +124,9 @@ public struct ConversionReport: Encodable, Equatable, Sendable {
     public let check: ExportCheck
     /// Every tensor of a GGUF file, in its order; empty for other formats.
     public let tensors: [TensorError]
-    /// Of the text, after; nil without a text.
+    /// The perplexity of the text after the conversion; nil without a text.
     public let perplexity: Double?
-    /// Of the text, before.
+    /// The perplexity of the text before the conversion.
     public let originalPerplexity: Double?
 
     /// The tensor that rounding changed most; nil if it changed none.

@@ -4,17 +4,17 @@ import FalconModel
 import FalconTensor
 import FoundationEssentials
 
-/// How the weights of two models differ.
+/// The differences between two models.
 public struct ModelDifference: Encodable, Sendable {
-    /// How one parameter differs.
+    /// The difference in one parameter.
     public struct Parameter: Encodable, Sendable {
         /// The parameter's name.
         public let name: String
-        /// The largest |difference|; infinite where one of the two is no number.
+        /// The largest |difference|; infinite if one of the two is NaN.
         public let largest: Double
-        /// The root of the sum of squared differences over that of the first model's squares.
+        /// The root of the sum of squared differences, divided by that of the first's squares.
         public let relative: Double
-        /// Weights that are infinite or no numbers, in the first model and in the second.
+        /// The numbers of infinite or NaN weights in the first model and in the second.
         public let notFinite: [Int]
 
         /// The key of each field in JSON.
@@ -31,15 +31,15 @@ public struct ModelDifference: Encodable, Sendable {
     /// Parameters whose values differ, in the order of the first model.
     public let parameters: [Parameter]
 
-    /// Whether the two are the same, bit for bit but for the signs of zeros.
+    /// Whether the two are the same, bit for bit except for the signs of zeros.
     public var isEmpty: Bool { configuration.isEmpty && unmatched.isEmpty && parameters.isEmpty }
     /// The largest |difference| of a weight.
     public var largest: Double { parameters.reduce(0) { max($0, $1.largest) } }
 
-    /// Whether the two are the same model but for rounding.
+    /// Whether the two are the same model except for rounding.
     ///
     /// - Parameter tolerance: the largest |difference| of a weight, at least 0.
-    /// - Returns: whether configurations and names are the same, and no weight is further apart.
+    /// - Returns: whether configurations and names are the same, and no weights are further apart.
     public func isWithin(_ tolerance: Double) -> Bool {
         configuration.isEmpty && unmatched.isEmpty && largest <= tolerance
     }
@@ -49,8 +49,8 @@ public struct ModelDifference: Encodable, Sendable {
     /// - Parameters:
     ///   - first: a model.
     ///   - second: another.
-    /// - Throws: `InterchangeError.model` if no parameter of the one is in the other; what reading the
-    ///   weights throws.
+    /// - Throws: `InterchangeError.model` if no parameter of the one is in the other; errors of
+    ///   reading the weights.
     public init(_ first: ModelFiles, _ second: ModelFiles) throws {
         configuration = try Self.fields(first.configuration, second.configuration)
         let shapes = Dictionary(
@@ -59,7 +59,8 @@ public struct ModelDifference: Encodable, Sendable {
         let shared = own.filter { shapes[$0.name] == $0.shape }
         guard shared.contains(where: { $0.elementCount > 0 }) else {
             throw InterchangeError.model(
-                reason: "\(first.path) and \(second.path) have no parameter of one name and shape: "
+                reason:
+                    "\(first.path) and \(second.path) share no parameter name and shape: "
                     + "there is nothing to compare",
                 advice: "name two models of one architecture and size")
         }
@@ -111,14 +112,14 @@ public struct ModelDifference: Encodable, Sendable {
 }
 
 extension ModelConfiguration {
-    /// Keys that training or speed depend on, but not what is computed.
+    /// Keys that affect training or speed, but not the computed function.
     private static let otherKeys: Set = [
         "initialization", "initializer_range", "mamba_chunk_size", "max_position_embeddings",
     ]
 
     /// The fields by key, each as JSON.
     ///
-    /// - Returns: one entry a key of the architecture.
+    /// - Returns: one entry per key of the architecture.
     /// - Throws: an encoding error if a number is not finite.
     public func fields() throws -> [String: String] {
         let object = try JSONValue(parsing: encoded()).object ?? [:]
@@ -126,10 +127,10 @@ extension ModelConfiguration {
             uniqueKeysWithValues: object.members.map { ($0.key, $0.value.serialized()) })
     }
 
-    /// How another model computes another function.
+    /// The differences from another model that change the computed function.
     ///
-    /// - Parameter wanted: the other one.
-    /// - Returns: a line for each key that differs; empty if weights of the one serve the other.
+    /// - Parameter wanted: the other model.
+    /// - Returns: a line for each key that differs; empty if weights of the one fit the other.
     /// - Throws: an encoding error if a number is not finite.
     public func functionalDifferences(from wanted: ModelConfiguration) throws -> [String] {
         let (got, want) = (try fields(), try wanted.fields())

@@ -5,35 +5,35 @@ import FalconSystem
 import FalconTensor
 import FalconTokenizer
 
-/// The files of a model, found and checked: what the argument MODEL of the commands stands for.
+/// The files of a model, found and checked, that the argument MODEL of commands stands for.
 public struct ModelFiles: Sendable {
-    /// Where the files come from.
+    /// A source of a model's files.
     public enum Origin: Equatable, Sendable {
-        /// A checkpoint after so many optimizer steps.
+        /// A checkpoint after this many optimizer steps.
         case checkpoint(step: Int)
         case huggingFace
         case gguf
     }
 
-    /// The folder or file: of a run, its newest whole checkpoint.
+    /// The folder or file; for a run, its newest whole checkpoint.
     public let path: String
-    /// Where the files come from.
+    /// The source of the files.
     public let origin: Origin
     /// Sizes and multipliers.
     public let configuration: ModelConfiguration
-    /// The parameters as they are in the files, which may hold infinities and what is no number.
+    /// The parameters as they are in the files, which may hold infinities and NaN.
     public let storedWeights: any WeightSource
     /// The tokenizer; nil if there is none.
     public let tokenizer: (any Tokenizer)?
-    /// What a checkpoint says about itself; nil for other files.
+    /// The manifest of a checkpoint; nil for other files.
     public let manifest: CheckpointManifest?
     /// The resolved recipe of the checkpoint's run, if there is one.
     public let resolvedRecipe: String?
-    /// What went wrong without being in the way: damaged checkpoints newer than the one used.
+    /// Problems that did not prevent opening: damaged checkpoints newer than the one used.
     public let warnings: [String]
 
-    /// The parameters: exactly those of the configuration; one that is not finite is an error that
-    /// names it.
+    /// The parameters, exactly those of the configuration; reading a weight that is not finite is
+    /// an error that names it.
     public var weights: any WeightSource { FiniteWeights(source: storedWeights) }
 
     init(
@@ -54,7 +54,7 @@ public struct ModelFiles: Sendable {
     /// Opens the model that a path stands for.
     ///
     /// - Parameter path: a checkpoint, a run folder (its newest whole checkpoint is used), a Hugging
-    ///   Face folder or a GGUF file, anywhere.
+    ///   Face folder or a GGUF file.
     /// - Returns: the files; no weight is in memory yet.
     /// - Throws: `InterchangeError.notAModel` or `.noCheckpoint`; `CheckpointError`,
     ///   `InterchangeError.configuration`, `GGUFError`, `FileError` or `TokenizerError` for files that are
@@ -68,7 +68,7 @@ public struct ModelFiles: Sendable {
         return try openWhole(path)
     }
 
-    /// Opens the model that a path stands for, also one that is still being written.
+    /// Opens the model that a path stands for, even if it is still being written.
     static func openWhole(_ path: String) throws -> ModelFiles {
         switch fileKind(of: path) {
         case .missing: throw FileError.missing(path: path)
@@ -96,11 +96,11 @@ public struct ModelFiles: Sendable {
         throw InterchangeError.notAModel(path: path)
     }
 
-    /// The model of a checkpoint that was opened.
+    /// The model of an open checkpoint.
     ///
     /// - Parameters:
-    ///   - checkpoint: found whole.
-    ///   - warnings: what went wrong on the way to it.
+    ///   - checkpoint: a whole checkpoint.
+    ///   - warnings: the problems found before it was reached.
     /// - Throws: `InterchangeError` if its configuration cannot be read or is impossible;
     ///   `CheckpointError` if the weights are not those of the configuration.
     public init(_ checkpoint: Checkpoint, warnings: [String] = []) throws {
@@ -150,7 +150,7 @@ public struct ModelFiles: Sendable {
         if description.model.sizes.tieWordEmbeddings, let stored = reader.tensor(named: head),
             let embedding = own.first(where: { $0.place.part == .embedding })
         {
-            // Of the two names of a tied matrix, files have either or both.
+            // Files have one or both names of a tied matrix.
             let name = modelClass.names.name(of: embedding.place)
             if reader.tensor(named: name) == nil {
                 names[embedding.parameter.name] = head
@@ -165,7 +165,7 @@ public struct ModelFiles: Sendable {
             TensorDescription(
                 name: names[parameter.name] ?? parameter.name, shape: parameter.shape)
         }
-        // Older files keep what follows from the configuration.
+        // Older files keep values that follow from the configuration.
         let derived = Set(
             (0..<description.model.numHiddenLayers).map {
                 "model.layers.\($0).self_attn.rotary_emb.inv_freq"
@@ -188,7 +188,7 @@ public struct ModelFiles: Sendable {
             })
     }
 
-    /// Checks that the two copies of a tied matrix are one.
+    /// Checks that the two copies of a tied matrix are equal.
     private static func requireEqual(
         _ first: String, _ second: String, count: Int, in reader: SafetensorsReader
     ) throws {
@@ -215,14 +215,14 @@ public struct ModelFiles: Sendable {
     /// The same model with other weights.
     ///
     /// - Parameter weights: of the same configuration.
-    /// - Returns: a model that stands nowhere yet.
+    /// - Returns: a model that is not in any file yet.
     public func with(_ weights: any WeightSource) -> ModelFiles {
         ModelFiles(
             path: path, origin: origin, configuration: configuration, weights: weights,
             tokenizer: tokenizer, resolvedRecipe: resolvedRecipe)
     }
 
-    /// The tokenizer, for work on text.
+    /// The tokenizer, for text.
     ///
     /// - Returns: `tokenizer`.
     /// - Throws: `InterchangeError.noTokenizer` if there is none.

@@ -16,7 +16,7 @@ public enum ModelImport {
     @discardableResult
     public static func write(_ model: ModelFiles, to path: String) throws -> CheckpointManifest {
         guard fileKind(of: path) == .missing else {
-            throw FileError.exists(path: path, advice: "choose another name or remove it first")
+            throw FileError.exists(path: path, advice: "choose another name, or remove it first")
         }
         if let slash = path.lastIndex(of: "/"), slash != path.startIndex {
             try createFolder(String(path[..<slash]))

@@ -4,7 +4,7 @@ import FalconModel
 import FalconTensor
 import FalconTokenizer
 
-/// What a model on disk is and where it comes from.
+/// The facts about a model on disk, and its source.
 public struct ModelInfo: Encodable, Sendable {
     /// One parameter.
     public struct Tensor: Encodable, Sendable {
@@ -14,9 +14,9 @@ public struct ModelInfo: Encodable, Sendable {
         public let shape: [Int]
         /// The type in the file.
         public let type: String
-        /// The root of the mean square of the finite weights; nil where it was not asked for.
+        /// The root of the mean square of the finite weights; nil if not asked for.
         public let rootMeanSquare: Double?
-        /// How many weights are infinite or no numbers; nil where it was not asked for.
+        /// The number of weights that are infinite or NaN; nil if not asked for.
         public let notFinite: Int?
 
         /// The key of each field in JSON.
@@ -27,27 +27,27 @@ public struct ModelInfo: Encodable, Sendable {
         }
     }
 
-    /// The folder or file that was opened in the end.
+    /// The folder or file that was opened: for a run, its checkpoint.
     public let path: String
     /// `checkpoint`, `Hugging Face` or `GGUF`.
     public let kind: String
-    /// Such as `falcon-h1`.
+    /// The architecture, such as `falcon-h1`.
     public let architecture: String
-    /// All weights.
+    /// The number of weights.
     public let parameters: Int
     /// The types in the file, each with its number of tensors.
     public let types: [String]
     /// The kind and size of the tokenizer; nil if there is none.
     public let tokenizer: String?
-    /// Of a checkpoint, optimizer steps taken.
+    /// Optimizer steps taken; nil if not a checkpoint.
     public let step: Int?
-    /// Of a checkpoint, tokens trained on.
+    /// Tokens trained on; nil if not a checkpoint.
     public let trainedTokens: Int?
-    /// Of a checkpoint, the SHA-256 of its recipe.
+    /// The SHA-256 of the recipe; nil if unknown.
     public let recipeDigest: String?
-    /// Of a checkpoint, the SHA-256 of its data's index.
+    /// The SHA-256 of the data's index; nil if unknown.
     public let dataDigest: String?
-    /// Of a checkpoint, those of other runs that its run has begun from, the oldest first.
+    /// The checkpoints of other runs that a checkpoint's run began from, the oldest first.
     public let ancestors: [CheckpointAncestor]
     /// The parameters in the order of the model.
     public let tensors: [Tensor]
@@ -61,12 +61,12 @@ public struct ModelInfo: Encodable, Sendable {
         case dataDigest = "data_sha256"
     }
 
-    /// Looks at a model.
+    /// Collects the facts about a model.
     ///
     /// - Parameters:
     ///   - files: the model.
     ///   - withStatistics: whether all weights are read for their root mean squares.
-    /// - Throws: what reading the weights throws.
+    /// - Throws: errors of reading the weights.
     public init(_ files: ModelFiles, withStatistics: Bool) throws {
         path = files.path
         architecture = files.configuration.architecture.rawValue
@@ -112,10 +112,10 @@ public struct ModelInfo: Encodable, Sendable {
 }
 
 extension ModelFiles {
-    /// Reads all weights and checks that each is a number.
+    /// Reads all weights and checks that each is finite.
     ///
-    /// - Returns: how many there are.
-    /// - Throws: `InterchangeError.notFinite` for the first one that is none; what reading throws.
+    /// - Returns: their number.
+    /// - Throws: `InterchangeError.notFinite` for the first one that is not; errors of reading.
     public func requireFiniteWeights() throws -> Int {
         var count = 0
         for tensor in configuration.tensors() {
@@ -125,7 +125,7 @@ extension ModelFiles {
         return count
     }
 
-    /// What opening the files has shown about them.
+    /// The checks that the files passed when they were opened.
     public var proof: String {
         manifest == nil
             ? "names and shapes are those of the configuration"

@@ -3,8 +3,8 @@ import FalconTensor
 
 /// A model whose weights are read block by block while it runs, for a few prompts.
 ///
-/// In memory are one block, and a part of the embedding and of the head: models larger than the memory
-/// can be run.
+/// Only one block and parts of the embedding and of the head are in memory, so models larger than
+/// the memory can run.
 struct StreamedModel {
     /// Rows of embedding and head in memory.
     private static let vocabularyPart = 4096
@@ -21,12 +21,12 @@ struct StreamedModel {
         body.allocate(on: device, withGradients: false)
     }
 
-    /// Runs prompts through the model, each as one document, and shows the logits after every token.
+    /// Runs prompts through the model, each as one document, for the logits after every token.
     ///
     /// - Parameters:
     ///   - prompts: tokens, at most `vocabularyPart` different ones in all.
-    ///   - take: gets, for some tokens of the vocabulary at a time, `[R, count]` logits.
-    /// - Throws: what reading the weights or `take` throws.
+    ///   - take: takes `[R, count]` logits, for some tokens of the vocabulary at a time.
+    /// - Throws: errors of reading the weights or of `take`.
     func logits(
         of prompts: [[Int32]], _ take: (_ tokens: Range<Int>, _ logits: Tensor) throws -> Void
     ) throws {
@@ -46,9 +46,9 @@ struct StreamedModel {
     ///
     /// - Parameters:
     ///   - prompts: tokens, at most `vocabularyPart` different ones in all.
-    ///   - observe: shown activations on the way.
+    ///   - observe: takes activations on the way.
     /// - Returns: the normed output of the last block, `[R, D]`.
-    /// - Throws: what reading the weights throws.
+    /// - Throws: errors of reading the weights.
     func hidden(
         of prompts: [[Int32]], observe: Observer? = nil
     ) throws -> Tensor {
@@ -88,7 +88,7 @@ struct StreamedModel {
         return body.normalize(h, on: &tape)
     }
 
-    /// Reads whole parameters; those of the one block become those of another.
+    /// Reads whole parameters, those of the block in memory from another block.
     private func read(
         as layer: Int = 0, where isWanted: (ParameterPlace) -> Bool
     ) throws {

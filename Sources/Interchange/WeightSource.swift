@@ -4,14 +4,14 @@ import FalconTensor
 
 /// The parameters of a model in some file, under this program's names.
 ///
-/// Values are read in pieces, so that no more than a piece of the largest one is ever in memory.
+/// Values are read in pieces, so that never more than a piece of a parameter is in memory.
 public protocol WeightSource: Sendable {
     /// Reads a part of a parameter as float32.
     ///
     /// - Parameters:
     ///   - name: the parameter's name.
     ///   - elements: places in the parameter, row-major.
-    ///   - destination: as many elements; all are set.
+    ///   - destination: the same number of elements; all are set.
     /// - Throws: `CheckpointError` or `GGUFError` if the file cannot give them.
     func readFloats(
         _ name: String, elements: Range<Int>, into destination: inout MutableSpan<Float>) throws
@@ -35,8 +35,8 @@ extension WeightSource {
     /// - Parameters:
     ///   - name: the parameter's name.
     ///   - count: its elements.
-    ///   - take: gets piece after piece, in order.
-    /// - Throws: what reading or `take` throws.
+    ///   - take: takes piece after piece, in order.
+    /// - Throws: errors of reading or of `take`.
     public func readPieces(
         of name: String, count: Int, _ take: (Span<Float>) throws -> Void
     ) throws {
@@ -56,7 +56,7 @@ let weightPieceLength = 1 << 20
 /// The weights of safetensors files.
 struct SafetensorsWeights: WeightSource {
     let reader: SafetensorsReader
-    /// The names in the file where they are not this program's.
+    /// The names in the file that differ from this program's.
     var names: [String: String] = [:]
 
     func readFloats(
@@ -72,7 +72,7 @@ struct SafetensorsWeights: WeightSource {
     func filePath(of name: String) -> String { reader.filePath(of: names[name] ?? name) }
 }
 
-/// Weights that are an error where they are infinite or no numbers.
+/// Weights whose reading fails if they are infinite or NaN.
 struct FiniteWeights: WeightSource {
     let source: any WeightSource
 

@@ -1,34 +1,34 @@
-/// Where in a model an activation is, as observers are told.
+/// The place of an activation in a model.
 public struct ActivationPlace: Hashable, Sendable {
-    /// What is observed.
+    /// A kind of activation.
     public enum Kind: String, CaseIterable, Sendable {
         /// The residual stream before the first block.
         case embedding
-        /// What enters the projection after the scan of a block.
+        /// The input of the projection after the scan of a block.
         case scanOutput = "scan_output"
-        /// What the state-space mixer of a block adds.
+        /// The output of the state-space mixer of a block.
         case ssm
-        /// What the attention of a block adds.
+        /// The output of the attention of a block.
         case attention
-        /// What the MLP of a block adds.
+        /// The output of the MLP of a block.
         case feedForward = "feed_forward"
         /// The residual stream after a block.
         case residual
         case logits
 
-        /// Whether every block has its own.
+        /// Whether every block has one.
         public var isInBlocks: Bool { self != .embedding && self != .logits }
     }
 
     /// The number of the block, from 0; nil outside of blocks.
     public let block: Int?
-    /// What is observed there.
+    /// The kind of activation.
     public let kind: Kind
 
     /// A place.
     ///
     /// - Parameters:
-    ///   - kind: what is observed.
+    ///   - kind: the kind of activation.
     ///   - block: the number of the block, from 0; nil outside of blocks.
     public init(_ kind: Kind, block: Int? = nil) { (self.kind, self.block) = (kind, block) }
 
@@ -38,9 +38,9 @@ public struct ActivationPlace: Hashable, Sendable {
         return "layers.\(block)" + (kind == .residual ? "" : "." + kind.rawValue)
     }
 
-    /// Understands a name.
+    /// The place with a name.
     ///
-    /// - Parameter name: any text; nil comes of what is no place.
+    /// - Parameter name: any text; the result is nil if it is not the name of a place.
     public init?(name: String) {
         let words = name.split(separator: ".")
         let isInBlock = words.count > 1

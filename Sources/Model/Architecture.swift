@@ -4,7 +4,7 @@ import FalconTensor
 
 /// A family of models that recipes can name.
 public struct Architecture: RawRepresentable, CaseIterable, Codable, Hashable, Sendable {
-    /// Every architecture: a new one is a line here.
+    /// Every architecture: a new one takes a line here.
     private static let known: [any ArchitectureConfiguration.Type] = [
         FalconH1Configuration.self, FalconMambaConfiguration.self, Mamba2Configuration.self,
     ]
@@ -14,14 +14,14 @@ public struct Architecture: RawRepresentable, CaseIterable, Codable, Hashable, S
     /// Its name in recipes, such as `falcon-h1`.
     public var rawValue: String { configurationType.recipeName }
 
-    /// Every architecture; the first is that of recipes that name none.
+    /// Every architecture; the first is the default of recipes.
     public static var allCases: [Architecture] { known.map(Architecture.init) }
 
     private init(_ type: any ArchitectureConfiguration.Type) { configurationType = type }
 
-    /// The architecture of a name.
+    /// The architecture with a name.
     ///
-    /// - Parameter rawValue: as in recipes; nil comes of others.
+    /// - Parameter rawValue: as in recipes; the result is nil for other names.
     public init?(rawValue: String) {
         guard let found = Self.known.first(where: { $0.recipeName == rawValue }) else { return nil }
         self.init(found)
@@ -42,9 +42,9 @@ public struct Architecture: RawRepresentable, CaseIterable, Codable, Hashable, S
     public var hasWidthLaws: Bool { configurationType.hasWidthLaws }
 }
 
-/// All there is to know of an architecture: its sizes, under the keys of recipes, and the model they make.
+/// The description of an architecture: its sizes, under the keys of recipes, and their model.
 ///
-/// How its models are written in other programs' files is added by `ForeignArchitecture`.
+/// `ForeignArchitecture` adds how its models are written in the files of other programs.
 public protocol ArchitectureConfiguration: RecipeSection, Codable, Equatable {
     /// The name in recipes.
     static var recipeName: String { get }
@@ -63,9 +63,9 @@ public protocol ArchitectureConfiguration: RecipeSection, Codable, Equatable {
     var maxPositionEmbeddings: Int { get }
     /// Whether the head is the embedding.
     var tieWordEmbeddings: Bool { get set }
-    /// Standard deviation of fresh matrices.
+    /// Standard deviation of initial matrices.
     var initializerRange: Double { get }
-    /// Weights that take part in matrix products, the head included, the embedding look-up not.
+    /// Weights that take part in matrix products, including the head but not the embedding look-up.
     var productParameterCount: Int { get }
 
     /// Floating-point operations of a training step (forward and backward) per token.
@@ -83,15 +83,15 @@ public protocol ArchitectureConfiguration: RecipeSection, Codable, Equatable {
     /// The model of these sizes, not yet in memory.
     ///
     /// - Parameters:
-    ///   - multipliers: which matrices are trained with learnable multipliers; nil for none.
-    ///   - widthLawBase: where the width laws start that the deviations of fresh matrices follow; nil
+    ///   - multipliers: the learnable multipliers of matrices; nil for none.
+    ///   - widthLawBase: the base of the width laws for the deviations of initial matrices; nil
     ///     leaves them as they are. Given only where there are width laws.
     /// - Returns: a declared model.
     func makeModel(
         multipliers: MultiplierPlacement?, widthLawBase: ParametrizationBase?
     ) -> any LanguageModel
 
-    /// Whether muP's width laws are known, so that `withMultipliers` can be asked.
+    /// Whether muP's width laws are known, so that `withMultipliers` can be used.
     static var hasWidthLaws: Bool { get }
     /// Whether every fixed multiplier is 1.
     var hasUnitMultipliers: Bool { get }
@@ -103,7 +103,7 @@ public protocol ArchitectureConfiguration: RecipeSection, Codable, Equatable {
     func withMultipliers(from base: ParametrizationBase) -> Self
 }
 
-// Of an architecture without fixed multipliers.
+// The defaults for an architecture without fixed multipliers.
 extension ArchitectureConfiguration {
     /// False.
     public static var hasWidthLaws: Bool { false }

@@ -25,7 +25,7 @@ public struct FalconH1Widths: RecipeSection, Codable, Equatable {
         case mambaDState = "mamba_d_state"
     }
 
-    /// What is impossible about the values; empty when all is well.
+    /// The problems with the values; empty if there are none.
     public func problems() -> [RecipeProblem] {
         [
             (CodingKeys.hiddenSize, hiddenSize), (.attentionWidth, attentionWidth),
@@ -37,11 +37,11 @@ public struct FalconH1Widths: RecipeSection, Codable, Equatable {
     }
 }
 
-/// Where muP's width laws start: a shape and the multipliers that were tuned there.
+/// The base of muP's width laws: a shape and the multipliers that were tuned for it.
 public struct ParametrizationBase: RecipeSection, Codable, Equatable {
     /// The shape.
     public var widths: FalconH1Widths
-    /// The multipliers there; `FalconH1Configuration.withMultipliers` has their laws.
+    /// The multipliers of that shape; `FalconH1Configuration.withMultipliers` has their laws.
     public var multipliers: FalconH1Multipliers
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
@@ -51,7 +51,7 @@ public struct ParametrizationBase: RecipeSection, Codable, Equatable {
     /// Reads the shape, and the multipliers beside it.
     ///
     /// - Parameter decoder: of a map with the key `widths` and those of the multipliers.
-    /// - Throws: what the decoder throws.
+    /// - Throws: errors of the decoder.
     public init(from decoder: any Decoder) throws {
         widths = try decoder.container(keyedBy: CodingKeys.self)
             .decode(FalconH1Widths.self, forKey: .widths)
@@ -61,14 +61,14 @@ public struct ParametrizationBase: RecipeSection, Codable, Equatable {
     /// Writes the shape, and the multipliers beside it.
     ///
     /// - Parameter encoder: takes a map.
-    /// - Throws: what the encoder throws.
+    /// - Throws: errors of the encoder.
     public func encode(to encoder: any Encoder) throws {
         var fields = encoder.container(keyedBy: CodingKeys.self)
         try fields.encode(widths, forKey: .widths)
         try multipliers.encode(to: encoder)
     }
 
-    /// Nothing: the multipliers are judged at the width of the model.
+    /// No problems: the multipliers are checked at the width of the model.
     public func problems() -> [RecipeProblem] { [] }
 }
 
@@ -94,24 +94,24 @@ extension FalconH1Configuration {
     /// multipliers of 0.5B, 3B, 7B and 34B follow from one base by these laws.
     ///
     /// - Parameter base: shape and multipliers.
-    /// - Returns: other multipliers, the same sizes.
+    /// - Returns: the same sizes with other multipliers.
     public func withMultipliers(from base: ParametrizationBase) -> FalconH1Configuration {
         func ratio(_ size: KeyPath<FalconH1Widths, Int>) -> Double {
             Double(base.widths[keyPath: size]) / Double(sizes.widths[keyPath: size])
         }
         let hidden = ratio(\.hiddenSize)
-        // Of the embedding, attention's input and z, x, C, dt the same at every width.
+        // Those of the embedding, attention's input and z, x, C, dt are the same at every width.
         var scaled = base.multipliers
         scaled.lmHead *= hidden
-        // It covers v and o.
+        // This one covers v and o.
         scaled.attentionOut = base.multipliers.attentionOut * hidden * ratio(\.attentionWidth)
-        // It covers q and k.
+        // This one covers q and k.
         scaled.key = base.multipliers.key * hidden * hidden * ratio(\.headDim).squareRoot()
         scaled.ssmIn *= hidden
         scaled.ssmOut *= ratio(\.mambaDSsm)
         scaled.ssm.b *= ratio(\.mambaDState)
         scaled.mlp.gate *= hidden
-        // It covers up and down.
+        // This one covers up and down.
         scaled.mlp.down = base.multipliers.mlp.down * hidden * ratio(\.intermediateSize)
         var result = self
         result.multipliers = scaled
@@ -119,10 +119,11 @@ extension FalconH1Configuration {
     }
 }
 
-/// The standard deviations of fresh matrices, by what they read.
+/// The standard deviations of initial matrices, by their input.
 ///
 /// With a base: `initializer_range` · sqrt(fan-in / the base's fan-in), muP's rule for matrices whose factor
-/// 1 / fan-in stands in the forward pass (arXiv 2203.03466, table 8). Without: `initializer_range`.
+/// 1 / fan-in is in the forward pass (arXiv 2203.03466, table 8). Without a base:
+/// `initializer_range`.
 struct FalconH1Deviations {
     let fromResidual: Float
     let fromHeads: Float

@@ -3,8 +3,8 @@ import FalconTensor
 // R rows (tokens of all documents), D hidden_size, I intermediate_size, C convolution channels,
 // H state-space heads, P values a head, G groups, N state size, K convolution taps.
 
-/// Falcon-H1: every block runs attention and Mamba-2 on the same normed input, adds both to the
-/// residual stream, and then a gated MLP.
+/// Falcon-H1: every block adds attention and Mamba-2 of the same normed input to the residual
+/// stream, and then a gated MLP.
 ///
 ///     h = E[tokens] · embedding_multiplier
 ///     each block:  u = norm(h);  h = h + (ssm(u) + attention(u));  h = h + mlp(norm(h))
@@ -17,7 +17,7 @@ public final class FalconH1: LanguageModel {
     /// Every parameter, in the order of its declaration.
     public let table: ParameterTable
     private let embeddingTable: Parameter
-    /// Learnable, when the table is also the head and cannot be scaled itself.
+    /// The learnable multiplier of an embedding that is also the head and cannot be scaled itself.
     private let embeddingMultiplier: Parameter?
     private let blocks: [FalconH1Block]
     private let finalNorm: Parameter
@@ -28,9 +28,9 @@ public final class FalconH1: LanguageModel {
     ///
     /// - Parameters:
     ///   - configuration: without problems.
-    ///   - multipliers: which matrices are trained with learnable multipliers; nil for none.
-    ///   - initialBase: the shape from whose widths the deviations of fresh matrices are scaled as muP
-    ///     wants; nil leaves them at `initializer_range`.
+    ///   - multipliers: the learnable multipliers of matrices; nil for none.
+    ///   - initialBase: the shape from which muP scales the deviations of initial matrices; nil
+    ///     leaves them at `initializer_range`.
     public init(
         _ configuration: FalconH1Configuration, multipliers: MultiplierPlacement? = nil,
         initialBase: FalconH1Widths? = nil
@@ -68,8 +68,8 @@ public final class FalconH1: LanguageModel {
     /// Sizes and multipliers.
     public var configuration: ModelConfiguration { ModelConfiguration(sizes) }
 
-    /// The configuration without learnable multipliers: one of a tied embedding, which cannot be scaled
-    /// itself, goes into `embedding_multiplier`.
+    /// The configuration without learnable multipliers: that of a tied embedding, which cannot be
+    /// scaled itself, goes into `embedding_multiplier`.
     public var exportedConfiguration: ModelConfiguration {
         var result = sizes
         if let embeddingMultiplier {
@@ -81,16 +81,16 @@ public final class FalconH1: LanguageModel {
     /// Takes memory for the weights; all zero.
     ///
     /// - Parameters:
-    ///   - device: where the model runs.
+    ///   - device: the device to run on.
     ///   - withGradients: whether it will be trained.
     public func allocate(on device: Device, withGradients: Bool) {
         table.allocate(on: device, withGradients: withGradients)
         constants = FalconH1Constants(sizes, on: device)
     }
 
-    /// Keys and values, the convolution's last rows and the state of the scan in every layer.
+    /// The memory of every layer: keys and values, the convolution's last rows, the scan's state.
     ///
-    /// - Parameter device: where the model runs.
+    /// - Parameter device: the device to run on.
     /// - Returns: the memory of one sequence.
     public func makeState(on device: Device) -> GenerationState {
         let mixer = sizes.hasSSM ? sizes.mixer : nil
@@ -101,7 +101,7 @@ public final class FalconH1: LanguageModel {
             })
     }
 
-    /// The head, or the embedding when they are tied.
+    /// The head, or the embedding if they are tied.
     public var outputHead: (weight: Parameter, scale: Float) {
         (head, Float(sizes.multipliers.lmHead))
     }
@@ -110,7 +110,7 @@ public final class FalconH1: LanguageModel {
     ///
     /// - Parameters:
     ///   - tokens: `[R]`, each in `0..<vocab_size`.
-    ///   - tape: where the model runs.
+    ///   - tape: the tape to run on.
     /// - Returns: `[R, D]`.
     public func embed(_ tokens: IndexTensor, on tape: inout Tape) -> Tensor {
         embedding(
@@ -121,9 +121,9 @@ public final class FalconH1: LanguageModel {
     /// Prepares positions and the rotary table.
     ///
     /// - Parameters:
-    ///   - pass: the documents among the rows, and what this pass is for.
-    ///   - device: where the model runs.
-    /// - Returns: runs one block on the residual stream `[R, D]`.
+    ///   - pass: the documents among the rows, and the purpose of this pass.
+    ///   - device: the device to run on.
+    /// - Returns: a function that runs one block on the residual stream `[R, D]`.
     public func makeBlocks(for pass: ForwardPass, on device: Device) -> BlockFunction {
         guard var constants else { preconditionFailure("FalconH1: used before allocate") }
         let start = pass.state?.position ?? 0
@@ -143,14 +143,14 @@ public final class FalconH1: LanguageModel {
     ///
     /// - Parameters:
     ///   - h: the residual stream, `[R, D]`.
-    ///   - tape: where the model runs.
+    ///   - tape: the tape to run on.
     /// - Returns: `[R, D]`.
     public func normalize(_ h: Tensor, on tape: inout Tape) -> Tensor {
         rmsNorm(h, gain: finalNorm, epsilon: Float(sizes.rmsNormEps), on: &tape)
     }
 }
 
-/// What all blocks share in one forward pass.
+/// The values that all blocks share in one forward pass.
 struct FalconH1Context {
     let segments: Segments
     let positions: IndexTensor
@@ -214,7 +214,7 @@ struct FalconH1Block {
         on tape: inout Tape
     ) -> Tensor {
         let u = rmsNorm(h, gain: inputNorm, epsilon: epsilon, on: &tape)
-        // All that reads u is one op: u is prepared once, its gradient is formed once.
+        // One op for all that reads u: u is prepared once, its gradient is formed once.
         let projected = linear(
             u, (mamba?.projections ?? []) + (attention?.projections ?? []), on: &tape)
         let ssm = mamba.map {
@@ -241,7 +241,7 @@ struct FalconH1Block {
     }
 }
 
-/// Grouped-query attention with rotary positions; every multiplier is folded into a product's scale.
+/// Grouped-query attention with rotary positions; the scales of products include every multiplier.
 struct FalconH1Attention {
     private let query: Parameter
     private let key: Parameter
@@ -257,7 +257,8 @@ struct FalconH1Attention {
         let d = configuration.hiddenSize
         let queryWidth = configuration.numAttentionHeads * configuration.headDim
         let keyWidth = configuration.numKeyValueHeads * configuration.headDim
-        // Of q and k one is enough, and q has a scale for each query head; v has that of o's columns.
+        // One of q and k is enough: q has a scale for each query head; v has the scales of o's
+        // columns.
         query = builder.hiddenMatrix(
             .query, [queryWidth, d], initialization: .normal(deviation: deviations.fromResidual),
             symmetryFree: .rows,
@@ -274,7 +275,7 @@ struct FalconH1Attention {
             symmetryFree: [.rows, .columns])
     }
 
-    /// What maps the block's input to queries, keys and values.
+    /// The matrices that map the block's input to queries, keys and values.
     var projections: [(weight: Parameter, scale: Float)] {
         let input = configuration.multipliers.attentionIn
         return [
@@ -346,7 +347,7 @@ extension FalconH1Configuration {
             epsilon: Float(self.rmsNormEps))
     }
 
-    /// How its parameters start.
+    /// The initial values of its parameters.
     func start(_ deviations: FalconH1Deviations) -> Mamba2MixerStart {
         let isMamba2 = self.initialization == .mamba2
         let usual = Mamba2MixerStart.self

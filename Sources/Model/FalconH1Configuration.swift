@@ -9,7 +9,7 @@ import FalconTensor
 public struct FalconH1Configuration: ArchitectureConfiguration {
     /// `falcon-h1`.
     public static let recipeName = "falcon-h1"
-    /// The token that fills padded places; its embedding gets no gradient from the input side, as in
+    /// The token of padding; its embedding gets no gradient from the input side, as in
     /// transformers.
     public static let padTokenID: Int32 = 0
 
@@ -21,7 +21,7 @@ public struct FalconH1Configuration: ArchitectureConfiguration {
     /// Reads sizes and multipliers from one map.
     ///
     /// - Parameter decoder: of a map with the keys of both.
-    /// - Throws: what the decoder throws.
+    /// - Throws: errors of the decoder.
     public init(from decoder: any Decoder) throws {
         sizes = try FalconH1Sizes(from: decoder)
         multipliers = try FalconH1Multipliers(from: decoder)
@@ -30,7 +30,7 @@ public struct FalconH1Configuration: ArchitectureConfiguration {
     /// Writes sizes and multipliers into one map.
     ///
     /// - Parameter encoder: takes a map.
-    /// - Throws: what the encoder throws.
+    /// - Throws: errors of the encoder.
     public func encode(to encoder: any Encoder) throws {
         try sizes.encode(to: encoder)
         try multipliers.encode(to: encoder)
@@ -68,10 +68,10 @@ public struct FalconH1Configuration: ArchitectureConfiguration {
         get { sizes.tieWordEmbeddings }
         set { sizes.tieWordEmbeddings = newValue }
     }
-    /// Standard deviation of fresh matrices.
+    /// Standard deviation of initial matrices.
     public var initializerRange: Double { sizes.initializerRange }
 
-    /// Weights that take part in matrix products, the head included, the embedding look-up not.
+    /// Weights that take part in matrix products, including the head but not the embedding look-up.
     public var productParameterCount: Int { sizes.productParameterCount }
 
     /// Floating-point operations of a training step (forward and backward) per token.
@@ -90,14 +90,14 @@ public struct FalconH1Configuration: ArchitectureConfiguration {
         sizes.settings(scaledToWidth: width)
     }
 
-    /// What is impossible about the sizes and multipliers; empty when all is well.
+    /// The problems with the sizes and multipliers; empty if there are none.
     public func problems() -> [RecipeProblem] { sizes.problems() + multipliers.problems() }
 
     /// The model of these sizes, not yet in memory.
     ///
     /// - Parameters:
-    ///   - multipliers: which matrices are trained with learnable multipliers; nil for none.
-    ///   - widthLawBase: where the width laws start that the deviations of fresh matrices follow; nil
+    ///   - multipliers: the learnable multipliers of matrices; nil for none.
+    ///   - widthLawBase: the base of the width laws for the deviations of initial matrices; nil
     ///     leaves them at `initializer_range`.
     /// - Returns: a declared model.
     public func makeModel(

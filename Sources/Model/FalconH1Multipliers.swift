@@ -7,7 +7,7 @@ public struct FalconH1Multipliers: Codable, Equatable, Sendable {
     public struct SSM: Codable, Equatable, Sendable {
         /// The gate.
         public var z: Double
-        /// What is scanned.
+        /// The input of the scan.
         public var x: Double
         /// B, from the input to the state.
         public var b: Double
@@ -22,7 +22,7 @@ public struct FalconH1Multipliers: Codable, Equatable, Sendable {
         /// Reads a list of 5 numbers.
         ///
         /// - Parameter decoder: of a list.
-        /// - Throws: `RecipeProblem` for another length; what the decoder throws.
+        /// - Throws: `RecipeProblem` for another length; errors of the decoder.
         public init(from decoder: any Decoder) throws {
             let list = try numbers(from: decoder, count: 5, "z, x, B, C, dt")
             (z, x, b, c, dt) = (list[0], list[1], list[2], list[3], list[4])
@@ -31,7 +31,7 @@ public struct FalconH1Multipliers: Codable, Equatable, Sendable {
         /// Writes a list of 5 numbers.
         ///
         /// - Parameter encoder: takes a list.
-        /// - Throws: what the encoder throws.
+        /// - Throws: errors of the encoder.
         public func encode(to encoder: any Encoder) throws { try list.encode(to: encoder) }
 
         fileprivate init(all value: Double) {
@@ -41,9 +41,9 @@ public struct FalconH1Multipliers: Codable, Equatable, Sendable {
 
     /// Multipliers of the MLP; a list in files.
     public struct MLP: Codable, Equatable, Sendable {
-        /// Inside SiLU.
+        /// The multiplier inside SiLU.
         public var gate: Double
-        /// Of the output.
+        /// The multiplier of the output.
         public var down: Double
 
         /// gate, down.
@@ -52,7 +52,7 @@ public struct FalconH1Multipliers: Codable, Equatable, Sendable {
         /// Reads a list of 2 numbers.
         ///
         /// - Parameter decoder: of a list.
-        /// - Throws: `RecipeProblem` for another length; what the decoder throws.
+        /// - Throws: `RecipeProblem` for another length; errors of the decoder.
         public init(from decoder: any Decoder) throws {
             let list = try numbers(from: decoder, count: 2, "gate, down")
             (gate, down) = (list[0], list[1])
@@ -61,29 +61,29 @@ public struct FalconH1Multipliers: Codable, Equatable, Sendable {
         /// Writes a list of 2 numbers.
         ///
         /// - Parameter encoder: takes a list.
-        /// - Throws: what the encoder throws.
+        /// - Throws: errors of the encoder.
         public func encode(to encoder: any Encoder) throws { try list.encode(to: encoder) }
 
         fileprivate init(all value: Double) { (gate, down) = (value, value) }
     }
 
-    /// Of the embedding.
+    /// The multiplier of the embedding.
     public var embedding: Double
-    /// Of the logits.
+    /// The multiplier of the logits.
     public var lmHead: Double
-    /// Of the input of q, k and v.
+    /// The multiplier of the input of q, k and v.
     public var attentionIn: Double
-    /// Of the output of attention.
+    /// The multiplier of the output of attention.
     public var attentionOut: Double
-    /// Of the keys before rotation.
+    /// The multiplier of the keys before rotation.
     public var key: Double
-    /// Of the input of in_proj.
+    /// The multiplier of the input of in_proj.
     public var ssmIn: Double
-    /// Of the output of the state-space mixer.
+    /// The multiplier of the output of the state-space mixer.
     public var ssmOut: Double
-    /// Of in_proj's outputs.
+    /// The multipliers of in_proj's outputs.
     public var ssm: SSM
-    /// Of the MLP.
+    /// The multipliers of the MLP.
     public var mlp: MLP
 
     /// The key of each field in recipes and `config.json`.
@@ -108,7 +108,7 @@ public struct FalconH1Multipliers: Codable, Equatable, Sendable {
         (ssm, mlp) = (SSM(all: value), MLP(all: value))
     }
 
-    /// Numbers that the kernels' float32 does not have; empty when all is well.
+    /// Problems with numbers that float32, which kernels use, cannot hold; empty if there are none.
     public func problems() -> [RecipeProblem] {
         let numbers: [(CodingKeys, Double)] =
             [
@@ -122,7 +122,7 @@ public struct FalconH1Multipliers: Codable, Equatable, Sendable {
     }
 }
 
-/// A list of so many numbers; ones where the decoder has no value and knows no length.
+/// A list of `count` numbers; ones if the decoder has no value and so no length.
 private func numbers(from decoder: any Decoder, count: Int, _ names: String) throws -> [Double] {
     let list = try [Double](from: decoder)
     if list.count == count { return list }

@@ -1,16 +1,16 @@
 import FalconRecipeSection
 import FalconSystem
 
-/// Which mixers a block has; only `parallel` is Falcon-H1, the others are for ablations.
+/// The mixers of a block; only `parallel` is Falcon-H1, the others are for ablations.
 public enum Mixers: String, Codable, CaseIterable, Sendable {
     case parallel, attention, ssm
 }
 
-/// How fresh weights are drawn.
+/// The rules for drawing initial weights.
 public enum InitializationScheme: String, Codable, CaseIterable, Sendable {
     /// Time steps log-uniform in [1e-3, 0.1], A uniform in [1, 16]: a good start for pretraining.
     case mamba2
-    /// What transformers 5 does: dt_bias 1, A = 1…H.
+    /// As in transformers 5: dt_bias 1, A = 1…H.
     case transformers
 }
 
@@ -36,7 +36,7 @@ public struct FalconH1Sizes: Codable, Equatable, Sendable {
     public var mambaDSsm: Int
     /// H, state-space heads.
     public var mambaNHeads: Int
-    /// P, values a state-space head.
+    /// P, values per state-space head.
     public var mambaDHead: Int
     /// G, groups of heads that share B and C.
     public var mambaNGroups: Int
@@ -46,7 +46,7 @@ public struct FalconH1Sizes: Codable, Equatable, Sendable {
     public var mambaDConv: Int
     /// Rows of a chunk of the scan; changes rounding only.
     public var mambaChunkSize: Int
-    /// Whether the gated norm follows the scan; otherwise a plain gate does.
+    /// Whether a gated norm follows the scan, instead of a plain gate.
     public var mambaRmsNorm: Bool
     /// Added to the mean square in every norm.
     public var rmsNormEps: Double
@@ -58,11 +58,11 @@ public struct FalconH1Sizes: Codable, Equatable, Sendable {
     public var maxPositionEmbeddings: Int
     /// Whether the head is the embedding.
     public var tieWordEmbeddings: Bool
-    /// How fresh weights are drawn.
+    /// The rule for drawing initial weights.
     public var initialization: InitializationScheme
-    /// Standard deviation of fresh matrices.
+    /// Standard deviation of initial matrices.
     public var initializerRange: Double
-    /// Which mixers blocks have.
+    /// The mixers of a block.
     public var mixers: Mixers
 
     /// The key of each field in recipes and `config.json`.
@@ -102,7 +102,7 @@ public struct FalconH1Sizes: Codable, Equatable, Sendable {
     /// Whether blocks have the state-space mixer.
     public var hasSSM: Bool { mixers != .attention }
 
-    /// The number of weights, in floating point: the sizes have not been judged yet.
+    /// The number of weights, in floating point, as the sizes have not been checked yet.
     private var roughParameterCount: Double {
         let width = Double(hiddenSize)
         let heads = Double(numAttentionHeads) + Double(numKeyValueHeads)
@@ -112,7 +112,7 @@ public struct FalconH1Sizes: Codable, Equatable, Sendable {
         return width * (Double(numHiddenLayers) * rows + 2 * Double(vocabSize))
     }
 
-    /// What is impossible about the sizes; empty when all is well.
+    /// The problems with the sizes; empty if there are none.
     func problems() -> [RecipeProblem] {
         let sizes: [(CodingKeys, Int)] = [
             (.vocabSize, vocabSize), (.hiddenSize, hiddenSize), (.numHiddenLayers, numHiddenLayers),
@@ -160,7 +160,7 @@ public struct FalconH1Sizes: Codable, Equatable, Sendable {
 }
 
 extension FalconH1Sizes {
-    /// Weights that take part in matrix products, the head included, the embedding look-up not.
+    /// Weights that take part in matrix products, including the head but not the embedding look-up.
     var productParameterCount: Int {
         var layer = 3 * hiddenSize * intermediateSize
         if hasAttention {

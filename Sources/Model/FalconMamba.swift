@@ -19,15 +19,15 @@ public final class FalconMamba: LanguageModel {
     private let blocks: [FalconMambaBlock]
     private let finalNorm: Parameter
     private let head: Parameter
-    /// The convolution's input has no multipliers: ones, `[C]`.
+    /// The multipliers of the convolution's input, all 1: `[C]`.
     private var convScale: Tensor?
 
     /// Declares a model; nothing is allocated.
     ///
     /// - Parameters:
     ///   - sizes: without problems.
-    ///   - multipliers: which matrices are trained with learnable multipliers; nil for none. A tied
-    ///     embedding has none: no place in exported files could hold it.
+    ///   - multipliers: the learnable multipliers of matrices; nil for none. A tied
+    ///     embedding has none, as exported files could not hold it.
     public init(_ sizes: FalconMambaConfiguration, multipliers: MultiplierPlacement? = nil) {
         self.sizes = sizes
         let builder = ModelBuilder(FalconMambaConfiguration.parameterNames)
@@ -52,15 +52,15 @@ public final class FalconMamba: LanguageModel {
 
     /// Sizes.
     public var configuration: ModelConfiguration { ModelConfiguration(sizes) }
-    /// Sizes: learnable multipliers go into the matrices alone.
+    /// The sizes: learnable multipliers go into the matrices alone.
     public var exportedConfiguration: ModelConfiguration { configuration }
-    /// The head, or the embedding when they are tied.
+    /// The head, or the embedding if they are tied.
     public var outputHead: (weight: Parameter, scale: Float) { (head, 1) }
 
     /// Takes memory for the weights; all zero.
     ///
     /// - Parameters:
-    ///   - device: where the model runs.
+    ///   - device: the device to run on.
     ///   - withGradients: whether it will be trained.
     public func allocate(on device: Device, withGradients: Bool) {
         table.allocate(on: device, withGradients: withGradients)
@@ -68,9 +68,9 @@ public final class FalconMamba: LanguageModel {
             Array(repeating: 1, count: sizes.intermediateSize), shape: [sizes.intermediateSize])
     }
 
-    /// The convolution's last rows and the state of the scan in every layer: one size for any text.
+    /// The convolution's last rows and the scan's state in every layer: one size for any text.
     ///
-    /// - Parameter device: where the model runs.
+    /// - Parameter device: the device to run on.
     /// - Returns: the memory of one sequence.
     public func makeState(on device: Device) -> GenerationState {
         GenerationState(
@@ -85,7 +85,7 @@ public final class FalconMamba: LanguageModel {
     ///
     /// - Parameters:
     ///   - tokens: `[R]`, each in `0..<vocab_size`.
-    ///   - tape: where the model runs.
+    ///   - tape: the tape to run on.
     /// - Returns: `[R, D]`.
     public func embed(_ tokens: IndexTensor, on tape: inout Tape) -> Tensor {
         embedding(tokens, embeddingTable, scale: 1, on: &tape)
@@ -94,9 +94,9 @@ public final class FalconMamba: LanguageModel {
     /// Prepares a pass.
     ///
     /// - Parameters:
-    ///   - pass: the documents among the rows, and what this pass is for.
-    ///   - device: where the model runs.
-    /// - Returns: runs one block on the residual stream `[R, D]`.
+    ///   - pass: the documents among the rows, and the purpose of this pass.
+    ///   - device: the device to run on.
+    /// - Returns: a function that runs one block on the residual stream `[R, D]`.
     public func makeBlocks(for pass: ForwardPass, on device: Device) -> BlockFunction {
         guard let convScale else { preconditionFailure("FalconMamba: used before allocate") }
         return { [blocks] index, h, tape in
@@ -111,15 +111,15 @@ public final class FalconMamba: LanguageModel {
     ///
     /// - Parameters:
     ///   - h: the residual stream, `[R, D]`.
-    ///   - tape: where the model runs.
+    ///   - tape: the tape to run on.
     /// - Returns: `[R, D]`.
     public func normalize(_ h: Tensor, on tape: inout Tape) -> Tensor {
         rmsNorm(h, gain: finalNorm, epsilon: Float(sizes.layerNormEpsilon), on: &tape)
     }
 }
 
-/// What one block adds to the residual stream: norm, projection to x and z, convolution, scan, gate,
-/// projection back.
+/// One block: norm, projection to x and z, convolution, scan, gate, projection back; the output is
+/// added to the residual stream.
 struct FalconMambaBlock {
     private let norm: Parameter
     private let inProjection: Parameter
@@ -163,7 +163,7 @@ struct FalconMambaBlock {
                 RowPart("x", rowCount: channels, hasFreeRows: false),
                 RowPart("z", rowCount: channels),
             ], multiplierRoom: .matrix(symmetryFree: .rows))
-        // The norms after it take out a common scale of each part, but not of single rows.
+        // The norms after it remove a common scale of each part, but not those of single rows.
         xProjection = mixer.parameter(
             .selectionProjection, [sizes.xProjRows, channels], role: .hiddenMatrix,
             initialization: matrix(fanIn: channels),
@@ -197,7 +197,7 @@ struct FalconMambaBlock {
             x, weight: convWeight, bias: convBias, scale: convScale, segments: segments,
             history: state?.convHistory, on: &tape)
         state?.extendConvolution(x, on: tape.device)
-        // The norm of the time step is over its rank, before it is spread over the channels.
+        // The time step is normed over its rank, before it is spread over the channels.
         let parts = rmsNorm(
             linear(mixed, xProjection, on: &tape), widths: [rank, n, n],
             epsilon: Float(sizes.mixerRmsEps), on: &tape)

@@ -2,12 +2,12 @@ import FalconRecipeSection
 import FalconSystem
 import FalconTensor
 
-/// How the weights of a fresh Falcon-Mamba are drawn.
+/// The rules for drawing the initial weights of a Falcon-Mamba.
 public enum MambaInitialization: String, Codable, CaseIterable, Sendable {
     /// Matrices uniform within 1/sqrt(fan-in), those that write to the residual stream divided by
-    /// sqrt(layers): the Mamba authors' start.
+    /// sqrt(layers), as the Mamba authors do.
     case mamba
-    /// Matrices normal with `initializer_range`, as transformers 5 does from scratch.
+    /// Matrices normal with `initializer_range`, as in transformers 5.
     case transformers
 }
 
@@ -40,9 +40,9 @@ public struct FalconMambaConfiguration: ArchitectureConfiguration {
     public var mixerRmsEps: Double
     /// Whether the head is the embedding.
     public var tieWordEmbeddings: Bool
-    /// How fresh weights are drawn.
+    /// The rule for drawing initial weights.
     public var initialization: MambaInitialization
-    /// Standard deviation of the fresh embedding and head; with `transformers`, of all normal matrices.
+    /// Standard deviation of initial embedding and head; with `transformers`, of normal matrices.
     public var initializerRange: Double
 
     /// The key of each field in recipes and `config.json`.
@@ -80,19 +80,19 @@ public struct FalconMambaConfiguration: ArchitectureConfiguration {
             .head: ParameterNames.Part("lm_head", [.matrix: "weight"]),
         ])
 
-    /// 2²⁰: nothing in the model depends on positions; exports to formats that want a number say this.
+    /// 2²⁰, for formats that need a number: nothing in the model depends on positions.
     public var maxPositionEmbeddings: Int { 1 << 20 }
     /// Rows of x_proj: time step, B, C.
     public var xProjRows: Int { timeStepRank + 2 * stateSize }
 
-    /// The number of weights, in floating point: the sizes have not been judged yet.
+    /// The number of weights, in floating point, as the sizes have not been checked yet.
     private var roughParameterCount: Double {
         let (width, inner) = (Double(hiddenSize), Double(intermediateSize))
         let rows = 3 * width + 2 * Double(timeStepRank) + 3 * Double(stateSize) + Double(convKernel)
         return Double(numHiddenLayers) * inner * rows + 2 * Double(vocabSize) * width
     }
 
-    /// What is impossible about the sizes; empty when all is well.
+    /// The problems with the sizes; empty if there are none.
     public func problems() -> [RecipeProblem] {
         let sizes: [(CodingKeys, Int)] = [
             (.vocabSize, vocabSize), (.hiddenSize, hiddenSize), (.numHiddenLayers, numHiddenLayers),
@@ -119,7 +119,7 @@ public struct FalconMambaConfiguration: ArchitectureConfiguration {
         return found + numbers.compactMap { float32Problem($0.0, $0.1) }
     }
 
-    /// Weights that take part in matrix products, the head included, the embedding look-up not.
+    /// Weights that take part in matrix products, including the head but not the embedding look-up.
     public var productParameterCount: Int {
         let layer =
             3 * intermediateSize * hiddenSize + xProjRows * intermediateSize
@@ -132,7 +132,7 @@ public struct FalconMambaConfiguration: ArchitectureConfiguration {
     /// 6 per product weight, and three times the forward cost of the scan (6·N·C: decay and update of
     /// the state, product with C) and of the convolution (2·K·C); exponentials are not counted.
     ///
-    /// - Parameter sequenceLength: without influence: the state has one size.
+    /// - Parameter sequenceLength: has no influence, as the state has one size.
     /// - Returns: FLOPs per token.
     public func trainingFLOPsPerToken(sequenceLength: Int) -> Double {
         let mixing = Double(intermediateSize) * Double(6 * stateSize + 2 * convKernel)
@@ -156,8 +156,8 @@ public struct FalconMambaConfiguration: ArchitectureConfiguration {
     /// The model of these sizes, not yet in memory.
     ///
     /// - Parameters:
-    ///   - multipliers: which matrices are trained with learnable multipliers; nil for none.
-    ///   - widthLawBase: nil: there are no width laws.
+    ///   - multipliers: the learnable multipliers of matrices; nil for none.
+    ///   - widthLawBase: nil, as there are no width laws.
     /// - Returns: a declared model.
     public func makeModel(
         multipliers: MultiplierPlacement?, widthLawBase: ParametrizationBase?

@@ -1,13 +1,13 @@
 import FalconSystem
 
-/// Why no next token can be chosen.
+/// The reasons why no next token can be chosen.
 public enum GenerationError: FalconError, Equatable {
-    /// A logit is infinite or no number, so that there are no probabilities.
+    /// A logit is infinite or NaN, so there are no probabilities.
     case notFinite(token: Int, logit: Float)
-    /// No token may be chosen.
+    /// No token is allowed.
     case nothingAllowed
 
-    /// What failed, what was found, and what to do.
+    /// The message for a person.
     public var description: String {
         switch self {
         case .notFinite(let token, let logit):

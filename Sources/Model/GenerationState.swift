@@ -1,9 +1,9 @@
 import FalconTensor
 
-/// What a model remembers of the tokens before: keys and values, the convolution's last rows, and the
-/// state of the scan, for one sequence.
+/// A model's memory of the tokens before, for one sequence: keys and values, the convolution's last
+/// rows, and the state of the scan.
 ///
-/// Keys and values grow with the tokens; the rest has one size.
+/// Keys and values grow with the tokens; the rest has a fixed size.
 public final class GenerationState {
     /// One layer's memory.
     final class Layer {
@@ -16,15 +16,15 @@ public final class GenerationState {
         /// The memory of a layer before the first token.
         ///
         /// - Parameters:
-        ///   - convolution: the shape of the last rows that a convolution keeps, `[K−1, C]`; nil for none.
+        ///   - convolution: the shape of a convolution's last rows, `[K−1, C]`; nil for none.
         ///   - scan: the shape of the state of a scan; nil for none.
-        ///   - device: where the model runs.
+        ///   - device: the device to run on.
         init(convolution: [Int]?, scan: [Int]?, on device: Device) {
             convHistory = convolution.flatMap { $0[0] > 0 ? device.zeros($0) : nil }
             ssmState = scan.map { device.zeros($0) }
         }
 
-        /// Bytes of what is remembered: of keys and values those of the tokens seen.
+        /// Bytes of the memory; for keys and values, only those of the tokens seen.
         var byteCount: Int {
             let width = (keys?.columnCount ?? 0) + (values?.columnCount ?? 0)
             let count = keyCount * width + (convHistory?.count ?? 0) + (ssmState?.count ?? 0)
@@ -78,7 +78,7 @@ public final class GenerationState {
     /// The number of tokens seen.
     public internal(set) var position = 0
 
-    /// Bytes of what is remembered: of keys and values those of the tokens seen.
+    /// Bytes of the memory; for keys and values, only those of the tokens seen.
     public var byteCount: Int { layers.reduce(0) { $0 + $1.byteCount } }
 
     /// The memory of some layers, none of which has seen a token.

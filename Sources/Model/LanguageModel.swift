@@ -1,8 +1,8 @@
 import FalconTensor
 
-/// A model that predicts the next token: what training, scoring, generation and files need of it.
+/// A model that predicts the next token, as training, scoring, generation and files use it.
 ///
-/// One class an architecture; which one a recipe or a file means is decided by `ModelConfiguration`.
+/// There is one class per architecture; `ModelConfiguration` chooses it for a recipe or file.
 public protocol LanguageModel: AnyObject {
     /// Sizes and fixed multipliers.
     var configuration: ModelConfiguration { get }
@@ -14,67 +14,68 @@ public protocol LanguageModel: AnyObject {
     /// Takes memory for the weights; all zero.
     ///
     /// - Parameters:
-    ///   - device: where the model runs.
+    ///   - device: the device to run on.
     ///   - withGradients: whether it will be trained.
     func allocate(on device: Device, withGradients: Bool)
 
-    /// What the model remembers before the first token.
+    /// The memory of the model before the first token.
     ///
-    /// - Parameter device: where the model runs.
+    /// - Parameter device: the device to run on.
     /// - Returns: the memory of one sequence.
     func makeState(on device: Device) -> GenerationState
 
-    /// The matrix that makes logits, and the fixed multiplier of these.
+    /// The matrix that makes logits, and their fixed multiplier.
     var outputHead: (weight: Parameter, scale: Float) { get }
 
-    /// What enters the first block.
+    /// The input of the first block.
     ///
     /// - Parameters:
     ///   - tokens: `[R]`, each in `0..<vocab_size`.
-    ///   - tape: where the model runs.
+    ///   - tape: the tape to run on.
     /// - Returns: `[R, D]`.
     func embed(_ tokens: IndexTensor, on tape: inout Tape) -> Tensor
 
-    /// Prepares what the blocks share in one pass.
+    /// Prepares the values that the blocks share in one pass.
     ///
     /// - Parameters:
-    ///   - pass: the documents among the rows, and what this pass is for.
-    ///   - device: where the model runs.
-    /// - Returns: runs one block on the residual stream `[R, D]`.
+    ///   - pass: the documents among the rows, and the purpose of this pass.
+    ///   - device: the device to run on.
+    /// - Returns: a function that runs one block on the residual stream `[R, D]`.
     func makeBlocks(for pass: ForwardPass, on device: Device) -> BlockFunction
 
     /// The norm after the last block.
     ///
     /// - Parameters:
     ///   - h: the residual stream, `[R, D]`.
-    ///   - tape: where the model runs.
+    ///   - tape: the tape to run on.
     /// - Returns: `[R, D]`.
     func normalize(_ h: Tensor, on tape: inout Tape) -> Tensor
 }
 
-/// Runs the block of a number on the residual stream `[R, D]` and returns the stream after it.
+/// Runs the block with a number on the residual stream `[R, D]` and returns the stream after it.
 public typealias BlockFunction = (_ index: Int, _ h: Tensor, _ tape: inout Tape) -> Tensor
 
-/// Told an activation and where it stands in the model.
+/// Takes an activation and its place in the model.
 public typealias Observer = (_ place: ActivationPlace, _ activation: Tensor) -> Void
 
-/// What one run of tokens through the blocks of a model is for.
+/// The purpose of one pass of tokens through the blocks of a model.
 public struct ForwardPass {
     /// Documents among the rows; nothing crosses their borders.
     public var segments: Segments
-    /// What came before the rows, for generation: one segment, and a tape that does not record; it is
-    /// moved past the rows.
+    /// The memory of the tokens before the rows, for generation; it is moved past the rows.
+    ///
+    /// It needs one segment and a tape that does not record.
     public var state: GenerationState?
-    /// Shown activations, contiguous, on the way: what enters the first block; of each block what its
-    /// branches add, and the residual stream after it.
+    /// Takes contiguous activations on the way: the input of the first block; for each block, the
+    /// outputs of its branches and the residual stream after it.
     public var observe: Observer?
 
     /// A pass.
     ///
     /// - Parameters:
     ///   - segments: documents among the rows.
-    ///   - state: what came before the rows; nil for nothing.
-    ///   - observe: shown activations on the way.
+    ///   - state: the memory of the tokens before the rows; nil for none.
+    ///   - observe: takes activations on the way.
     public init(segments: Segments, state: GenerationState? = nil, observe: Observer? = nil) {
         self.segments = segments
         self.state = state
@@ -88,10 +89,10 @@ extension LanguageModel {
     /// - Parameters:
     ///   - tokens: `[R]`, each in `0..<vocab_size`.
     ///   - segments: documents among the rows; nothing crosses their borders.
-    ///   - state: what came before the rows, for generation; see `ForwardPass`.
-    ///   - recompute: what of each block backward computes a second time.
-    ///   - observe: shown activations on the way; see `ForwardPass`.
-    ///   - tape: where the model runs.
+    ///   - state: the memory of the tokens before the rows, for generation; see `ForwardPass`.
+    ///   - recompute: the part of each block that backward computes again.
+    ///   - observe: takes activations on the way; see `ForwardPass`.
+    ///   - tape: the tape to run on.
     /// - Returns: `[R, D]`.
     public func hidden(
         _ tokens: IndexTensor, segments: Segments, state: GenerationState? = nil,
@@ -117,7 +118,7 @@ extension LanguageModel {
     ///   - zLoss: weight of the squared log of the softmax's sum; 0 is off.
     ///   - gradientScale: d loss / d(one token's loss).
     ///   - wantsBest: whether the most probable tokens are returned.
-    ///   - tape: where the model runs.
+    ///   - tape: the tape to run on.
     /// - Returns: losses `[R]` in nats.
     public func losses(
         _ hidden: Tensor, targets: IndexTensor, zLoss: Float = 0, gradientScale: Float = 1,

@@ -22,7 +22,7 @@ public struct Mamba2Configuration: ArchitectureConfiguration {
     public var numHiddenLayers: Int
     /// H, heads of the mixer.
     public var numHeads: Int
-    /// P, values a head.
+    /// P, values per head.
     public var headDim: Int
     /// G, groups of heads that share B and C.
     public var nGroups: Int
@@ -36,7 +36,7 @@ public struct Mamba2Configuration: ArchitectureConfiguration {
     public var layerNormEpsilon: Double
     /// Whether the head is the embedding.
     public var tieWordEmbeddings: Bool
-    /// Standard deviation of the fresh embedding and head.
+    /// Standard deviation of the initial embedding and head.
     public var initializerRange: Double
 
     /// The key of each field in recipes and `config.json`.
@@ -73,12 +73,12 @@ public struct Mamba2Configuration: ArchitectureConfiguration {
             .head: ParameterNames.Part("lm_head", [.matrix: "weight"]),
         ])
 
-    /// 2²⁰: nothing in the model depends on positions; exports to formats that want a number say this.
+    /// 2²⁰, for formats that need a number: nothing in the model depends on positions.
     public var maxPositionEmbeddings: Int { 1 << 20 }
     /// I, the width inside the mixer.
     public var intermediateSize: Int { numHeads * headDim }
 
-    /// The sizes of the mixer; its norm norms each group by itself.
+    /// The sizes of the mixer; its norm treats each group by itself.
     var mixer: Mamba2MixerSizes {
         Mamba2MixerSizes(
             hiddenSize: hiddenSize, heads: numHeads, headDimension: headDim, groups: nGroups,
@@ -86,7 +86,7 @@ public struct Mamba2Configuration: ArchitectureConfiguration {
             epsilon: Float(layerNormEpsilon))
     }
 
-    /// What is impossible about the sizes; empty when all is well.
+    /// The problems with the sizes; empty if there are none.
     public func problems() -> [RecipeProblem] {
         let counts: [(CodingKeys, Int)] = [
             (.vocabSize, vocabSize), (.hiddenSize, hiddenSize), (.numHiddenLayers, numHiddenLayers),
@@ -106,7 +106,7 @@ public struct Mamba2Configuration: ArchitectureConfiguration {
         require(
             intermediateSize % hiddenSize == 0, .numHeads,
             "num_heads · head_dim is \(intermediateSize), want a multiple of hidden_size = "
-                + "\(hiddenSize): transformers knows whole numbers of expand only")
+                + "\(hiddenSize), as expand is a whole number in transformers")
         require(
             numHeads % nGroups == 0, .nGroups,
             "got \(nGroups), which does not divide num_heads = \(numHeads)")
@@ -120,7 +120,7 @@ public struct Mamba2Configuration: ArchitectureConfiguration {
         return found + numbers.compactMap { float32Problem($0.0, $0.1) }
     }
 
-    /// Weights that take part in matrix products, the head included, the embedding look-up not.
+    /// Weights that take part in matrix products, including the head but not the embedding look-up.
     public var productParameterCount: Int {
         numHiddenLayers * hiddenSize * (mixer.inProjectionRows + intermediateSize)
             + vocabSize * hiddenSize
@@ -157,8 +157,8 @@ public struct Mamba2Configuration: ArchitectureConfiguration {
     /// The model of these sizes, not yet in memory.
     ///
     /// - Parameters:
-    ///   - multipliers: which matrices are trained with learnable multipliers; nil for none.
-    ///   - widthLawBase: nil: there are no width laws.
+    ///   - multipliers: the learnable multipliers of matrices; nil for none.
+    ///   - widthLawBase: nil, as there are no width laws.
     /// - Returns: a declared model.
     public func makeModel(
         multipliers: MultiplierPlacement?, widthLawBase: ParametrizationBase?
@@ -183,15 +183,15 @@ public final class Mamba2: LanguageModel {
     private let blocks: [(norm: Parameter, mixer: Mamba2Mixer)]
     private let finalNorm: Parameter
     private let head: Parameter
-    /// The convolution's input has no multipliers: ones, one a channel.
+    /// The multipliers of the convolution's input, all 1, one per channel.
     private var convScale: Tensor?
 
     /// Declares a model; nothing is allocated.
     ///
     /// - Parameters:
     ///   - sizes: without problems.
-    ///   - multipliers: which matrices are trained with learnable multipliers; nil for none. A tied
-    ///     embedding has none: no place in exported files could hold it.
+    ///   - multipliers: the learnable multipliers of matrices; nil for none. A tied
+    ///     embedding has none, as exported files could not hold it.
     public init(_ sizes: Mamba2Configuration, multipliers: MultiplierPlacement? = nil) {
         self.sizes = sizes
         let builder = ModelBuilder(Mamba2Configuration.parameterNames)
@@ -218,8 +218,8 @@ public final class Mamba2: LanguageModel {
         table = ParameterTable(builder.parameters, multipliers: multipliers)
     }
 
-    /// As the authors start: matrices uniform within 1/sqrt(fan-in), those that write to the residual stream
-    /// divided by sqrt(layers).
+    /// The initial values that the authors use: matrices uniform within 1/sqrt(fan-in), those that
+    /// write to the residual stream divided by sqrt(layers).
     private static func start(_ sizes: Mamba2Configuration) -> Mamba2MixerStart {
         func uniform(fanIn: Int, over depth: Float = 1) -> Initialization {
             let bound = 1 / Float(fanIn).squareRoot() / depth
@@ -235,24 +235,24 @@ public final class Mamba2: LanguageModel {
 
     /// Sizes.
     public var configuration: ModelConfiguration { ModelConfiguration(sizes) }
-    /// Sizes: learnable multipliers go into the matrices alone.
+    /// The sizes: learnable multipliers go into the matrices alone.
     public var exportedConfiguration: ModelConfiguration { configuration }
-    /// The head, or the embedding when they are tied.
+    /// The head, or the embedding if they are tied.
     public var outputHead: (weight: Parameter, scale: Float) { (head, 1) }
 
     /// Takes memory for the weights; all zero.
     ///
     /// - Parameters:
-    ///   - device: where the model runs.
+    ///   - device: the device to run on.
     ///   - withGradients: whether it will be trained.
     public func allocate(on device: Device, withGradients: Bool) {
         table.allocate(on: device, withGradients: withGradients)
         convScale = sizes.mixer.convScale(FalconH1Multipliers.unit.ssm, on: device)
     }
 
-    /// The convolution's last rows and the state of the scan in every layer: one size for any text.
+    /// The convolution's last rows and the scan's state in every layer: one size for any text.
     ///
-    /// - Parameter device: where the model runs.
+    /// - Parameter device: the device to run on.
     /// - Returns: the memory of one sequence.
     public func makeState(on device: Device) -> GenerationState {
         GenerationState(
@@ -267,7 +267,7 @@ public final class Mamba2: LanguageModel {
     ///
     /// - Parameters:
     ///   - tokens: `[R]`, each in `0..<vocab_size`.
-    ///   - tape: where the model runs.
+    ///   - tape: the tape to run on.
     /// - Returns: `[R, D]`.
     public func embed(_ tokens: IndexTensor, on tape: inout Tape) -> Tensor {
         embedding(tokens, embeddingTable, scale: 1, on: &tape)
@@ -276,9 +276,9 @@ public final class Mamba2: LanguageModel {
     /// Prepares a pass.
     ///
     /// - Parameters:
-    ///   - pass: the documents among the rows, and what this pass is for.
-    ///   - device: where the model runs.
-    /// - Returns: runs one block on the residual stream `[R, D]`.
+    ///   - pass: the documents among the rows, and the purpose of this pass.
+    ///   - device: the device to run on.
+    /// - Returns: a function that runs one block on the residual stream `[R, D]`.
     public func makeBlocks(for pass: ForwardPass, on device: Device) -> BlockFunction {
         guard let convScale else { preconditionFailure("Mamba2: used before allocate") }
         let epsilon = Float(sizes.layerNormEpsilon)
@@ -298,7 +298,7 @@ public final class Mamba2: LanguageModel {
     ///
     /// - Parameters:
     ///   - h: the residual stream, `[R, D]`.
-    ///   - tape: where the model runs.
+    ///   - tape: the tape to run on.
     /// - Returns: `[R, D]`.
     public func normalize(_ h: Tensor, on tape: inout Tape) -> Tensor {
         rmsNorm(h, gain: finalNorm, epsilon: Float(sizes.layerNormEpsilon), on: &tape)

@@ -2,11 +2,11 @@ import FalconTensor
 
 /// The sizes of a Mamba-2 mixer.
 struct Mamba2MixerSizes {
-    /// D, the width of what goes in and out.
+    /// D, the width of input and output.
     var hiddenSize: Int
     /// H, state-space heads.
     var heads: Int
-    /// P, values a head.
+    /// P, values per head.
     var headDimension: Int
     /// G, groups of heads that share B and C.
     var groups: Int
@@ -16,12 +16,12 @@ struct Mamba2MixerSizes {
     var taps: Int
     /// Rows of a chunk of the scan; changes rounding only.
     var chunkLength: Int
-    /// Parts of the width that the gated norm after the scan norms each by itself; nil for a plain gate.
+    /// Parts of the width that the gated norm after the scan norms apart; nil for a plain gate.
     var normGroups: Int?
     /// Added to the mean square in that norm.
     var epsilon: Float
 
-    /// H · P, the width of z, x and what is scanned.
+    /// H · P, the width of z, x and the output of the scan.
     var width: Int { heads * headDimension }
     /// G · N, the width of B and of C.
     var stateWidth: Int { groups * stateSize }
@@ -29,7 +29,7 @@ struct Mamba2MixerSizes {
     var channels: Int { width + 2 * stateWidth }
     /// Rows of the input projection: z, x, B, C, dt.
     var inProjectionRows: Int { width + channels + heads }
-    /// The shape of the rows before a sequence that the convolution remembers.
+    /// The shape of the last rows kept for the convolution.
     var convolutionState: [Int] { [taps - 1, channels] }
     /// The shape of the scan's state.
     var scanState: [Int] { [heads, headDimension, stateSize] }
@@ -42,7 +42,7 @@ struct Mamba2MixerSizes {
     }
 }
 
-/// How the parameters of a Mamba-2 mixer start.
+/// The initial values of the parameters of a Mamba-2 mixer.
 struct Mamba2MixerStart {
     var inProjection: Initialization
     var outProjection: Initialization
@@ -50,7 +50,7 @@ struct Mamba2MixerStart {
     var stepBias: Initialization
     var decay: Initialization
 
-    /// Time steps log-uniform in [1e-3, 0.1], as the authors of Mamba-2 start.
+    /// Time steps log-uniform in [1e-3, 0.1], as the authors of Mamba-2 draw them.
     static let stepBias = Initialization.inverseSoftplusLogUniform(
         low: 1e-3, high: 0.1, floor: 1e-4)
     /// A uniform in [1, 16] on a logarithmic scale.
@@ -88,10 +88,10 @@ struct Mamba2Mixer {
     ///
     /// - Parameters:
     ///   - sizes: the sizes.
-    ///   - start: how the parameters start.
+    ///   - start: the initial values of the parameters.
     ///   - builder: of the mixer's part in its block.
     ///   - block: the number of the block.
-    ///   - scales: fixed multipliers, of which those of the mixer are used.
+    ///   - scales: fixed multipliers; only those of the mixer are used.
     init(
         _ sizes: Mamba2MixerSizes, _ start: Mamba2MixerStart, _ builder: PartBuilder, _ block: Int,
         scales: FalconH1Multipliers = .unit
@@ -127,18 +127,18 @@ struct Mamba2Mixer {
             symmetryFree: norm == nil ? [.rows, .columns] : .rows)
     }
 
-    /// The map of the mixer's input to z, x, B, C and dt.
+    /// The matrix that maps the mixer's input to z, x, B, C and dt.
     var projections: [(weight: Parameter, scale: Float)] { [(inProjection, Float(scales.ssmIn))] }
 
-    /// What the mixer adds to the residual stream.
+    /// The output of the mixer, to be added to the residual stream.
     ///
     /// - Parameters:
     ///   - p: z, x, B, C and dt next to each other, `[R, rows of in_proj]`.
     ///   - segments: documents among the rows.
-    ///   - state: what came before the rows, for generation.
+    ///   - state: the memory of the tokens before the rows, for generation.
     ///   - convScale: of `Mamba2MixerSizes`.
-    ///   - observe: shown what enters the output projection.
-    ///   - tape: where the model runs.
+    ///   - observe: takes the input of the output projection.
+    ///   - tape: the tape to run on.
     /// - Returns: `[R, D]`.
     func callAsFunction(
         _ p: Tensor, _ segments: Segments, _ state: GenerationState.Layer?, convScale: Tensor,

@@ -34,12 +34,12 @@ struct PartBuilder {
     /// Declares a parameter.
     ///
     /// - Parameters:
-    ///   - kind: what it is in its part.
+    ///   - kind: its kind within its part.
     ///   - shape: positive sizes, outermost first.
-    ///   - role: decides its optimizer group.
-    ///   - initialization: how it starts.
+    ///   - role: its role, which decides its optimizer group.
+    ///   - initialization: its initial values.
     ///   - rowParts: blocks of rows with a meaning of their own; empty if there is only one.
-    ///   - stack: the name of what it and its neighbours make together, if anything.
+    ///   - stack: the name of the matrix that it and its neighbours make together; nil for none.
     ///   - multiplierRoom: the learnable multipliers that a matrix may have.
     /// - Returns: the parameter, not yet in memory.
     func parameter(

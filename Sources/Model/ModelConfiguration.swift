@@ -17,10 +17,10 @@ public struct ModelConfiguration: RecipeSection, Codable, Equatable {
     /// - Parameter sizes: of any architecture.
     public init(_ sizes: any ArchitectureConfiguration) { self.sizes = sizes }
 
-    /// Reads the sizes of the architecture that is named.
+    /// Reads the sizes of the named architecture.
     ///
     /// - Parameter decoder: of a map with the key `architecture` and those of that architecture.
-    /// - Throws: what the decoder throws.
+    /// - Throws: errors of the decoder.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         let architecture = try container.decode(Architecture.self, forKey: .architecture)
@@ -30,7 +30,7 @@ public struct ModelConfiguration: RecipeSection, Codable, Equatable {
     /// Writes the sizes, as the architecture's own type does.
     ///
     /// - Parameter encoder: takes one value.
-    /// - Throws: what the encoder throws.
+    /// - Throws: errors of the encoder.
     public func encode(to encoder: any Encoder) throws { try sizes.encode(to: encoder) }
 
     /// Whether two are of one architecture and one size.
@@ -56,11 +56,11 @@ public struct ModelConfiguration: RecipeSection, Codable, Equatable {
     /// The longest context, in tokens.
     public var maxPositionEmbeddings: Int { sizes.maxPositionEmbeddings }
 
-    /// What is impossible about the sizes; empty when all is well.
+    /// The problems with the sizes; empty if there are none.
     public func problems() -> [RecipeProblem] { sizes.problems() }
 
-    /// The model with a single block, few tokens and a head of its own: as much as is in memory when the
-    /// weights of a large model are read block by block.
+    /// The model with a single block, few tokens and a head of its own: the part in memory when a
+    /// large model is read block by block.
     ///
     /// - Parameter vocabSize: rows of embedding and head.
     /// - Returns: the same model otherwise.
@@ -74,8 +74,8 @@ public struct ModelConfiguration: RecipeSection, Codable, Equatable {
     /// The model of these sizes, not yet in memory.
     ///
     /// - Parameters:
-    ///   - multipliers: which matrices are trained with learnable multipliers; nil for none.
-    ///   - widthLawBase: where the width laws start that the deviations of fresh matrices follow; nil
+    ///   - multipliers: the learnable multipliers of matrices; nil for none.
+    ///   - widthLawBase: the base of the width laws for the deviations of initial matrices; nil
     ///     leaves them as they are.
     /// - Returns: a declared model.
     public func makeModel(
@@ -94,7 +94,7 @@ extension ModelConfiguration {
         Array((try jsonText(self, isPretty: true) + "\n").utf8)
     }
 
-    /// Reads what `encoded()` wrote.
+    /// Reads the output of `encoded()`.
     ///
     /// - Parameter bytes: the contents of a checkpoint's `config.json`.
     /// - Throws: a decoding error that names the field.

@@ -1,10 +1,10 @@
 import FalconTensor
 
-/// The names that a family of models gives to its parameters, by place: the one spot that knows them.
+/// The names of the parameters of a family of models, by place: the only code that knows them.
 ///
 ///     STEM.PART.KIND   STEM.layers.BLOCK.PART.KIND   HEAD.KIND
 public struct ParameterNames: Sendable {
-    /// What a part is called, and what stands in it.
+    /// The name of a part, and the names of its parameters.
     public struct Part: Sendable {
         let name: String
         let kinds: [ParameterPlace.Kind: String]
@@ -21,7 +21,7 @@ public struct ParameterNames: Sendable {
 
     private let stem: String
     private let parts: [ModelPart: Part]
-    /// By `PART.KIND`, which no two parameters of a block share.
+    /// Places by `PART.KIND`, which no two parameters of a block share.
     private let places: [String: (part: ModelPart, kind: ParameterPlace.Kind)]
 
     /// The names of a family.
@@ -43,7 +43,7 @@ public struct ParameterNames: Sendable {
 
     /// The name of a parameter.
     ///
-    /// - Parameter place: one that models of the family have.
+    /// - Parameter place: a place in models of the family.
     /// - Returns: such as `model.layers.0.mamba.in_proj.weight`.
     public func name(of place: ParameterPlace) -> String {
         guard let part = parts[place.part], let kind = part.kinds[place.kind] else {
@@ -56,7 +56,7 @@ public struct ParameterNames: Sendable {
     /// The place of a parameter.
     ///
     /// - Parameter name: any text.
-    /// - Returns: nil for what is no name of the family.
+    /// - Returns: the place; nil if the family has no such name.
     public func place(of name: String) -> ParameterPlace? {
         var rest = name[...]
         var block: Int?
@@ -75,7 +75,7 @@ public struct ParameterNames: Sendable {
         return self.name(of: place) == name ? place : nil
     }
 
-    /// The words for a part and for what stands there: `self_attn` and `q_proj`, or "".
+    /// The words for a part and a parameter in it, such as `self_attn` and `q_proj`, or "".
     fileprivate func words(of place: ParameterPlace) -> (part: String, matrix: String) {
         guard let part = parts[place.part], let kind = part.kinds[place.kind] else {
             preconditionFailure("ParameterNames: no name for \(place)")
@@ -85,9 +85,9 @@ public struct ParameterNames: Sendable {
     }
 }
 
-/// A parameter's name, understood.
+/// A parameter's name, taken apart.
 public struct ParameterName: Hashable, Sendable {
-    /// Where the parameter stands.
+    /// The place of the parameter.
     public let place: ParameterPlace
     /// The number of its block, from 0; nil outside of blocks.
     public var block: Int? { place.block }
@@ -95,12 +95,12 @@ public struct ParameterName: Hashable, Sendable {
     public let part: String
     /// The word for it in its part, such as `q_proj`; "" for the only one there.
     public let matrix: String
-    /// What it and those of other blocks are called together, such as `self_attn.q_proj`.
+    /// The common name of it and its counterparts in other blocks, such as `self_attn.q_proj`.
     public var label: String { matrix.isEmpty ? part : part + "." + matrix }
 
-    /// Understands a name.
+    /// Takes a name apart.
     ///
-    /// - Parameter name: of a parameter in a model of any architecture; nil comes of others.
+    /// - Parameter name: of a parameter of any architecture; the result is nil for others.
     public init?(_ name: String) {
         for architecture in Architecture.allCases {
             let names = architecture.parameterNames

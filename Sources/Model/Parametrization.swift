@@ -1,7 +1,7 @@
 import FalconRecipeSection
 import FalconTensor
 
-/// How the scales of matrices are chosen.
+/// The choices for the scales of matrices.
 public enum ParametrizationKind: String, Codable, CaseIterable, Sendable {
     /// The fixed multipliers of `model`, 1 unless a recipe says otherwise.
     case standard
@@ -11,11 +11,11 @@ public enum ParametrizationKind: String, Codable, CaseIterable, Sendable {
     case learnable
 }
 
-/// Where learnable multipliers start.
+/// The initial values of learnable multipliers.
 public enum MultiplierStart: String, Codable, CaseIterable, Sendable {
-    /// At 1, behind the fixed multipliers of `model`.
+    /// 1, in addition to the fixed multipliers of `model`.
     case one
-    /// At the values of `mup`: these stay as fixed factors, and what is learned starts at 1 behind them.
+    /// The values of `mup`: these stay as fixed factors, and the learned factors on top start at 1.
     ///
     /// A learned factor that starts at 1 takes steps relative to its size, whatever the fixed value.
     case mup
@@ -25,21 +25,22 @@ public enum MultiplierStart: String, Codable, CaseIterable, Sendable {
 ///
 /// - SeeAlso: arXiv 2601.04890 (learnable multipliers); arXiv 2507.22448 (Falcon-H1's muP).
 public struct ParametrizationSection: RecipeSection, Codable, Equatable {
-    /// How the scales of matrices are chosen.
+    /// The choice for the scales of matrices.
     public var kind: ParametrizationKind
-    /// `learnable` only: where multipliers start.
+    /// `learnable` only: the initial values of multipliers.
     public var start: MultiplierStart
-    /// `learnable` only: which matrices have them on which sides.
+    /// `learnable` only: the matrices with multipliers, and on which sides.
     public var placement: MultiplierPlacement
-    /// Of the multipliers, at the top of the schedule; it does not follow `optimizer.learning_rate`.
+    /// The multipliers' rate at the top of the schedule; it does not follow
+    /// `optimizer.learning_rate`.
     public var learningRate: Double
-    /// Of the multipliers: holds their symmetries (arXiv 2601.04890, section 4.1).
+    /// The multipliers' weight decay, which bounds their symmetries (arXiv 2601.04890, 4.1).
     public var weightDecay: Double
     /// Whether the multipliers' gradients count in the norm that `train.clip_norm` limits.
     ///
-    /// They should not (arXiv 2601.04890, section 4.3). Those left out are not scaled down either.
+    /// They should not (arXiv 2601.04890, section 4.3); they are then not scaled down either.
     public var inClipNorm: Bool
-    /// The widths and multipliers from which `mup` goes to the widths of the model.
+    /// The widths and multipliers from which `mup` scales to the widths of the model.
     public var base: ParametrizationBase
 
     /// The key of each field.
@@ -51,7 +52,7 @@ public struct ParametrizationSection: RecipeSection, Codable, Equatable {
         case base
     }
 
-    /// What is impossible about the values; empty when all is well.
+    /// The problems with the values; empty if there are none.
     public func problems() -> [RecipeProblem] {
         var found: [RecipeProblem] = []
         if learningRate < 0 {
@@ -77,7 +78,7 @@ public struct ParametrizationSection: RecipeSection, Codable, Equatable {
     /// The model with the fixed multipliers that it is trained with.
     ///
     /// - Parameter model: as the recipe writes it.
-    /// - Returns: `model`, with the multipliers of the width laws where these are used.
+    /// - Returns: `model`, with the multipliers of the width laws if they are used.
     public func resolved(_ model: ModelConfiguration) -> ModelConfiguration {
         usesWidthLaws ? ModelConfiguration(model.sizes.withMultipliers(from: base)) : model
     }

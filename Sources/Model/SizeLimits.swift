@@ -1,21 +1,21 @@
 import FalconRecipeSection
 
-/// Limits far above any model, so that products of sizes and counts of bytes cannot overflow, and a few
+/// Limits far above any model: products of sizes and counts of bytes cannot overflow, and a few
 /// bytes of JSON cannot ask for a table of parameters that takes much memory.
 enum SizeLimits {
     private static let size = 1 << 22
-    /// Positions cost nothing until they are used.
+    /// The most positions, which cost nothing until they are used.
     private static let positions = Int(Int32.max)
     private static let layers = 1000
     private static let parameters = 1e15
 
-    /// What is impossible about counts.
+    /// The problems with counts.
     ///
     /// - Parameters:
     ///   - sizes: each at least 1.
     ///   - layerKey: the key of the number of blocks.
     ///   - roughParameterCount: the number of weights that they make.
-    /// - Returns: empty when all is well.
+    /// - Returns: the problems; empty if there are none.
     static func problems<Key: CodingKey & RawRepresentable<String>>(
         _ sizes: [(Key, Int)], layerKey: Key, roughParameterCount: Double
     ) -> [RecipeProblem] {

@@ -6,7 +6,7 @@ import FalconTensor
 
 /// Chooses the next token from logits.
 public struct TokenSampler: Sendable {
-    /// Divides the logits; 0 takes the most probable token.
+    /// The divisor of the logits; 0 takes the most probable token.
     public let temperature: Double
     /// Only the most probable tokens whose probabilities reach this sum are considered; 1 for all.
     public let topP: Double
@@ -21,7 +21,7 @@ public struct TokenSampler: Sendable {
     ///   - temperature: 0 or more; 0 is greedy.
     ///   - topP: in (0, 1].
     ///   - seed: the same seed draws the same numbers.
-    ///   - allowed: whether each token may be chosen, one a token; nil for all.
+    ///   - allowed: whether each token may be chosen; nil for all.
     public init(temperature: Double, topP: Double, seed: UInt64, allowed: [Bool]? = nil) {
         precondition(temperature >= 0 && topP > 0 && topP <= 1, "TokenSampler: out of range")
         self.temperature = temperature
@@ -32,8 +32,8 @@ public struct TokenSampler: Sendable {
 
     /// Chooses a token.
     ///
-    /// - Parameter logits: one a token of the vocabulary; minus infinity for a token that is impossible.
-    /// - Returns: the token; of equal ones the first.
+    /// - Parameter logits: one per token of the vocabulary; minus infinity for an impossible token.
+    /// - Returns: the token; the first of equal ones.
     /// - Throws: `GenerationError` if the logits give no probabilities.
     public mutating func next(_ logits: [Float]) throws(GenerationError) -> Int32 {
         precondition(
@@ -81,16 +81,16 @@ public struct TokenSampler: Sendable {
 }
 
 extension LanguageModel {
-    /// Writes on from a prompt, one token at a time, with the memory of keys, values and states.
+    /// Continues a prompt, one token at a time, with the memory of keys, values and states.
     ///
     /// - Parameters:
     ///   - prompt: at least one token.
-    ///   - maxTokens: tokens to write at most.
+    ///   - maxTokens: the most tokens to write.
     ///   - sampler: chooses them.
     ///   - end: a token that ends the text, not handed out; nil for none.
-    ///   - device: where the model lives.
-    ///   - onToken: takes each token; returns whether to go on.
-    /// - Throws: `GenerationError` if the logits give no probabilities; what `onToken` throws.
+    ///   - device: the device that holds the model.
+    ///   - onToken: takes each token; returns whether to continue.
+    /// - Throws: `GenerationError` if the logits give no probabilities; errors of `onToken`.
     public func generate(
         from prompt: [Int32], maxTokens: Int, sampler: TokenSampler, end: Int32?, on device: Device,
         onToken: (Int32) throws -> Bool
@@ -107,13 +107,13 @@ extension LanguageModel {
         }
     }
 
-    /// Runs tokens through the model in pieces of at most 512, so that memory does not grow with the
-    /// prompt.
+    /// Runs tokens through the model in pieces of at most 512, so that memory for activations does
+    /// not grow with the prompt.
     ///
     /// - Parameters:
     ///   - tokens: at least one.
     ///   - state: the memory before them; moved past them.
-    ///   - device: where the model lives.
+    ///   - device: the device that holds the model.
     /// - Returns: the logits after the last token.
     public func prefill(
         _ tokens: [Int32], _ state: GenerationState, on device: Device

@@ -5,8 +5,8 @@ import FalconTensor
 public enum MuonScale: String, Codable, CaseIterable, Sendable {
     /// sqrt(max(1, rows / columns)) (Jordan et al. 2024).
     case original
-    /// 0.2 sqrt(max(rows, columns)): the size of AdamW's updates, so that its learning rate and weight
-    /// decay serve (Liu et al., arXiv 2502.16982, section 2.2).
+    /// 0.2 sqrt(max(rows, columns)): updates of AdamW's size, so that its learning rate and weight
+    /// decay fit (Liu et al., arXiv 2502.16982, section 2.2).
     case matchRMSAdamW = "match_rms_adamw"
     /// sqrt(rows / columns): updates of spectral norm sqrt(output / input) (Yang et al., arXiv 2310.17813).
     case spectral
@@ -21,7 +21,7 @@ public enum MuonScale: String, Codable, CaseIterable, Sendable {
     }
 }
 
-/// What Muon takes for one matrix where projections are stored or used together.
+/// The matrices that Muon forms where projections are stored or used together.
 public enum MuonProjections: String, Codable, CaseIterable, Sendable {
     /// Each of q, k, v, and of z, x, B, C, dt, on its own.
     case split
@@ -39,7 +39,7 @@ public struct MuonSection: RecipeSection, Codable, Equatable {
     public var newtonSchulzSteps: Int
     /// The factor of the update.
     public var scale: MuonScale
-    /// What one matrix is.
+    /// The matrices formed from projections.
     public var projections: MuonProjections
 
     /// The key of each field.
@@ -49,7 +49,7 @@ public struct MuonSection: RecipeSection, Codable, Equatable {
         case scale, projections
     }
 
-    /// What is impossible about the values; empty when all is well.
+    /// The problems with the values; empty if there are none.
     public func problems() -> [RecipeProblem] {
         var found: [RecipeProblem] = []
         if !(0..<1).contains(momentum) {
@@ -78,11 +78,11 @@ public struct MuonSection: RecipeSection, Codable, Equatable {
 final class MuonUpdate {
     /// A parameter that Muon updates.
     struct Matrix {
-        /// In the table.
+        /// Its place in the table.
         let place: Int
         let parameter: Parameter
         let group: OptimizerGroup
-        /// In the flat buffers.
+        /// Its elements in the flat buffers.
         let elements: Range<Int>
     }
 
@@ -92,7 +92,7 @@ final class MuonUpdate {
         let rows: Range<Int>
     }
 
-    /// Those of Jordan and others: steep at 0; singular values end between about 0.7 and 1.2.
+    /// The coefficients of Jordan et al.: steep at 0; singular values end in about 0.7 to 1.2.
     private static let coefficients: (a: Float, b: Float, c: Float) = (3.4445, -4.7750, 2.0315)
     private static let smallestNorm = 1e-7
 
@@ -107,7 +107,7 @@ final class MuonUpdate {
 
     var group: OptimizerGroup { parts[0].matrix.group }
 
-    /// Of the flat buffers, from the first parameter of which it has rows to the last.
+    /// The flat buffers' elements from the first to the last parameter with rows in the matrix.
     var elements: Range<Int> {
         parts[0].matrix.elements.lowerBound..<parts[parts.count - 1].matrix.elements.upperBound
     }
@@ -118,7 +118,7 @@ final class MuonUpdate {
         columns = parts[0].matrix.parameter.shape[1]
     }
 
-    /// The matrices of some parameters: parts of rows and stacks are taken apart or put together.
+    /// The matrices of some parameters, with parts of rows split and stacks joined as asked.
     static func all(_ matrices: [Matrix], _ projections: MuonProjections) -> [MuonUpdate] {
         var updates: [MuonUpdate] = []
         var stack: [Part] = []
@@ -149,7 +149,7 @@ final class MuonUpdate {
         return updates
     }
 
-    /// Updates the matrix; `momentum` gives that of a parameter, in its shape.
+    /// Updates the matrix; `momentum` returns the momentum of a parameter, in its shape.
     func apply(
         _ section: MuonSection, learningRate: Double, weightDecay: Double, gradientScale: Double,
         on device: Device, momentum: (Matrix) -> Tensor
@@ -199,7 +199,7 @@ final class MuonUpdate {
         }
     }
 
-    /// Adds the size of the last update to its parameters': parts of one are joined by their squares.
+    /// Adds the size of the last update to those of its parameters; parts of one add up by squares.
     func addUpdateRMS(to result: inout [Double]) {
         for part in parts {
             let place = part.matrix.place

@@ -4,13 +4,13 @@ import FalconTensor
 public struct OptimizerSlot {
     /// `first_moment.NAME`, `second_moment.NAME` or `momentum.NAME`.
     public let name: String
-    /// The elements of the parameter that it is of: all, unless the optimizer's range ends within.
+    /// The elements of the parameter that it covers: all, unless the optimizer's range ends within.
     public let elements: Range<Int>
-    /// In the parameter's shape; `[elements.count]` for a part of one.
+    /// The values, in the parameter's shape; `[elements.count]` for a part of one.
     public let tensor: Tensor
 }
 
-// What the state holds, and what the last step was.
+// The contents of the state, and the last step.
 extension Optimizer {
     /// The state of the range by parameter, for files.
     public var slots: [OptimizerSlot] {
@@ -54,12 +54,12 @@ extension Optimizer {
         }
     }
 
-    /// The root mean square of the last update of each parameter, weight decay left out.
+    /// The root mean square of the last update of each parameter, without weight decay.
     ///
-    /// AdamW's is computed again from its moments; Muon's was kept.
+    /// AdamW's is computed again from its moments; Muon's is kept.
     ///
-    /// - Returns: by parameter of the table, of its elements in the range; 0 before the first step and
-    ///   where none is in the range.
+    /// - Returns: by parameter of the table, over its elements in the range; 0 before the first
+    ///   step, and for parameters outside the range.
     public func updateRMS() -> [Double] {
         var result = [Double](repeating: 0, count: table.parameters.count)
         guard stepCount > 0 else { return result }

@@ -1,8 +1,8 @@
 import FalconTensor
 
-/// The update rule of a recipe, its state in float32, over the masters of a table or a range of them.
+/// The update rule of a recipe with its float32 state, for the masters of a table or a range.
 ///
-/// AdamW, and for matrices between hidden activations Muon if the recipe says so (see `MuonUpdate`):
+/// AdamW; or, for matrices between hidden activations, Muon if the recipe says so (`MuonUpdate`):
 ///
 ///     m = β₁m + (1 − β₁)g;  v = β₂v + (1 − β₂)g²
 ///     w −= η·λ·w + η · (m / (1 − β₁ᵗ)) / (sqrt(v / (1 − β₂ᵗ)) + ε)
@@ -12,12 +12,12 @@ public final class Optimizer {
     /// Neighbouring AdamW parameters with the same numbers, updated in one pass.
     struct Span {
         var range: Range<Int>
-        /// Where its second moments begin in their buffer.
+        /// The place where its second moments begin in their buffer.
         let secondStart: Int
         let group: OptimizerGroup
     }
 
-    /// The elements of the flat buffers whose state is here, and which `step` updates.
+    /// The elements of the flat buffers whose state is held, and which `step` updates.
     public let range: Range<Int>
     let section: OptimizerSection
     let table: ParameterTable
@@ -36,13 +36,13 @@ public final class Optimizer {
 
     /// An optimizer with zero moments.
     ///
-    /// Optimizers of ranges that cover the table together do the bits of one that has it whole, if each
-    /// takes every step.
+    /// Optimizers of ranges that together cover the table give the same bits as one for the whole
+    /// table, if each takes every step.
     ///
     /// - Parameters:
     ///   - section: the recipe's part.
     ///   - table: allocated with gradients.
-    ///   - device: where the table lives.
+    ///   - device: the device that holds the table.
     ///   - range: elements of the flat buffers; nil for all. It may begin and end inside a parameter that
     ///     AdamW updates, but not inside a matrix that Muon does: parameters that Muon updates, and those
     ///     that it stacks, are in the range as a whole or not at all.
@@ -106,12 +106,12 @@ public final class Optimizer {
         return secondMoment.columns(start + elements.lowerBound..<start + elements.upperBound)
     }
 
-    /// Floats that the state takes.
+    /// The number of float32 values in the state.
     ///
     /// - Parameters:
-    ///   - table: the parameters; memory is not needed.
+    ///   - table: the parameters; they need no memory.
     ///   - section: the rules.
-    /// - Returns: two for each weight that AdamW updates, one for Muon's.
+    /// - Returns: two for each weight that AdamW updates, one for each that Muon updates.
     /// - Throws: `OptimizerError` as `groupPlaces`.
     public static func stateCount(
         of table: ParameterTable, _ section: OptimizerSection
@@ -130,7 +130,7 @@ public final class Optimizer {
     /// The group of every parameter.
     ///
     /// - Parameters:
-    ///   - table: the parameters; memory is not needed.
+    ///   - table: the parameters; they need no memory.
     ///   - section: the rules.
     /// - Returns: places in `section.groups`, by parameter.
     /// - Throws: `OptimizerError` if a parameter has no group or a group no parameter.
@@ -155,12 +155,12 @@ public final class Optimizer {
         return places
     }
 
-    /// Updates the masters of the range from their gradients and zeroes these.
+    /// Updates the masters of the range from their gradients and sets the gradients to zero.
     ///
     /// - Parameters:
     ///   - scheduleFactor: multiplies the learning rate of every group.
     ///   - weightDecayFactor: multiplies the weight decay of every group.
-    ///   - gradientDivisor: divides all gradients first: the terms that were summed, above 0.
+    ///   - gradientDivisor: divides all gradients first: the number of summed terms, above 0.
     ///   - clipScale: multiplies the gradients of clipped groups.
     public func step(
         scheduleFactor: Double, weightDecayFactor: Double = 1, gradientDivisor: Double = 1,

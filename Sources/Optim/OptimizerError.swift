@@ -14,8 +14,8 @@ public enum OptimizerError: FalconError, Equatable {
                 + (names.count > 5 ? ", …" : "") + "); add a group for their role"
         case .emptyGroup(let place, let rule):
             return
-                "optimizer.groups[\(place)] (\(rule)) matches no parameter that an earlier group "
-                + "has not taken; remove it or correct its roles and names"
+                "optimizer.groups[\(place)] (\(rule)) matches no parameter that is left by the "
+                + "groups before it; remove it or correct its roles and names"
         }
     }
 

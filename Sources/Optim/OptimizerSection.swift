@@ -20,7 +20,7 @@ public struct OptimizerSection: RecipeSection, Codable, Equatable {
     public var betas: [Double]
     /// Added to the root of the second moment.
     public var epsilon: Double
-    /// How Muon updates.
+    /// The settings of Muon.
     public var muon: MuonSection
     /// The first group whose rule matches a parameter holds it.
     public var groups: [OptimizerGroup]
@@ -33,7 +33,7 @@ public struct OptimizerSection: RecipeSection, Codable, Equatable {
         case betas, epsilon, muon, groups
     }
 
-    /// What is impossible about the values; empty when all is well.
+    /// The problems with the values; empty if there are none.
     public func problems() -> [RecipeProblem] {
         var found: [RecipeProblem] = []
         if learningRate <= 0 {
@@ -54,7 +54,7 @@ public struct OptimizerSection: RecipeSection, Codable, Equatable {
         return found + (own.isEmpty ? groupProblems : own)
     }
 
-    /// Rates of groups, by themselves or with their scales, that float32 does not have.
+    /// Rates of groups, with their scales, that float32 cannot hold.
     private var groupProblems: [RecipeProblem] {
         groups.enumerated().flatMap { place, group in
             [
@@ -73,7 +73,7 @@ public struct OptimizerSection: RecipeSection, Codable, Equatable {
         (group.kind ?? kind) == .muon && parameter.role == .hiddenMatrix
     }
 
-    /// At the top of the schedule.
+    /// The learning rate of a group at the top of the schedule.
     func learningRate(of group: OptimizerGroup) -> Double {
         group.learningRate ?? learningRate * (group.learningRateScale ?? 1)
     }
@@ -98,38 +98,38 @@ public struct OptimizerSection: RecipeSection, Codable, Equatable {
     }
 }
 
-/// A rule over parameters, and what is special about those it holds.
+/// A rule for parameters, and the values that apply to them instead of the optimizer's.
 public struct OptimizerGroup: RecipeSection, Codable, Equatable {
     /// Roles that belong here; nil for any.
     public var roles: [ParameterRole]?
-    /// Instead of the optimizer's.
+    /// The update rule, instead of the optimizer's.
     public var kind: OptimizerKind?
     /// Names that belong here, with `*` for any text; nil for any name.
     ///
     /// With `roles`, both must match.
     public var names: [String]?
-    /// Instead of the optimizer's, at the top of the schedule.
+    /// The learning rate at the top of the schedule, instead of the optimizer's.
     public var learningRate: Double?
-    /// Multiplies the learning rate; nil for 1.
+    /// A factor on the learning rate; nil for 1.
     public var learningRateScale: Double?
-    /// Instead of the optimizer's.
+    /// The weight decay, instead of the optimizer's.
     public var weightDecay: Double?
-    /// Multiplies the optimizer's weight decay; nil for 1.
+    /// A factor on the optimizer's weight decay; nil for 1.
     public var weightDecayScale: Double?
-    /// Instead of the optimizer's.
+    /// The decay rates of the moments, instead of the optimizer's.
     public var betas: [Double]?
-    /// Instead of the optimizer's.
+    /// The addend to the root of the second moment, instead of the optimizer's.
     public var epsilon: Double?
-    /// Whether the scale of clipping applies to its gradients; not a key of recipes.
+    /// Whether clipping applies to its gradients; not a key of recipes.
     public var isClipped = true
 
     /// A group made in code.
     ///
     /// - Parameters:
-    ///   - roles: that belong here.
-    ///   - learningRate: instead of the optimizer's, at the top of the schedule.
+    ///   - roles: the roles that belong here.
+    ///   - learningRate: at the top of the schedule, instead of the optimizer's.
     ///   - weightDecay: instead of the optimizer's.
-    ///   - isClipped: whether the scale of clipping applies to its gradients.
+    ///   - isClipped: whether clipping applies to its gradients.
     public init(
         roles: [ParameterRole], learningRate: Double, weightDecay: Double, isClipped: Bool
     ) {
@@ -149,7 +149,7 @@ public struct OptimizerGroup: RecipeSection, Codable, Equatable {
         case betas, epsilon
     }
 
-    /// What is impossible about the values; empty when all is well.
+    /// The problems with the values; empty if there are none.
     public func problems() -> [RecipeProblem] {
         var found = OptimizerSection.problems(betas: betas, epsilon: epsilon)
         if let learningRate, learningRate < 0 {

@@ -5,14 +5,14 @@ import FalconSystem
     import Glibc
 #endif
 
-/// What the rates do between the warm-up and the decay.
+/// The course of the rates between the warm-up and the decay.
 public enum StableStage: String, Codable, CaseIterable, Sendable {
     case constant
     /// Learning rate ~ t^(-1/2), weight decay constant.
     case power
     /// Learning rate and weight decay ~ t^(-1/4).
     ///
-    /// sqrt(η·λ) falls as under `power`, and sqrt(λ/η), which sets the norm of the weights, stays.
+    /// sqrt(η·λ) falls as under `power`; sqrt(λ/η), which sets the weights' norm, stays constant.
     case effectivePower = "effective_power"
 }
 
@@ -45,8 +45,9 @@ public enum DecayShape: String, Codable, CaseIterable, Sendable {
 
 /// The `schedule` part of a recipe: learning rate and weight decay as pure functions of tokens.
 ///
-/// With T = tokens of the run, W = warmup_tokens, D = decay_tokens but at most T − W (all of it when it is
-/// null), t₀ = power_start_tokens, F = final_ratio, the factors of the learning rate and of the weight decay are
+/// With T = tokens of the run, W = warmup_tokens, D = decay_tokens but at most T − W (and T − W if
+/// it is null), t₀ = power_start_tokens, F = final_ratio, the factors of learning rate and weight
+/// decay are
 ///
 ///     t < W:          t/W,  1
 ///     W ≤ t ≤ T − D:  s(t),  d(t)                           s(t)          d(t)
@@ -55,9 +56,10 @@ public enum DecayShape: String, Codable, CaseIterable, Sendable {
 ///                                                           effective_power  τ^(-1/4)      τ^(-1/4)
 ///     τ = max(t, t₀)/t₀
 ///
-/// The decay starts from where the stable stage is then, so it ends at F times that value, and the
-/// weight decay stays. A run too short for warm-up and decay warms up first and has the whole curve of the
-/// decay in what is left: the rate never jumps. `notes` says so.
+/// The decay of the learning rate starts at the last value of the stable stage and ends at F times
+/// that value; the weight decay stays constant. A run too short for warm-up and decay warms up
+/// first and has the whole curve of the decay in the rest of its tokens: the rate never jumps.
+/// `notes` says so.
 ///
 /// - SeeAlso: Hu et al., arXiv 2404.06395 (WSD); Hägele et al., arXiv 2405.18392 (1-sqrt);
 ///   Falcon-H1, arXiv 2507.22448, Eq. 15 (effective power scheduler).
@@ -72,7 +74,7 @@ public struct ScheduleSection: RecipeSection, Codable, Equatable {
     public var decay: DecayShape
     /// Tokens of the decay at the end of the run, 0 for none; nil for all after the warm-up.
     public var decayTokens: Int?
-    /// The learning rate at the end over that at the beginning of the decay.
+    /// The learning rate at the end of the decay divided by that at its beginning.
     public var finalRatio: Double
 
     /// The key of each field.
@@ -85,7 +87,7 @@ public struct ScheduleSection: RecipeSection, Codable, Equatable {
         case finalRatio = "final_ratio"
     }
 
-    /// What is impossible about the values; empty when all is well.
+    /// The problems with the values; empty if there are none.
     public func problems() -> [RecipeProblem] {
         var found: [RecipeProblem] = []
         if warmupTokens < 0 {
@@ -112,7 +114,7 @@ public struct ScheduleSection: RecipeSection, Codable, Equatable {
                 : "got null, want the tokens from which stable: \(stable.rawValue) lowers the rates"
         }
         if stable == .constant {
-            return "got \(start) with stable: constant, which has no use for it; want null, or "
+            return "got \(start) with stable: constant, which does not use it; want null, or "
                 + "stable: power or effective_power"
         }
         let least = max(1, warmupTokens)
@@ -129,17 +131,17 @@ public struct ScheduleSection: RecipeSection, Codable, Equatable {
         return totalTokens - min(decayTokens ?? rest, rest)
     }
 
-    /// What a run is too short for: a warm-up or a decay that does not fit.
+    /// Notes on a run that is too short for its warm-up or its decay.
     ///
     /// - Parameter totalTokens: T, tokens of the whole run.
-    /// - Returns: sentences by key, with values that fit; empty when all does.
+    /// - Returns: sentences by key, with values that fit; empty if everything fits.
     public func notes(totalTokens: Int) -> [String] {
         let rest = totalTokens - warmupTokens
         if rest < 0 {
             let reached = 100 * Double(totalTokens) / Double(warmupTokens)
             return [
                 "schedule.warmup_tokens is \(warmupTokens), but the run has \(totalTokens) tokens: "
-                    + "the learning rate rises to its end and comes to "
+                    + "the learning rate still rises at the end and reaches "
                     + "\(decimal(reached, places: reached < 1 ? 4 : 1)) % of its peak; set "
                     + "schedule.warmup_tokens to \(totalTokens / 10), a tenth of the run, or less"
             ]
@@ -154,7 +156,7 @@ public struct ScheduleSection: RecipeSection, Codable, Equatable {
         ]
     }
 
-    /// Learning rate and weight decay over those of the optimizer.
+    /// The factors on the optimizer's learning rate and weight decay.
     ///
     /// - Parameters:
     ///   - tokens: t, tokens seen when the step is done, 0 or more.

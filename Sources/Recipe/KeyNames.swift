@@ -1,9 +1,8 @@
 import FalconSystem
 
-/// What a key that does not exist probably means.
+/// Guesses at the meaning of a key that does not exist.
 enum KeyNames {
-    /// Names that other programs give to what a recipe says elsewhere: the key path here, and what to
-    /// mind about its value.
+    /// The names of other programs for keys of a recipe: the key path, and a note on its value.
     private static let elsewhere: [(names: [String], path: String, note: String?)] = [
         (
             ["lr", "learning_rate", "base_lr", "peak_lr", "max_lr", "eta"],
@@ -123,13 +122,13 @@ enum KeyNames {
         (["log_interval", "log_every", "log_freq"], "monitor.every_steps", nil),
     ]
 
-    /// The key that another program's name for something means here.
+    /// The key here that corresponds to a name in other programs.
     ///
     /// - Parameters:
-    ///   - name: the last word of what was written.
-    ///   - section: the words before it; a key of this section is meant rather than one elsewhere.
+    ///   - name: the last word of the key as written.
+    ///   - section: the words before it; a key of this section is preferred to one elsewhere.
     ///   - root: the recipe.
-    /// - Returns: a key path that the recipe has, and what to mind about its value.
+    /// - Returns: a key path that the recipe has, and a note on its value.
     static func known(
         elsewhereAs name: String, below section: [String], in root: RecipeValue
     ) -> (path: String, note: String?)? {
@@ -148,9 +147,9 @@ enum KeyNames {
     /// The end of a message about a key path that does not exist.
     ///
     /// - Parameters:
-    ///   - path: what was written.
+    ///   - path: the key path as written.
     ///   - root: the recipe.
-    /// - Returns: what was probably meant, or the keys that there are.
+    /// - Returns: the probable meaning, or the existing keys.
     static func advice(for path: [String], in root: RecipeValue) -> String {
         let name = path.last ?? ""
         let keyPaths = root.keyPaths
@@ -166,7 +165,7 @@ enum KeyNames {
                 && misspelling(of: String($0.split(separator: ".").last ?? ""), as: name) != nil
         }
         if let near = same ?? similar { return didYouMean(near) }
-        // The keys of the part that does exist.
+        // The keys of the part that exists.
         var section = path.dropLast()
         while let last = section.indices.last, root.value(at: section) == nil {
             section = section[..<last]
@@ -186,7 +185,7 @@ enum KeyNames {
         for candidate in keyPaths {
             let words = candidate.split(separator: ".").map(String.init)
             guard words.count == path.count else { continue }
-            // Of a short word, one wrong letter: `optimizer.lr` is not `optimizer.kind`.
+            // One wrong letter in a short word: `optimizer.lr` is not `optimizer.kind`.
             let parts = zip(words, path).compactMap { word, written -> Int? in
                 if Int(written) != nil { return word == written ? 0 : nil }
                 return misspelling(of: word, as: written).flatMap {

@@ -30,7 +30,7 @@ struct RecipeKeyedContainer<Key: CodingKey>: KeyedDecodingContainerProtocol {
 
     func superDecoder(forKey key: Key) throws -> any Decoder { child(key) }
 
-    /// The decoder of a key's value; a key that is not there is recorded as missing.
+    /// The decoder of a key's value; an absent key is recorded as missing.
     private func child(_ key: Key) -> RecipeDecoder {
         let value = map?[key.stringValue]?.value
         let child = decoder.child(value, key)
@@ -52,7 +52,7 @@ struct RecipeUnkeyedContainer: UnkeyedDecodingContainer {
 
     var codingPath: [any CodingKey] { decoder.codingPath }
 
-    /// Unknown where placeholders are handed out: a type that wants so many elements makes its own.
+    /// Nil if placeholders are handed out: a type that needs a number of elements makes them.
     var count: Int? { decoder.value == nil ? nil : values.count }
 
     var isAtEnd: Bool { currentIndex >= values.count }

@@ -19,19 +19,19 @@ struct RecipeKey: CodingKey {
     }
 }
 
-/// Thrown when decoding cannot go on; what is wrong is in the log already.
+/// Thrown if decoding cannot continue; the problem is in the log already.
 struct DecodingStopped: Error {}
 
-/// What one call of `decode` found wrong.
+/// The problems that one call of `decode` found.
 final class DecodingLog {
-    /// Nobody reads more.
+    /// The most problems to keep; nobody reads more.
     static let limit = 100
 
     let root: RecipeValue
     /// The first problems, at most `limit`.
     private(set) var problems: [RecipeError.Problem] = []
     private var seen: Set<RecipeError.Problem> = []
-    /// Problems recorded, those that are not kept too.
+    /// Problems recorded, including those that are not kept.
     private(set) var count = 0
     var isFull: Bool { problems.count >= Self.limit }
 
@@ -73,11 +73,11 @@ private final class KnownKeys {
 /// A strict decoder over a recipe's tree.
 ///
 /// It does not stop at the first problem: it writes each one into the log, hands out a placeholder
-/// and goes on. Without a value (`value` nil) it hands out placeholders in silence.
+/// and continues. Without a value (`value` nil) it hands out placeholders silently.
 struct RecipeDecoder: Decoder {
     let value: RecipeValue?
     let codingPath: [any CodingKey]
-    /// The nearest place that a person wrote: the value's own unless it is a default.
+    /// The nearest place written by a person: the value's own unless it is a default.
     let position: RecipeOrigin
     let log: DecodingLog
     /// The keys that the containers of this map ask for: a type may read several parts from one map.
@@ -108,7 +108,7 @@ struct RecipeDecoder: Decoder {
         log.record(position, codingPath, message)
     }
 
-    /// Reads this value as any type; every kind of container comes through here.
+    /// Reads this value as any type; every kind of container calls this.
     func decodeValue<T: Decodable>(_ type: T.Type) throws -> T {
         if type == RecipeFragment.self, let value,
             let fragment = RecipeFragment(yaml: RecipeDocument.flow(value)) as? T
@@ -147,7 +147,7 @@ struct RecipeDecoder: Decoder {
         }
     }
 
-    /// Whether the recipe writes nothing where a value is needed.
+    /// Whether the recipe has no value where one is needed.
     private var isMissing: Bool { value?.isNull == true }
 
     private func placeholder<T: Decodable>(_ type: T.Type) throws -> T {
@@ -226,7 +226,7 @@ struct RecipeDecoder: Decoder {
             if log.isFull { return }
             let path = codingPath + [RecipeKey(entry.key)]
             let keyPath = path.map(\.stringValue).joined(separator: ".")
-            // Rather a key that nobody has written yet than one that is there already.
+            // Prefers a key that is not written yet to one that is.
             let unwritten = known.filter { map[$0]?.value.origin.isDefault ?? true }
             let near =
                 suggestion(for: entry.key, among: unwritten)
@@ -234,7 +234,7 @@ struct RecipeDecoder: Decoder {
                 ?? KeyNames.known(
                     elsewhereAs: entry.key, below: codingPath.map(\.stringValue), in: log.root
                 ).map { path, note in
-                    // Within the section its own name is enough.
+                    // Within the section, the key's own name is enough.
                     let section = codingPath.map { $0.stringValue + "." }.joined()
                     return (path.hasPrefix(section) ? String(path.dropFirst(section.count)) : path)
                         + (note.map { " (\($0))" } ?? "")

@@ -20,7 +20,7 @@ extension RecipeDocument {
     /// count.
     ///
     /// - Parameter old: the older recipe.
-    /// - Returns: single values and lists of such, in the order of this recipe.
+    /// - Returns: single values and lists of them, in the order of this recipe.
     public func differences(from old: RecipeDocument) -> [RecipeDifference] {
         Self.differences(old.root, root, at: "")
     }
@@ -49,14 +49,14 @@ extension RecipeDocument {
 }
 
 extension RecipeDocument {
-    /// Reads what `resolvedYAML()` wrote; values remember the places that its comments name.
+    /// Reads the output of `resolvedYAML()`; values remember the places that its comments name.
     ///
     /// - Parameters:
-    ///   - text: a resolved recipe. Keys that have come into use since have their defaults.
+    ///   - text: a resolved recipe. Keys added to the program since get their defaults.
     ///   - name: the name of the text in messages.
     ///   - settings: `key.path=value` each, applied in order.
     ///   - library: the recipes that can be named without a path.
-    /// - Throws: `RecipeError` for what is wrong with the text.
+    /// - Throws: `RecipeError` if the text is wrong.
     public init(
         resolvedYAML text: String, name: String, settings: [String] = [],
         library: RecipeLibrary = .shipped
@@ -73,7 +73,7 @@ extension RecipeDocument {
     }
 }
 
-/// The comment of a line: what stands behind the first "  # " that is not in quotes.
+/// The comment of a line: the text after the first "  # " that is not in quotes.
 private func comment(_ line: Substring) -> String? {
     let mark = Array("  # ".utf8)
     let bytes = Array(line.utf8)

@@ -74,7 +74,7 @@ extension RecipeDocument {
         }
     }
 
-    /// Appends an element of a list that holds more than single values.
+    /// Appends an element of a list whose elements are not all single values.
     private static func appendItem(
         _ item: RecipeValue, indentation: String,
         to lines: inout [(text: String, comment: String)]
@@ -119,7 +119,7 @@ extension RecipeDocument {
         return isPlain && isText && text.first != "-" ? text : quoted(text)
     }
 
-    /// A text in double quotes, in the escapes that YAML and JSON share.
+    /// A text in double quotes, with the escapes that YAML and JSON share.
     private static func quoted(_ text: String) -> String {
         var result = "\""
         for letter in text.unicodeScalars {

@@ -9,7 +9,7 @@ public struct RecipeDocument: Sendable {
 
     let root: RecipeValue
 
-    /// Reads a recipe, what it extends, and settings on top.
+    /// Reads a recipe, the recipes that it extends, and settings on top.
     ///
     /// - Parameters:
     ///   - recipe: a path if such a file exists, else the name of a recipe in `library`, with or
@@ -17,7 +17,7 @@ public struct RecipeDocument: Sendable {
     ///   - settings: `key.path=value` each, applied in order; the value is YAML and the key must
     ///     exist. A list element is reached by its number: `optimizer.betas.1=0.99`.
     ///   - library: the recipes that can be named without a path.
-    /// - Throws: `RecipeError` for what is wrong with the text; `FileError` for an unreadable file.
+    /// - Throws: `RecipeError` if the text is wrong; `FileError` for an unreadable file.
     public init(
         recipe: String, settings: [String] = [], library: RecipeLibrary = .shipped
     ) throws {
@@ -33,7 +33,7 @@ public struct RecipeDocument: Sendable {
     ///   - name: the name of the text in messages.
     ///   - settings: `key.path=value` each, applied in order.
     ///   - library: the recipes that can be named without a path.
-    /// - Throws: `RecipeError` for what is wrong with the text; `FileError` for an unreadable file.
+    /// - Throws: `RecipeError` if the text is wrong; `FileError` for an unreadable file.
     public init(
         yaml: String, name: String, settings: [String] = [], library: RecipeLibrary = .shipped
     ) throws {
@@ -118,7 +118,7 @@ public struct RecipeDocument: Sendable {
         }
         let text = String(setting[setting.index(after: equals)...])
         let parsed = try RecipeParser(origin: { _, _ in origin }).parse(text)
-        // An empty text is nothing, not an empty map.
+        // An empty text is null, not an empty map.
         let nothing = RecipeValue(
             content: .scalar(RecipeScalar(text: "", isQuoted: false)), origin: origin)
         return (path, parsed.map?.entries.isEmpty == true && !text.contains("{") ? nothing : parsed)
@@ -142,7 +142,7 @@ public struct RecipeDocument: Sendable {
     ///   - type: any `Decodable`.
     ///   - keyPath: from the root: `model` or `optimizer.groups`.
     /// - Returns: the decoded value.
-    /// - Throws: `RecipeError` with everything wrong in this section, or that there is none.
+    /// - Throws: `RecipeError` with all problems of this section, or if there is none.
     public func decode<T: Decodable>(
         _ type: T.Type, at keyPath: String
     ) throws(RecipeError) -> T {

@@ -1,14 +1,14 @@
 import FalconSystem
 
-/// Everything that is wrong with a recipe.
+/// All problems with a recipe.
 public struct RecipeError: FalconError, Equatable {
-    /// One thing that is wrong.
+    /// One problem.
     public struct Problem: Hashable, Sendable, CustomStringConvertible {
-        /// Where it was written; nil if nothing was read.
+        /// The place in the text; nil if nothing was read.
         public let origin: RecipeOrigin?
         /// The key it concerns, from the root: `model.hidden_size`; empty for the whole recipe.
         public let keyPath: String
-        /// What was found, what was wanted and what to do.
+        /// The message: the value found, the value wanted and a remedy.
         public let message: String
 
         /// The line shown to a person: `mine.yaml:3:5: model.hidden_size: got 0, wanted …`.
@@ -30,7 +30,7 @@ public struct RecipeError: FalconError, Equatable {
         problems = [Problem(origin: origin, keyPath: keyPath, message: message)]
     }
 
-    /// One line a problem.
+    /// One line per problem.
     public var description: String {
         problems.map(\.description).joined(separator: "\n")
     }

@@ -1,6 +1,6 @@
 /// A value of any type in a recipe, kept as YAML on one line.
 public struct RecipeFragment: Decodable, Hashable, Sendable {
-    /// As a setting writes it: `0.1`, `[0.9, 0.95]`.
+    /// The value as a setting writes it: `0.1`, `[0.9, 0.95]`.
     public let yaml: String
 
     /// A fragment.
@@ -11,7 +11,7 @@ public struct RecipeFragment: Decodable, Hashable, Sendable {
     /// Reads a text; the recipe decoder keeps values of other types as they are written.
     ///
     /// - Parameter decoder: any decoder.
-    /// - Throws: what the decoder throws for a value that is not text.
+    /// - Throws: errors of the decoder for a value that is not text.
     public init(from decoder: any Decoder) throws {
         yaml = try decoder.singleValueContainer().decode(String.self)
     }
@@ -25,7 +25,7 @@ public struct RecipeMapping<Value: Decodable & Sendable>: Decodable, Sendable {
     /// Reads all keys.
     ///
     /// - Parameter decoder: of a map.
-    /// - Throws: what the decoder throws.
+    /// - Throws: errors of the decoder.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: RecipeKey.self)
         entries = try container.allKeys.map {
@@ -35,7 +35,7 @@ public struct RecipeMapping<Value: Decodable & Sendable>: Decodable, Sendable {
 }
 
 extension RecipeDocument {
-    /// Whether the recipe writes a section.
+    /// Whether the recipe has a section.
     ///
     /// - Parameter key: a key at the top.
     /// - Returns: whether there is such a key.

@@ -11,7 +11,7 @@ public struct RecipeKeyPaths: Sendable {
     /// Whether a difference is at one of the places.
     ///
     /// - Parameter difference: of two recipes.
-    /// - Returns: true also for what is below a place, such as all of a section.
+    /// - Returns: true also for everything below a place, such as all of a section.
     public func contain(_ difference: RecipeDifference) -> Bool {
         let keys = difference.keyPath.split(separator: ".")
         return paths.contains { path in

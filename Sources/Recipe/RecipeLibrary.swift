@@ -5,19 +5,19 @@ public struct RecipeLibrary: Sendable {
     /// The recipes that come with the program.
     public static let shipped = RecipeLibrary(ShippedRecipes.texts)
 
-    /// The recipe that every other one finally extends.
+    /// The recipe that every other one extends in the end.
     static let defaultsName = "defaults.yaml"
 
-    /// The file with the `model` section that takes the place of the one in the defaults.
+    /// The file with the `model` section that replaces the one in the defaults.
     static func defaultsName(ofArchitecture name: String) -> String { "defaults-\(name).yaml" }
 
     private let texts: [String: String]
 
     /// Creates a library.
     ///
-    /// - Parameter texts: YAML by name; names end in `.yaml`. `defaults.yaml`, if there is one,
-    ///   lies under every recipe; the `model` section of `defaults-ARCHITECTURE.yaml` takes the place
-    ///   of its own in recipes of that architecture.
+    /// - Parameter texts: YAML by name; names end in `.yaml`. Every recipe extends `defaults.yaml`,
+    ///   if there is one; in recipes of an architecture, the `model` section of
+    ///   `defaults-ARCHITECTURE.yaml` replaces the one there.
     public init(_ texts: [String: String]) {
         self.texts = texts
     }

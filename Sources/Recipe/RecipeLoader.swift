@@ -6,7 +6,7 @@ import FalconSystem
 
 /// Finds recipes and follows `extends`.
 struct RecipeLoader {
-    /// A recipe's text and where it lies.
+    /// A recipe's text and its place.
     enum Source {
         case file(path: String, text: String)
         case shipped(name: String, text: String)
@@ -50,7 +50,7 @@ struct RecipeLoader {
         ])
     }
 
-    /// The trees of a recipe and of what it extends, lowest first.
+    /// The trees of a recipe and of the recipes that it extends, lowest first.
     func layers(from source: Source) throws -> [RecipeValue] {
         var layers: [RecipeValue] = []
         var chain: [String] = []
@@ -91,8 +91,8 @@ struct RecipeLoader {
 
     /// The defaults of the architecture that the layers name, the topmost first.
     ///
-    /// Keys of `model` differ between architectures: those of another than `defaults.yaml` describes
-    /// stand in `defaults-ARCHITECTURE.yaml` and take the place of its whole section.
+    /// Keys of `model` differ between architectures: those of architectures other than the one in
+    /// `defaults.yaml` are in `defaults-ARCHITECTURE.yaml` and replace its whole section.
     private func defaults(
         _ name: String, _ text: String, below layers: [RecipeValue]
     ) throws -> RecipeValue {
@@ -149,10 +149,10 @@ struct RecipeLoader {
             }
             bytes += more
         }
-        throw refusal("more than \(RecipeParser.byteLimit) bytes; this is no recipe")
+        throw refusal("more than \(RecipeParser.byteLimit) bytes; this is not a recipe")
     }
 
-    /// What makes two mentions the same recipe.
+    /// The identity of a recipe, equal for two mentions of the same one.
     private func identity(of source: Source) -> String {
         guard case .file(let path, _) = source, let resolved = unsafe realpath(path, nil) else {
             return source.name

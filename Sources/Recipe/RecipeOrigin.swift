@@ -1,4 +1,4 @@
-/// Where a value of a recipe was written.
+/// The place where a value of a recipe was written.
 public enum RecipeOrigin: Hashable, Sendable, CustomStringConvertible {
     /// A recipe file; line and column count from 1.
     case file(path: String, line: Int, column: Int)
@@ -6,7 +6,7 @@ public enum RecipeOrigin: Hashable, Sendable, CustomStringConvertible {
     case shipped(name: String, line: Int, column: Int)
     /// `--set` on the command line, with the text after it.
     case setting(String)
-    /// Read back from a resolved recipe, whose comment says where it was written first.
+    /// A resolved recipe, whose comment says where the value was first written.
     case recorded(String)
 
     /// The text that opens a message: `mine.yaml:3:5`, `shipped h1-0.5b.yaml:3:5`, `--set a=1`.
@@ -19,7 +19,7 @@ public enum RecipeOrigin: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// The text that was read, and the place in it: what problems are sorted by.
+    /// The text that was read, and the place in it, by which problems are sorted.
     var place: (source: String, line: Int, column: Int) {
         switch self {
         case .file(let path, let line, let column): (path, line, column)
@@ -29,7 +29,7 @@ public enum RecipeOrigin: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Whether the value is the program's default, written by nobody for this recipe.
+    /// Whether the value is the program's default, not written for this recipe.
     var isDefault: Bool {
         if case .shipped(RecipeLibrary.defaultsName, _, _) = self { true } else { false }
     }

@@ -1,23 +1,23 @@
 /// Turns YAML text into values that know where they were written.
 ///
-/// What is read is bounded, whatever the text: its size, its depth, and how many values it stands for
-/// once every alias is replaced by what it means.
+/// The size of a text, its depth, and the number of values that it stands for once every alias is
+/// replaced are bounded.
 struct RecipeParser {
-    /// The largest text in bytes; a recipe has some thousands.
+    /// The largest text in bytes; a recipe has a few thousand.
     static let byteLimit = 1 << 20
     /// The most values that a text may stand for.
     static let valueLimit = 1 << 16
-    /// The most lists and maps within each other.
+    /// The most nested lists and maps.
     static let depthLimit = 64
 
-    /// Names the text in positions.
+    /// Makes the origin of a position in the text.
     let origin: (_ line: Int, _ column: Int) -> RecipeOrigin
 
     /// Reads one YAML document.
     ///
     /// - Parameter yaml: the text; a text without any value is an empty map.
     /// - Returns: the tree of values.
-    /// - Throws: `RecipeError` with the position of what YAML or this reader refuses.
+    /// - Throws: `RecipeError` with the position of the text that YAML or this reader refuses.
     func parse(_ yaml: String) throws(RecipeError) -> RecipeValue {
         guard yaml.utf8.count <= Self.byteLimit else {
             throw RecipeError(
@@ -36,9 +36,9 @@ private struct Composer {
 
     let events: YAMLEvents
     let origin: (_ line: Int, _ column: Int) -> RecipeOrigin
-    /// Values that have a name, with the number of values that each stands for.
+    /// Named values, with the number of values that each stands for.
     private var anchors: [String: (value: RecipeValue, count: Int)] = [:]
-    /// Values so far, those behind aliases counted each time.
+    /// Values so far; those behind aliases count each time.
     private var count = 0
 
     init(events: YAMLEvents, origin: @escaping (Int, Int) -> RecipeOrigin) {
@@ -53,7 +53,7 @@ private struct Composer {
         _ = try next()
         let event = try next()
         guard event.kind != .documentStart else {
-            throw error(event, "found another document, wanted one a file; take \"---\" away")
+            throw error(event, "found another document, wanted one per file; remove \"---\"")
         }
         return root
     }
@@ -76,14 +76,14 @@ private struct Composer {
             throw error(
                 event,
                 "the text stands for more than \(RecipeParser.valueLimit) values"
-                    + (anchors.isEmpty ? "" : ", aliases (*name) replaced by what they mean"))
+                    + (anchors.isEmpty ? "" : ", with aliases (*name) replaced by their values"))
         }
     }
 
     private mutating func value(of event: Event, depth: Int) throws(RecipeError) -> RecipeValue {
         guard depth < RecipeParser.depthLimit else {
             throw error(
-                event, "lists and maps lie more than \(RecipeParser.depthLimit) deep in each other")
+                event, "lists and maps are nested more than \(RecipeParser.depthLimit) deep")
         }
         let before = count
         try add(1, at: event)
@@ -114,7 +114,7 @@ private struct Composer {
 
     private func refuseTag(of event: Event) throws(RecipeError) {
         guard let tag = event.tag else { return }
-        throw error(event, "got the tag \(tag), wanted a plain value; leave the tag out")
+        throw error(event, "got the tag \(tag), wanted a plain value; remove the tag")
     }
 
     private mutating func elements(depth: Int) throws(RecipeError) -> [RecipeValue] {

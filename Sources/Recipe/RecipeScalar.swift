@@ -1,4 +1,4 @@
-/// A single value as written: its text, and what the text means by YAML 1.2's core rules.
+/// A single value as written: its text, and the meaning of the text by YAML 1.2's core rules.
 ///
 /// `yes`, `on` and numbers with leading zeros are text; digits may be grouped with underscores.
 struct RecipeScalar: Sendable {
@@ -24,7 +24,7 @@ struct RecipeScalar: Sendable {
         kind = isQuoted ? .text : Self.kind(of: text)
     }
 
-    /// The digits of a number without underscores and plus sign; nil if this is not a number.
+    /// The digits of a number, without underscores and plus signs; nil if this is not a number.
     var number: String? {
         guard kind == .integer || kind == .decimal else { return nil }
         return text.filter { $0 != "_" && $0 != "+" }

@@ -1,19 +1,19 @@
-/// A type that one plain value of a recipe can be.
+/// A type that a single plain value of a recipe can have.
 protocol RecipeScalarDecodable: Decodable {
-    /// What stands in for a wrong value while the other problems are collected.
+    /// The stand-in for a wrong value while the other problems are collected.
     static var placeholder: Self { get }
-    /// The words of a message for what is wanted.
+    /// The words of a message for the wanted value.
     static var wanted: String { get }
     /// The value, or nil if the scalar is not one of this type, exactly.
     init?(_ scalar: RecipeScalar)
 }
 
 extension RecipeScalarDecodable {
-    /// The end of a message about a wrong value that says what to do.
+    /// The remedy at the end of a message about a wrong value.
     static func advice(for value: RecipeValue) -> String {
         guard let scalar = value.scalar else { return "" }
         if scalar.isQuoted, Self(RecipeScalar(text: scalar.text, isQuoted: false)) != nil {
-            return "; take the quotes away"
+            return "; remove the quotes"
         }
         if !scalar.isQuoted, Self(RecipeScalar(text: scalar.text, isQuoted: true)) != nil {
             return "; put it in quotes"
@@ -84,7 +84,7 @@ extension RecipeScalarDecodable where Self: FixedWidthInteger {
             self.init(text)
             return
         }
-        // Above 2^53 neighbouring whole numbers share one Double: write the digits out instead.
+        // Above 2^53, neighbouring whole numbers share one Double: write the digits out instead.
         guard let number = Double(text), number.magnitude <= 0x1p53 else { return nil }
         self.init(exactly: number)
     }

@@ -1,4 +1,4 @@
-/// A value of a recipe and where it was written.
+/// A value of a recipe and its origin.
 struct RecipeValue: Sendable {
     enum Content: Sendable {
         case scalar(RecipeScalar)
@@ -36,7 +36,7 @@ struct RecipeValue: Sendable {
         }
     }
 
-    /// This value with what `overlay` writes on top: maps are merged, everything else is replaced.
+    /// This value with `overlay` on top: maps are merged, everything else is replaced.
     func merged(with overlay: RecipeValue) -> RecipeValue {
         guard case .map(var merged) = content, case .map(let upper) = overlay.content else {
             return overlay
@@ -53,7 +53,7 @@ struct RecipeValue: Sendable {
         return RecipeValue(content: .map(merged), origin: overlay.origin)
     }
 
-    /// This value with `overlay` merged in at the end of a path, unless the path leads nowhere.
+    /// This value with `overlay` merged in at the end of a path, unless the path does not exist.
     func merged(with overlay: RecipeValue, at path: ArraySlice<String>) -> RecipeValue {
         guard let key = path.first else { return merged(with: overlay) }
         var result = self
@@ -84,7 +84,7 @@ struct RecipeValue: Sendable {
         return children.flatMap { key, value in [key] + value.keyPaths.map { "\(key).\($0)" } }
     }
 
-    /// The words of a message for what was found: `text "abc"`, `a list`, `1.5`.
+    /// The words of a message for this value: `text "abc"`, `a list`, `1.5`.
     var summary: String {
         switch content {
         case .list: "a list"

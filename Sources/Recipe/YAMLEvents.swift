@@ -1,13 +1,13 @@
 // The C library that comes with Yams. Yams itself builds the whole tree before one can look at it, and
-// for that compares keys in full: a page of aliases takes all memory there.
+// compares whole keys to do so: there, a page of aliases takes all memory.
 import CYaml
 
 /// The events of a YAML text, one after the other.
 @safe final class YAMLEvents {
-    /// An event and where it begins; line and column count from 1.
+    /// An event and the place where it begins; line and column count from 1.
     struct Event {
         enum Kind: Equatable {
-            /// A value. Quotes and the block styles make it text.
+            /// A value; quotes and block styles make it a text.
             case scalar(String, isPlain: Bool)
             case listStart, listEnd
             case mapStart, mapEnd
@@ -18,15 +18,15 @@ import CYaml
         }
 
         let kind: Kind
-        /// A tag that was written out.
+        /// An explicit tag.
         var tag: String?
-        /// The name by which aliases mean this value.
+        /// The name by which aliases refer to this value.
         var anchor: String?
         let line: Int
         let column: Int
     }
 
-    /// What is wrong with a text, and where.
+    /// A problem with a text, and its place.
     struct Problem: Error {
         let message: String
         let line: Int
@@ -37,7 +37,7 @@ import CYaml
     private let parser: UnsafeMutablePointer<yaml_parser_t>
     private let text: UnsafeMutableBufferPointer<UInt8>
 
-    /// - Parameter yaml: a byte-order mark at its start is passed over.
+    /// - Parameter yaml: the text; a byte-order mark at its start is skipped.
     init(_ yaml: String) {
         unsafe parser = .allocate(capacity: 1)
         unsafe text = .allocate(capacity: max(1, yaml.utf8.count))
@@ -54,7 +54,7 @@ import CYaml
         unsafe text.deallocate()
     }
 
-    /// The next event; after the last one, `end` for ever.
+    /// The next event; after the last one, always `end`.
     func next() throws(Problem) -> Event {
         var event = unsafe yaml_event_t()
         guard unsafe yaml_parser_parse(parser, &event) == 1 else { throw problem() }
@@ -96,7 +96,7 @@ import CYaml
     private func problem() -> Problem {
         let reason = unsafe parser.pointee.problem.map { unsafe String(cString: $0) } ?? "no memory"
         guard unsafe parser.pointee.error != YAML_READER_ERROR else {
-            // A reader knows bytes only.
+            // libyaml's reader knows only the byte, so the line is counted here.
             let before = unsafe text.prefix(parser.pointee.problem_offset)
             let line = unsafe before.count { $0 == UInt8(ascii: "\n") } + 1
             return Problem(message: reason, line: line, column: 1)

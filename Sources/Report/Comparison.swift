@@ -34,27 +34,28 @@ struct ConfigurationResult {
     var bestValues: [Double] { best.compactMap(\.objective) }
 }
 
-/// The difference of two configurations, each at its best learning rate.
+/// The difference between two configurations, each at its best learning rate.
 public struct Verdict: Encodable, Equatable, Sendable {
     /// The better one, by its mean.
     public let better: String
     /// The other.
     public let worse: String
-    /// `nats` of loss, or `bits a byte` of one text that was cut into different tokens.
+    /// `nats` of loss, or `bits a byte` for one text that was cut into different tokens.
     public let unit: String
-    /// worse − better; Welch's interval.
+    /// worse − better, with Welch's interval.
     public let difference: Interval
-    /// The same over runs of equal seeds, which saw the same data; nil without such.
+    /// The same over runs of equal seeds, which saw the same data; nil if there are none.
     public let paired: Interval?
-    /// In words.
+    /// The verdict in words.
     public let text: String
 }
 
 extension ConfigurationResult {
-    /// Values of a key up to which all pairs are compared; of more, the best with each of the others.
+    /// The most values of a key for which all pairs are compared; with more, the best is compared
+    /// with each of the others.
     private static let pairLimit = 3
 
-    /// The verdicts on configurations that differ in one key, and why there are none on some.
+    /// The verdicts on configurations that differ in one key, and the reasons why some have none.
     static func verdicts(
         _ results: [ConfigurationResult]
     ) -> (verdicts: [Verdict], refusals: [String]) {
@@ -90,7 +91,7 @@ extension ConfigurationResult {
                 results[(first + 1)...].map { (results[first], $0) }
             }
         }
-        // "The best" is one of those whose losses can be compared.
+        // "The best" is the best of those whose losses can be compared.
         var groups: [[ConfigurationResult]] = []
         for result in results {
             if let place = groups.firstIndex(where: { comparison($0[0], result) == .nats }) {
@@ -115,7 +116,7 @@ extension ConfigurationResult {
         return within + across
     }
 
-    /// What two configurations can be compared in; nil for nothing.
+    /// The unit in which two configurations can be compared; nil if there is none.
     private static func comparison(
         _ one: ConfigurationResult, _ other: ConfigurationResult
     ) -> Unit? {
@@ -131,7 +132,7 @@ extension ConfigurationResult {
         return haveBits && all({ $0.isSameText(as: $1) }) ? .bits : nil
     }
 
-    /// What a difference is in.
+    /// The unit of a difference.
     private enum Unit: String {
         case nats
         case bits = "bits a byte"
@@ -157,7 +158,7 @@ extension ConfigurationResult {
         configuration[key].map { Self.words(key, $0) } ?? "none"
     }
 
-    /// A value in a sentence; numbers and truths need the last word of their key.
+    /// A value in a sentence; numbers, true and false need the last word of their key.
     private static func words(_ key: String, _ value: String) -> String {
         let saysItself = Double(value) == nil && !["true", "false", "null"].contains(value)
         return saysItself ? value : "\(key.split(separator: ".").last ?? "") \(value)"

@@ -4,7 +4,7 @@ import FalconRunRecord
 import FalconSweep
 import FalconTrain
 
-/// What a run's loss was measured on, as far as its folder tells.
+/// The data that a run's loss was measured on, as far as its folder tells.
 struct Measurement: Equatable {
     /// A text that was scored as a whole.
     struct ScoredText: Equatable {
@@ -14,24 +14,24 @@ struct Measurement: Equatable {
 
     /// Validation or training.
     var objective: RunObjective = .validationLoss
-    /// Stands for all tokens, their order and their tokenizer; nil without a checkpoint.
+    /// The digest of all tokens, their order and their tokenizer; nil without a checkpoint.
     var dataDigest: String?
-    /// Where the recipe finds the data.
+    /// The path of the data in the recipe.
     var dataPath: String?
-    /// Validation tokens that were scored at most; nil for all.
+    /// The most validation tokens that were scored; nil for all.
     var tokens: Int?
-    /// The validation text, where all of it was scored and the data is still there.
+    /// The validation text, if all of it was scored and the data is still there.
     var text: ScoredText?
 
-    /// Nothing is known.
+    /// An unknown measurement.
     init() {}
 
-    /// What a run folder tells.
+    /// The measurement of a run folder.
     ///
     /// - Parameters:
     ///   - path: the run.
     ///   - recipe: its recipe.
-    ///   - index: of the data that the recipe names; nil if it is gone.
+    ///   - index: of the data that the recipe names; nil if it no longer exists.
     init(run path: String, _ recipe: TrainingRecipe, index: DatasetIndex?) {
         dataDigest = RunFolder(path: path).checkpoints.newestManifest()?.dataDigest
         dataPath = recipe.data.path
@@ -44,7 +44,7 @@ struct Measurement: Equatable {
         }
     }
 
-    /// Whether losses in nats say which of two runs is better.
+    /// Whether losses in nats tell which of two runs is better.
     func isSame(as other: Measurement) -> Bool {
         guard objective == other.objective else { return false }
         if objective == .validationLoss && tokens != other.tokens { return false }
@@ -52,13 +52,13 @@ struct Measurement: Equatable {
         return dataPath == other.dataPath
     }
 
-    /// Whether bits for each byte do: the same text, whatever tokens it was cut into.
+    /// Whether bits per byte do: for the same text, whatever tokens it was cut into.
     func isSameText(as other: Measurement) -> Bool {
         objective == .validationLoss && other.objective == .validationLoss && text != nil
             && text == other.text
     }
 
-    /// Why losses cannot be compared.
+    /// The reason why losses cannot be compared.
     func difference(from other: Measurement) -> String {
         if objective != other.objective {
             return "one is a validation loss, the other a training loss"

@@ -1,6 +1,6 @@
 /// The frame of a report.
 enum Page {
-    /// Okabe and Ito's colours, told apart by colour-blind people; darker or lighter with the page.
+    /// Okabe and Ito's colours, distinct for colour-blind people; darker or lighter with the page.
     private static let style = """
         :root{--ink:#1b1b1b;--paper:#fff;--soft:#666;--line:#ddd}
         @media(prefers-color-scheme:dark){:root{--ink:#e8e8e8;--paper:#16181c;--soft:#9a9a9a;--line:#34373d}}

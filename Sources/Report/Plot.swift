@@ -4,7 +4,7 @@ import FalconSystem
     import Glibc
 #endif
 
-/// How an axis is divided.
+/// The ways to divide an axis.
 enum AxisScale {
     case linear, log
     /// Linear, with ticks at whole numbers.
@@ -14,7 +14,7 @@ enum AxisScale {
 /// Points of one name in a plot.
 struct Series {
     var name: String
-    /// Picks the colour; series of one index look alike.
+    /// The index of the colour; series of one index look alike.
     var color: Int
     var points: [(x: Double, y: Double)]
     var isLine = true
@@ -41,7 +41,7 @@ struct Plot {
         scale == .log ? log10(value) : value
     }
 
-    /// Beyond these, differences of places on an axis are no numbers any more.
+    /// Beyond these limits, differences between places on an axis are no longer finite.
     private static let limits = (least: 1e-200, most: 1e200)
 
     private func isDrawable(_ value: Double, _ scale: AxisScale) -> Bool {
@@ -158,7 +158,7 @@ struct Axis {
     /// An axis around finite numbers, already logarithms for a log scale.
     init(_ values: [Double], scale: AxisScale, margin: Double) {
         let (least, most) = (values.min() ?? 0, values.max() ?? 1)
-        // Numbers that a double can hardly tell apart are drawn as one.
+        // Numbers that a double can hardly distinguish are drawn as one.
         let smallest = max(max(abs(least), abs(most)) * 1e-9, 1e-200)
         let isOne = most - least < smallest
         let center = (least + most) / 2
@@ -188,7 +188,7 @@ struct Axis {
     private static func logTicks(_ low: Double, _ high: Double) -> [(Double, String)] {
         let factors: [Double] =
             high - low > 3 ? [1] : high - low > 1 ? [1, 3] : [1, 1.5, 2, 3, 5, 7]
-        // Of many decades, some.
+        // Only some of many decades.
         let every = max(1, wholeNumber((high - low) / 12))
         let decades = wholeNumber(floor(low))...wholeNumber(ceil(high))
         return decades.filter { $0 % every == 0 }.flatMap { decade in
@@ -203,7 +203,7 @@ func short(_ value: Double) -> String {
     return hundredths % 100 == 0 ? "\(hundredths / 100)" : "\(Double(hundredths) / 100)"
 }
 
-/// A number with four significant digits, without trailing zeros; a dash for none.
+/// A number with four significant digits, without trailing zeros; a dash if it is not finite.
 func significant(_ value: Double) -> String {
     guard value.isFinite, value != 0 else { return value == 0 ? "0" : "-" }
     let exponent = wholeNumber(floor(log10(abs(value))))
@@ -222,7 +222,7 @@ private func trimmed(_ value: Double) -> String {
     value == value.rounded() ? "\(wholeNumber(value))" : "\(value)"
 }
 
-/// A text as it stands in HTML.
+/// A text as written in HTML.
 func escaped(_ text: String) -> String {
     var result = ""
     for letter in text {

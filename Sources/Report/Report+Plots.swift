@@ -94,10 +94,10 @@ extension Report {
         }
     }
 
-    /// What a matrix and those of other blocks are called together; one of no known model alone.
+    /// The common name of a matrix in all blocks; its own name if the model is unknown.
     static func kind(_ name: String) -> String { ParameterName(name)?.label ?? name }
 
-    /// Runs that differ in rates alone: of configurations that differ in their variant only.
+    /// Runs that differ only in rates: those of configurations that differ only in their variant.
     private var normGroups: [(label: String, runs: [ReportRun])] {
         var groups: [(configuration: [String: String], runs: [ReportRun])] = []
         for result in results {
@@ -160,7 +160,7 @@ extension Report {
         Set(points.map { ($0.x * 1e6).rounded() }).count > 2
     }
 
-    /// Loss against sqrt(η/λ) of the matrices for which that was varied, by group.
+    /// Loss against sqrt(η/λ) of the matrices for which this was varied, by group.
     private var lossAgainstRatio: Plot? {
         let series = normGroups.enumerated().compactMap { color, group -> Series? in
             let varied = normPoints(group.runs) { $0.rms }.filter { isVaried($0.value) }.keys
@@ -239,8 +239,8 @@ extension Report {
         return Page.plots(plots, orMissing: "No monitored run has learnable multipliers.")
     }
 
-    /// The learned numbers of the matrices in blocks, in the order of these: by part, and in it by matrix
-    /// and kind of multiplier.
+    /// The learned numbers of the matrices in blocks, in the order of blocks: by part, then by
+    /// matrix and kind of multiplier.
     private func multiplierLines(
         _ matrices: [String: MatrixMetrics]
     ) -> [String: [String: [(block: Int, numbers: MultiplierMetrics)]]] {

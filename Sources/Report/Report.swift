@@ -2,9 +2,9 @@ import FalconRunRecord
 import FalconSweep
 import FalconTrain
 
-/// Everything that runs and sweeps show, as one HTML file that needs no network.
+/// The results of runs and sweeps, as one HTML file that needs no network.
 public struct Report {
-    /// What `--json` prints: the numbers behind the pictures.
+    /// The output of `--json`: the numbers behind the pictures.
     public struct Summary: Encodable {
         /// One configuration at its best rate.
         public struct Configuration: Encodable {
@@ -12,11 +12,11 @@ public struct Report {
             public let configuration: [String: String]
             /// The best learning rate.
             public let learningRate: Double?
-            /// Whether no smaller or no larger one was tried.
+            /// Whether no smaller or no larger rate was tried.
             public let isAtEdge: Bool
-            /// The objective there.
+            /// The objective at that rate.
             public let objective: Interval?
-            /// What that is: `validation_loss`, or `loss` of training.
+            /// The kind of objective: `validation_loss`, or `loss` of training.
             public let measured: String?
 
             /// The key of each field.
@@ -28,13 +28,13 @@ public struct Report {
             }
         }
 
-        /// Best against best.
+        /// Comparisons of configurations, each at its best rate.
         public let verdicts: [Verdict]
         /// All configurations.
         public let configurations: [Configuration]
-        /// Of log norm against log sqrt(η/λ), by configuration and kind of matrix.
+        /// Fits of log norm against log sqrt(η/λ), by configuration and kind of matrix.
         public let normFits: [String: [String: Fit]]
-        /// What was left out.
+        /// The lines and runs that were left out.
         public let warnings: [String]
 
         /// The key of each field.

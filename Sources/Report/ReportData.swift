@@ -8,7 +8,7 @@ import FalconSystem
 import FalconTrain
 import FoundationEssentials
 
-/// Why there is no report.
+/// The reasons why there is no report.
 public enum ReportError: FalconError, Equatable {
     case notARun(path: String)
     case damaged(path: String, line: Int, reason: String)
@@ -34,10 +34,10 @@ public enum ReportError: FalconError, Equatable {
     }
 }
 
-/// A run as a report sees it.
+/// A run as a report uses it.
 struct ReportRun {
     var name: String
-    /// What it sets but rate and seed, by key path.
+    /// Its values by key path, except rate and seed.
     var configuration: [String: String]
     var learningRate: Double
     var seed: UInt64
@@ -46,13 +46,13 @@ struct ReportRun {
     var message: String?
     var recipeDigest: String
     var metrics: [StepMetrics]
-    /// What the loss that decides was measured on.
+    /// The data that the objective was measured on.
     var measurement = Measurement()
 
-    /// The loss that decides; finite.
+    /// The finite loss by which runs are compared.
     var objective: Double? { result.value(measurement.objective) }
 
-    /// Chooses what decides: the training loss where nothing was validated.
+    /// Chooses the objective: the training loss if nothing was validated.
     mutating func decide(by kind: RunObjective) {
         measurement.objective = kind.measured(in: result)
     }
@@ -68,14 +68,14 @@ struct ReportRun {
     var lastMonitored: StepMetrics? { metrics.last { $0.matrices != nil } }
 }
 
-/// What a report is made from.
+/// The data that a report is made from.
 struct ReportData {
     var runs: [ReportRun] = []
     /// Lines that could not be read.
     var warnings: [String] = []
-    /// What the configurations of single runs are called, by the digest of all but rate and seed.
+    /// The names of single runs' configurations, by the digest of all but rate and seed.
     private var names: [String: String] = [:]
-    /// Data sets that were looked at, by path; nil for one that cannot be read.
+    /// The data sets opened so far, by path; nil for one that cannot be read.
     private var indexes: [String: DatasetIndex?] = [:]
 
     /// Reads runs and sweeps.
@@ -95,7 +95,7 @@ struct ReportData {
         }
     }
 
-    /// Adds the runs of a sweep; its name, if told, keeps them apart from those of other sweeps.
+    /// Adds the runs of a sweep; its name, if used, keeps them apart from those of other sweeps.
     private mutating func addSweep(_ path: String, isNamed: Bool) throws {
         let file = Sweep.resultsPath(ofFolder: path)
         let objective = try Sweep.objective(ofFolder: path)
@@ -127,8 +127,8 @@ struct ReportData {
 
     /// Adds a run.
     ///
-    /// Runs that differ in learning rate and seed only are one configuration; one whose recipe has the
-    /// name of another, and other values, is called after its folder.
+    /// Runs that differ only in learning rate and seed are one configuration; one whose recipe has
+    /// the name of another, but other values, is named after its folder.
     private mutating func addRun(_ path: String) throws {
         let folder = RunFolder(path: path)
         let document = try RecipeDocument(recipe: folder.recipePath)
@@ -163,7 +163,7 @@ struct ReportData {
         return Measurement(run: path, recipe, index: indexes[data] ?? nil)
     }
 
-    /// The steps of a run; damaged lines are left out and told, a half-written last one is not.
+    /// The steps of a run; damaged lines, except a half-written last one, give a warning.
     private mutating func steps(of folder: RunFolder) throws(FileError) -> [StepMetrics] {
         let metrics = try folder.metrics()
         warnings += metrics.damagedNumbers.map {

@@ -6,12 +6,12 @@
 public struct Interval: Encodable, Equatable, Sendable {
     /// The mean.
     public let mean: Double
-    /// Half the width of the 95 % interval; nil if one number gives none.
+    /// Half the width of the 95 % interval; nil if there are too few numbers for one.
     public let half: Double?
-    /// How many numbers.
+    /// The number of values.
     public let count: Int
 
-    /// The mean of some numbers, Student's t.
+    /// The mean of some numbers, with an interval by Student's t.
     ///
     /// - Parameter values: at least one.
     public init(_ values: [Double]) {
@@ -28,12 +28,12 @@ public struct Interval: Encodable, Equatable, Sendable {
         self.count = count
     }
 
-    /// The difference of two means, Welch's t: variances may differ.
+    /// The difference between two means, with an interval by Welch's t: variances may differ.
     ///
     /// - Parameters:
-    ///   - a: numbers of one side.
-    ///   - b: numbers of the other.
-    /// - Returns: mean(a) − mean(b); no interval if a side has one number.
+    ///   - a: the numbers of one side.
+    ///   - b: the numbers of the other side.
+    /// - Returns: mean(a) − mean(b); without an interval if a side has only one number.
     public static func difference(_ a: [Double], _ b: [Double]) -> Interval {
         let difference = Statistics.mean(a) - Statistics.mean(b)
         let count = min(a.count, b.count)
@@ -54,9 +54,9 @@ public struct Interval: Encodable, Equatable, Sendable {
 
 /// A straight line through points.
 public struct Fit: Encodable, Equatable, Sendable {
-    /// Of y against x.
+    /// The slope of y against x.
     public let slope: Double
-    /// y at x = 0.
+    /// The value of y at x = 0.
     public let intercept: Double
     /// The share of the variance of y that the line explains.
     public let rSquared: Double
@@ -67,9 +67,9 @@ public struct Fit: Encodable, Equatable, Sendable {
         case rSquared = "r_squared"
     }
 
-    /// Least squares; nil for fewer than two different x.
+    /// The line of least squares; nil for fewer than two different x.
     ///
-    /// - Parameter points: any number.
+    /// - Parameter points: any number of points.
     public init?(_ points: [(x: Double, y: Double)]) {
         let (x, y) = (Statistics.mean(points.map(\.x)), Statistics.mean(points.map(\.y)))
         let xx = points.reduce(0) { $0 + ($1.x - x) * ($1.x - x) }
@@ -82,11 +82,11 @@ public struct Fit: Encodable, Equatable, Sendable {
     }
 }
 
-/// The few formulas that intervals need.
+/// The formulas that intervals need.
 public enum Statistics {
     static func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
 
-    /// Of a sample: over n − 1.
+    /// The variance of a sample, divided by n − 1.
     static func variance(_ values: [Double]) -> Double {
         let center = mean(values)
         return values.reduce(0) { $0 + ($1 - center) * ($1 - center) } / Double(values.count - 1)
@@ -98,14 +98,14 @@ public enum Statistics {
         return studentQuantile(0.975, freedom) * variance.squareRoot()
     }
 
-    /// The number below which Student's t lies with a probability.
+    /// The number below which Student's t lies with a given probability.
     ///
     /// Bisection of P(T ≤ t) = 1 − I(ν/(ν + t²); ν/2, 1/2) / 2.
     ///
     /// - Parameters:
     ///   - probability: 0.5 to below 1.
     ///   - freedom: ν, degrees of freedom, more than 0.
-    /// - Returns: t, within 1e-10 of its value or so.
+    /// - Returns: t, within about 1e-10 of its value.
     public static func studentQuantile(_ probability: Double, _ freedom: Double) -> Double {
         func cumulative(_ t: Double) -> Double {
             1 - 0.5 * incompleteBeta(freedom / (freedom + t * t), freedom / 2, 0.5)
@@ -123,7 +123,7 @@ public enum Statistics {
     static func incompleteBeta(_ x: Double, _ a: Double, _ b: Double) -> Double {
         if x <= 0 { return 0 }
         if x >= 1 { return 1 }
-        // The fraction converges fast on this side only.
+        // The fraction converges fast only on this side.
         if x > (a + 1) / (a + b + 2) { return 1 - incompleteBeta(1 - x, b, a) }
         let tiny = 1e-300
         var (c, d, result) = (1.0, 1 - (a + b) * x / (a + 1), 1.0)

@@ -1,22 +1,23 @@
 /// The size of a matrix, of its last update and of its multipliers.
 ///
-/// Noise and weight decay settle the norm of a matrix at about sqrt(η / 2λ); these numbers show whether
-/// it is there and what the multipliers make of it.
+/// Noise and weight decay bring the norm of a matrix to about sqrt(η / 2λ); these numbers show
+/// whether it has reached that, and the effect of the multipliers.
 public struct MatrixMetrics: Codable, Equatable, Sendable {
-    /// sqrt(mean W²) of what is trained.
+    /// sqrt(mean W²) of the trained matrix W.
     public let rms: Double
-    /// The same of what the model uses, diag(r) W diag(c); absent without multipliers.
+    /// The same for the matrix that the model uses, diag(r) W diag(c); absent without multipliers.
     public let effectiveRMS: Double?
-    /// The last update, weight decay left out, over `rms`; absent before the first step.
+    /// The RMS of the last update, without weight decay, over `rms`; absent before the first step.
     public let updateRatio: Double?
     /// η of its group in this step; absent before the first.
     public let learningRate: Double?
     /// λ of its group in this step; absent before the first.
     public let weightDecay: Double?
-    /// By kind: `multiplier`, `row_multiplier`, `column_multiplier`, with `.PART` for parts of rows.
+    /// By kind: `multiplier`, `row_multiplier`, `column_multiplier`, with `.PART` for parts of
+    /// rows.
     public let multipliers: [String: MultiplierMetrics]?
 
-    /// What was measured; see the properties.
+    /// The measurements; see the properties.
     package init(
         rms: Double, effectiveRMS: Double?, updateRatio: Double?, learningRate: Double?,
         weightDecay: Double?, multipliers: [String: MultiplierMetrics]?

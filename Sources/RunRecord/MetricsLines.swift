@@ -1,19 +1,19 @@
 import FalconSystem
 
-/// The lines of a `metrics.jsonl`: the one reader of such files.
+/// The lines of a `metrics.jsonl`; the only reader of such files.
 public struct MetricsLines: Sendable {
-    /// One line as it lies in the file.
+    /// One line as it is in the file.
     package struct Line: Sendable {
-        /// From 1.
+        /// The number of the line, from 1.
         package let number: Int
         package let bytes: ArraySlice<UInt8>
-        /// Nil for what cannot be read.
+        /// The metrics; nil if the line cannot be read.
         package var metrics: StepMetrics?
     }
 
-    /// In the order of the file; empty ones are left out.
+    /// The lines in the order of the file; empty ones are left out.
     package private(set) var lines: [Line] = []
-    /// Whether the file ends within a line: its writer was killed, or is at it.
+    /// Whether the file ends within a line: its writer was killed, or is still writing it.
     private let endsWithinLine: Bool
 
     /// Reads a file's lines.
@@ -28,7 +28,7 @@ public struct MetricsLines: Sendable {
             if let metrics = Self.decoded(bytes) {
                 lines.append(Line(number: number, bytes: bytes, metrics: metrics))
             } else if let end = Self.joint(in: bytes) {
-                // A line break that has become another byte.
+                // A line break that was damaged.
                 for part in [bytes[..<end], bytes[(end + 1)...]] where !part.isEmpty {
                     lines.append(Line(number: number, bytes: part, metrics: Self.decoded(part)))
                 }
@@ -38,16 +38,16 @@ public struct MetricsLines: Sendable {
         }
     }
 
-    /// The steps that the file tells of; what cannot be read is left out.
+    /// The steps in the file; lines that cannot be read are left out.
     public var steps: [StepMetrics] { lines.compactMap(\.metrics) }
 
-    /// The numbers of the lines that cannot be read, from 1; half a line at the end is none of them.
+    /// The numbers of the lines that cannot be read, from 1; half a line at the end does not count.
     public var damagedNumbers: [Int] {
         let whole = endsWithinLine && lines.last?.metrics == nil ? lines.dropLast() : lines[...]
         return whole.filter { $0.metrics == nil }.map(\.number)
     }
 
-    /// The last step that a file tells of; half a line behind it does not count.
+    /// The last step in a file; half a line after it does not count.
     static func last(in bytes: [UInt8]) -> StepMetrics? {
         bytes.split(separator: 0x0A).reversed().lazy.compactMap(decoded).first
     }
@@ -56,7 +56,7 @@ public struct MetricsLines: Sendable {
         try? CheckedLine.decoded(StepMetrics.self, from: line)
     }
 
-    /// The byte between two lines that were one before, if there is such a place.
+    /// The place of the damaged byte between two lines that look like one; nil if there is none.
     private static func joint(in bytes: ArraySlice<UInt8>) -> Int? {
         guard let end = bytes.indices.last else { return nil }
         // At the end of the file nothing follows.
@@ -71,16 +71,16 @@ public struct MetricsLines: Sendable {
 extension RunFolder {
     /// The lines of the run's metrics.
     ///
-    /// - Returns: none where there is no such file.
+    /// - Returns: the lines; none if there is no such file.
     /// - Throws: `FileError` if it is there and cannot be read.
     public func metrics() throws(FileError) -> MetricsLines {
         guard fileKind(of: metricsPath) != .missing else { return MetricsLines([]) }
         return MetricsLines(try InputFile.contents(of: metricsPath))
     }
 
-    /// The last step that the run's metrics tell of.
+    /// The last step in the run's metrics.
     ///
-    /// - Returns: nil where there is no such file, or no whole line in it.
+    /// - Returns: the step; nil if there is no such file, or no whole line in it.
     /// - Throws: `FileError` if it is there and cannot be read.
     public func lastStep() throws(FileError) -> StepMetrics? {
         guard fileKind(of: metricsPath) == .file else { return nil }

@@ -1,9 +1,9 @@
 import FalconCheckpoint
 import FalconSystem
 
-/// How far the run in a folder has come.
+/// The state of the run in a folder.
 public enum RunState: Equatable, Sendable {
-    /// There is no folder, or nothing in it but what a kill may leave before a run begins.
+    /// There is no folder, or only files in it that a kill may leave before a run begins.
     case blank
     /// There are files, but no run.
     case foreign
@@ -17,8 +17,8 @@ public enum RunState: Equatable, Sendable {
 ///
 ///     recipe.resolved.yaml   metrics.jsonl   checkpoints/step-00001000/…   events/step-7.json
 ///     metrics.damaged.jsonl  lines of the metrics that could not be read
-///     .lock                  while a process owns the run
-///     replaced.partial/      an old run until the new one has saved
+///     .lock                  present while a process owns the run
+///     replaced.partial/      an old run, until the new one has saved
 public struct RunFolder: Sendable {
     package static let recipeName = "recipe.resolved.yaml"
     package static let metricsName = "metrics.jsonl"
@@ -27,9 +27,9 @@ public struct RunFolder: Sendable {
     private static let eventStart = "step-"
     private static let eventEnd = ".json"
     package static let replacedName = CheckpointFolder.replacedRunName
-    /// What is being deleted.
+    /// The name of a folder that is being deleted.
     package static let removedName = "removed" + AtomicFolder.partialSuffix
-    /// Everything that belongs to a run; the recipe last: with it a run is complete.
+    /// Everything that belongs to a run; the recipe comes last, as it makes a run complete.
     package static let names = [
         CheckpointFolder.folderName, eventsName, metricsName, damagedMetricsName, recipeName,
     ]
@@ -37,14 +37,14 @@ public struct RunFolder: Sendable {
     /// The folder.
     public let path: String
 
-    /// A run at a path, there or not.
+    /// A run at a path, whether it exists or not.
     ///
     /// - Parameter path: the folder.
     public init(path: String) { self.path = path }
 
-    /// The run that a checkpoint lies in.
+    /// The run that a checkpoint belongs to.
     ///
-    /// - Parameter path: the checkpoint's folder; nil comes of one that does not lie in a run.
+    /// - Parameter path: the checkpoint's folder; the result is nil if it is not in a run.
     public init?(ofCheckpoint path: String) {
         let parts = withoutTrailingSlashes(path).split(
             separator: "/", omittingEmptySubsequences: false)
@@ -61,7 +61,7 @@ public struct RunFolder: Sendable {
     public var checkpoints: CheckpointFolder { CheckpointFolder(run: path) }
     /// The resolved recipe of the run.
     public var recipePath: String { path + "/" + Self.recipeName }
-    /// One line a step.
+    /// The metrics, one line per step.
     public var metricsPath: String { path + "/" + Self.metricsName }
 
     /// Events of the run, one file each.
@@ -70,7 +70,7 @@ public struct RunFolder: Sendable {
     /// The event of a step.
     ///
     /// - Parameter step: the step's number, from 1.
-    /// - Returns: the path of its file, there or not.
+    /// - Returns: the path of its file, whether it exists or not.
     public func eventPath(ofStep step: Int) -> String {
         "\(eventsPath)/\(Self.eventStart)\(step)\(Self.eventEnd)"
     }
@@ -90,9 +90,9 @@ public struct RunFolder: Sendable {
     package var replacedPath: String { path + "/" + Self.replacedName }
     package var removedPath: String { path + "/" + Self.removedName }
 
-    /// How far the run has come.
+    /// The state of the run.
     ///
-    /// - Returns: what the names in the folder say; no file is opened.
+    /// - Returns: the state by the names in the folder; no file is opened.
     /// - Throws: `FileError` if the folder cannot be read.
     public func state() throws(FileError) -> RunState {
         guard fileKind(of: path) != .missing else { return .blank }

@@ -1,37 +1,37 @@
-/// What decides between runs; lower is better.
+/// The objectives by which runs are compared; lower is better.
 public enum RunObjective: String, Decodable, CaseIterable, Sendable {
-    /// The last validation.
+    /// The last validation loss.
     case validationLoss = "validation_loss"
     /// The mean training loss of the last 5 % of the steps.
     case loss
 
-    /// What decides about one run: the training loss where nothing was validated.
+    /// The objective measured in one run: the training loss if nothing was validated.
     ///
-    /// - Parameter result: what the run came to.
+    /// - Parameter result: the result of the run.
     /// - Returns: this objective, or `loss`.
     public func measured(in result: RunResult) -> RunObjective {
         result.validationLoss == nil ? .loss : self
     }
 }
 
-/// What a run came to: the numbers by which runs are compared.
+/// The result of a run: the numbers by which runs are compared.
 public struct RunResult: Equatable, Sendable {
     /// The mean training loss of the last 5 % of the steps, in nats; nil if it is not finite.
     public let loss: Double?
-    /// The last validation loss, in nats; infinite if it is not finite, nil where nothing was validated.
+    /// The last validation loss, in nats; infinite if not finite, nil if nothing was validated.
     public let validationLoss: Double?
-    /// Of the same validation, in bits for each byte.
+    /// The same validation in bits per byte.
     public let validationBitsPerByte: Double?
-    /// What the training took.
+    /// Seconds of training.
     public let elapsedSeconds: Double?
 
-    /// A result that is known.
+    /// A result with known numbers.
     ///
     /// - Parameters:
     ///   - loss: the mean training loss of the last 5 % of the steps, in nats.
     ///   - validationLoss: the last validation loss, in nats.
-    ///   - validationBitsPerByte: of the same validation.
-    ///   - elapsedSeconds: what the training took.
+    ///   - validationBitsPerByte: the same validation in bits per byte.
+    ///   - elapsedSeconds: seconds of training.
     public init(
         loss: Double?, validationLoss: Double?, validationBitsPerByte: Double?,
         elapsedSeconds: Double?
@@ -54,25 +54,25 @@ public struct RunResult: Equatable, Sendable {
             elapsedSeconds: Self.trainingSeconds(metrics))
     }
 
-    /// What decides about the run.
+    /// The run's value of an objective.
     ///
-    /// - Parameter objective: what decides between runs.
+    /// - Parameter objective: the objective by which runs are compared.
     /// - Returns: a finite number; nil for a run that cannot be compared.
     public func value(_ objective: RunObjective) -> Double? {
         let value = objective.measured(in: self) == .loss ? loss : validationLoss
         return value.flatMap { $0.isFinite ? $0 : nil }
     }
 
-    /// The mean loss of the last 5 % of the steps, those left out that did not move the weights; not finite
-    /// if one of them has none.
+    /// The mean loss of the last 5 % of the steps, without those that did not move the weights; not
+    /// finite if one of them has no loss.
     private static func finalLoss(_ metrics: [StepMetrics]) -> Double? {
         let tail = metrics.suffix(max(1, metrics.count / 20)).filter { $0.applied != false }
         guard !tail.isEmpty else { return nil }
         return tail.reduce(0) { $0 + ($1.loss ?? .nan) } / Double(tail.count)
     }
 
-    /// The seconds of all processes that had a part in the run, each of which counts its time from 0; time
-    /// of steps that a kill undid is not among them.
+    /// The seconds of all processes that took part in the run, each counting its time from 0; the
+    /// time of steps that a kill undid does not count.
     private static func trainingSeconds(_ metrics: [StepMetrics]) -> Double {
         var (sum, previous) = (0.0, 0.0)
         for line in metrics where line.elapsedSeconds.isFinite {
@@ -89,7 +89,7 @@ extension StepMetrics {
     /// - Parameters:
     ///   - metrics: its steps, in order.
     ///   - limit: steps in a row that are too many; those without targets neither count nor end the row.
-    /// - Returns: false while there are fewer steps.
+    /// - Returns: whether the run ended so; false if there are fewer steps.
     public static func areDiverged(_ metrics: [StepMetrics], limit: Int) -> Bool {
         let last = metrics.lazy.reversed().filter { $0.skipReason != .noTargets }.prefix(limit)
         return last.allSatisfy { $0.applied == false } && last.count == limit

@@ -1,14 +1,14 @@
-/// One line of `metrics.jsonl`: what one step did, units in the names.
+/// One line of `metrics.jsonl`: the numbers of one step, with units in their names.
 public struct StepMetrics: Codable, Equatable, Sendable {
     /// Steps done, this one included.
     public var step: Int
-    /// Tokens gone through, this step included.
+    /// Tokens seen, this step included.
     public var tokens: Int
-    /// Mean loss of the scored tokens, in nats; absent when not finite.
+    /// Mean loss of the scored tokens, in nats; absent if not finite.
     public var loss: Double?
-    /// Before clipping; absent when not finite.
+    /// The gradient norm before clipping; absent if not finite.
     public var gradientNorm: Double?
-    /// Of the learnable multipliers' gradients; absent without these, and when not finite.
+    /// The norm of the learnable multipliers' gradients; absent without these, and if not finite.
     public var multiplierGradientNorm: Double?
     /// Tokens of this step.
     public var batchTokens: Int
@@ -20,25 +20,25 @@ public struct StepMetrics: Codable, Equatable, Sendable {
     public var effectiveLearningRate: Double
     /// sqrt(λ/η).
     public var effectiveWeightDecay: Double
-    /// Tokens of the step over its time, waiting for data included.
+    /// Tokens of the step divided by its time, including the wait for data.
     public var tokensPerSecond: Double
-    /// Since this process began to train.
+    /// Seconds since this process began to train.
     public var elapsedSeconds: Double
-    /// Of this step, spent waiting for data.
+    /// Seconds of this step spent waiting for data.
     public var dataWaitSeconds: Double
-    /// The most memory the process has held.
+    /// The most memory that the process has held.
     public var peakMemoryBytes: Int
-    /// Present and false when the step did not move the weights.
+    /// Present, and false, if the step did not move the weights.
     public var applied: Bool?
-    /// Why it did not.
+    /// The reason why it did not.
     public var skipReason: SkipReason?
-    /// On the validation split, after steps that validate.
+    /// The loss on the validation split, after steps that validate.
     public var validationLoss: Double?
-    /// Bits for each UTF-8 byte of the validation text.
+    /// Bits per UTF-8 byte of the validation text.
     public var validationBitsPerByte: Double?
-    /// Sizes of matrices by name, at steps that are monitored.
+    /// Sizes of matrices by name, at monitored steps.
     public var matrices: [String: MatrixMetrics]?
-    /// Root mean squares of activations by place, at steps that are monitored.
+    /// Root mean squares of activations by place, at monitored steps.
     public var activations: [String: Double]?
 
     /// The key of each field.

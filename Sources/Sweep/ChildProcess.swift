@@ -4,17 +4,17 @@ import FalconSystem
     import Glibc
 #endif
 
-/// A program that was started, with a pipe as its standard input that closes when this process ends.
+/// A program started by this one, whose standard input is a pipe that closes when this one ends.
 ///
-/// The child is told to save and stop at the end of its input, so that it does not outlive a parent
-/// that was killed. It has a process group of its own: a Ctrl-C of the terminal reaches this process
-/// alone, which passes it on once.
+/// The child saves and stops at the end of its input, so that it does not outlive a parent that was
+/// killed. It has a process group of its own: a Ctrl-C of the terminal reaches this process alone,
+/// which passes it on once.
 final class ChildProcess {
     private let pid: pid_t
     private let input: Int32
     private var isAsked = false
 
-    /// Starts a program; what it says goes to a file.
+    /// Starts a program; its output goes to a file.
     ///
     /// Signals wait until the program listens, so that an early one does not end it.
     init(_ program: String, _ arguments: [String], logPath: String) throws(FileError) {
@@ -22,7 +22,7 @@ final class ChildProcess {
         guard unsafe pipe(&ends) == 0 else {
             throw FileError(action: "open", path: "a pipe", code: errno)
         }
-        // No other child may hold the end whose closing tells this one to stop.
+        // No other child may hold the end whose closing stops this one.
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         defer { close(ends[0]) }
         let log = unsafe open(logPath, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
@@ -69,7 +69,7 @@ final class ChildProcess {
         kill(pid, SIGTERM)
     }
 
-    /// Its exit status if it has ended, 128 and the signal's number if one ended it; nil if it runs.
+    /// Its exit status, or 128 plus the number of the signal that ended it; nil while it runs.
     func endedStatus() -> Int32? {
         var status: Int32 = 0
         guard unsafe waitpid(pid, &status, WNOHANG) == pid else { return nil }
@@ -78,7 +78,7 @@ final class ChildProcess {
     }
 }
 
-/// This program.
+/// The path of this program.
 func runningProgramPath() throws(FileError) -> String {
     guard let path = unsafe realpath("/proc/self/exe", nil) else {
         throw FileError(action: "find", path: "/proc/self/exe", code: errno)
@@ -87,5 +87,5 @@ func runningProgramPath() throws(FileError) -> String {
     return unsafe String(cString: path)
 }
 
-/// Waits a little.
+/// Waits for a short time.
 func pause(milliseconds: UInt32) { usleep(1000 * milliseconds) }

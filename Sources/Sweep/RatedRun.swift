@@ -1,8 +1,8 @@
-/// The end of a run, as far as choosing a learning rate goes.
+/// An ended run with all that counts for the choice of a learning rate.
 public struct RatedRun: Sendable {
     /// η at the top of the schedule.
     public let learningRate: Double
-    /// Of weights and data.
+    /// The seed of weights and data.
     public let seed: UInt64
     /// Lower is better; infinite for a run that diverged.
     public let objective: Double
@@ -22,11 +22,12 @@ public struct RatedRun: Sendable {
     /// The rate with the least mean objective over the seeds that all rates have.
     ///
     /// More seeds at the rate that is best by one of them do not change the choice: their mean is no
-    /// longer the luckiest of many numbers, and another rate's single number could lie below it.
+    /// longer the luckiest of many numbers, and the single number of another rate could lie below
+    /// it.
     ///
     /// - Parameters:
     ///   - runs: of one configuration.
-    ///   - tried: all rates of the configuration, those of runs that have not ended included.
+    ///   - tried: all rates of the configuration, including those of runs that have not ended.
     /// - Returns: the rate, and whether no smaller or no larger one was tried; nil if no mean is finite.
     public static func best(
         _ runs: [RatedRun], tried: [Double]

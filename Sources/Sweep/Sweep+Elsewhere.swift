@@ -2,20 +2,20 @@ import FalconSystem
 
 /// Runs that are made elsewhere.
 extension Sweep {
-    /// What `commands` found.
+    /// The result of `commands`.
     public struct Commands: Sendable {
-        /// A shell line for each run that is not at its end and that nobody trains now.
+        /// A shell line for each unfinished run that no process trains now.
         public let lines: [String]
-        /// Runs that somebody trains now.
+        /// The number of runs that a process trains now.
         public let running: Int
     }
 
-    /// The shell commands of the runs that are not at their end, one a run.
+    /// The shell commands of the unfinished runs, one per run.
     ///
-    /// A line serves as often as it takes: it goes on where the run stands, and does nothing when that is
-    /// its end.
+    /// A line can be run any number of times: it continues the run from its last save, and does
+    /// nothing if the run is at its end.
     ///
-    /// - Parameter program: what to call this program.
+    /// - Parameter program: the name or path of this program.
     /// - Returns: lines for Slurm arrays, GNU parallel or a shell.
     /// - Throws: `SweepError.halvingElsewhere`; `FileError`.
     public func commands(program: String = "falcon") throws -> Commands {
@@ -32,7 +32,7 @@ extension Sweep {
                 running += 1
                 continue
             }
-            // Makes sure that its recipe is there.
+            // Writes the run's recipe if it is missing.
             _ = try recipe(of: record)
             let words = [program] + pretraining(id, threads: threads)
             lines.append(words.map(quotedForShell).joined(separator: " "))
@@ -41,10 +41,10 @@ extension Sweep {
         return Commands(lines: lines, running: running)
     }
 
-    /// Takes the results of runs that were made elsewhere and lie in the folder now.
+    /// Takes in the results of runs that were made elsewhere and are now in the folder.
     ///
-    /// - Parameter onEvent: told of each.
-    /// - Returns: runs that are known to be needed and not at their end.
+    /// - Parameter onEvent: takes an event for each.
+    /// - Returns: the number of runs known to be needed and not at their end.
     /// - Throws: `SweepError.halvingElsewhere`; `FileError`.
     public func gather(onEvent: (SweepEvent) -> Void) throws -> Int {
         guard section.halving == nil else { throw SweepError.halvingElsewhere }

@@ -5,57 +5,57 @@ import FalconSystem
 import FalconTrain
 
 extension Sweep {
-    /// Processes of a run in a row that end without a step further, after which it has failed.
+    /// The number of processes in a row that end without a new step after which a run has failed.
     private static let idleLimit = 3
-    /// Milliseconds between two looks at the processes.
+    /// Milliseconds between two checks of the processes.
     private static let pauseMilliseconds: UInt32 = 10
-    /// Seconds between two looks whether a run that others hold is free.
+    /// Seconds between two checks whether a run that others hold is free.
     private static let lookSeconds = 0.2
 
     /// A run that is being trained.
     private struct Active {
         let child: ChildProcess
         let task: SweepSchedule.Task
-        /// Where the log begins that this process writes.
+        /// The byte of the log at which the output of this process begins.
         let logStart: Int
         /// Steps that were done before.
         let stepsBefore: Int
     }
 
-    /// What came of starting a run.
+    /// The outcome of starting a run.
     private enum Start {
         case started(Active)
-        /// Nothing was to be done, or nothing can be.
+        /// There was nothing to do, or nothing can be done.
         case settled
-        /// Another process holds it, or the system gives no process now.
+        /// Another process holds the run, or the system gives no process now.
         case later
     }
 
-    /// What the loop remembers of its runs.
+    /// The loop's memory of its runs.
     private struct Progress {
         var active: [Active] = []
-        /// Processes in a row that went no step further, by run.
+        /// Processes in a row without a new step, by run.
         var idle: [String: Int] = [:]
-        /// Runs that a sweep before this one left running: they count as running while they save.
+        /// Runs that an earlier sweep left running: they count as running while they save.
         var orphans: Set<String> = []
-        /// Runs of which it was told that others hold them.
+        /// Runs that were reported as held by others.
         var told: Set<String> = []
         /// Whether a run could not be started for now.
         var isWaiting = false
     }
 
-    /// Runs everything, or what is left of it.
+    /// Runs everything that is left to run.
     ///
     /// - Parameters:
     ///   - jobs: runs at a time; nil for the recipe's.
-    ///   - onEvent: told what happens.
+    ///   - onEvent: takes each event.
     /// - Returns: how it ended.
-    /// - Throws: `SweepError`, `FileError`: of the sweep itself, never of a run. Runs then save and stop.
+    /// - Throws: `SweepError`, `FileError`: never about a run. Runs then save and stop.
     public func run(jobs: Int?, onEvent: (SweepEvent) -> Void) throws -> SweepEnd {
         let threads = section.threadsPerRun ?? 1
         let jobs = jobs ?? section.jobs ?? max(1, usableProcessorCount() / threads)
         var progress = Progress()
-        // A failed run gets another try; one that was left running goes on when its process has saved.
+        // A failed run gets another try; one left running continues when its process has saved.
         for record in results where record.status == .failed || record.status == .running {
             if record.status == .running { progress.orphans.insert(record.run) }
             var again = record
@@ -63,7 +63,7 @@ extension Sweep {
             try save(again)
         }
         var isStopping = false
-        // Looking for runs to start costs more than looking whether one has ended.
+        // Looking for runs to start costs more than checking whether one has ended.
         var nextLook = 0.0
         while true {
             for (index, one) in progress.active.enumerated().reversed() {
@@ -84,7 +84,7 @@ extension Sweep {
                     try folder.writeResults(results)
                     return .complete(failed: results.count { $0.status == .failed })
                 }
-                // Without anybody to wait for, the end of a process is the next news.
+                // If no run waits for others, nothing changes before a process ends.
                 nextLook = progress.isWaiting ? monotonicSeconds() + Self.lookSeconds : .infinity
             }
             pause(milliseconds: Self.pauseMilliseconds)
@@ -109,7 +109,7 @@ extension Sweep {
                 case .later: progress.isWaiting = true
                 }
             }
-            // What has been settled may be news for the schedule.
+            // Settled runs may change the schedule.
             if !isSettled { return !progress.active.isEmpty || !open.isEmpty }
         }
     }
@@ -144,8 +144,8 @@ extension Sweep {
         var arguments = pretraining(id, threads: threads) + ["--quiet", "--stop-at-end-of-input"]
         if let tokens = rungTokens(task) { arguments += ["--until-tokens", "\(tokens)"] }
         let logStart = folder.logByteCount(of: id)
-        // Registered first: whoever goes on after a kill knows of the process, and finds by the lock of
-        // the run's folder whether it is alive.
+        // Registered first: a sweep resumed after a kill knows of the process, and learns from the
+        // lock of the run's folder whether it is alive.
         var started = record
         (started.status, started.starts) = (.running, record.starts + 1)
         try save(started)
@@ -158,13 +158,13 @@ extension Sweep {
                     stepsBefore: folder.metrics(of: id).last?.step ?? 0))
         } catch {
             try save(record)
-            // With fewer processes there may be room for this one.
+            // There may be room for this process when others have ended.
             guard !progress.active.isEmpty else { throw error }
             return .later
         }
     }
 
-    /// The words that train a run: one line whether it has begun or not.
+    /// The arguments that train a run, whether it has begun or not.
     func pretraining(_ id: String, threads: Int) -> [String] {
         [
             "pretrain", "--recipe", folder.recipePath(of: id), "--run", folder.runPath(of: id),
@@ -177,7 +177,7 @@ extension Sweep {
         task.rung.flatMap { section.halving?.tokens(ofRung: $0) }
     }
 
-    /// Records how a process ended.
+    /// Records the end of a process.
     private func end(
         _ one: Active, status: Int32, _ progress: inout Progress, _ onEvent: (SweepEvent) -> Void
     ) throws {
@@ -212,13 +212,13 @@ extension Sweep {
                 (record.status, record.message) = (.pending, nil)
             }
         case .cannotCreate:
-            // Somebody else trains it, or did until now.
+            // Another process trains it, or did until now.
             if folder.owner(ofRun: id) != nil || idle < Self.idleLimit {
                 (record.status, record.message) = (.pending, nil)
                 record.starts -= 1
             }
         default:
-            // A signal to all processes, before this one listened.
+            // A signal to all processes came before this one listened.
             if Signals.stopRequested && status > 128 {
                 (record.status, record.message) = (.pending, nil)
             }

@@ -4,29 +4,29 @@ import FalconRunRecord
 import FalconSystem
 import FalconTrain
 
-/// How a sweep ended.
+/// The end of a sweep.
 public enum SweepEnd: Equatable, Sendable {
-    /// All runs are at their end; so many failed.
+    /// All runs are at their end; this many failed.
     case complete(failed: Int)
-    /// A signal asked to stop; runs have saved and `--resume` goes on.
+    /// A signal asked to stop; the runs have saved, and `--resume` continues.
     case stopped
 }
 
-/// Something a sweep tells while it goes on.
+/// An event that a sweep reports.
 public enum SweepEvent: Sendable {
-    /// A run is at its end, or at a rung: what is known of it, runs at their end, runs known so far.
+    /// A run is at its end, or at a rung: its record, the runs at their end, the runs known so far.
     case ended(SweepRecord, done: Int, known: Int)
     /// Waiting for a run that another process is training or saving.
     case waiting(run: String, owner: String)
-    /// A signal asked to stop; so many runs save.
+    /// A signal asked to stop; this many runs save.
     case stopping(runs: Int)
 }
 
-/// A sweep: expands a recipe into runs, starts them as processes of this program, and keeps what came out.
+/// A sweep: expands a recipe into runs, starts them as processes, and keeps the results.
 ///
-/// One process at a time owns the folder. A run is trained by whoever holds the lock of its folder.
+/// One process at a time owns the folder. The process that holds a run's lock trains it.
 public final class Sweep {
-    /// The folder with everything.
+    /// The folder of the sweep.
     public let path: String
     let section: SweepSection
     let folder: SweepFolder
@@ -44,7 +44,7 @@ public final class Sweep {
     ///   - recipe: the path or name, for messages.
     ///   - document: a recipe with a `sweep` part.
     ///   - path: the folder; nil for `sweeps/NAME`.
-    ///   - resume: whether to go on with a sweep that is there; where there is none, it starts.
+    ///   - resume: whether to continue an existing sweep; if there is none, it starts.
     /// - Throws: `RecipeError` for the first run whose recipe is wrong; `SweepError`; `FileError.held` if
     ///   another process has the folder; `FileError`.
     public init(recipe: String, _ document: RecipeDocument, path: String?, resume: Bool) throws {
@@ -57,7 +57,7 @@ public final class Sweep {
         let path = path ?? "sweeps/\(base.name)"
         self.path = path
         folder = SweepFolder(path: path)
-        // Nothing is written before every run of the beginning is known to be possible.
+        // Nothing is written before all the first runs are known to be possible.
         for task in schedule.tasks({ _ in nil }) {
             _ = try self.document.applying(task.run.settings).decode(TrainingRecipe.self)
         }
@@ -71,10 +71,10 @@ public final class Sweep {
         try folder.writeResults(results)
     }
 
-    /// The file with one line a run.
+    /// The file with one line per run.
     ///
     /// - Parameter path: the sweep's folder.
-    /// - Returns: its path, there or not.
+    /// - Returns: its path, whether the file exists or not.
     public static func resultsPath(ofFolder path: String) -> String {
         SweepFolder(path: path).resultsPath
     }
@@ -82,21 +82,21 @@ public final class Sweep {
     /// The recipe that a sweep was started with.
     ///
     /// - Parameter path: the sweep's folder.
-    /// - Returns: with its `sweep` part; nil if there is no sweep.
+    /// - Returns: the recipe with its `sweep` part; nil if there is no sweep.
     /// - Throws: `RecipeError`; `FileError`.
     public static func recipe(ofFolder path: String) throws -> RecipeDocument? {
         let file = SweepFolder(path: path).recipePath
         return fileKind(of: file) == .file ? try RecipeDocument(recipe: file) : nil
     }
 
-    /// The recipe of a sweep, as a person asks for it: the one that is named, else that of its folder.
+    /// The recipe of a sweep: the one that a person names, else that of its folder.
     ///
     /// - Parameters:
     ///   - recipe: a recipe file or the name of a shipped recipe; nil for that of the folder.
     ///   - settings: `key.path=value` each.
     ///   - path: the sweep's folder; nil only with a recipe.
     ///   - mustExist: whether the folder must hold a sweep already.
-    /// - Returns: the recipe, and what to call it in messages.
+    /// - Returns: the recipe, and its name for messages.
     /// - Throws: `SweepError.nothingThere`; `RecipeError`; `FileError`.
     public static func recipe(
         _ recipe: String?, settings: [String], path: String?, mustExist: Bool
@@ -112,20 +112,20 @@ public final class Sweep {
         return (path, try found.applying(settings))
     }
 
-    /// What decides between the runs of a sweep.
+    /// The objective of a sweep.
     ///
     /// - Parameter path: the sweep's folder.
-    /// - Returns: the validation loss also where the folder does not say.
+    /// - Returns: the validation loss if the folder does not say.
     /// - Throws: `RecipeError`; `FileError`.
     public static func objective(ofFolder path: String) throws -> RunObjective {
         let section = try recipe(ofFolder: path)?.decode(SweepSection.self, at: "sweep")
         return section?.objective ?? .validationLoss
     }
 
-    /// What is known of every run, in the order in which they were planned.
+    /// The records of all runs, in the order in which they were planned.
     public var results: [SweepRecord] { order.compactMap { records[$0] } }
 
-    /// What decides between runs.
+    /// The objective by which runs are compared.
     public var objective: RunObjective { section.objective ?? .validationLoss }
 
     private func outcome(_ run: SweepRun) -> SweepOutcome? {
@@ -137,7 +137,7 @@ public final class Sweep {
         }
     }
 
-    /// Keeps what is known of a run.
+    /// Keeps the record of a run.
     func save(_ record: SweepRecord) throws {
         if records[record.run] == nil { order.append(record.run) }
         records[record.run] = record
@@ -163,7 +163,7 @@ public final class Sweep {
         return tasks
     }
 
-    /// The recipe of a run, its file written again if it has gone.
+    /// The recipe of a run; its file is written again if it is missing.
     func recipe(of record: SweepRecord) throws -> RecipeDocument {
         let recipe = try document.applying(record.settings)
         let file = folder.recipePath(of: record.run)
@@ -173,7 +173,7 @@ public final class Sweep {
         return recipe
     }
 
-    /// What follows from a run's recipe; the same for all rates and seeds of a configuration.
+    /// The plan of a run; the same for all rates and seeds of a configuration.
     func plan(of record: SweepRecord) throws -> RunPlan {
         if let plan = plans[record.configuration] { return plan }
         let plan = RunPlan(try recipe(of: record).decode(TrainingRecipe.self))
@@ -181,7 +181,7 @@ public final class Sweep {
         return plan
     }
 
-    /// Takes the result of a run that was trained to its end, by whomever.
+    /// Takes the result of a run that was trained to its end, by any process.
     ///
     /// - Returns: whether the run is at its end: its last step, its last score and its last checkpoint are
     ///   there, or it has diverged.
@@ -218,18 +218,18 @@ public final class Sweep {
             guard !differences.isEmpty else { return false }
             try fail(
                 record,
-                "\(path) holds a run of another recipe; move it away and give the run another try:\n"
+                "\(path) holds a run of another recipe; move it away and try the run again:\n"
                     + differences.map { "  \($0)" }.joined(separator: "\n"))
         } catch let error as RecipeError {
             try fail(
                 record,
-                "\(path) holds a recipe that cannot be read; move the folder away and give the run "
-                    + "another try: \(error)")
+                "\(path) holds a recipe that cannot be read; move the folder away and try the run "
+                    + "again: \(error)")
         }
         return true
     }
 
-    /// Tells how a run ended, and writes all results.
+    /// Reports the end of a run, and writes all results.
     func report(_ id: String, _ onEvent: (SweepEvent) -> Void) throws {
         let known = try tasks().count
         try folder.writeResults(results)

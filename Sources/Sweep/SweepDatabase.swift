@@ -2,7 +2,7 @@ import FalconConcurrency
 import FalconRunRecord
 import GRDB
 
-/// A seed in JSON and in SQLite, whose whole numbers end at 2^63 - 1; a larger one is a text there.
+/// A seed in JSON and in SQLite, whose whole numbers end at 2^63 - 1; a larger one is a text.
 struct StoredSeed: Codable, Equatable, Sendable, DatabaseValueConvertible {
     let value: UInt64
 
@@ -18,7 +18,7 @@ struct StoredSeed: Codable, Equatable, Sendable, DatabaseValueConvertible {
     }
 
     var databaseValue: DatabaseValue {
-        // The mark keeps SQLite from making a rounded number of it.
+        // The mark keeps SQLite from turning it into a rounded number.
         Int64(exactly: value)?.databaseValue ?? "#\(value)".databaseValue
     }
 
@@ -33,8 +33,8 @@ struct StoredSeed: Codable, Equatable, Sendable, DatabaseValueConvertible {
 
 /// The runs of a sweep, in SQLite.
 ///
-/// Every change is one transaction, synced before it returns: what a killed sweep has written stays. Each
-/// row has a digest of its record, so that a changed digit is noticed.
+/// Every change is one transaction, synced before it returns: the writes of a killed sweep stay.
+/// Each row has a digest of its record, so that a changed digit is noticed.
 struct SweepDatabase {
     private static let digestName = "digest"
 
@@ -43,7 +43,7 @@ struct SweepDatabase {
 
     init(path: String) throws {
         self.path = path
-        // The database's library waits for ever where the system gives no thread at all.
+        // The database's library waits for ever if the system gives no thread at all.
         try WorkerThread {}.join()
         do {
             queue = try DatabaseQueue(path: path)
@@ -91,12 +91,12 @@ struct SweepDatabase {
         for (record, digest) in rows {
             guard let digest, digest != (try CheckedLine.check(of: record)) else { continue }
             throw SweepError.database(
-                path: path, reason: "what it says of \(record.run) is not what was written")
+                path: path, reason: "the record of \(record.run) is not the one that was written")
         }
         return rows.map(\.0)
     }
 
-    /// Adds a run or replaces what is known of it.
+    /// Adds a run or replaces its record.
     func save(_ record: SweepRecord) throws {
         try reporting {
             try queue.write { database in

@@ -1,7 +1,7 @@
 import FalconRecipe
 import FalconSystem
 
-/// What is wrong with a sweep as a whole; what happens to a run is recorded with it.
+/// A problem with a sweep as a whole; problems of a run are recorded with the run.
 public enum SweepError: FalconError, Equatable {
     case folderExists(path: String)
     case notASweep(path: String)
@@ -15,21 +15,21 @@ public enum SweepError: FalconError, Equatable {
     public var description: String {
         switch self {
         case .folderExists(let path):
-            "\(path) holds a sweep already; go on with it by --resume, or choose another folder with "
-                + "--run"
+            "\(path) already holds a sweep; continue it with --resume, or choose another folder "
+                + "with --run"
         case .notASweep(let path):
-            "\(path) holds other things than a sweep; choose another folder with --run"
+            "\(path) exists and holds no sweep; choose another folder with --run"
         case .changed(let path, let changes):
             "the recipe is not the one that \(path) was started with:\n"
                 + changes.map { "  \($0)" }.joined(separator: "\n")
-                + "\nrestore these values (without --recipe and --set the sweep's own recipe is used), "
-                + "or start another sweep with --run"
+                + "\nrestore these values (without --recipe and --set, the sweep's own recipe is "
+                + "used), or start another sweep with --run"
         case .noSweep(let recipe):
             "\(recipe) has no sweep part, so there is nothing to vary; add one, or train it with "
                 + "falcon pretrain"
         case .halvingElsewhere:
-            "--emit and --gather cannot follow halving, where runs wait for each other; leave "
-                + "sweep.halving out"
+            "--emit and --gather do not work with halving, where runs wait for each other; remove "
+                + "sweep.halving"
         case .nothingThere(let path):
             "\(path) holds no sweep; check --run, or start it with --recipe"
         case .database(let path, let reason):

@@ -20,9 +20,9 @@ struct SweepFolder {
     func runPath(of id: String) -> String { path + "/runs/\(id)" }
     func logPath(of id: String) -> String { path + "/runs/\(id).log" }
 
-    /// Makes or checks the folder.
+    /// Creates or checks the folder.
     ///
-    /// - Returns: what keeps others out of it.
+    /// - Returns: the lock that keeps others out of it.
     func prepare(_ document: RecipeDocument, resume: Bool) throws -> FolderLock {
         try createFolder(path)
         let lock = try FolderLock(folder: path)
@@ -41,7 +41,7 @@ struct SweepFolder {
         return lock
     }
 
-    /// What may change between two calls: how many runs at a time and on how many threads.
+    /// The values that may change between two calls: runs at a time, and threads of each.
     private static let free = RecipeKeyPaths(["sweep.jobs", "sweep.threads_per_run"])
 
     private func requireSame(_ document: RecipeDocument) throws {
@@ -56,22 +56,22 @@ struct SweepFolder {
         try file.commit()
     }
 
-    /// One line a run.
+    /// Writes one line per run.
     func writeResults(_ records: [SweepRecord]) throws {
         let lines = try records.map { try CheckedLine.bytes(of: $0) + [0x0A] }
         try writeAtomically(
             String(decoding: lines.joined(), as: UTF8.self), to: resultsPath)
     }
 
-    /// How long the log of a run is.
+    /// The size of the log of a run in bytes.
     func logByteCount(of id: String) -> Int { RawPath(logPath(of: id)).byteCount ?? 0 }
 
     /// The last message of a run's process.
     ///
     /// - Parameters:
     ///   - id: the run.
-    ///   - start: where the process' words begin in the log.
-    /// - Returns: from its last error on, or its last line; nil if it said nothing.
+    ///   - start: the byte of the log at which the output of the process begins.
+    /// - Returns: the text from its last error on, or its last line; nil if it wrote nothing.
     func lastWords(of id: String, from start: Int) -> String? {
         guard let bytes = try? readBytes(ofFile: logPath(of: id)), start < bytes.count else {
             return nil
@@ -84,7 +84,7 @@ struct SweepFolder {
         return words.isEmpty ? nil : words
     }
 
-    /// Who trains a run at the moment; nil for nobody.
+    /// The process that trains a run at the moment; nil if there is none.
     func owner(ofRun id: String) -> String? { FolderLock.owner(ofFolder: runPath(of: id)) }
 
     private func run(_ id: String) -> RunFolder { RunFolder(path: runPath(of: id)) }
@@ -95,7 +95,7 @@ struct SweepFolder {
         return fileKind(of: recipe) == .file ? try RecipeDocument(recipe: recipe) : nil
     }
 
-    /// The steps that a run has done; what cannot be read is left out.
+    /// The steps that a run has done; lines that cannot be read are left out.
     func metrics(of id: String) -> [StepMetrics] { (try? run(id).metrics().steps) ?? [] }
 
     /// Whether a run has done all that its recipe asks for.

@@ -7,30 +7,30 @@ import FalconTrain
     import Glibc
 #endif
 
-/// What a sweep consists of and costs, worked out before anything runs.
+/// The runs and the cost of a sweep, worked out before anything runs.
 ///
-/// Which runs a sweep needs depends on what comes out; this follows it as if the best learning rate were
-/// always the centre of its grid.
+/// The runs that a sweep needs depend on its results; the plan assumes that the best learning rate
+/// is always the centre of its grid.
 public struct SweepPlan: Encodable, Sendable {
     /// The runs of one configuration.
     public struct Configuration: Encodable, Sendable {
         /// Values of its axes by key path.
         public let configuration: [String: SweepValue]
-        /// All rates and seeds.
+        /// The number of runs, over all rates and seeds.
         public let runs: Int
         /// Weights of the model.
         public let parameterCount: Int
-        /// Of a run that goes to its end.
+        /// Tokens of a run that is trained to its end.
         public let tokensPerRun: Int
-        /// Of a run that goes to its end.
+        /// FLOPs of a run that is trained to its end.
         public let flopsPerRun: Double
-        /// Of all its runs, those that halving stops early for what they do.
+        /// Tokens of all its runs; those that halving stops early count up to there.
         public let tokens: Int
-        /// Of all its runs.
+        /// FLOPs of all its runs.
         public let flops: Double
-        /// The most that one of its runs needs.
+        /// The most memory that one of its runs needs.
         public let memoryBytes: Int
-        /// Checkpoints that one run leaves.
+        /// Bytes of the checkpoints that one run leaves.
         public let diskBytes: Int
 
         /// The key of each field.
@@ -45,23 +45,23 @@ public struct SweepPlan: Encodable, Sendable {
         }
     }
 
-    /// Runs that are needed.
+    /// The number of runs needed.
     public let runs: Int
-    /// Runs that may come on top, where a best rate lies at an edge of its grid.
+    /// The most runs that may be added where a best rate lies at an edge of its grid.
     public let extraRuns: Int
     /// Runs at a time.
     public let jobs: Int
     /// Threads of each run.
     public let threadsPerRun: Int
-    /// In the order of the recipe.
+    /// The configurations, in the order of the recipe.
     public let configurations: [Configuration]
-    /// Of all runs that are needed.
+    /// Tokens of all runs needed.
     public let totalTokens: Int
-    /// Of all runs that are needed.
+    /// FLOPs of all runs needed.
     public let totalFLOPs: Double
-    /// The most that runs need which go on at a time.
+    /// The most memory that the runs at a time need together.
     public let memoryBytes: Int
-    /// Checkpoints of all runs.
+    /// Bytes of the checkpoints of all runs.
     public let diskBytes: Int
 
     /// The key of each field.
@@ -77,7 +77,7 @@ public struct SweepPlan: Encodable, Sendable {
         case diskBytes = "disk_bytes"
     }
 
-    /// Works the numbers out.
+    /// Works out the numbers.
     ///
     /// - Parameter document: a recipe with a `sweep` part.
     /// - Throws: `RecipeError` for the first run whose recipe is wrong; `OptimizerError`.
@@ -135,7 +135,7 @@ private struct FollowedSweep {
     private(set) var order: [SweepConfiguration] = []
     private(set) var plans: [SweepConfiguration: RunPlan] = [:]
     private(set) var recipes: [SweepConfiguration: TrainingRecipe] = [:]
-    /// What each run goes through.
+    /// Tokens of each run.
     private(set) var tokens: [SweepRun: Int] = [:]
 
     init(_ section: SweepSection, _ schedule: SweepSchedule) {

@@ -3,14 +3,14 @@ import FalconRunRecord
 import FoundationEssentials
 import GRDB
 
-/// Where a run of a sweep stands.
+/// The state of a run of a sweep.
 public enum SweepStatus: String, Codable, Sendable {
     case pending, running, finished
     /// Its loss or gradient stopped being finite: a result.
     case diverged
-    /// It could not run or broke off.
+    /// It could not run, or ended early.
     case failed
-    /// Left behind by halving.
+    /// Ended early by halving.
     case stopped
 }
 
@@ -19,7 +19,7 @@ public enum SweepValue: Codable, Hashable, Sendable, CustomStringConvertible {
     case number(Double)
     case text(String)
 
-    /// As a person writes it.
+    /// The value as a person writes it.
     public var description: String {
         switch self {
         case .number(let number): Int(exactly: number).map { "\($0)" } ?? "\(number)"
@@ -27,7 +27,7 @@ public enum SweepValue: Codable, Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// From YAML: a number if it is one; what is not finite is the name of something.
+    /// From YAML: a finite number, or a text.
     init(yaml: String) {
         let number = Double(yaml)
         self = number.flatMap { $0.isFinite ? .number($0) : nil } ?? .text(yaml)
@@ -50,7 +50,7 @@ public enum SweepValue: Codable, Hashable, Sendable, CustomStringConvertible {
     /// As JSON.
     ///
     /// - Parameter encoder: takes one value.
-    /// - Throws: what the encoder throws.
+    /// - Throws: errors of the encoder.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         switch self {
@@ -66,36 +66,36 @@ public struct SweepRecord: Codable, Equatable, Sendable {
     public var version = 1
     /// The run's name, unique in the sweep.
     public var run: String
-    /// Its folder, from the sweep's.
+    /// The path of its folder, relative to the sweep's.
     public var path: String
-    /// Where it stands.
+    /// Its state.
     public var status: SweepStatus
-    /// What it sets but rate and seed, by key path.
+    /// Its values by key path, except rate and seed.
     public var configuration: [String: SweepValue]
     /// η at the top of the schedule.
     public var learningRate: Double
     private var storedSeed: StoredSeed
-    /// All that it changes in the recipe, `key=value`.
+    /// All its changes to the recipe, each `key=value`.
     public var settings: [String]
     /// The digest of its whole recipe.
     public var recipeSHA256: String
-    /// How often a process was started for it.
+    /// The number of processes started for it.
     public var starts = 0
     /// The objective at the rungs of halving that it has reached; infinite for none.
     public var rungs: [Double] = []
     /// Steps done.
     public var steps: Int?
-    /// Tokens gone through.
+    /// Tokens seen.
     public var tokens: Int?
     /// Weights of the model.
     public var parameters: Int?
-    /// The mean of the last 5 % of the steps.
+    /// The mean training loss of the last 5 % of the steps.
     public var loss: Double?
-    /// The last validation.
+    /// The loss of the last validation.
     public var validationLoss: Double?
-    /// The last validation, in bits for each byte.
+    /// The last validation, in bits per byte.
     public var validationBitsPerByte: Double?
-    /// What the training took.
+    /// Seconds of training.
     public var elapsedSeconds: Double?
     /// Why it failed.
     public var message: String?
@@ -128,10 +128,10 @@ public struct SweepRecord: Codable, Equatable, Sendable {
         recipeSHA256 = recipeDigest
     }
 
-    /// Of weights and data.
+    /// The seed of weights and data.
     public var seed: UInt64 { storedSeed.value }
 
-    /// What decides; the training loss where nothing was validated.
+    /// The value of an objective; the training loss if nothing was validated.
     ///
     /// - Parameter kind: the sweep's.
     /// - Returns: a finite number, or nil.
@@ -139,7 +139,7 @@ public struct SweepRecord: Codable, Equatable, Sendable {
         result.value(kind)
     }
 
-    /// What the run came to, or has come to.
+    /// The result of the run, so far or at its end.
     public var result: RunResult {
         get {
             RunResult(
@@ -154,7 +154,7 @@ public struct SweepRecord: Codable, Equatable, Sendable {
         }
     }
 
-    /// Takes what a run's metrics say.
+    /// Takes values from the metrics of a run.
     mutating func take(_ metrics: [StepMetrics], parameterCount: Int) {
         guard let last = metrics.last else { return }
         steps = last.step
@@ -176,7 +176,7 @@ extension SweepRecord: FetchableRecord, PersistableRecord {
         makeJSONEncoder()
     }
 
-    /// Reads what `databaseJSONEncoder` wrote.
+    /// Reads the output of `databaseJSONEncoder`.
     ///
     /// - Parameter column: any.
     /// - Returns: a decoder.

@@ -1,19 +1,19 @@
 import FalconRecipe
 import FalconSystem
 
-/// Everything that a run sets but its learning rate and seed.
+/// All values that a run sets except its learning rate and seed.
 public struct SweepConfiguration: Hashable, Sendable {
     /// A key path and a value in YAML.
     public struct Setting: Hashable, Sendable {
-        /// Of the recipe, or `variant` for the name of one.
+        /// A key path of the recipe, or `variant` for the name of one.
         public let key: String
-        /// In YAML's flow style.
+        /// The value in YAML's flow style.
         public let value: String
     }
 
-    /// What tables and reports show.
+    /// The values that tables and reports show.
     public var axes: [Setting]
-    /// What is set in the recipe.
+    /// The values that are set in the recipe.
     public var settings: [Setting]
 
     /// The values of the axes: "learnable, muon".
@@ -24,20 +24,20 @@ public struct SweepConfiguration: Hashable, Sendable {
 
 /// One run of a sweep.
 public struct SweepRun: Hashable, Sendable {
-    /// All but rate and seed.
+    /// All values except rate and seed.
     public let configuration: SweepConfiguration
     /// η at the top of the schedule.
     public let learningRate: Double
-    /// Of weights and data.
+    /// The seed of weights and data.
     public let seed: UInt64
 
-    /// What the run changes in the recipe.
+    /// The changes of the run to the recipe.
     public var settings: [String] {
         configuration.settings.map { "\($0.key)=\($0.value)" }
             + ["\(SweepSection.rateKey)=\(learningRate)", "\(SweepSection.seedKey)=\(seed)"]
     }
 
-    /// The name of its folder: readable, and a digest of its settings, so that it says what was run.
+    /// The name of its folder, which identifies it: a readable part and a digest of its settings.
     public var id: String {
         let words = configuration.axes.map(\.value) + ["lr\(learningRate)", "s\(seed)"]
         let readable = words.map { word in
@@ -81,14 +81,14 @@ extension SweepSection {
                 })
         }
         if let random { add(random.draws()) }
-        // Two draws may come to the same numbers.
+        // Two draws may give the same numbers.
         var seen: Set<SweepConfiguration> = []
         return result.filter { seen.insert($0).inserted }
     }
 }
 
 extension SweepRandom {
-    /// Each draw a function of the seed, its number and the key alone.
+    /// Drawn configurations; each value depends only on the seed, the draw's number and the key.
     func draws() -> [SweepConfiguration] {
         (0..<count).map { number in
             let settings = ranges.entries.map { key, range in

@@ -1,4 +1,4 @@
-/// What is known of a run.
+/// The known state of a run.
 public enum SweepOutcome: Equatable, Sendable {
     /// Not at its end; the objective at each rung that it has reached.
     case open(rungs: [Double])
@@ -8,16 +8,16 @@ public enum SweepOutcome: Equatable, Sendable {
     var isEnded: Bool { if case .ended = self { true } else { false } }
 }
 
-/// Which runs a sweep consists of, as a pure function of what is known of them: a sweep that was killed
-/// goes on by asking again.
+/// The runs of a sweep, as a pure function of their known states: a sweep that was killed continues
+/// by asking again.
 public struct SweepSchedule: Sendable {
-    /// A run and how far it should go.
+    /// A run and the place where it should stop.
     public struct Task: Equatable, Sendable {
         /// The run.
         public let run: SweepRun
         /// The rung to stop at, from 0; nil for the end.
         public let rung: Int?
-        /// Whether it was left behind at a rung.
+        /// Whether it was stopped for good at a rung.
         public let isStopped: Bool
     }
 
@@ -41,9 +41,9 @@ public struct SweepSchedule: Sendable {
 
     private var seeds: [UInt64] { section.seeds ?? [recipeSeed] }
 
-    /// All runs that are known to be needed, those that have ended included.
+    /// All runs known to be needed, including those that have ended.
     ///
-    /// - Parameter outcome: what is known of a run; nil for nothing.
+    /// - Parameter outcome: the known state of a run; nil if nothing is known.
     /// - Returns: in the order in which they should start.
     public func tasks(_ outcome: (SweepRun) -> SweepOutcome?) -> [Task] {
         let first = configurations.map { gridRuns($0, outcome) }
@@ -63,7 +63,7 @@ public struct SweepSchedule: Sendable {
         return tasks
     }
 
-    /// The grid of a configuration, and what `extend` has added to it so far.
+    /// The grid of a configuration, with the rates that `extend` has added so far.
     private func gridRuns(
         _ configuration: SweepConfiguration, _ outcome: (SweepRun) -> SweepOutcome?
     ) -> [SweepRun] {
@@ -72,7 +72,7 @@ public struct SweepSchedule: Sendable {
         }
         guard let rates = section.learningRates else { return runs(recipeRate) }
         var (low, high) = (-(rates.steps - 1) / 2, (rates.steps - 1) / 2)
-        // The centre first: a person who watches sees something of every region early.
+        // From the centre outwards: a person who watches soon sees results from every region.
         var result = (low...high).sorted { abs($0) < abs($1) }.flatMap { runs(rates.rate($0)) }
         guard rates.extend == true else { return result }
         for _ in 0..<SweepLearningRates.extensionLimit {

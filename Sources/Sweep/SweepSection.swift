@@ -3,10 +3,11 @@ import FalconRecipe
 import FalconRecipeSection
 import FalconRunRecord
 
-/// The `sweep` part of a recipe: which runs to make of it.
+/// The `sweep` part of a recipe: the runs to make of it.
 ///
-/// A *configuration* is everything that a run sets but its learning rate and seed. Every configuration
-/// gets the same treatment: its own grid of learning rates, and more seeds at its best rate.
+/// A *configuration* is everything that a run sets except its learning rate and seed. Every
+/// configuration gets the same treatment: its own grid of learning rates, and more seeds at its
+/// best rate.
 public struct SweepSection: RecipeSection {
     /// Values by key path; every combination is a configuration.
     public var grid: RecipeMapping<[RecipeFragment]>?
@@ -22,7 +23,7 @@ public struct SweepSection: RecipeSection {
     public var bestSeeds: [UInt64]?
     /// Whether bad runs end early; nil for no.
     public var halving: SweepHalving?
-    /// What decides; nil for `validation_loss`.
+    /// The objective; nil for `validation_loss`.
     public var objective: RunObjective?
     /// Runs at a time; nil for the usable processors over `threadsPerRun`.
     public var jobs: Int?
@@ -44,7 +45,7 @@ public struct SweepSection: RecipeSection {
     /// The key path of the seed.
     public static let seedKey = "seed"
 
-    /// What is impossible about the values; empty when all is well.
+    /// The problems with the values; empty if there are none.
     public func problems() -> [RecipeProblem] {
         var found: [RecipeProblem] = []
         for (key, values) in grid?.entries ?? [] {
@@ -62,7 +63,7 @@ public struct SweepSection: RecipeSection {
         for key in Set(keys).sorted() where isAxisTwice(key) {
             found.append(
                 RecipeProblem(
-                    "\(key) stands in more than one of grid, variants and random; the last would win, "
+                    "\(key) is in more than one of grid, variants and random; the last would win, "
                         + "so leave it in one of them"))
         }
         if keys.contains(Self.seedKey) {
@@ -76,7 +77,7 @@ public struct SweepSection: RecipeSection {
             guard let list else { continue }
             if list.isEmpty { found.append(RecipeProblem(key: key, "got none, want at least one")) }
             if Set(list).count < list.count {
-                found.append(RecipeProblem(key: key, "a seed stands there twice"))
+                found.append(RecipeProblem(key: key, "a seed is listed twice"))
             }
         }
         if let seeds, let bestSeeds, !Set(seeds).isDisjoint(with: bestSeeds) {
@@ -110,7 +111,7 @@ public struct SweepSection: RecipeSection {
 }
 
 extension SweepSection {
-    /// Runs that a sweep may have; more would not be looked through in a person's time.
+    /// The most runs of a sweep; nobody would look through more.
     private var runLimit: Int { 10_000 }
 
     /// Configurations times rates times seeds, before anything is extended; at most `Int.max`.
@@ -165,7 +166,7 @@ public struct SweepVariant: RecipeSection {
         case name, settings
     }
 
-    /// What is impossible about the values; empty when all is well.
+    /// The problems with the values; empty if there are none.
     public func problems() -> [RecipeProblem] {
         name.isEmpty ? [RecipeProblem(key: "name", "got nothing, want a word")] : []
     }
@@ -173,14 +174,14 @@ public struct SweepVariant: RecipeSection {
 
 /// A learning-rate grid: center · ratio^k for k from −(steps − 1)/2.
 public struct SweepLearningRates: RecipeSection {
-    /// The middle one.
+    /// The middle rate.
     public var center: Double
-    /// How many; odd, so that `center` is one of them.
+    /// The number of rates; odd, so that `center` is one of them.
     public var steps: Int
-    /// From one to the next; nil for sqrt(2).
+    /// The ratio of a rate to the one before; nil for sqrt(2).
     public var ratio: Double?
-    /// Whether a configuration whose best rate lies at the edge gets one more beyond it, until it does
-    /// not; nil for no.
+    /// Whether a configuration whose best rate lies at the edge gets one more rate beyond it, until
+    /// the best is inside; nil for no.
     public var extend: Bool?
 
     /// The key of each field.
@@ -188,10 +189,10 @@ public struct SweepLearningRates: RecipeSection {
         case center, steps, ratio, extend
     }
 
-    /// Rates that `extend` adds to a configuration at most.
+    /// The most rates that `extend` adds to a configuration.
     static let extensionLimit = 6
 
-    /// What is impossible about the values; empty when all is well.
+    /// The problems with the values; empty if there are none.
     public func problems() -> [RecipeProblem] {
         var found: [RecipeProblem] = []
         if center <= 0 {
@@ -207,7 +208,8 @@ public struct SweepLearningRates: RecipeSection {
         return found
     }
 
-    /// Whether rates differ and are numbers, all that `extend` may add included.
+    /// The problem if a rate, including those that `extend` may add, is not a normal number or equals
+    /// another.
     private func rateProblems() -> [RecipeProblem] {
         let reach = (steps - 1) / 2 + (extend == true ? Self.extensionLimit : 0)
         let rates = (-reach...reach).map(rate)
@@ -229,11 +231,11 @@ public struct SweepLearningRates: RecipeSection {
 
 /// Values drawn from ranges.
 public struct SweepRandom: RecipeSection {
-    /// How many draws.
+    /// The number of draws.
     public var count: Int
-    /// Decides the draws.
+    /// The seed of the draws.
     public var seed: UInt64
-    /// By key path.
+    /// The ranges by key path.
     public var ranges: RecipeMapping<SweepRange>
 
     /// The key of each field.
@@ -241,7 +243,7 @@ public struct SweepRandom: RecipeSection {
         case count, seed, ranges
     }
 
-    /// What is impossible about the values; empty when all is well.
+    /// The problems with the values; empty if there are none.
     public func problems() -> [RecipeProblem] {
         var found: [RecipeProblem] = []
         if count < 1 { found.append(RecipeProblem(key: "count", "got \(count), want at least 1")) }
@@ -252,18 +254,18 @@ public struct SweepRandom: RecipeSection {
     }
 }
 
-/// How numbers of a range are spread.
+/// The spacing of numbers in a range.
 public enum SweepScale: String, Decodable, CaseIterable, Sendable {
     case linear, log
 }
 
 /// A range to draw from.
 public struct SweepRange: RecipeSection {
-    /// The least.
+    /// The smallest value.
     public var low: Double
-    /// The most.
+    /// The largest value.
     public var high: Double
-    /// How numbers are spread between them.
+    /// The spacing of numbers between them.
     public var scale: SweepScale
 
     /// The key of each field.
@@ -271,7 +273,7 @@ public struct SweepRange: RecipeSection {
         case low, high, scale
     }
 
-    /// What is impossible about the values; empty when all is well.
+    /// The problems with the values; empty if there are none.
     public func problems() -> [RecipeProblem] {
         var found: [RecipeProblem] = []
         if low >= high { found.append(RecipeProblem("low is \(low), want less than \(high)")) }
@@ -287,13 +289,13 @@ public struct SweepRange: RecipeSection {
 ///
 /// - SeeAlso: Jamieson & Talwalkar, arXiv 1502.07943.
 public struct SweepHalving: RecipeSection {
-    /// Rungs, the full length among them.
+    /// The number of rungs, including the full length.
     public var rungs: Int
-    /// One run in `factor` goes on, and rungs lie a factor apart.
+    /// One run in `factor` continues, and rungs lie a factor apart.
     public var factor: Int
     /// Tokens of the first rung.
     public var minimumTokens: Int
-    /// Whose runs compete; nil for the whole sweep's.
+    /// The runs that compete; nil for all runs of the sweep.
     public var within: SweepPeers?
 
     /// The key of each field.
@@ -303,7 +305,7 @@ public struct SweepHalving: RecipeSection {
         case within
     }
 
-    /// What is impossible about the values; empty when all is well.
+    /// The problems with the values; empty if there are none.
     public func problems() -> [RecipeProblem] {
         var found: [RecipeProblem] = []
         for (key, value, least) in [
@@ -323,10 +325,10 @@ public struct SweepHalving: RecipeSection {
     }
 
     private static let rungLimit = 64
-    /// As many as a run may have.
+    /// The most tokens that a run may have.
     private static let tokenLimit = 1_000_000_000_000_000
 
-    /// Where a rung is.
+    /// The place of a rung.
     ///
     /// - Parameter rung: from 0; the last one is the end of the run.
     /// - Returns: tokens; at most `Int.max`.
@@ -345,7 +347,7 @@ public enum SweepPeers: String, Decodable, CaseIterable, Sendable {
 
 /// A number with a few digits.
 func rounded(_ number: Double, digits: Int) -> Double {
-    // Beyond these the scale itself is no number.
+    // Beyond these limits the scale itself is not finite.
     guard number != 0, (1e-290..<1e290).contains(abs(number)) else { return number }
     let magnitude = abs(number)
     var (scale, limit) = (1.0, 1.0)

@@ -33,7 +33,7 @@ public struct SweepSummary: Encodable, Equatable, Sendable {
     ///
     /// - Parameters:
     ///   - records: of one sweep.
-    ///   - objective: what decides.
+    ///   - objective: the objective by which rates are compared.
     /// - Returns: in the order in which configurations first appear.
     public static func all(_ records: [SweepRecord], by objective: RunObjective) -> [SweepSummary] {
         var configurations: [[String: SweepValue]] = []

@@ -1,11 +1,11 @@
-/// Which tokens belong to which optimizer step: the mapping from steps to tokens and batches.
+/// The tokens and batches of each optimizer step.
 ///
 /// Without a ramp all steps have B = batch_tokens. With a ramp from S = start_tokens over R tokens, a step
 /// that begins after t tokens has
 ///
 ///     b(t) = S + (B − S) · min(1, t/R),  rounded down to whole micro-batches
 ///
-/// so the batch never falls and is B from the first step that begins at R or later. Steps are
+/// so the batch never shrinks and is B from the first step that begins at R or later. Steps are
 /// numbered from 1. The plan keeps one entry for each size of a batch, not for each step.
 ///
 /// - SeeAlso: Falcon Mamba 7B, model card (128 to 2048 sequences over 50 GT, linear in tokens).
@@ -19,7 +19,7 @@ public struct BatchPlan: Equatable, Sendable {
         let microBatches: Int
     }
 
-    /// Tokens that go through the model at once.
+    /// Tokens that the model takes at once.
     public let microBatchTokens: Int
     /// Steps of the run.
     public let steps: Int
@@ -69,7 +69,7 @@ public struct BatchPlan: Equatable, Sendable {
         return stages
     }
 
-    /// The first step after which at least so many tokens are done.
+    /// The first step after which at least this many tokens are seen.
     private static func step(reaching tokens: Int, in stages: [Stage], microBatchTokens: Int) -> Int
     {
         let stage = stages[last(of: stages) { $0.tokensBefore < tokens }]
@@ -93,7 +93,7 @@ public struct BatchPlan: Equatable, Sendable {
     /// B: tokens of a step when the ramp is over.
     public var fullBatchTokens: Int { stages[stages.count - 1].microBatches * microBatchTokens }
 
-    /// Tokens gone through when a step is done.
+    /// Tokens seen when a step is done.
     ///
     /// - Parameter step: 0 for the beginning.
     /// - Returns: the sum of the batches of steps 1 to `step`.
@@ -103,7 +103,7 @@ public struct BatchPlan: Equatable, Sendable {
             + (step - stage.stepsBefore) * stage.microBatches * microBatchTokens
     }
 
-    /// Rounds through the model in a step.
+    /// Micro-batches of a step.
     ///
     /// - Parameter step: at least 1.
     /// - Returns: at least 1; never less than in the step before.
@@ -119,10 +119,10 @@ public struct BatchPlan: Equatable, Sendable {
         microBatches(atStep: step) * microBatchTokens
     }
 
-    /// The step that a number of tokens is reached in.
+    /// The step in which a number of tokens is reached.
     ///
     /// - Parameter tokens: 0 or more.
-    /// - Returns: the first step after which at least so many tokens are done, from 1 to `steps`.
+    /// - Returns: the first step after which at least this many tokens are seen, from 1 to `steps`.
     public func step(reaching tokens: Int) -> Int {
         let step = Self.step(reaching: tokens, in: stages, microBatchTokens: microBatchTokens)
         return min(max(1, step), max(1, steps))

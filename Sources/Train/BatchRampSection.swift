@@ -15,21 +15,21 @@ public struct BatchRampSection: RecipeSection, Codable, Equatable {
         case tokens
     }
 
-    /// Sizes that a batch may go through: plans keep an entry for each.
+    /// The most sizes that a ramp may have: plans keep an entry for each.
     static let sizeLimit = 1 << 16
 
-    /// What is impossible about the values; empty when all is well.
+    /// The problems with the values; empty if there are none.
     public func problems() -> [RecipeProblem] {
         let counts: [(CodingKeys, Int?)] = [(.startTokens, startTokens), (.tokens, tokens)]
         return counts.compactMap(countProblem)
     }
 
-    /// What does not fit the rest of the recipe.
+    /// The conflict with the rest of the recipe.
     ///
     /// - Parameters:
     ///   - batchTokens: of a full step, a multiple of `microBatchTokens`.
-    ///   - microBatchTokens: tokens that go through the model at once.
-    /// - Returns: a message, or nil when all is well.
+    ///   - microBatchTokens: tokens that the model takes at once.
+    /// - Returns: a message, or nil if there is no conflict.
     func problem(batchTokens: Int, microBatchTokens: Int) -> String? {
         if startTokens >= batchTokens {
             return

@@ -2,8 +2,8 @@ import FalconCheckpoint
 import FalconRecipe
 import FalconSystem
 
-/// The checkpoint of another run that a new run begins from, with the optimizer's state and the data's
-/// position.
+/// The checkpoint of another run that a new run begins from, with the optimizer's state and the
+/// position in the data.
 public struct BranchPoint: Sendable {
     /// The parent's folder.
     public let run: String
@@ -45,7 +45,7 @@ public struct BranchPoint: Sendable {
         }
     }
 
-    /// What a checkpoint of the branch tells about its parent.
+    /// The record of the parent in the checkpoints of the branch.
     public var ancestor: CheckpointAncestor {
         CheckpointAncestor(
             run: run, step: checkpoint.manifest.step, manifestDigest: checkpoint.manifest.digest)

@@ -1,33 +1,33 @@
 import FalconTensor
 
-/// What the micro-batches of a step add up to, beside their gradients.
+/// The sums over the micro-batches of a step, gradients apart.
 public struct StepSums: Equatable, Sendable {
     /// The losses of the scored tokens, in nats, z-loss included.
     public var loss = 0.0
     /// Tokens that were predicted.
     public var scoredTokens = 0
-    /// Whether the step is to be given up.
+    /// Whether the step is to be discarded.
     public var isStopRequested = false
 
-    /// Nothing yet.
+    /// Sums over nothing.
     public init() {}
 }
 
-/// Adds up what the processes of a run, its ranks, did of a step.
+/// Adds up the parts of a step that the processes of a run, its ranks, have done.
 ///
-/// Every rank calls it once a step, between its last micro-batch and the update, also when it gives the
-/// step up or had no micro-batch. What follows (norms, whether all is finite, stopping, skipping, the update)
-/// depends on the results alone, so ranks whose results are the same stay the same. A conformance for several
-/// ranks must therefore guarantee
+/// Every rank calls it once a step, between its last micro-batch and the update, even if it
+/// discards the step or had no micro-batch. All that follows (norms, whether all is finite,
+/// stopping, skipping, the update) depends on the results alone, so ranks with equal results stay
+/// equal. A conformance for several ranks must therefore guarantee
 ///
 /// - the same bits of everything on every rank, whatever the network and the order of arrival;
 /// - the order of leaves (`train.leaves`): with leaf k on rank k, each gradient is ((g0 + g1) + g2) + ...
 ///   in float32 and the loss likewise in double, which is what one process computes; a rank whose leaf has
 ///   no micro-batch in this step adds nothing;
-/// - that a stop which one rank asks for is one for all; sums then do not matter;
-/// - that a rank which fails, and so does not come, ends the others instead of making them wait.
+/// - that a stop asked for by one rank stops all of them; the sums then do not matter;
+/// - that a rank which fails, and so never calls, ends the others instead of making them wait.
 public protocol Communicator {
-    /// Replaces what this rank has by the sums over all ranks.
+    /// Replaces the sums of this rank by those over all ranks.
     ///
     /// - Parameters:
     ///   - sums: of this rank.
@@ -42,7 +42,7 @@ public struct SingleProcess: Communicator {
     /// The only rank.
     public init() {}
 
-    /// Returns what it is given.
+    /// Returns its argument.
     ///
     /// - Parameters:
     ///   - sums: of the run.

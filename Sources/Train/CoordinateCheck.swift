@@ -9,7 +9,7 @@ import FalconTensor
     import Glibc
 #endif
 
-/// How the sizes of activations and multipliers follow the width of a model.
+/// The sizes of activations and multipliers as functions of the width of a model.
 ///
 /// A parametrisation that transfers between widths keeps activations the same size after a few steps
 /// with the same learning rate: log RMS against log width has slope 0 (the coordinate check of Yang et
@@ -17,11 +17,11 @@ import FalconTensor
 public struct CoordinateCheck: Encodable, Sendable {
     /// One quantity over the widths.
     public struct Line: Encodable, Sendable {
-        /// What is measured: `logits`, `ssm`, …, or a kind of multiplier.
+        /// The measured quantity: `logits`, `ssm`, …, or a kind of multiplier.
         public let name: String
         /// Geometric means over blocks and seeds, by width.
         public let values: [Double]
-        /// Of log value against log width, least squares.
+        /// The least-squares slope of log value against log width.
         public let slope: Double
         /// The same before the first step; nil for multipliers.
         public let initialSlope: Double?
@@ -39,21 +39,21 @@ public struct CoordinateCheck: Encodable, Sendable {
     public let steps: Int
     /// Root mean squares of activations.
     public let activations: [Line]
-    /// Means of learnable multipliers, absolute; empty without these.
+    /// Absolute means of learnable multipliers; empty if there are none.
     public let multipliers: [Line]
 
     /// The largest slope of an activation, up or down.
     public var steepest: Line? { activations.max { abs($0.slope) < abs($1.slope) } }
 
-    /// Whether every activation keeps its size; false where none was measured.
+    /// Whether every activation keeps its size.
     ///
     /// - Parameter tolerance: the largest slope that passes, up or down.
-    /// - Returns: whether all slopes are within it.
+    /// - Returns: false also if no activation was measured.
     public func passes(tolerance: Double) -> Bool {
         !activations.isEmpty && activations.allSatisfy { abs($0.slope) <= tolerance }
     }
 
-    /// The recipes of a check: one a width and seed, of a few steps at the full rates.
+    /// The recipes of a check: one per width and seed, with a few steps at the full rates.
     ///
     /// - Parameters:
     ///   - document: any recipe of a run or a sweep.
@@ -85,11 +85,11 @@ public struct CoordinateCheck: Encodable, Sendable {
     /// Trains a few steps at each width and measures.
     ///
     /// - Parameters:
-    ///   - recipes: one a width and seed, alike in everything else.
+    ///   - recipes: one per width and seed, alike in everything else.
     ///   - steps: at least 1.
     ///   - threadCount: threads that compute.
-    ///   - onProgress: told how many of the recipes are done.
-    /// - Throws: what training throws; `TrainError.diverged` if a step is not finite.
+    ///   - onProgress: takes the number of recipes that are done.
+    /// - Throws: errors of training; `TrainError.diverged` if a step is not finite.
     public init(
         _ recipes: [TrainingRecipe], steps: Int, threadCount: Int, onProgress: (Int) -> Void
     ) throws {
@@ -147,7 +147,7 @@ public struct CoordinateCheck: Encodable, Sendable {
     }
 }
 
-/// Activations by what they are: those of all blocks have one name.
+/// Activations by their kind: those of all blocks have one name.
 private func named(_ activations: [ActivationPlace: Double]) -> [(name: String, value: Double)] {
     activations.map { ($0.key.kind.rawValue, $0.value) }
 }

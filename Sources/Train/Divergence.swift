@@ -1,10 +1,10 @@
 import FalconRunRecord
 
-/// Why a run cannot go on, or was not worth its end.
+/// The reason why a run cannot continue, or ended without a result.
 public struct Divergence: Equatable, Sendable {
-    /// What was found.
+    /// A cause of a divergence.
     public enum Cause: Equatable, Sendable {
-        /// So many steps in a row were not applied, the last for this reason.
+        /// This many steps in a row were not applied, the last for this reason.
         case skippedSteps(Int, SkipReason)
         /// The weights, the optimizer's state or the loss that they give is not finite: a clause.
         case badState(String)
@@ -12,13 +12,13 @@ public struct Divergence: Equatable, Sendable {
 
     /// Steps done.
     public var step: Int
-    /// What was found.
+    /// The cause.
     public var cause: Cause
     /// The parameter where the last skipped step stood out.
     public var parameter: String?
-    /// The newest checkpoint; all that are written are finite.
+    /// The step of the newest checkpoint; every checkpoint is finite.
     public var lastSave: Int?
-    /// The file that says what was in the last skipped step.
+    /// The file about the contents of the last skipped step.
     public var event: String?
 
     /// The message for a person.
@@ -48,8 +48,8 @@ public struct Divergence: Equatable, Sendable {
     private var advice: String {
         switch cause {
         case .skippedSteps(_, .lossSpike), .skippedSteps(_, .gradientSpike):
-            "look at the data there; if they change for good, raise train.spike_guard.limit or set "
-                + "train.spike_guard to null; otherwise lower optimizer.learning_rate"
+            "look at the data there; if they have changed for good, raise train.spike_guard.limit "
+                + "or set train.spike_guard to null; otherwise lower optimizer.learning_rate"
         case .badState, .skippedSteps:
             "lower optimizer.learning_rate or lengthen schedule.warmup_tokens"
         }

@@ -5,13 +5,13 @@ import FalconSystem
 
 /// Writes the black boxes of steps that were not applied: `RUN/events/step-N.json`.
 struct EventLog {
-    /// Tokens of a document that are shown: enough to recognise it.
+    /// Tokens of a document to show: enough to recognise it.
     private static let shownTokens = 24
 
     private let folder: RunFolder
     private let recipe: TrainingRecipe
     private let dataset: TokenDataset
-    /// Written, and waiting for the next applied step.
+    /// Events that are written and wait for the next applied step.
     private var open: [StepEvent] = []
 
     /// The events of a run.
@@ -19,7 +19,7 @@ struct EventLog {
         (self.folder, self.recipe, self.dataset) = (folder, recipe, dataset)
     }
 
-    /// Removes those of later steps, which will be done again.
+    /// Removes the events of later steps, which will be done again.
     func removeLater(than step: Int) throws {
         for later in try folder.eventSteps() where later > step {
             try removeFile(folder.eventPath(ofStep: later))
@@ -32,18 +32,18 @@ struct EventLog {
     /// Writes the event of a step that was not applied.
     ///
     /// - Parameters:
-    ///   - result: what the step gave, with sizes by parameter.
+    ///   - result: the result of the step, with sizes by parameter.
     ///   - planned: the step.
     ///   - firstPosition: samples consumed before it.
-    ///   - spikeGuard: as it judged the step; nil for none.
-    /// - Returns: the event, and the file that has it.
+    ///   - spikeGuard: the guard that judged the step; nil for none.
+    /// - Returns: the event, and the file that holds it.
     /// - Throws: `FileError` or `DataError` if it cannot be written, or the data not be read.
     mutating func write(
         _ result: StepResult, _ planned: StepPlan, firstPosition: Int, _ spikeGuard: SpikeGuard?
     ) throws -> (event: StepEvent, path: String) {
         let finder = try DocumentFinder(dataset, split: .train)
         let length = recipe.data.sequenceLength
-        // As the loader has it.
+        // The same order as in the loader.
         let order = SampleOrder(
             datasetDigest: dataset.index.datasetDigest, seed: recipe.seed,
             sampleCount: (finder.tokenCount - 1) / length)
@@ -96,7 +96,7 @@ struct EventLog {
         return name
     }
 
-    /// Losses in their order, what is not finite last.
+    /// Orders losses, those that are not finite last.
     private static func isBelow(_ a: Double, _ b: Double) -> Bool {
         guard a.isFinite else { return false }
         return !b.isFinite || a < b

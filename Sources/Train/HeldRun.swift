@@ -6,23 +6,23 @@ import FalconSystem
     import Glibc
 #endif
 
-/// A run folder that this process alone writes, from its opening to the end of the value.
+/// A run folder that only this process writes, from its opening to the end of the value.
 ///
-/// A new run replaces an old one when it has saved for the first time. Until then the old one lies in
-/// `replaced.partial`, and whatever ends the new one before that, the next owner of the folder, or this one
-/// if it can, puts the old one back.
+/// A new run replaces an old one when it has saved for the first time. Until then the old one is in
+/// `replaced.partial`. If the new one ends before that, for whatever reason, the next owner of the
+/// folder, or this one if it can, puts the old one back.
 public final class HeldRun {
     /// The files.
     public let folder: RunFolder
-    /// Nil only in a value that never was: what is not held is not touched.
+    /// Nil only if the initialiser failed: a folder that is not held is not touched.
     private var lock: FolderLock?
     private let isNew: Bool
 
-    /// Takes a folder, creating it if needed, and mends what a kill has left in it.
+    /// Takes a folder, creating it if needed, and repairs what a killed process left in it.
     ///
     /// - Parameter path: the folder.
-    /// - Throws: `FileError.held` with the process that has it; `FileError` if it cannot be created or
-    ///   mended.
+    /// - Throws: `FileError.held` with the process that holds it; `FileError` if it cannot be
+    ///   created or repaired.
     public init(_ path: String) throws(FileError) {
         folder = RunFolder(path: path)
         isNew = fileKind(of: path) == .missing
@@ -32,14 +32,14 @@ public final class HeldRun {
 
     deinit {
         guard lock != nil else { return }
-        // A failure here is mended by the next owner.
+        // The next owner repairs a failure here.
         try? recover()
         lock = nil
-        // Only an empty folder goes.
+        // This removes only an empty folder.
         if isNew { unsafe rmdir(folder.path) }
     }
 
-    /// Another process that gives up a new folder may remove it between the two steps.
+    /// Another process that abandons a new folder may remove it between the two steps.
     private static func lock(_ path: String) throws(FileError) -> FolderLock {
         var triesLeft = 5
         while true {
@@ -54,12 +54,12 @@ public final class HeldRun {
         }
     }
 
-    /// Whether an old run lies aside, all of it: its recipe goes last and comes back first.
+    /// Whether a whole old run is set aside: its recipe is moved away last and put back first.
     private var hasReplaced: Bool {
         fileKind(of: folder.replacedPath + "/" + RunFolder.recipeName) == .file
     }
 
-    /// Brings the folder to the state of one run, whatever ended the last owner and when.
+    /// Brings the folder to the state of one run, however and whenever the last owner ended.
     private func recover() throws(FileError) {
         if fileKind(of: folder.removedPath) == .folder { try removeFolder(folder.removedPath) }
         try folder.checkpoints.removeLeftovers()
@@ -75,7 +75,7 @@ public final class HeldRun {
         }
     }
 
-    /// Moves the run that is there aside, for a new one.
+    /// Moves the existing run aside, for a new one.
     func setAside() throws(FileError) {
         try createFolder(folder.replacedPath)
         for name in RunFolder.names where fileKind(of: folder.path + "/" + name) != .missing {
@@ -84,7 +84,7 @@ public final class HeldRun {
         try syncFolder(of: folder.replacedPath)
     }
 
-    /// Removes the run that lies aside: the new one has saved.
+    /// Removes the run that was set aside: the new one has saved.
     func removeReplaced() throws(FileError) {
         guard fileKind(of: folder.replacedPath) == .folder else { return }
         // Under another name first: half of it must not come back.
@@ -94,7 +94,7 @@ public final class HeldRun {
 
     private func putBack() throws(FileError) {
         if hasReplaced {
-            // The new run has saved nothing: its beginning goes.
+            // The new run has saved nothing: its files are removed.
             for name in RunFolder.names {
                 let path = folder.path + "/" + name
                 switch fileKind(of: path) {

@@ -1,4 +1,4 @@
-/// The order in which a step adds up: its micro-batches in groups of neighbours, the leaves.
+/// The order of the sums of a step: its micro-batches in groups of neighbours, the leaves.
 ///
 /// Each leaf is summed on its own, from zero, in the order of its micro-batches; then the leaves are added in
 /// their order. The order, and with it the rounding, follows from the recipe alone, whoever computes a leaf.
@@ -11,7 +11,7 @@ enum Leaves {
     /// - Parameters:
     ///   - count: of the step.
     ///   - leaves: at least 1.
-    /// - Returns: as many ranges as leaves, next to each other; together `0..<count`.
+    /// - Returns: one range per leaf, next to each other; together `0..<count`.
     static func ranges(microBatches count: Int, leaves: Int) -> [Range<Int>] {
         (0..<leaves).map { $0 * count / leaves..<($0 + 1) * count / leaves }
     }

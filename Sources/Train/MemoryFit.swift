@@ -1,14 +1,14 @@
 import FalconSystem
 
-/// A run's memory beside what there is, with what would help when that is too little.
+/// The memory that a run needs and that is available, with remedies if it is too little.
 public struct MemoryFit: Equatable, Sendable {
-    /// What the run needs.
+    /// The memory that the run needs.
     public let plan: MemoryPlan
-    /// Bytes that there are; 0 is unknown.
+    /// Bytes available; 0 if unknown.
     public let available: Int
-    /// Changes that save memory; empty when there is enough.
+    /// Changes that save memory; empty if there is enough.
     public let remedies: [MemoryRemedy]
-    /// Whether the run fits, as far as one knows.
+    /// Whether the run fits, as far as is known.
     public let isEnough: Bool
 
     /// Compares without taking any memory.
@@ -16,7 +16,7 @@ public struct MemoryFit: Equatable, Sendable {
     /// - Parameters:
     ///   - recipe: a decoded recipe.
     ///   - threadCount: threads that will compute.
-    ///   - available: bytes that there are; 0 is unknown and never too few.
+    ///   - available: bytes available; 0 is unknown and never too few.
     /// - Throws: `OptimizerError` if the groups do not fit the model.
     public init(
         _ recipe: TrainingRecipe, threadCount: Int, available: Int = availableMemoryByteCount()

@@ -6,9 +6,9 @@ import FalconTensor
 
 /// The most memory that a run will hold at one time, found by running it without computing.
 ///
-/// A training step of the real model goes through a device that counts memory and takes none, so the
-/// plan follows every change of model, ops and kernels. Documents are taken to fill their sequences,
-/// which needs the most.
+/// A training step of the real model runs on a device that counts memory and takes none, so the
+/// plan follows every change of model, ops and kernels. Documents are assumed to fill their
+/// sequences, which needs the most.
 public struct MemoryPlan: Codable, Equatable, Sendable {
     /// Weights in float32; twice with learnable multipliers, which scale one copy to make the other.
     public let parameterBytes: Int
@@ -16,9 +16,9 @@ public struct MemoryPlan: Codable, Equatable, Sendable {
     public let gradientBytes: Int
     /// The optimizer's moments.
     public let momentBytes: Int
-    /// What forward keeps for backward, gradients of activations, logits and losses at the peak.
+    /// Activations kept for backward, their gradients, logits and losses at the peak.
     public let activationBytes: Int
-    /// What kernels use for the length of a call, at the peak.
+    /// Memory that kernels use during a call, at the peak.
     public let scratchBytes: Int
     /// Gaps between tensors, the program itself, its tokenizer and data.
     public let otherBytes: Int
@@ -64,7 +64,7 @@ public struct MemoryPlan: Codable, Equatable, Sendable {
         otherBytes = device.reservedByteCount - device.peakByteCount + Self.programBytes
     }
 
-    /// Goes through everything that a run does with tensors: two steps and a validation.
+    /// Does everything that a run does with tensors: two steps and a validation.
     ///
     /// - Parameters:
     ///   - recipe: a decoded recipe.

@@ -6,10 +6,10 @@ import FalconTensor
 public struct MemoryRemedy: Codable, Equatable, Sendable {
     /// Settings as `--set` takes them.
     public let settings: [String]
-    /// What the run would then need.
+    /// The bytes that the run would then need.
     public let bytes: Int
 
-    /// What saves memory, each with what it leaves, the smallest changes first.
+    /// The changes that save memory, with the bytes that remain, the smallest changes first.
     ///
     /// - Parameters:
     ///   - recipe: a decoded recipe.
@@ -48,9 +48,9 @@ public struct MemoryRemedy: Codable, Equatable, Sendable {
     /// A list for a person.
     ///
     /// - Parameters:
-    ///   - remedies: what could be changed.
-    ///   - available: bytes that there are.
-    /// - Returns: a line for each, and what to do when none is enough.
+    ///   - remedies: the possible changes.
+    ///   - available: bytes available.
+    /// - Returns: a line for each, and advice if none is enough.
     public static func text(_ remedies: [MemoryRemedy], available: Int) -> String {
         let lines = remedies.map { remedy in
             "  " + remedy.settings.map { "--set \($0)" }.joined(separator: " ")
@@ -60,7 +60,7 @@ public struct MemoryRemedy: Codable, Equatable, Sendable {
         return lines.isEmpty
             ? "choose a smaller model or a machine with more memory"
             : "with these settings it would need\n" + lines.joined(separator: "\n")
-                + (isEnough ? "" : "\nnone is enough: it takes a smaller model or more memory")
+                + (isEnough ? "" : "\nnone is enough: choose a smaller model or more memory")
     }
 }
 
@@ -70,8 +70,8 @@ extension MemoryPlan {
     /// - Parameters:
     ///   - recipe: a decoded recipe.
     ///   - threadCount: threads that will compute.
-    ///   - available: bytes that there are; 0 is unknown and never too few.
-    /// - Throws: `TrainError.doesNotFit` with what would help; `OptimizerError`.
+    ///   - available: bytes available; 0 is unknown and never too few.
+    /// - Throws: `TrainError.doesNotFit` with the remedies; `OptimizerError`.
     public static func requireFit(
         _ recipe: TrainingRecipe, threadCount: Int, available: Int = availableMemoryByteCount()
     ) throws {

@@ -21,13 +21,13 @@ public struct DamagedMetrics: Equatable, Sendable, CustomStringConvertible {
 
 /// A run's `metrics.jsonl`, written by the one process that holds the run.
 ///
-/// Lines are kept byte for byte. What cannot be read moves to `metrics.damaged.jsonl`, so that every
-/// line that is left is a step.
+/// Lines are kept byte for byte. Lines that cannot be read move to `metrics.damaged.jsonl`, so that
+/// every line left is a step.
 struct MetricsFile {
     let path: String
     /// The newest step that is kept.
     private(set) var last: StepMetrics?
-    /// What could not be read when the file was opened.
+    /// The lines that could not be read when the file was opened.
     private(set) var damage: DamagedMetrics?
 
     /// Opens the file for a run that has done `step` steps: lines of later steps, which a stopped run
@@ -54,7 +54,7 @@ struct MetricsFile {
         if new != old || fileKind(of: path) == .missing { try replace(by: new) }
     }
 
-    /// Lines with a line break behind each.
+    /// Lines with a line break after each.
     private static func joined(_ lines: [ArraySlice<UInt8>]) -> [UInt8] {
         var result: [UInt8] = []
         for line in lines { result += line + [0x0A] }
@@ -77,7 +77,7 @@ struct MetricsFile {
         last = metrics
     }
 
-    /// Writes the newest line again, with more in it.
+    /// Writes the newest line again, with more values.
     mutating func completeLast(with metrics: StepMetrics) throws {
         let lines = try InputFile.contents(of: path).split(separator: 0x0A)
         try replace(by: Self.joined(Array(lines.dropLast())) + Self.line(of: metrics))

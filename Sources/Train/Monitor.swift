@@ -16,7 +16,7 @@ public struct MonitorSection: RecipeSection, Codable, Equatable {
         case everySteps = "every_steps"
     }
 
-    /// What is impossible about the values; empty when all is well.
+    /// The problems with the values; empty if there are none.
     public func problems() -> [RecipeProblem] {
         [countProblem(CodingKeys.everySteps, everySteps)].compactMap { $0 }
     }
@@ -25,7 +25,7 @@ public struct MonitorSection: RecipeSection, Codable, Equatable {
 /// Measures norms of weights, updates, multipliers and activations.
 ///
 /// Activations are those of at most 256 tokens of the step's first sequence, in a forward pass of their
-/// own: with 2,048 tokens a step that is 4 % of one step for each measurement.
+/// own: with 2,048 tokens a step, each measurement takes 4 % of a step.
 struct Monitor {
     private static let rowLimit = 256
     /// Logits of this many rows; a large vocabulary makes them the largest tensor.
@@ -38,7 +38,7 @@ struct Monitor {
         return (squares / Double(tensor.count)).squareRoot()
     }
 
-    /// By the matrix' name.
+    /// The metrics of each matrix by its name.
     func matrices() -> [String: MatrixMetrics] {
         let table = trainer.model.table
         let updates = trainer.optimizer.updateRMS()
@@ -73,7 +73,7 @@ struct Monitor {
             mean: mean, deviation: (squares / Double(values.count)).squareRoot())
     }
 
-    /// Root mean squares of the residual stream, of what each part of a block adds, and of the logits.
+    /// Root mean squares of the residual stream, the output of each part of a block, and logits.
     func activations(_ batch: Batch) -> [ActivationPlace: Double] {
         let tokens = Array(batch.tokens.prefix(min(Self.rowLimit, batch.sequenceLength)))
         let offsets = batch.documentOffsets.filter { $0 < tokens.count } + [Int32(tokens.count)]

@@ -8,16 +8,16 @@ import FalconSystem
 import FalconTensor
 import FalconTokenizer
 
-/// A checkpoint that a run goes on from.
+/// A checkpoint that a run continues from.
 struct RunSource {
     let checkpoint: Checkpoint
-    /// Of a branch, what is told about its parent.
+    /// The record of the parent of a branch; nil for a run that is resumed.
     let ancestor: CheckpointAncestor?
 }
 
-// Where a run starts from.
+// The start of a run.
 extension PretrainingRun {
-    /// What is in the folder, if that fits what was asked for.
+    /// The state of the folder, if the request allows it.
     static func state(of folder: RunFolder, _ existing: ExistingRun) throws -> RunState {
         let state = try folder.state()
         switch (existing, state) {
@@ -28,7 +28,7 @@ extension PretrainingRun {
         }
     }
 
-    /// The checkpoint to go on from; nil to begin with the first step.
+    /// The checkpoint to continue from; nil to begin at the first step.
     static func checkpoint(
         of folder: RunFolder, _ state: RunState, _ existing: ExistingRun, branch: BranchPoint?,
         onEvent: (RunEvent) -> Void
@@ -52,7 +52,7 @@ extension PretrainingRun {
     ///
     /// A recipe with the same values keeps its text, so that the same run writes the same bytes.
     ///
-    /// - Returns: what has changed, one line a value.
+    /// - Returns: the changes, one line per value.
     func takeRecipe(_ document: RecipeDocument, against source: RunSource) throws -> [String] {
         let (checkpoint, isBranch) = (source.checkpoint, source.ancestor != nil)
         guard let text = try checkpoint.recipeText else {
@@ -102,8 +102,7 @@ extension PretrainingRun {
         }
     }
 
-    /// Begins with the weights of a model that someone else trained; learnable multipliers begin as
-    /// declared, behind them.
+    /// Begins with the weights of a given model; learnable multipliers begin as declared.
     func takeWeights(of path: String, tokenizer: any Tokenizer) throws {
         let source = try ModelFiles.open(path)
         let differences = try source.configuration.functionalDifferences(
@@ -124,10 +123,11 @@ extension PretrainingRun {
         trainer.model.table.materialise()
     }
 
-    /// Writes what makes the folder a run; everything that can be wrong has been checked.
+    /// Writes the files that make the folder a run; everything that can be wrong has been checked.
     ///
-    /// A branch saves at once: from then on it needs its parent no more. Its recipe comes after that, so
-    /// that a folder with a recipe and no checkpoint is a run to begin from its first step.
+    /// A branch saves at once: from then on it no longer needs its parent. Its recipe comes after
+    /// that, so that a folder with a recipe and no checkpoint is a run to begin from its first
+    /// step.
     func begin(replacing isReplacing: Bool, isBranch: Bool) throws {
         if isReplacing { try held.setAside() }
         if isBranch { try save() }

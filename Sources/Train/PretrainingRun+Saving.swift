@@ -7,7 +7,7 @@ import FalconSystem
 import FalconTensor
 import FalconTokenizer
 
-// What a run leaves on disk.
+// The files that a run leaves on disk.
 extension PretrainingRun {
     /// Writes a checkpoint of the last step, and removes those that are no longer wanted.
     func save() throws {
@@ -36,7 +36,7 @@ extension PretrainingRun {
             try tensors[tensor.name]?.download(take)
         }
         try held.removeReplaced()
-        // While steps are skipped nothing takes the place of what was saved before.
+        // While steps are skipped, no earlier checkpoint is removed.
         if judge.skippedInARow == 0 {
             try folder.checkpoints.prune(
                 keepLast: recipe.checkpoint.keepLast,
@@ -49,9 +49,9 @@ extension PretrainingRun {
                 seconds: monotonicSeconds() - start))
     }
 
-    /// Saves what has changed since the last save, if it is finite: no checkpoint holds anything else.
+    /// Saves the changes since the last save, if they are finite, as all checkpoints are.
     ///
-    /// - Parameter isEnd: whether the run ends here, and is to have learned something.
+    /// - Parameter isEnd: whether the run ends here, and must have learned something.
     /// - Throws: `TrainError.diverged`, `FileError`.
     func saveIfSound(isEnd: Bool = false) throws {
         guard lastSavedStep != trainer.step else { return }
@@ -61,22 +61,21 @@ extension PretrainingRun {
         try save()
     }
 
-    /// Saves if a save is due, once a step is applied: weights that no step can go on from are not
-    /// worth it.
+    /// Saves if a save is due, once a step is applied, as that shows that training can continue.
     func saveIfDue() throws {
         guard isSaveDue && judge.lastReason == nil else { return }
         isSaveDue = false
         try saveIfSound(isEnd: trainer.step == trainer.plan.steps)
     }
 
-    /// The error of a run that cannot go on: its steps, or its state, are not finite.
+    /// The error of a run that cannot continue: its steps, or its state, are not finite.
     func divergence(_ state: String? = nil) throws -> TrainError {
         .diverged(
             judge.divergence(
                 step: trainer.step, lastSave: try folder.checkpoints.steps().last, state: state))
     }
 
-    /// Brings weights, the optimizer's state and all counters to those of a checkpoint.
+    /// Sets weights, the optimizer's state and all counters to those of a checkpoint.
     func restore(from checkpoint: Checkpoint) throws {
         guard let optimizer = checkpoint.optimizer,
             let stateBytes = try checkpoint.bytes(of: CheckpointFileName.state)
@@ -92,7 +91,7 @@ extension PretrainingRun {
                 try checkpoint.weights.readFloats(parameter.name, elements: elements, into: &values)
             }
         }
-        // The masters of multiplied matrices take the place of what was just read.
+        // The masters of multiplied matrices replace the weights just read.
         for slot in slots {
             try slot.tensor.upload { elements, values in
                 try optimizer.readFloats(

@@ -7,12 +7,12 @@ import FalconOptim
 import FalconRunRecord
 import FalconSystem
 
-/// What a step has read: of its micro-batches no more than the first and the last is kept.
+/// The micro-batches that a step has read, of which only the first and the last are kept.
 private struct StepReading {
     private(set) var first: Batch?
     private(set) var last: Batch?
     private(set) var count = 0
-    /// Spent waiting for them.
+    /// Seconds spent waiting for them.
     private(set) var waitSeconds = 0.0
 
     /// Reads one more.
@@ -31,12 +31,12 @@ private struct StepReading {
 extension PretrainingRun {
     /// Trains to the end of the recipe, or until a signal asks to stop.
     ///
-    /// A stop comes between micro-batches; the step that has begun is given up and done again when the run
-    /// goes on. A stop during a validation leaves its score to the run that goes on.
+    /// A stop comes between micro-batches; the step that has begun is discarded and done again when
+    /// the run is resumed. A stop during a validation leaves the score to the resumed run.
     ///
-    /// - Parameter untilTokens: stop after the step that reaches so many; nil for the end.
+    /// - Parameter untilTokens: stop after the step that reaches this many; nil for the end.
     /// - Returns: how it ended; either way the state is saved.
-    /// - Throws: `TrainError.diverged`, `DataError`, `FileError`; the last save then stands.
+    /// - Throws: `TrainError.diverged`, `DataError`, `FileError`; the last save then remains.
     public func run(untilTokens: Int? = nil) throws -> RunOutcome {
         var metrics = try MetricsFile(
             path: folder.metricsPath, damagedPath: folder.damagedMetricsPath,
@@ -102,7 +102,7 @@ extension PretrainingRun {
     ) throws -> StepResult? {
         let result = try trainer.step(microBatches: planned.microBatches) { done in
             if Signals.stopRequested { return false }
-            // Until the update the state is that of the last step.
+            // Until the update, the state is that of the last step.
             if done > 0 && Signals.takeSaveRequest() {
                 isSaveDue = true
                 try saveIfDue()
@@ -125,20 +125,22 @@ extension PretrainingRun {
         return result
     }
 
-    /// Whether something that happens at an interval happens now; the last step always counts.
+    /// Whether something done at an interval is due now; at the last step it always is.
     func isDue(_ interval: Int?) -> Bool {
         guard let interval else { return false }
         return trainer.step % interval == 0 || trainer.step == trainer.plan.steps
     }
 
-    /// Tells of a step that was not applied, and ends a run that cannot go on.
+    /// Reports a step that was not applied, and ends a run that cannot continue.
     private func lookAt(_ result: StepResult, _ planned: StepPlan, firstPosition: Int) throws {
         let skipped = try judge.judge(result, planned, firstPosition: firstPosition, trainer)
         if let skipped { onEvent(.skipped(skipped)) }
         if judge.isOver { throw try divergence() }
     }
 
-    /// The end of the recipe: a run that is skipped to its end, or cannot be saved, is no result.
+    /// Ends the run at the end of its recipe.
+    ///
+    /// A run whose last steps were skipped, or that cannot be saved, is no result.
     private func finish() throws -> RunOutcome {
         if judge.lastReason == .notFinite { throw try divergence() }
         if trainer.optimizer.stepCount == 0 {
@@ -151,7 +153,7 @@ extension PretrainingRun {
 
 // Validation.
 extension PretrainingRun {
-    /// Whether the step that is done is to be scored on the validation split.
+    /// Whether the step just done is to be scored on the validation split.
     private var isValidationDue: Bool {
         isDue(recipe.evaluation.everySteps) && dataset.hasValidation
     }
@@ -187,8 +189,10 @@ extension PretrainingRun {
         return true
     }
 
-    /// Completes the line of the last step that was done before: a stop during its validation left it
-    /// without a score, and a line that was lost is written again without what only the step itself knew.
+    /// Completes the line of the last step done before this run resumed.
+    ///
+    /// A stop during its validation left it without a score. A line that was lost is written again
+    /// without the values that only the step itself knew.
     ///
     /// - Returns: false if a stop came before the end.
     private func finishLastLine(of metrics: inout MetricsFile, start: Double) throws -> Bool {

@@ -12,47 +12,47 @@ import FalconTokenizer
 
 /// A pretraining run: data through the trainer, with validation, metrics and checkpoints.
 ///
-/// `PretrainingRun+Training` is the loop, `PretrainingRun+Saving` what it leaves on disk,
-/// `PretrainingRun+Beginning` where it starts from.
+/// `PretrainingRun+Training` is the loop, `PretrainingRun+Saving` its files on disk,
+/// `PretrainingRun+Beginning` its start.
 public final class PretrainingRun {
     let recipe: TrainingRecipe
     let dataset: TokenDataset
     let evaluator: Evaluator
     let onEvent: (RunEvent) -> Void
-    /// The run's folder is nobody else's until this value dies.
+    /// The run's folder, held by this process until the value dies.
     let held: HeldRun
     /// The model and its optimizer.
     public let trainer: Trainer
 
     /// The recipe's text with every value, kept in the run and in each checkpoint.
     var resolvedRecipe: String
-    /// Of its values.
+    /// The digest of the recipe's values.
     var recipeDigest: String
     /// The checkpoints of other runs that this one comes from, the oldest first.
     var ancestors: [CheckpointAncestor] = []
-    /// Where the data goes on: sequences consumed since the beginning.
+    /// The position in the data: sequences consumed since the beginning.
     var dataPosition = 0
     var lastSavedStep: Int?
-    /// What becomes of steps that are not applied.
+    /// The judge of steps that are not applied.
     var judge: StepJudge
-    /// Of the last step, to see whether the model has a finite loss.
+    /// A batch of the last step, to check that the model has a finite loss.
     var lastBatch: Batch?
-    /// What was wrong with the last validation; nil for nothing.
+    /// The problem with the last validation; nil if there was none.
     var validationProblem: String?
     /// Whether a save waits for a step that is applied.
     var isSaveDue = false
 
     var folder: RunFolder { held.folder }
 
-    /// Opens the data, draws or loads the weights, and only then begins or goes on in the run folder.
+    /// Opens the data, draws or loads the weights, and only then writes to the run folder.
     ///
     /// - Parameters:
     ///   - document: a recipe.
     ///   - held: the run folder.
-    ///   - existing: what to do with an old run.
-    ///   - branch: the checkpoint to begin from; nil for none. A run that is resumed is not begun.
+    ///   - existing: the choice for an old run.
+    ///   - branch: the checkpoint to begin from; nil for none. A resumed run ignores it.
     ///   - threadCount: at least 1.
-    ///   - onEvent: told what happens.
+    ///   - onEvent: takes each event.
     /// - Throws: `RecipeError`, `TrainError`, `DataError`, `TokenizerError`, `CheckpointError`,
     ///   `OptimizerError`, `FileError`. The folder is then as it was.
     public init(
@@ -105,6 +105,6 @@ public final class PretrainingRun {
                     precision: device.precision, wantedPrecision: recipe.train.precision)))
     }
 
-    /// The first step that this run itself has done comes after this one.
+    /// The step after which this run itself begins.
     var firstStep: Int { ancestors.last?.step ?? 0 }
 }

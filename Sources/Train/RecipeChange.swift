@@ -1,6 +1,6 @@
 import FalconRecipe
 
-/// Which values of a recipe may change while its run goes on.
+/// The values of a recipe that may change when its run is resumed or branched from.
 enum RecipeChange {
     /// Values that change no bit of the weights of the steps to come, or only when something has gone
     /// wrong.
@@ -9,7 +9,7 @@ enum RecipeChange {
         "train.recompute", "train.spike_guard",
     ])
 
-    /// Values that a branch may have of its own: they decide about the steps to come only.
+    /// Values that a branch may set for itself: they affect only the steps to come.
     private static let ofBranches = RecipeKeyPaths([
         "schedule", "train.tokens", "train.steps", "train.clip_norm", "train.z_loss",
         "train.precision", "train.micro_batch_sequences", "train.leaves", "optimizer.learning_rate",
@@ -20,13 +20,13 @@ enum RecipeChange {
         "parametrization.in_clip_norm",
     ])
 
-    /// Of a group of the optimizer: which parameters it holds, and with what state.
+    /// Values of an optimizer group that decide its parameters and its kind of state.
     private static let ofGroups = RecipeKeyPaths(
         ["roles", "names", "kind"].map { "optimizer.groups.*.\($0)" })
 
-    /// Where the data lie; what they are is compared by their digest.
+    /// The place of the data; the data themselves are compared by their digest.
     static let ofData = RecipeKeyPaths(["data.path"])
-    /// How many tokens a step has: free where that leaves the tokens up to here as they were.
+    /// The tokens of a step: free if the tokens up to the branch stay as they were.
     static let ofBatches = RecipeKeyPaths(["train.batch_tokens", "train.batch_ramp"])
 
     /// Whether a branch may have another value.

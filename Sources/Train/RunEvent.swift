@@ -2,14 +2,14 @@ import FalconCheckpoint
 import FalconRunRecord
 import FalconTensor
 
-/// How a run ended.
+/// The outcome of a run.
 public enum RunOutcome: Equatable, Sendable {
     case finished
     /// A signal or a limit of tokens asked to stop; everything is saved.
     case stopped
 }
 
-/// Something a run tells while it goes on.
+/// An event that a run reports.
 public enum RunEvent: Sendable {
     case started(RunStart)
     /// A checkpoint that cannot be used, and why.
@@ -19,18 +19,18 @@ public enum RunEvent: Sendable {
     case progress(RunProgress)
     case step(StepMetrics)
     case skipped(SkippedStep)
-    /// A stop came after so many micro-batches of a step, which is as if it had not begun.
+    /// A stop discarded a step after this many of its micro-batches, as if it had not begun.
     case givenUp(step: Int, microBatchesDone: Int, microBatches: Int)
     case saved(path: String, seconds: Double)
 }
 
-/// What a run starts from.
+/// The starting point of a run.
 public struct RunStart: Sendable {
-    /// Where the weights come from.
+    /// A source of the first weights.
     public enum Beginning: Equatable, Sendable {
         /// Drawn, or those of another model.
         case fresh
-        /// The folder's run has been begun before, but has saved nothing.
+        /// The run in the folder was begun before, but has saved nothing.
         case again
         /// A checkpoint of the run.
         case resumed
@@ -38,32 +38,32 @@ public struct RunStart: Sendable {
         case branched(CheckpointAncestor)
     }
 
-    /// Where the weights come from.
+    /// The source of the first weights.
     public let beginning: Beginning
     /// Steps done before.
     public let step: Int
-    /// Values of the recipe that are others than before, as lines.
+    /// Values of the recipe that have changed, one line each.
     public let changes: [String]
-    /// What follows from the recipe.
+    /// The numbers that follow from the recipe.
     public let plan: RunPlan
     /// Tokens of the training split.
     public let datasetTokens: Int
     /// Threads that compute.
     public let threadCount: Int
-    /// What products multiply here; not what the recipe wants on a processor without bfloat16.
+    /// The type of the factors in products; float32 on a processor without bfloat16.
     public let precision: Precision
-    /// What the recipe wants products to multiply.
+    /// The type of the factors in products that the recipe asks for.
     public let wantedPrecision: Precision
 }
 
-/// How far a step is that takes long.
+/// The progress of a step that takes long.
 public struct RunProgress: Equatable, Sendable {
-    /// What is being done.
+    /// A phase of a step.
     public enum Phase: Equatable, Sendable {
         case training, validation
     }
 
-    /// What is being done.
+    /// The current phase.
     public let phase: Phase
     /// The number of the step, from 1.
     public let step: Int
@@ -71,6 +71,6 @@ public struct RunProgress: Equatable, Sendable {
     public let done: Int
     /// Batches in all.
     public let count: Int
-    /// Since the first of them began.
+    /// Seconds since the first of them began.
     public let seconds: Double
 }

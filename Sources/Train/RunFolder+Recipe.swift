@@ -4,12 +4,12 @@ import FalconRecipe
 import FalconRunRecord
 import FalconSystem
 
-// What the recipe of a run is, and whether it is fulfilled.
+// The recipe of a run, and whether it is fulfilled.
 extension RunFolder {
     /// Whether the run is at its end, with all that belongs to it: the line of its last step, in it the
     /// validation score if one is due, and a whole checkpoint of that step.
     ///
-    /// A run that is not can go on with `--resume`, whatever is missing.
+    /// A run that is not complete can continue with `--resume`, whatever is missing.
     ///
     /// - Parameter recipe: the run's.
     /// - Returns: false also while there is no run.
@@ -26,7 +26,7 @@ extension RunFolder {
         return (try? Checkpoint.open(checkpoints.path(ofStep: steps)))?.manifest.step == steps
     }
 
-    /// The recipe that the run goes on with.
+    /// The recipe that the run continues with.
     ///
     /// - Parameter settings: `key.path=value` each, on top.
     /// - Returns: the recipe in the folder, or in the newest whole checkpoint.

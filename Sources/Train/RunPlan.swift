@@ -9,15 +9,15 @@ public struct RunPlan: Encodable, Equatable, Sendable {
     public let batches: BatchPlan
     /// All weights.
     public let parameterCount: Int
-    /// Learnable multipliers besides.
+    /// Learnable multipliers, in addition.
     public let multiplierCount: Int
-    /// Weights that take part in products, the embedding look-up left out.
+    /// Weights that take part in products; the embedding look-up is not one.
     public let productParameterCount: Int
     /// Forward and backward.
     public let flopsPerToken: Double
     /// Tokens of one optimizer step; with a batch ramp, of those after it.
     public let stepTokens: Int
-    /// Rounds through the model in one step; with a batch ramp, in those after it.
+    /// Micro-batches of one step; with a batch ramp, of those after it.
     public let microBatches: Int
     /// Optimizer steps of the run.
     public let steps: Int
@@ -29,9 +29,9 @@ public struct RunPlan: Encodable, Equatable, Sendable {
     public let stateBytes: Int
     /// One checkpoint: weights, masters and the optimizer's state.
     public let checkpointBytes: Int
-    /// Checkpoints that the retention rule leaves on disk at the end, one more while the last is written.
+    /// Bytes of the checkpoints kept on disk at the end, one more while the last is written.
     public let diskBytes: Int
-    /// What the run is too short for, by key; empty when all is well.
+    /// The parts of the schedule for which the run is too short, by key; empty if there are none.
     public let notes: [String]
 
     /// The key of each field in JSON; `batches` follows from the recipe.
@@ -51,7 +51,7 @@ public struct RunPlan: Encodable, Equatable, Sendable {
         case notes
     }
 
-    /// Works the numbers out.
+    /// Works out the numbers.
     ///
     /// - Parameter recipe: a decoded recipe; sizes must be positive.
     public init(_ recipe: TrainingRecipe) {

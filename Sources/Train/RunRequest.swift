@@ -2,7 +2,7 @@ import FalconRecipe
 import FalconRunRecord
 import FalconSystem
 
-/// A run, as a person asks for it: by a recipe, by the folder to go on in, or by a run to branch from.
+/// A person's request for a run: by a recipe, a folder to continue in, or a run to branch from.
 public struct RunRequest: Sendable {
     /// A recipe file or the name of a shipped recipe; nil for the run's own, or else the parent's.
     public var recipe: String?
@@ -10,7 +10,7 @@ public struct RunRequest: Sendable {
     public var settings: [String]
     /// The folder of the run; nil for `runs/NAME` with the recipe's name.
     public var path: String?
-    /// What to do with a run that is there already.
+    /// The choice for a run that already exists.
     public var existing: ExistingRun
     /// The checkpoint of another run to begin from, `run[@step]`; nil for none.
     public var branch: String?
@@ -21,7 +21,7 @@ public struct RunRequest: Sendable {
     ///   - recipe: a recipe file or the name of a shipped recipe; nil where a folder or a parent holds one.
     ///   - settings: `key.path=value` each.
     ///   - path: the folder; nil for `runs/NAME`.
-    ///   - existing: what to do with a run that is there already.
+    ///   - existing: the choice for a run that already exists.
     ///   - branch: `run[@step]`; nil for none.
     public init(
         recipe: String?, settings: [String] = [], path: String? = nil,
@@ -31,10 +31,10 @@ public struct RunRequest: Sendable {
         (self.existing, self.branch) = (existing, branch)
     }
 
-    /// Takes hold of the folder and reads the recipe.
+    /// Takes hold of the folder and reads the recipe: the named one, else the run's, else the
+    /// parent's.
     ///
-    /// The recipe is the one that is named, else the run's own, else the parent's. Nothing is created for one
-    /// that is wrong.
+    /// Nothing is created if the recipe is wrong.
     ///
     /// - Returns: the folder; the recipe; and the parent of a branch that has not saved yet, nil for none.
     /// - Throws: `RecipeError`, `TrainError` or `FileError`, the last also where neither a recipe nor a parent
@@ -59,7 +59,7 @@ public struct RunRequest: Sendable {
         return (try hold(document), document, parent)
     }
 
-    /// The checkpoint to branch from; nil for none, or if the branch has gone its own way already.
+    /// The checkpoint to branch from; nil for none, or if the branch has saved already.
     private func parent(of held: HeldRun) throws -> BranchPoint? {
         if try existing == .resume && held.folder.state() == .saved { return nil }
         return try branch.map { try BranchPoint($0) }

@@ -4,13 +4,13 @@ import FalconRunRecord
     import Glibc
 #endif
 
-/// A number of one step against those of the steps before it.
+/// A value of one step compared with those of the steps before it.
 public struct SpikeScore: Codable, Equatable, Sendable {
-    /// Of this step.
+    /// The value of this step.
     public let value: Double
     /// The geometric mean of the window.
     public let mean: Double
-    /// The middle of the window.
+    /// The median of the window.
     public let median: Double
     /// The standard deviation of the logarithms in the window, or the least that counts.
     public let deviation: Double
@@ -18,7 +18,7 @@ public struct SpikeScore: Codable, Equatable, Sendable {
     public let score: Double
 }
 
-/// What a spike guard remembers; with the weights it is saved and resumed.
+/// The memory of a spike guard, saved and restored with the weights.
 public struct SpikeHistory: Codable, Equatable, Sendable {
     /// The losses of the last applied steps, oldest first.
     public internal(set) var losses: [Double] = []
@@ -31,7 +31,7 @@ public struct SpikeHistory: Codable, Equatable, Sendable {
     /// By parameter, its recent variance.
     public internal(set) var parameterVariances: [Double] = []
 
-    /// Nothing yet.
+    /// An empty history.
     public init() {}
 
     /// The key of each field.
@@ -44,7 +44,7 @@ public struct SpikeHistory: Codable, Equatable, Sendable {
     }
 }
 
-/// Tells a step whose loss or gradient norm is far above those of the last applied steps.
+/// Detects steps whose loss or gradient norm is far above those of the last applied steps.
 ///
 /// With m and s the mean and the standard deviation of log x over the window, a step is a spike if
 ///
@@ -55,14 +55,14 @@ public struct SpikeHistory: Codable, Equatable, Sendable {
 /// have long tails (1.4 times their mean at 7 deviations in 8,000 steps of one sequence), and clipping takes
 /// those. A spike does not enter the window, so that one does not hide the next; a lasting change of level
 /// therefore ends the run after `max_skipped_steps`. Everything is a function of the steps before, so a
-/// resumed run decides alike.
+/// resumed run decides in the same way.
 ///
 /// - SeeAlso: `SkipStepOptimizer` of OLMo-core (`src/olmo_core/optim/skip_step_optimizer.py`): window 128, 6
 ///   standard deviations of loss and gradient norm, judged from half a window on; llm.c's `outlier_detector.h`.
 public struct SpikeGuard: Equatable, Sendable {
     private static let leastLossDeviation = 0.02
     private static let leastNormDeviation = 0.2
-    /// Stands for 0, which has no logarithm.
+    /// Used for 0, which has no logarithm.
     private static let leastValue = 1e-30
 
     /// Window and limit.
@@ -74,7 +74,7 @@ public struct SpikeGuard: Equatable, Sendable {
     ///
     /// - Parameters:
     ///   - section: window and limit.
-    ///   - history: of a run that goes on; empty at its beginning.
+    ///   - history: of a resumed run; empty at the beginning of a run.
     public init(_ section: SpikeGuardSection, history: SpikeHistory = SpikeHistory()) {
         self.section = section
         self.history = history
@@ -86,12 +86,12 @@ public struct SpikeGuard: Equatable, Sendable {
     /// Whether there are enough steps to compare with.
     public var isReady: Bool { history.losses.count >= max(2, section.window / 2) }
 
-    /// The loss of a step against the window; nil before there is one.
+    /// The loss of a step compared with the window; nil before there is one.
     func lossScore(_ loss: Double) -> SpikeScore? {
         Self.score(loss, in: history.losses, least: Self.leastLossDeviation)
     }
 
-    /// The gradient norm of a step against the window; nil before there is one.
+    /// The gradient norm of a step compared with the window; nil before there is one.
     func gradientScore(_ norm: Double) -> SpikeScore? {
         Self.score(norm, in: history.gradientNorms, least: Self.leastNormDeviation)
     }
@@ -136,7 +136,7 @@ public struct SpikeGuard: Equatable, Sendable {
             ? exp(history.parameterMeans[place]) : nil
     }
 
-    /// How far the gradient norm of a parameter is above its recent ones, in standard deviations.
+    /// The distance of a parameter's gradient norm above its recent ones, in standard deviations.
     func change(ofParameter place: Int, norm: Double) -> Double? {
         guard history.parameterMeans.indices.contains(place) else { return nil }
         let deviation = max(

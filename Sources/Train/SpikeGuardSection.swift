@@ -1,10 +1,10 @@
 import FalconRecipeSection
 
-/// The `train.spike_guard` part of a recipe: when a step is too far from those before it to be applied.
+/// The `train.spike_guard` part of a recipe: the limit beyond which a step is not applied.
 ///
 /// - SeeAlso: `SpikeGuard` for the rule.
 public struct SpikeGuardSection: RecipeSection, Codable, Equatable {
-    /// Applied steps that a step is compared with; it is judged as soon as there is half of them.
+    /// Applied steps that a step is compared with; judging begins when there are half as many.
     public var window: Int
     /// Standard deviations above their mean, in logarithms, beyond which it is not applied.
     public var limit: Double
@@ -14,10 +14,10 @@ public struct SpikeGuardSection: RecipeSection, Codable, Equatable {
         case window, limit
     }
 
-    /// The steps that a window may have: each costs a line of `state.json`.
+    /// The allowed numbers of steps in a window: each costs a line of `state.json`.
     static let windows = 8...10_000
 
-    /// What is impossible about the values; empty when all is well.
+    /// The problems with the values; empty if there are none.
     public func problems() -> [RecipeProblem] {
         var found: [RecipeProblem] = []
         if !Self.windows.contains(window) {

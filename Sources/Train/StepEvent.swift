@@ -27,7 +27,7 @@ public struct StepEvent: Codable, Equatable, Sendable {
     public struct Document: Codable, Equatable, Sendable {
         /// The place of its first token in the split, for `falcon documents`.
         public let firstToken: Int
-        /// How its text begins.
+        /// The beginning of its text.
         public let text: String
 
         /// The key of each field.
@@ -49,15 +49,15 @@ public struct StepEvent: Codable, Equatable, Sendable {
         public let sequences: [Sequence]
     }
 
-    /// What the step was compared with.
+    /// The history that the step was compared with.
     public struct History: Codable, Equatable, Sendable {
-        /// Steps that a step is compared with, at most.
+        /// The most steps that a step is compared with.
         public let window: Int
-        /// Standard deviations above the mean that are too many.
+        /// Standard deviations above the mean beyond which a step is a spike.
         public let limit: Double
-        /// The loss against the window.
+        /// The loss compared with the window.
         public let loss: SpikeScore?
-        /// The gradient norm against the window.
+        /// The gradient norm compared with the window.
         public let gradientNorm: SpikeScore?
         /// The window's losses, oldest first.
         public let losses: [Double]
@@ -90,35 +90,35 @@ public struct StepEvent: Codable, Equatable, Sendable {
         }
     }
 
-    /// Of this format.
+    /// The version of this format.
     public private(set) var version = 1
     /// The step's number, from 1.
     public let step: Int
-    /// Tokens gone through, this step included.
+    /// Tokens seen, this step included.
     public let tokens: Int
     /// Why it was not applied.
     public let reason: SkipReason
     /// The mean loss of the step's scored tokens, in nats.
     public let loss: Double
-    /// Before clipping.
+    /// The gradient norm before clipping.
     public let gradientNorm: Double
-    /// Of the learnable multipliers' gradients; absent without these.
+    /// The norm of the learnable multipliers' gradients; absent if there are none.
     public let multiplierGradientNorm: Double?
     /// η of the step, for groups without a scale or a rate of their own.
     public let learningRate: Double
-    /// The parameter whose gradient is not finite, or has changed most.
+    /// The first parameter whose gradient is not finite, or the one whose gradient changed most.
     public let parameter: String?
     /// The number of the micro-batch with the largest loss.
     public let microBatch: Int?
-    /// Absent when no window is kept.
+    /// The history; absent if no window is kept.
     public let history: History?
     /// All micro-batches of the step.
     public let microBatches: [MicroBatch]
     /// Sizes by parameter; the weights are those before the step.
     public let parameters: [ParameterNorms]
-    /// The data set whose places are meant.
+    /// The data set that the places refer to.
     public let data: String
-    /// What prints the documents of the micro-batch with the largest loss.
+    /// The command that prints the documents of the micro-batch with the largest loss.
     public let command: String?
     /// The next step that was applied; absent until there is one.
     public internal(set) var after: After?

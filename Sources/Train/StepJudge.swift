@@ -1,15 +1,15 @@
 import FalconRunRecord
 import FalconSystem
 
-/// A step that was not applied, as a run tells it.
+/// A run's report on a step that was not applied.
 public struct SkippedStep: Equatable, Sendable {
     /// The step's number.
     public let step: Int
     /// Why it was not applied.
     public let reason: SkipReason
-    /// Its numbers against the history, where that was the reason.
+    /// Its value compared with the history, if that was the reason.
     public let score: SpikeScore?
-    /// The parameter whose gradient is not finite, or has changed most.
+    /// The first parameter whose gradient is not finite, or the one whose gradient changed most.
     public let parameter: String?
     /// The micro-batch with the largest loss, from 1.
     public let microBatch: Int?
@@ -29,7 +29,7 @@ public struct SkippedStep: Equatable, Sendable {
         case .gradientSpike: what = "the gradient norm \(Self.text(score))"
         case .noTargets:
             return
-                "step \(step): no token to predict, only ends of documents; the step is passed over"
+                "step \(step): no token to predict, only ends of documents; the step is skipped"
         }
         let shown = documents.prefix(3).map { "\($0)" }.joined(separator: "; ")
         return "step \(step): \(what)"
@@ -48,34 +48,34 @@ public struct SkippedStep: Equatable, Sendable {
     }
 }
 
-/// Counts the steps that are not applied, leaves their black boxes, and says when it is enough.
+/// Counts the steps that are not applied, writes their black boxes, and says when to stop.
 struct StepJudge {
     private var events: EventLog
     private let limit: Int
-    /// Steps in a row that were not applied, those without targets left out.
+    /// Steps in a row that were not applied, not counting those without targets.
     var skippedInARow = 0
-    /// Why the last of them was not; nil after an applied step.
+    /// The reason for the last of them; nil after an applied step.
     private(set) var lastReason: SkipReason?
     private var last: SkippedStep?
 
     /// A judge of a run.
     ///
     /// - Parameters:
-    ///   - events: where black boxes go.
-    ///   - limit: steps in a row that are enough.
+    ///   - events: takes the black boxes.
+    ///   - limit: steps in a row that are too many.
     init(_ events: EventLog, limit: Int) { (self.events, self.limit) = (events, limit) }
 
     /// Removes the black boxes of later steps, which will be done again.
     func removeEvents(after step: Int) throws { try events.removeLater(than: step) }
 
-    /// Looks at a step.
+    /// Judges a step.
     ///
     /// - Parameters:
-    ///   - result: what it gave.
-    ///   - planned: what it was to do.
+    ///   - result: its result.
+    ///   - planned: its plan.
     ///   - firstPosition: samples consumed before it.
-    ///   - trainer: whose step it was.
-    /// - Returns: what to tell; nil for an applied step.
+    ///   - trainer: the trainer that did the step.
+    /// - Returns: the report; nil for an applied step.
     /// - Throws: `FileError` or `DataError` if the black box cannot be written.
     mutating func judge(
         _ result: StepResult, _ planned: StepPlan, firstPosition: Int, _ trainer: Trainer
@@ -109,13 +109,13 @@ struct StepJudge {
     /// Whether too many steps in a row were not applied.
     var isOver: Bool { skippedInARow >= limit }
 
-    /// The end of a run that cannot go on.
+    /// The end of a run that cannot continue.
     ///
     /// - Parameters:
     ///   - step: steps done.
     ///   - lastSave: the newest checkpoint.
-    ///   - state: what is wrong with the state; nil when it is the steps that were not applied.
-    /// - Returns: what to say.
+    ///   - state: the problem with the state; nil if too many steps were not applied.
+    /// - Returns: the cause, with the last skipped step.
     func divergence(step: Int, lastSave: Int?, state: String? = nil) -> Divergence {
         Divergence(
             step: step,

@@ -1,7 +1,7 @@
 import FalconRunRecord
 
 extension StepMetrics {
-    /// The line of a step that was planned and done.
+    /// The line of a finished step, from its plan and its result.
     init(
         _ planned: StepPlan, loss: Double?, gradientNorm: Double?, tokensPerSecond: Double,
         elapsedSeconds: Double, dataWaitSeconds: Double, peakMemoryBytes: Int,

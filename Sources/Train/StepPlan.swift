@@ -1,18 +1,18 @@
 import FalconOptim
 
-/// What one optimizer step is to do: a pure function of the recipe and the step's number.
+/// The plan of one optimizer step: a pure function of the recipe and the step's number.
 public struct StepPlan: Encodable, Equatable, Sendable {
     /// The step's number, from 1.
     public let step: Int
-    /// Tokens gone through when it is done.
+    /// Tokens seen when it is done.
     public let tokens: Int
     /// Tokens of this step.
     public let batchTokens: Int
-    /// Rounds through the model.
+    /// Micro-batches of this step.
     public let microBatches: Int
-    /// η over the optimizer's: the schedule's factor times sqrt(b/B).
+    /// The factor on the optimizer's η: the schedule's times sqrt(b/B).
     public let learningRateFactor: Double
-    /// λ over the optimizer's.
+    /// The factor on the optimizer's λ.
     public let weightDecayFactor: Double
     /// η, for groups without a scale or a rate of their own.
     public let learningRate: Double
@@ -41,8 +41,8 @@ public struct StepPlan: Encodable, Equatable, Sendable {
 
     /// The plan of a step.
     ///
-    /// A batch of b tokens has η·sqrt(b/B), which keeps the noise η/sqrt(b) of a step what it is with the
-    /// full batch B (Falcon Mamba 7B, model card).
+    /// A batch of b tokens has η·sqrt(b/B), which keeps the noise η/sqrt(b) of a step at that of
+    /// the full batch B (Falcon Mamba 7B, model card).
     ///
     /// - Parameters:
     ///   - step: its number, from 1.

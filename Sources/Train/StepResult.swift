@@ -1,13 +1,13 @@
 import FalconRunRecord
 
-/// What one micro-batch gave.
+/// The result of one micro-batch.
 public struct MicroBatchLoss: Equatable, Sendable {
     /// The sum of the losses of its scored tokens, in nats.
     let sum: Double
     /// Tokens that were predicted.
     public let targets: Int
 
-    /// The mean loss of its scored tokens, in nats; 0 without such.
+    /// The mean loss of its scored tokens, in nats; 0 if there are none.
     public var loss: Double { targets > 0 ? sum / Double(targets) : 0 }
 }
 
@@ -15,13 +15,13 @@ public struct MicroBatchLoss: Equatable, Sendable {
 public struct ParameterNorms: Codable, Equatable, Sendable {
     /// The parameter.
     public let name: String
-    /// L2, of what is trained.
+    /// The L2 norm of the trained values.
     public let weightNorm: Double
-    /// L2, before clipping.
+    /// The L2 norm of the gradient before clipping.
     public let gradientNorm: Double
-    /// The recent geometric mean of the latter; nil without a history.
+    /// The recent geometric mean of the gradient norm; nil without a history.
     public let usualGradientNorm: Double?
-    /// Standard deviations of the logarithm between the two; nil without a history.
+    /// Standard deviations between the logarithms of the two; nil without a history.
     public let change: Double?
 
     /// The key of each field.
@@ -33,14 +33,14 @@ public struct ParameterNorms: Codable, Equatable, Sendable {
     }
 }
 
-/// What one optimizer step did.
+/// The result of one optimizer step.
 public struct StepResult: Equatable, Sendable {
     /// The mean loss of the scored tokens, in nats, z-loss included; NaN without any.
     public let loss: Double
     /// The norm of all gradients together before clipping; those of multipliers count if the recipe
-    /// says so.
+    /// includes them.
     public let gradientNorm: Double
-    /// The norm of the learnable multipliers' gradients; nil without these.
+    /// The norm of the learnable multipliers' gradients; nil if there are none.
     public let multiplierGradientNorm: Double?
     /// The learning rate, before the groups' scales.
     public let learningRate: Double
@@ -48,12 +48,12 @@ public struct StepResult: Equatable, Sendable {
     public let scoredTokens: Int
     /// Why the weights did not move; nil if they did.
     public let skipReason: SkipReason?
-    /// In a skipped step the first parameter whose gradient is not finite, else the one whose gradient has
-    /// changed most against its recent ones; nil if that is not known.
+    /// In a skipped step, the first parameter whose gradient is not finite, else the one whose
+    /// gradient changed most compared with its recent ones; nil if that is not known.
     public let parameter: String?
-    /// What each micro-batch gave, in their order.
+    /// The result of each micro-batch, in their order.
     public let microBatches: [MicroBatchLoss]
-    /// Sizes by parameter, in skipped steps and where they were asked for; else empty.
+    /// Sizes by parameter, in skipped steps and on request; else empty.
     public let norms: [ParameterNorms]
 
     /// Whether the weights moved.

@@ -1,6 +1,6 @@
 import FalconSystem
 
-/// What can stop a run.
+/// An error that stops a run.
 public enum TrainError: FalconError, Equatable {
     case isSweep(recipe: String)
     case runExists(path: String)
@@ -29,15 +29,15 @@ public enum TrainError: FalconError, Equatable {
     public var description: String {
         switch self {
         case .isSweep(let recipe):
-            "\(recipe) has a sweep part: it is many runs; run it with falcon sweep"
+            "\(recipe) has a sweep part, so it describes many runs; run it with falcon sweep"
         case .runExists(let path):
-            "\(path) holds a run already; go on with it with --resume, or choose another folder with "
+            "\(path) already holds a run; continue it with --resume, or choose another folder with "
                 + "--run"
         case .notARun(let path):
             "\(path) exists and holds no run of falcon; choose another folder with --run, or empty it "
-                + "yourself (--resume begins a run beside what is there)"
+                + "yourself (--resume begins a run beside the files that are there)"
         case .noRecipe(let path):
-            "\(path) holds no recipe to go on with; name one with --recipe"
+            "\(path) holds no recipe to continue with; name one with --recipe"
         case .noWholeCheckpoint(let path, let reasons):
             "\(path) has no whole checkpoint; restore one of these from a copy, or start a new run with "
                 + "--run\n" + reasons.map { "  \($0)" }.joined(separator: "\n")
@@ -47,22 +47,22 @@ public enum TrainError: FalconError, Equatable {
             "\(path) has no checkpoint of step \(step); it has those of "
                 + steps.map(String.init).joined(separator: ", ")
         case .noTrainingState(let path):
-            "\(path) has weights only, no recipe or state of the optimizer to go on with; "
-                + "train.initial_model takes weights alone"
+            "\(path) has only weights, no recipe or optimizer state to continue with; "
+                + "train.initial_model begins from weights alone"
         case .recipeChanged(let path, let differences):
             "the recipe is not the one that \(path) was trained with; resuming would mix two runs:\n"
                 + differences.map { "  \($0)" }.joined(separator: "\n")
                 + "\nleave out --recipe and these settings, or begin another run from this one with "
                 + "--branch"
         case .branchChanged(let path, let differences):
-            "a branch goes on with the model, the state of the optimizer and the data of \(path), so it "
+            "a branch continues with the model, the optimizer state and the data of \(path), so it "
                 + "cannot change:\n" + differences.map { "  \($0)" }.joined(separator: "\n")
                 + "\nleave out these settings, or start a new run with train.initial_model"
         case .branchAtEnd(let path, let step, let steps):
-            "the branch would end with step \(steps), and \(path) has done \(step) already; raise "
+            "the branch would end with step \(steps), and \(path) has already done \(step); raise "
                 + "train.tokens (or train.steps)"
         case .noData(let path, let missing):
-            "data.path is \(path), seen from the current folder, and \(missing) is not there; "
+            "data.path is \(path), relative to the current folder, and \(missing) is not there; "
                 + "`falcon tokenize --output \(path)` makes it, --set data.path names another place"
         case .dataChanged(let path, let got, let want):
             "the data at \(path) is not what this run was trained on: its digest is \(got), the "
@@ -73,17 +73,17 @@ public enum TrainError: FalconError, Equatable {
         case .initialModelDiffers(let path, let differences):
             "train.initial_model \(path) is not the model of the recipe:\n"
                 + differences.map { "  \($0)" }.joined(separator: "\n")
-                + "\nset model to what `falcon ckpt info \(path) --recipe` prints"
+                + "\nset model to the output of `falcon ckpt info \(path) --recipe`"
         case .initialTokenizerDiffers(let path, let data):
-            "train.initial_model \(path) has another tokenizer than the data at \(data); tokenize the "
-                + "text with the model's tokenizer"
+            "train.initial_model \(path) has a different tokenizer from the data at \(data); "
+                + "tokenize the text with the model's tokenizer"
         case .diverged(let divergence): divergence.description
         case .notFinite(let path, let tensor):
-            "\(path): \(tensor) holds numbers that are not finite, so nothing can go on from it: its "
-                + "training had diverged, or it is damaged; take an earlier checkpoint"
+            "\(path): \(tensor) holds numbers that are not finite, so nothing can continue from "
+                + "it: its training had diverged, or it is damaged; use an earlier checkpoint"
         case .nothingToLearn(let path, let steps):
-            "none of the \(steps) steps had a token to predict: the documents at \(path) are nothing but "
-                + "their end tokens; tokenize other text, or take the empty documents out"
+            "none of the \(steps) steps had a token to predict: the documents at \(path) hold "
+                + "nothing but their end tokens; tokenize other text, or remove the empty documents"
         case .widthDoesNotScale(let width, let hiddenSize):
             "width \(width) does not give whole numbers of heads and channels from hidden_size "
                 + "\(hiddenSize); choose widths in proportion"

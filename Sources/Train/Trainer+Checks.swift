@@ -9,15 +9,15 @@ import FalconTensor
     import Glibc
 #endif
 
-// What is known about the state beyond the last step's numbers.
+// Checks of the state beyond the last step's numbers.
 extension Trainer {
-    /// Rows whose loss is taken before a save: few, so that it takes no time.
+    /// Rows whose loss is computed before a save: few, so that it takes almost no time.
     private static let probedRows = 64
-    /// A run that ends with more than so many times the loss of guessing has learned nothing: each
-    /// token would have a probability of 1/V to this power.
+    /// A run that ends with more than this many times the loss of guessing has learned nothing:
+    /// each token would have a probability of 1/V to this power.
     private static let hopelessRatio = 100.0
 
-    /// A tensor of the model or of the optimizer with numbers that are not finite; nil if there is none.
+    /// The first tensor of the model or optimizer that is not finite; nil if there is none.
     ///
     /// - Complexity: reads the whole state once.
     public func firstTensorNotFinite() -> String? {
@@ -27,7 +27,7 @@ extension Trainer {
         return zip(all, norms(of: all.map(\.1))).first { !$0.1.isFinite }?.0.0
     }
 
-    /// The loss of the first rows of a batch with the weights as they are.
+    /// The loss of the first rows of a batch with the current weights.
     ///
     /// - Parameter batch: any.
     /// - Returns: the mean in nats, z-loss left out; nil if these rows have no targets.
@@ -45,11 +45,11 @@ extension Trainer {
         return losses.total() / Double(scored)
     }
 
-    /// What makes the state not worth saving; nil if nothing does.
+    /// The reason why the state is not worth saving; nil if there is none.
     ///
     /// - Parameters:
-    ///   - batch: what the model must have a finite loss on; nil for none.
-    ///   - isEnd: whether no steps follow that could make a loss better.
+    ///   - batch: a batch on which the model must have a finite loss; nil for none.
+    ///   - isEnd: whether no steps follow that could improve the loss.
     /// - Returns: a clause, such as "first_moment.X is not finite".
     public func stateProblem(probing batch: Batch?, isEnd: Bool = false) -> String? {
         if let name = firstTensorNotFinite() { return "\(name) is not finite" }
@@ -57,7 +57,7 @@ extension Trainer {
         if !loss.isFinite { return "the loss of the model is \(decimal(loss, places: 2))" }
         let guessing = log(Double(recipe.model.vocabSize))
         if isEnd, loss > Self.hopelessRatio * max(1, guessing) {
-            return "the loss of the model is \(decimal(loss, places: 2)), that of guessing "
+            return "the loss of the model is \(decimal(loss, places: 2)), and that of guessing is "
                 + decimal(guessing, places: 2)
         }
         return nil

@@ -3,16 +3,16 @@ import FalconOptim
 import FalconRunRecord
 import FalconTensor
 
-// What follows the backward passes of a step.
+// The part of a step after the backward passes.
 extension Trainer {
-    /// Judges the summed gradients and applies them, or not; they are zero afterwards.
+    /// Judges the summed gradients and applies or skips them; they are zero afterwards.
     ///
     /// Norms are of the mean over the scored tokens; the gradients themselves are divided as they are applied.
     ///
     /// - Parameters:
     ///   - sums: of the step, with at least 1 scored token.
-    ///   - microBatches: what each gave.
-    /// - Returns: what happened.
+    ///   - microBatches: the result of each.
+    /// - Returns: the result of the step.
     func update(_ sums: StepSums, _ microBatches: [MicroBatchLoss]) -> StepResult {
         let table = model.table
         let scored = Double(sums.scoredTokens)
@@ -42,7 +42,7 @@ extension Trainer {
             // An update leaves the gradients zero.
             clearGradients()
         }
-        // Against the history before the step.
+        // Compared with the history before the step.
         let norms = isRecorded ? parameterNorms(gradients: gradients) : []
         if reason == nil {
             spikeGuard?.take(loss: loss, gradientNorm: norm, byParameter: gradients)
@@ -56,7 +56,7 @@ extension Trainer {
             microBatches: microBatches, norms: norms)
     }
 
-    /// Counts a step that has nothing to learn from.
+    /// Counts a step without anything to learn from.
     func passOver(_ microBatches: [MicroBatchLoss]) -> StepResult {
         let planned = nextStep
         step += 1

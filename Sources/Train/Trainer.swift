@@ -9,11 +9,11 @@ import FalconTensor
 /// - Invariant: between steps all gradients are zero. The state after a step is a function of the state
 ///   before and of the batches alone, the same bits for any number of threads.
 public final class Trainer {
-    /// What is trained and how.
+    /// The recipe of the run.
     public let recipe: TrainingRecipe
-    /// What follows from the recipe.
+    /// The numbers that follow from the recipe.
     public let plan: RunPlan
-    /// Where it runs.
+    /// The device that it runs on.
     public let device: Device
     /// The model, allocated with gradients.
     public let model: any LanguageModel
@@ -21,21 +21,21 @@ public final class Trainer {
     public let optimizer: Optimizer
     /// Steps done, applied or not.
     public internal(set) var step = 0
-    /// Keeps steps far outside their history from being applied; nil if the recipe wants none.
+    /// The guard against steps far outside their history; nil if the recipe has none.
     public internal(set) var spikeGuard: SpikeGuard?
-    /// Whether the next step gives sizes by parameter whatever happens.
+    /// Whether the next step gives sizes by parameter even if it is applied.
     public var wantsNorms = false
     private let communicator: any Communicator
-    /// The gradients of the leaves of a step that are done; nil if steps have one leaf.
+    /// The gradients of the finished leaves of a step; nil if steps have one leaf.
     private let earlierLeaves: Tensor?
 
-    /// A trainer with fresh weights.
+    /// A trainer before its first step.
     ///
     /// - Parameters:
     ///   - recipe: a decoded recipe.
-    ///   - device: where to train.
-    ///   - initialize: whether weights are drawn; false when a checkpoint is loaded next.
-    ///   - communicator: adds up what the ranks of the run did of a step.
+    ///   - device: the device to train on.
+    ///   - initialize: whether weights are drawn; false if a checkpoint is loaded next.
+    ///   - communicator: adds up the parts of a step over the ranks of the run.
     /// - Throws: `OptimizerError` if the groups do not fit the model.
     public init(
         _ recipe: TrainingRecipe, on device: Device, initialize: Bool = true,
@@ -54,29 +54,29 @@ public final class Trainer {
         optimizer = try Optimizer(recipe.optimizerWithMultipliers, table: model.table, on: device)
     }
 
-    /// Moves the counters to where a checkpoint was taken.
+    /// Sets the counters to those of a checkpoint.
     ///
     /// - Parameters:
     ///   - step: steps done.
     ///   - appliedSteps: steps that moved the weights.
-    ///   - history: what the spike guard remembered; nil if there was none.
+    ///   - history: the memory of the spike guard; nil if there was none.
     public func restoreCounters(step: Int, appliedSteps: Int, history: SpikeHistory? = nil) {
         self.step = step
         optimizer.stepCount = appliedSteps
         spikeGuard = recipe.train.spikeGuard.map { SpikeGuard($0, history: history ?? .init()) }
     }
 
-    /// What the next step is to do: its micro-batches and rates.
+    /// The plan of the next step: its micro-batches and rates.
     public var nextStep: StepPlan { StepPlan(step: step + 1, of: recipe, plan.batches) }
 
-    /// Tokens gone through, in steps applied or not.
+    /// Tokens seen, in steps applied or not.
     public var tokens: Int { plan.batches.tokens(afterStep: step) }
 
     /// One optimizer step: forward and backward for each batch, then clip and update.
     ///
-    /// - Parameter batches: the micro-batches, as many as `nextStep` says in a run.
-    /// - Returns: what happened; nothing is updated without a token to predict, with a loss or gradient
-    ///   that is not finite, and where the spike guard objects.
+    /// - Parameter batches: the micro-batches; in a run, the number that `nextStep` says.
+    /// - Returns: the result; nothing is updated if there is no token to predict, if the loss or
+    ///   gradient is not finite, or if the spike guard objects.
     public func step(_ batches: [Batch]) -> StepResult {
         var place = 0
         let result = step(microBatches: batches.count) { _ in
@@ -85,22 +85,23 @@ public final class Trainer {
             defer { place += 1 }
             return batches[place]
         }
-        guard let result else { preconditionFailure("Trainer.step: given up by nobody") }
+        guard let result else { preconditionFailure("Trainer.step: nobody asked to discard it") }
         return result
     }
 
-    /// One optimizer step on micro-batches that are read as they are needed, which can be given up between
+    /// One optimizer step on micro-batches that are read as needed; it can be discarded between
     /// them.
     ///
     /// Gradients are those of the sum of losses until the update divides them by the number of scored tokens.
     ///
     /// - Parameters:
-    ///   - count: how many micro-batches, as many as `nextStep` says in a run.
-    ///   - proceed: asked before each micro-batch is read, with the number of those done; false gives the
-    ///     step up. Weights and moments are then still those of the step before, and may be saved.
+    ///   - count: the number of micro-batches; in a run, the one that `nextStep` says.
+    ///   - proceed: asked before each micro-batch is read, with the number of those done; false
+    ///     discards the step. Weights and moments are then still those of the step before, and may
+    ///     be saved.
     ///   - next: reads a micro-batch.
-    /// - Returns: what happened; nil for a step that was given up, of which nothing is left.
-    /// - Throws: what `proceed` and `next` throw; nothing is left of the step then either.
+    /// - Returns: the result; nil for a step that was discarded, of which nothing is left.
+    /// - Throws: errors of `proceed` and `next`; nothing is left of the step then either.
     public func step(
         microBatches count: Int, proceed: (_ microBatchesDone: Int) throws -> Bool,
         next: () throws -> Batch
@@ -124,7 +125,7 @@ public final class Trainer {
             }
             closeLeaf(place, of: leaves.count)
         }
-        // Read when all is on its way: nothing waits for the device between two micro-batches.
+        // Read when all work is queued: nothing waits for the device between two micro-batches.
         let losses = leafLosses.map { leaf in
             leaf.map { MicroBatchLoss(sum: $0.sum.value, targets: $0.targets) }
         }
@@ -137,7 +138,7 @@ public final class Trainer {
             ? update(reduced, microBatches) : passOver(microBatches)
     }
 
-    /// Adds the gradients of a micro-batch to those that are there, and gives the sum of its losses.
+    /// Adds the gradients of a micro-batch to the existing ones, and returns the sum of its losses.
     private func accumulate(_ batch: Batch) -> DeviceNumber {
         // Without targets there is nothing to add.
         guard batch.targetCount > 0 else { return DeviceNumber(0) }
@@ -153,8 +154,8 @@ public final class Trainer {
         return device.backend.total(losses.losses)
     }
 
-    /// Adds the gradients of a leaf to those of the leaves before it; after the last the sum is where the
-    /// gradients were.
+    /// Adds the gradients of a leaf to those of the leaves before it; after the last leaf, the sum
+    /// is in the gradients.
     private func closeLeaf(_ leaf: Int, of count: Int) {
         guard let earlierLeaves, count > 1 else { return }
         let gradients = model.table.gradients

@@ -24,7 +24,7 @@ public struct TrainingData {
             .decode(DataSection.self, at: "data")
         digest = model.manifest?.dataDigest ?? ""
         place =
-            "the data.path in line \(Self.line(in: recipe)) of the recipe.resolved.yaml of \(model.path)"
+            "data.path in line \(Self.line(in: recipe)) of recipe.resolved.yaml of \(model.path)"
         self.model = model.path
     }
 
@@ -36,7 +36,7 @@ public struct TrainingData {
         return path + 1
     }
 
-    /// The folder of the data: where the recipe says, seen from here, or from a folder that the run is in.
+    /// The folder of the data: the recipe's path, from here or from a folder that contains the run.
     ///
     /// - Returns: the folder.
     /// - Throws: `EvaluationError` if it is not there or is other data.

@@ -6,27 +6,27 @@ import FalconTensor
 
 /// A whole recipe for pretraining, as decoded from YAML.
 public struct TrainingRecipe: RecipeSection, Equatable {
-    /// Names the run folder.
+    /// The name of the run folder.
     public var name: String
-    /// Decides initial weights and the order of the data.
+    /// The seed of the initial weights and of the order of the data.
     public var seed: UInt64
-    /// Where the tokens are.
+    /// The place and form of the tokens.
     public var data: DataSection
     /// Sizes and multipliers.
     public var model: ModelConfiguration
-    /// How the scales of matrices are chosen.
+    /// The choice of the scales of matrices.
     public var parametrization: ParametrizationSection
     /// The update rule.
     public var optimizer: OptimizerSection
     /// Learning rate and weight decay over the run.
     public var schedule: ScheduleSection
-    /// How long, in what batches.
+    /// The length of the run and its batches.
     public var train: TrainSection
-    /// When the state is saved.
+    /// The times of saving.
     public var checkpoint: CheckpointSection
-    /// When validation runs.
+    /// The times of validation.
     public var evaluation: EvaluationSection
-    /// When norms are measured.
+    /// The times of measuring norms.
     public var monitor: MonitorSection
 
     /// The key of each part.
@@ -35,7 +35,7 @@ public struct TrainingRecipe: RecipeSection, Equatable {
             evaluation, monitor
     }
 
-    /// What is impossible about the parts together; empty when all is well.
+    /// The conflicts between the parts; empty if there are none.
     public func problems() -> [RecipeProblem] {
         if let problem = nameProblem { return [problem] }
         // Parts with problems of their own are not compared.
@@ -61,7 +61,7 @@ public struct TrainingRecipe: RecipeSection, Equatable {
                     "leaves is \(train.leaves), want at most batch_tokens / (micro_batch_sequences · "
                         + "data.sequence_length) = \(microBatches), the micro-batches of a step"))
         }
-        // Rows are counted in 32 bits, and a plan goes through all of them.
+        // Rows are counted in 32 bits, and a plan visits all of them.
         let rowLimit = 1 << 24
         if sequenceBatch > rowLimit {
             found.append(
@@ -130,7 +130,7 @@ extension TrainingRecipe {
     }
 }
 
-/// The `train` part of a recipe: how long, in what batches.
+/// The `train` part of a recipe: the length of the run and its batches.
 public struct TrainSection: RecipeSection, Codable, Equatable {
     /// Tokens of the whole run, rounded up to whole steps; or nil when `steps` is given.
     public var tokens: Int?
@@ -140,25 +140,25 @@ public struct TrainSection: RecipeSection, Codable, Equatable {
     public var batchTokens: Int
     /// Smaller steps at the beginning; nil is off.
     public var batchRamp: BatchRampSection?
-    /// Sequences that go through the model at once; a step takes as many rounds as it needs.
+    /// Sequences that the model takes at once; a step has as many micro-batches as it needs.
     public var microBatchSequences: Int
-    /// Groups of neighbouring micro-batches that are summed each on its own, then added in their order; with
-    /// more than one a second buffer of gradients is kept.
+    /// Groups of neighbouring micro-batches, each summed on its own, then added in their order;
+    /// with more than one, a second buffer of gradients is kept.
     public var leaves: Int
-    /// Largest norm of all gradients together, above which they are scaled down; nil is off.
+    /// The norm of all gradients together above which they are scaled down; nil is off.
     public var clipNorm: Double?
     /// Weight of the squared log of the softmax's sum in the loss; 0 is off.
     public var zLoss: Double
-    /// What products multiply; float32 on a processor without bfloat16.
+    /// The type of the factors in products; float32 on a processor without bfloat16.
     public var precision: Precision
-    /// What backward keeps of a block.
+    /// The activations of a block kept for backward.
     public var recompute: Recompute
-    /// Steps in a row that are not applied, after which the run stops.
+    /// The number of steps in a row that are not applied after which the run stops.
     public var maxSkippedSteps: Int
-    /// When a finite step is too far from those before it to be applied; nil is off.
+    /// The limit beyond which a finite step is not applied; nil is off.
     public var spikeGuard: SpikeGuardSection?
     /// A model whose weights the run begins with: a checkpoint, run, Hugging Face folder or GGUF file;
-    /// nil for fresh weights.
+    /// nil for newly drawn weights.
     public var initialModel: String?
 
     /// The key of each field.
@@ -179,7 +179,7 @@ public struct TrainSection: RecipeSection, Codable, Equatable {
     /// Buffers of gradients that a run keeps.
     var gradientBufferCount: Int { leaves > 1 ? 2 : 1 }
 
-    /// What is impossible about the values; empty when all is well.
+    /// The problems with the values; empty if there are none.
     public func problems() -> [RecipeProblem] {
         var found: [RecipeProblem] = []
         let counts: [(CodingKeys, Int?)] = [
@@ -214,9 +214,9 @@ public struct TrainSection: RecipeSection, Codable, Equatable {
 public struct CheckpointSection: RecipeSection, Codable, Equatable {
     /// Steps from one save to the next; the last step is always saved.
     public var everySteps: Int
-    /// How many of the newest checkpoints are kept.
+    /// The number of newest checkpoints to keep.
     public var keepLast: Int
-    /// Checkpoints of steps divisible by this are kept for ever; nil for none.
+    /// Checkpoints of steps divisible by this are never removed; nil for none.
     public var keepEverySteps: Int?
 
     /// The key of each field.
@@ -226,7 +226,7 @@ public struct CheckpointSection: RecipeSection, Codable, Equatable {
         case keepEverySteps = "keep_every_steps"
     }
 
-    /// What is impossible about the values; empty when all is well.
+    /// The problems with the values; empty if there are none.
     public func problems() -> [RecipeProblem] {
         let counts: [(CodingKeys, Int?)] = [
             (.everySteps, everySteps), (.keepLast, keepLast), (.keepEverySteps, keepEverySteps),
@@ -248,14 +248,14 @@ public struct EvaluationSection: RecipeSection, Codable, Equatable {
         case tokens
     }
 
-    /// What is impossible about the values; empty when all is well.
+    /// The problems with the values; empty if there are none.
     public func problems() -> [RecipeProblem] {
         let counts: [(CodingKeys, Int?)] = [(.everySteps, everySteps), (.tokens, tokens)]
         return counts.compactMap(countProblem)
     }
 }
 
-/// What is wrong with a count of a recipe; nil is no count.
+/// The problem with a count in a recipe; nil is no count.
 func countProblem(_ key: some CodingKey, _ value: Int?) -> RecipeProblem? {
     guard let value else { return nil }
     if value < 1 { return RecipeProblem(key: key.stringValue, "got \(value), want at least 1") }

@@ -5,16 +5,16 @@ import FalconOptim
 import FalconTensor
 import FoundationEssentials
 
-/// The counters of a run; with weights and moments they are all that a resumed run needs.
+/// The counters of a run: with weights and moments, all that a resumed run needs.
 struct TrainingState: Codable, Equatable {
     let step: Int
     let tokens: Int
-    /// Sequences consumed since the beginning: the one integer of the data's position.
+    /// Sequences consumed since the beginning: the whole position in the data.
     let dataPosition: Int
     /// Steps that moved the weights: AdamW's t.
     let appliedSteps: Int
     let skippedInARow: Int
-    /// What the spike guard remembers; nil without one, and in older checkpoints.
+    /// The memory of the spike guard; nil without one, and in older checkpoints.
     var spikeHistory: SpikeHistory?
 
     enum CodingKeys: String, CodingKey {
@@ -53,8 +53,8 @@ struct TrainedTensor {
 }
 
 extension Trainer {
-    /// What a checkpoint holds beside the weights that the model uses: the optimizer's state, the
-    /// masters of multiplied matrices, `master.NAME`, and the multipliers, `multiplier.NAME`.
+    /// The tensors of a checkpoint beside the weights that the model uses: the optimizer's state,
+    /// the masters of multiplied matrices, `master.NAME`, and the multipliers, `multiplier.NAME`.
     var trainedTensors: [TrainedTensor] {
         let table = model.table
         return optimizer.slots.map { TrainedTensor($0.name, $0.tensor) }

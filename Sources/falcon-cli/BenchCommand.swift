@@ -4,7 +4,7 @@ import FalconBench
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Measure speed against what this machine does at best.",
+        abstract: "Measure speed against the best that this machine can do.",
         subcommands: [
             BenchKernels.self, BenchTrain.self, BenchGenerate.self, BenchData.self,
         ])

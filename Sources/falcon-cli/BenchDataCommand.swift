@@ -7,20 +7,20 @@ struct BenchData: ParsableCommand {
         commandName: "data",
         abstract: "Time reading token shards.",
         discussion: """
-            Batches of the train split go by as in training: first after the system was asked to \
-            forget the files, then with the files in memory. Then the tokens are decoded alone.
+            Reads batches of the train split as training does: first after asking the system to \
+            drop the files from its cache, then with the files in memory. Then only decodes tokens.
             """)
 
     @Argument(help: "A folder written by falcon tokenize.")
     var path: String
 
-    @Option(help: "Sequences of a batch.")
+    @Option(help: "Sequences per batch.")
     var batch = 4
 
-    @Option(help: "Tokens of a sequence.")
+    @Option(help: "Tokens per sequence.")
     var length = 2048
 
-    @Option(help: "Tokens to read at most.")
+    @Option(help: "The most tokens to read.")
     var tokens = 20_000_000
 
     @OptionGroup var common: CommonOptions

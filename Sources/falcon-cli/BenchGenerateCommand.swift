@@ -10,16 +10,16 @@ import FalconTrain
 struct BenchGenerate: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "generate",
-        abstract: "Time reading a context and writing after it.",
+        abstract: "Time reading a context and writing tokens after it.",
         discussion: """
-            Each context is read afresh, in pieces of 512 tokens, and tokens are written after it one \
-            by one. The weights are those of MODEL, or fresh ones of --recipe.
+            Each context is read from scratch, 512 tokens at a time; then tokens are written one \
+            by one. The weights are those of MODEL, or newly drawn ones for the model of --recipe.
             """)
 
     @Argument(help: "A checkpoint, a run folder, a Hugging Face folder or a GGUF file.")
     var model: String?
 
-    @Option(help: "A recipe whose model gets fresh weights, in place of MODEL.")
+    @Option(help: "Instead of MODEL: a recipe, for whose model weights are drawn.")
     var recipe: String?
 
     @Option(
@@ -33,7 +33,7 @@ struct BenchGenerate: ParsableCommand {
     @Option(help: "Tokens to write after each context.")
     var tokens = 64
 
-    @Option(help: "What products multiply: f32 or bf16.")
+    @Option(help: "The type of the factors in matrix products: f32 or bf16.")
     var precision = Precision.f32
 
     @OptionGroup var common: CommonOptions

@@ -8,8 +8,8 @@ struct BenchKernels: ParsableCommand {
         commandName: "kernels",
         abstract: "Time every kernel at the shapes of the three quoted sizes.",
         discussion: """
-            The kernels of a size run one after the other, and then again: the middle time counts. \
-            FLOPs are those of products; bytes are compulsory: every tensor once. The floor is the \
+            The kernels of a size run one after the other, --repeats times; the median time \
+            counts. FLOPs are those of products; bytes count every tensor once. The floor is the \
             least time that either can take on this machine.
             """)
 
@@ -19,10 +19,10 @@ struct BenchKernels: ParsableCommand {
             valueName: "name"))
     var filter: String?
 
-    @Option(help: "What products multiply: f32 or bf16.")
+    @Option(help: "The type of the factors in matrix products: f32 or bf16.")
     var precision = Precision.f32
 
-    @Option(help: "How often each kernel runs.")
+    @Option(help: "How many times each kernel runs.")
     var repeats = 9
 
     @OptionGroup var common: CommonOptions
@@ -31,7 +31,7 @@ struct BenchKernels: ParsableCommand {
         if repeats < 1 { throw ValidationError("--repeats is \(repeats), want at least 1") }
     }
 
-    /// What `--json` prints.
+    /// The output of `--json`.
     private struct Output: Encodable {
         let machine: MachineReport
         let kernels: [KernelLine]

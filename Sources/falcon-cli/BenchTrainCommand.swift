@@ -14,7 +14,7 @@ struct BenchTrain: ParsableCommand {
         abstract: "Time optimizer steps of a model on random tokens.",
         discussion: """
             A step is one micro-batch: forward, backward, clipping and update. FLOPs are those that \
-            the mathematics needs; what is computed twice counts once. --lengths, --layers and \
+            the mathematics needs; work that is done twice counts once. --lengths, --layers and \
             --widths take lists and measure every combination, one line each. With --widths all \
             widths and numbers of heads grow in proportion.
             """)
@@ -33,34 +33,34 @@ struct BenchTrain: ParsableCommand {
     @Option(help: "falcon-h1, or attention: attention only, with as many parameters.")
     var arch = BenchArchitecture.falconH1
 
-    @Option(help: "Sequences of a step. Default: the size's, or the recipe's micro-batch.")
+    @Option(help: "Sequences per step. Default: the size's, or the recipe's micro-batch.")
     var batch: Int?
 
-    @Option(help: "Tokens of a sequence. Default: the size's or recipe's.")
+    @Option(help: "Tokens per sequence. Default: the size's or recipe's.")
     var length: Int?
 
-    @Option(help: "Sequence lengths to measure, as 512,1024.")
+    @Option(help: "Sequence lengths to measure, such as 512,1024.")
     var lengths: CountList?
 
-    @Option(help: "Numbers of blocks to measure, as 6,12.")
+    @Option(help: "Numbers of blocks to measure, such as 6,12.")
     var layers: CountList?
 
-    @Option(help: "Hidden sizes to measure, as 256,512.")
+    @Option(help: "Hidden sizes to measure, such as 256,512.")
     var widths: CountList?
 
-    @Option(help: "none or block. Default: none for a size, else the recipe's.")
+    @Option(help: "none, cheap or block. Default: none for a size, otherwise the recipe's.")
     var recompute: Recompute?
 
-    @Option(help: "What products multiply: f32 or bf16. Default: the recipe's.")
+    @Option(help: "The type of the factors in matrix products: f32 or bf16. Default: the recipe's.")
     var precision: Precision?
 
     @Option(help: "Timed steps.")
     var steps = 8
 
-    @Option(help: "Steps before those.")
+    @Option(help: "Untimed steps before them.")
     var warmup = 2
 
-    @Flag(help: "Also show every op: time, rate and how near it is to its floor.")
+    @Flag(help: "Also show every op: its time, its rate and how close it is to its floor.")
     var profile = false
 
     @OptionGroup var common: CommonOptions
@@ -81,7 +81,7 @@ struct BenchTrain: ParsableCommand {
         }
     }
 
-    /// What `--json` prints.
+    /// The output of `--json`.
     private struct Output: Encodable {
         let machine: MachineReport
         let points: [TrainReport]
@@ -103,7 +103,7 @@ struct BenchTrain: ParsableCommand {
 
     func run() throws {
         let subjects = subjects
-        // What cannot be measured is told before the first measurement.
+        // Errors in any subject come before the first measurement.
         for subject in subjects { _ = try subject.resolved() }
         let watch = MachineWatch(threadCount: common.threadCount)
         let benchmark = TrainBenchmark(

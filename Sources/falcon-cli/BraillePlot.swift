@@ -28,7 +28,7 @@ struct BraillePlot {
             // Dots from the top.
             let share = largest > 0 && value.isFinite ? min(1, max(0, value / largest)) : 0
             let y = wholeNumber((1 - share) * Double(4 * height - 1))
-            // A jump is a vertical line, which leaves out the dot where it came from.
+            // A jump is a vertical line without the dot that it starts from.
             let from = previous.map { $0 < y ? $0 + 1 : $0 > y ? $0 - 1 : y } ?? y
             for dot in min(from, y)...max(from, y) {
                 cells[dot / 4][x / 2] |= dots[x % 2][dot % 4]

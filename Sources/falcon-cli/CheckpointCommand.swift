@@ -7,10 +7,10 @@ import FoundationEssentials
 struct CheckpointCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ckpt",
-        abstract: "Look at, compare, average and convert models on disk.",
+        abstract: "Inspect, compare, average and convert models on disk.",
         discussion: """
-            MODEL is a checkpoint, a run folder (its newest checkpoint), a Hugging Face folder or a GGUF \
-            file, everywhere.
+            MODEL is always a checkpoint, a run folder (its newest checkpoint), a Hugging Face \
+            folder or a GGUF file.
             """,
         subcommands: [
             CheckpointInfo.self, CheckpointVerify.self, CheckpointDiff.self,
@@ -25,7 +25,7 @@ struct CheckpointInfo: ParsableCommand {
     @Argument(help: "A checkpoint, a run folder, a Hugging Face folder or a GGUF file.")
     var model: String
 
-    @Flag(help: "Print the model section of a recipe that goes on training it.")
+    @Flag(help: "Print the model section for a recipe that continues its training.")
     var recipe = false
 
     @Flag(help: "List every tensor: name, shape, type in the file, root mean square.")
@@ -86,10 +86,10 @@ struct CheckpointInfo: ParsableCommand {
 struct CheckpointVerify: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Read all of a model: digests, names, shapes, and that every weight is a number.",
+        abstract: "Read a whole model; check digests, names, shapes and that weights are finite.",
         discussion: """
-            The exit status is 65 for files that are damaged or do not fit together; for a run, also when \
-            a checkpoint newer than the one that is whole is damaged.
+            The exit status is 65 if files are damaged or do not fit together; for a run, also if \
+            a checkpoint newer than the whole one is damaged.
             """)
 
     @Argument(help: "A checkpoint, a run folder, a Hugging Face folder or a GGUF file.")
@@ -97,7 +97,7 @@ struct CheckpointVerify: ParsableCommand {
 
     @OptionGroup var common: CommonOptions
 
-    /// What `--json` prints.
+    /// The output of `--json`.
     private struct Output: Encodable {
         let path: String
         let parameters: Int
@@ -121,15 +121,15 @@ struct CheckpointDiff: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "diff",
         abstract: "Compare two models: configurations, and weights parameter by parameter.",
-        discussion: "The exit status is 1 when they differ by more than --tolerance.")
+        discussion: "The exit status is 1 if they differ by more than --tolerance.")
 
-    @Argument(help: "A model.")
+    @Argument(help: "The first model.")
     var first: String
 
-    @Argument(help: "Another.")
+    @Argument(help: "The second model.")
     var second: String
 
-    @Option(help: "The largest difference of a weight that is still the same model.")
+    @Option(help: "The largest difference between two weights that count as equal.")
     var tolerance = 0.0
 
     @OptionGroup var common: CommonOptions
@@ -176,7 +176,7 @@ struct CheckpointAverage: ParsableCommand {
     @Argument(help: "Models of one configuration, such as the last checkpoints of a run.")
     var models: [String]
 
-    @Option(help: "The share of each model, separated by commas; equal ones if not given.")
+    @Option(help: "The share of each model, separated by commas. Default: equal shares.")
     var weights: String?
 
     @Option(help: "The checkpoint folder to write; it must not exist.")
@@ -184,7 +184,7 @@ struct CheckpointAverage: ParsableCommand {
 
     @OptionGroup var common: CommonOptions
 
-    /// What `--json` prints.
+    /// The output of `--json`.
     private struct Output: Encodable {
         let output: String
         let models: [String]
@@ -213,7 +213,7 @@ struct CheckpointAverage: ParsableCommand {
     }
 }
 
-/// What `falcon ckpt convert` writes.
+/// The formats that `falcon ckpt convert` writes.
 enum ConversionFormat: String, ExpressibleByArgument, CaseIterable {
     case checkpoint, hf, gguf
 }
@@ -221,10 +221,10 @@ enum ConversionFormat: String, ExpressibleByArgument, CaseIterable {
 struct CheckpointConvert: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "convert",
-        abstract: "Write a model in another form: from any of the formats to any other.",
+        abstract: "Convert a model from any format to any other.",
         discussion: """
-            A checkpoint that is written has no optimizer state. Written Hugging Face folders and GGUF \
-            files are opened again and compared, as by falcon export.
+            A checkpoint made this way has no optimizer state. Hugging Face folders and GGUF files \
+            are opened again after writing and compared, as by falcon export.
             """)
 
     @Argument(help: "A checkpoint, a run folder, a Hugging Face folder or a GGUF file.")

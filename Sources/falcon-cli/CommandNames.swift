@@ -1,15 +1,15 @@
 import ArgumentParser
 import FalconSystem
 
-/// A word where a command was wanted, which is none.
+/// The error for a word that is not a command, where a command is wanted.
 struct UnknownCommandError: FalconError {
     let description: String
     var exitStatus: ExitStatus { .usage }
 }
 
-/// What a wrong command probably means.
+/// Guesses at the meaning of a wrong command.
 enum CommandNames {
-    /// What other programs call what a command here does.
+    /// The names that other programs give to the commands of this one.
     private static let elsewhere: [(names: [String], command: String)] = [
         (["train", "fit", "finetune", "fine-tune", "continue", "pretraining"], "pretrain"),
         (["resume", "restart"], "pretrain --resume"),
@@ -32,7 +32,7 @@ enum CommandNames {
         (["dashboard", "plot", "summary"], "report"),
     ]
 
-    /// What is wrong with the command of a command line.
+    /// The error in the command of a command line.
     ///
     /// - Parameter arguments: without the program's name.
     /// - Returns: nil if the words name a command, or if options come first.

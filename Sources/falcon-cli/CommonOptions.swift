@@ -5,7 +5,7 @@ import FalconTensor
 
 /// Options that every command has.
 struct CommonOptions: ParsableArguments {
-    @Option(help: "Processors to use; results do not depend on it. Default: all.")
+    @Option(help: "Threads to use; results do not depend on it. Default: one per processor.")
     var threads: Int?
 
     @Flag(help: "Print one JSON object instead of a table.")
@@ -27,7 +27,7 @@ struct CommonOptions: ParsableArguments {
         }
     }
 
-    /// The processors to compute with; says so if the system gives fewer threads than were asked for.
+    /// The device to compute on; says so if the system gives fewer threads than were asked for.
     func makeDevice(precision: Precision = .f32) -> Device {
         let device = Device(threadCount: threadCount, precision: precision)
         tellThreads(device.threadCount)
@@ -39,7 +39,7 @@ struct CommonOptions: ParsableArguments {
         guard given < threadCount else { return }
         talk(
             "the system gives \(given) of \(threadCount) threads (see ulimit -u, or the container's "
-                + "limit of processes); the results are the same, later")
+                + "limit of processes); this takes longer, but the results are the same")
     }
 
     /// Prints a result: the table, or with `--json` the value.
@@ -51,12 +51,14 @@ struct CommonOptions: ParsableArguments {
         }
     }
 
-    /// A line that tells how far a job is, on a terminal only unless it is to come now and then elsewhere.
+    /// A line that shows the progress of a job.
+    ///
+    /// Only a terminal shows it, unless there are seconds between lines for other outputs.
     func progressLine(secondsBetweenLines: Double? = nil) -> ProgressLine {
         ProgressLine(isQuiet: quiet, secondsBetweenLines: secondsBetweenLines)
     }
 
-    /// Says something on standard error.
+    /// Writes a line to standard error, unless `--quiet` is given.
     func talk(_ text: String) {
         if !quiet { writeToStandardError(text + "\n") }
     }

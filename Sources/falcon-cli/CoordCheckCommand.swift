@@ -11,13 +11,13 @@ struct CoordCheckCommand: ParsableCommand {
         discussion: """
             Trains each width for a few steps at the recipe's learning rate and fits log RMS of \
             activations against log width. Slopes near 0 mean that a learning rate tuned on a narrow \
-            model serves a wide one. Exit status 1 if a slope is larger than --tolerance, up or down. \
+            model suits a wide one. Exit status 1 if a slope exceeds --tolerance, up or down. \
             With learnable multipliers, their slopes are printed too.
             """)
 
     @OptionGroup var recipe: RecipeOptions
 
-    @Option(help: "Hidden sizes, as 64,128,256; heads and widths grow in proportion.")
+    @Option(help: "Hidden sizes, such as 64,128,256; heads and widths grow in proportion.")
     var widths: CountList
 
     @Option(help: "Steps before activations are measured.")
@@ -31,7 +31,7 @@ struct CoordCheckCommand: ParsableCommand {
 
     @OptionGroup var common: CommonOptions
 
-    /// Of steps and of seeds; a check takes few.
+    /// The most steps, and the most seeds; a check needs few.
     private static let countLimit = 100_000
 
     func validate() throws {
@@ -47,7 +47,7 @@ struct CoordCheckCommand: ParsableCommand {
         }
     }
 
-    /// What `--json` prints.
+    /// The output of `--json`.
     private struct Output: Encodable {
         let passes: Bool
         let tolerance: Double

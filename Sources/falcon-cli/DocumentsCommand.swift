@@ -7,22 +7,23 @@ extension Split: ExpressibleByArgument {}
 struct DocumentsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "documents",
-        abstract: "Print documents of token shards by the place of one of their tokens.",
+        abstract: "Print the documents of token shards that hold given tokens.",
         discussion: """
-            Places are those of RUN/events/step-N.json: first_token counts tokens from the beginning of
-            the split. Prints one JSON object a line with first_token, tokens and text.
+            Tokens are given by their places, counted from the beginning of the split, as in the
+            first_token of RUN/events/step-N.json. Prints one JSON object per line with first_token,
+            tokens and text.
             """)
 
     @Argument(help: "A folder written by `falcon tokenize`.")
     var shards: String
 
-    @Argument(help: "Tokens; the documents that hold them are printed.")
+    @Argument(help: "Places of tokens; the documents that hold them are printed.")
     var tokens: [Int]
 
     @Option(help: "The split: train or validation.")
     var split: Split = .train
 
-    /// What is printed for each document.
+    /// The line printed for each document.
     private struct Line: Encodable {
         let first_token: Int
         let tokens: Int

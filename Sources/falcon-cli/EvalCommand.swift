@@ -12,8 +12,8 @@ struct EvalCommand: ParsableCommand {
         commandName: "eval",
         abstract: "Score a model on text, a validation split and tasks.",
         discussion: """
-            Without --shards, --text and --tasks, the validation split of the data that the model was \
-            trained on is scored.
+            Without --shards, --text or --tasks, this scores the validation split of the data that \
+            the model was trained on.
             """)
 
     @Argument(help: "A checkpoint, a run folder, a Hugging Face folder or a GGUF file.")
@@ -31,7 +31,7 @@ struct EvalCommand: ParsableCommand {
     @Option(help: "The folder that holds the tasks' files, such as hellaswag/validation.jsonl.")
     var data: String?
 
-    @Option(help: "Only so many documents of each task, from the start of its file.")
+    @Option(help: "Score only this many documents of each task, from the start of its file.")
     var limit: Int?
 
     @Option(help: "Write one JSON object per task document to this file.")
@@ -39,19 +39,19 @@ struct EvalCommand: ParsableCommand {
 
     @Option(
         help: """
-            Tokens that see each other when text is scored; without it, as in training, or of a model \
-            without recipe 4096.
+            The most tokens that see each other when text is scored. Default: as in training, or \
+            4096 for a model without a recipe.
             """)
     var sequenceLength: Int?
 
     @Option(
         help: """
-            Compare with an earlier --json result: exit status 1 if a number differs, 65 if the two were \
-            measured on different data.
+            Compare with an earlier --json result; exit status 1 if a number differs, 65 if the \
+            two were measured on different data.
             """)
     var against: String?
 
-    @Option(help: "How far numbers may be from --against, relative to their size.")
+    @Option(help: "The largest relative difference allowed from --against.")
     var tolerance = 1e-4
 
     @OptionGroup var common: CommonOptions
@@ -102,7 +102,7 @@ struct EvalCommand: ParsableCommand {
         if let golden, let against { try compare(result, with: golden, from: against) }
     }
 
-    /// Refuses to write samples over what is read.
+    /// Refuses to write samples over an input.
     private func requireOutput(_ samples: String, _ tasks: [any MultipleChoiceTask]) throws {
         let inputs =
             [model] + text + [against].compactMap { $0 }
@@ -111,7 +111,7 @@ struct EvalCommand: ParsableCommand {
         for input in inputs.map(canonicalPath)
         where path == input || path.hasPrefix(input + "/") {
             throw FileError.exists(
-                path: samples, advice: "it is read here; choose another --samples")
+                path: samples, advice: "it is an input of this command; choose another --samples")
         }
     }
 
@@ -152,7 +152,7 @@ struct EvalCommand: ParsableCommand {
             writeToStandardError("falcon: \(difference)\n")
         }
         switch comparison.verdict {
-        case .matches: common.talk("every score of \(path) is matched")
+        case .matches: common.talk("every score matches \(path)")
         case .differs: throw ExitCode(ExitStatus.checkFailed.rawValue)
         case .notComparable:
             throw EvaluationError.notComparable(path: path, reasons: comparison.obstacles)

@@ -10,10 +10,11 @@ extension ExportType: ExpressibleByArgument {}
 struct ExportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export",
-        abstract: "Write a model for other programs, and prove that it is the same.",
+        abstract: "Write a model for other programs, and check that it is the same.",
         discussion: """
-            The written files are opened again and their logits compared with the model's; the exit \
-            status is 1, and nothing is left, when they differ by more than the type's rounding explains.
+            The written files are opened again and their logits compared with the model's. If they \
+            differ by more than the type's rounding explains, nothing is left and the exit status \
+            is 1.
             """)
 
     @Argument(help: "A checkpoint, a run folder, a Hugging Face folder or a GGUF file.")
@@ -22,16 +23,16 @@ struct ExportCommand: ParsableCommand {
     @Option(help: "hf, a folder for Hugging Face transformers, or gguf, a file for llama.cpp.")
     var format: ExportFormat
 
-    @Option(help: "The type of the weights; those from q8_0 on are for gguf alone.")
+    @Option(help: "The type of the weights; q8_0 and those after it are for gguf only.")
     var quantize = ExportType.f32
 
     @Option(help: "The folder or file to write; it must not exist.")
     var output: String
 
-    @Option(help: "A text on which the perplexity before and after is measured.")
+    @Option(help: "A text file on which to measure the perplexity before and after.")
     var text: String?
 
-    @Option(help: "The most bytes of a file of weights, for hf.")
+    @Option(help: "The largest size of a weights file in bytes, for hf.")
     var shardBytes = WeightsWriter.defaultShardByteLimit
 
     @Flag(help: "Print what rounding does to each tensor, for gguf.")
@@ -70,7 +71,7 @@ struct ExportCommand: ParsableCommand {
 }
 
 extension CommonOptions {
-    /// Prints what a conversion wrote and how close it is.
+    /// Prints the files that a conversion wrote and how close they are to the model.
     func printResult(_ report: ConversionReport) throws {
         let check = report.check
         var table = [
@@ -109,8 +110,8 @@ struct ImportCommand: ParsableCommand {
         commandName: "import",
         abstract: "Turn a Hugging Face folder or a GGUF file into a checkpoint.",
         discussion: """
-            To go on training it, give the checkpoint as train.initial_model to a recipe with the model \
-            section that `falcon ckpt info CHECKPOINT --recipe` prints.
+            To continue its training, give the checkpoint as train.initial_model to a recipe with \
+            the model section that `falcon ckpt info CHECKPOINT --recipe` prints.
             """)
 
     @Argument(help: "A folder with config.json, weights and tokenizer; or a GGUF file.")
@@ -121,7 +122,7 @@ struct ImportCommand: ParsableCommand {
 
     @OptionGroup var common: CommonOptions
 
-    /// What `--json` prints.
+    /// The output of `--json`.
     private struct Output: Encodable {
         let output: String
         let parameters: Int

@@ -6,7 +6,7 @@ import FalconSystem
 struct Falcon: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "falcon",
-        abstract: "Raw text to an evaluated, exported language model.",
+        abstract: "From raw text to an evaluated, exported language model.",
         version: "0.1.0",
         subcommands: [
             TokenizerCommand.self, TokenizeCommand.self, DocumentsCommand.self,
@@ -25,7 +25,7 @@ struct Falcon: ParsableCommand {
         do {
             try flushStandardOutput()
         } catch {
-            // A result that nobody got is none; other codes say already what else is the matter.
+            // A result that was not written is no result; other codes already name a problem.
             if code == ExitStatus.done.rawValue || code == ExitStatus.checkFailed.rawValue {
                 code = report(error)
             }
@@ -33,7 +33,7 @@ struct Falcon: ParsableCommand {
         exit(withError: ExitCode(code))
     }
 
-    /// Runs what the command line asks for, and says what went wrong.
+    /// Runs the command of the command line and reports its errors.
     ///
     /// - Returns: the exit code.
     private static func runCommand() -> Int32 {

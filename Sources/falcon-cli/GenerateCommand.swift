@@ -9,12 +9,12 @@ import FoundationEssentials
 
 struct GenerateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "generate", abstract: "Write on from a prompt, token by token.")
+        commandName: "generate", abstract: "Continue a prompt, token by token.")
 
     @Argument(help: "A checkpoint, a run folder, a Hugging Face folder or a GGUF file.")
     var model: String
 
-    @Option(help: "The text to go on from; - reads standard input.")
+    @Option(help: "The text to continue; - reads standard input.")
     var prompt: String?
 
     @Option(
@@ -23,7 +23,7 @@ struct GenerateCommand: ParsableCommand {
             valueName: "ids"))
     var ids: String?
 
-    @Option(help: "Tokens to write at most.")
+    @Option(help: "The most tokens to write.")
     var maxTokens = 128
 
     @Option(help: "Divides the logits; 0 always takes the most probable token.")
@@ -32,13 +32,13 @@ struct GenerateCommand: ParsableCommand {
     @Option(help: "Consider only the most probable tokens that sum to this probability.")
     var topP = 1.0
 
-    @Option(help: "Decides the random choices.")
+    @Option(help: "The seed of the random choices.")
     var seed: UInt64 = 0
 
     @Flag(help: "Write token ids instead of text.")
     var outputIds = false
 
-    @Flag(help: "Go on after the token that ends documents.")
+    @Flag(help: "Continue after the token that ends documents.")
     var ignoreEnd = false
 
     @OptionGroup var common: CommonOptions
@@ -56,7 +56,7 @@ struct GenerateCommand: ParsableCommand {
         }
     }
 
-    /// What `--json` prints.
+    /// The output of `--json`.
     private struct Output: Encodable {
         let prompt_tokens: Int
         let ids: [Int32]
@@ -112,7 +112,7 @@ struct GenerateCommand: ParsableCommand {
         _ loaded: LoadedModel, vocabularyCount: Int
     ) throws -> [Int32] {
         if let ids { return try tokenIDs(ids, vocabularyCount: vocabularyCount) }
-        // Before standard input is waited for.
+        // Checked before waiting for standard input.
         _ = try loaded.requireTokenizer()
         var text = prompt ?? ""
         if text == "-" {

@@ -1,7 +1,7 @@
 import ArgumentParser
 import FalconJSON
 
-/// What `--json` prints: the fields of a result, the version of their meaning, and the program's.
+/// The output of `--json`: the fields of a result, the version of their meaning, and the program's.
 private struct JSONResult<Value: Encodable>: Encodable {
     let value: Value
 
@@ -22,7 +22,7 @@ private struct JSONResult<Value: Encodable>: Encodable {
 /// Keys are snake_case and end in their unit; sizes are bytes, times seconds.
 ///
 /// - Parameter value: encoded as an object; `version` and `falcon` are added.
-/// - Throws: what its own encoding throws.
+/// - Throws: errors of its own encoding.
 func printJSON(_ value: some Encodable) throws {
     print(try jsonText(JSONResult(value: value)))
 }

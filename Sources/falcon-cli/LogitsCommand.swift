@@ -15,7 +15,7 @@ struct LogitsCommand: ParsableCommand {
 
     @OptionGroup var common: CommonOptions
 
-    /// What is printed.
+    /// The output.
     private struct Output: Encodable {
         let logits: [[Float]]
     }

@@ -10,17 +10,18 @@ struct PlanCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan",
         abstract:
-            "Print the resolved recipe and what it costs; exit status 1 if it cannot fit here.",
+            "Print the resolved recipe and its cost; exit status 1 if it does not fit here.",
         discussion: """
-            The schedule is drawn with braille characters (UTF-8, in files too); --json has its points. Of a \
-            recipe with a sweep part it tells the runs, and what each and all of them cost.
+            The schedule is drawn with braille characters (UTF-8, in files too); --json has its \
+            points. For a recipe with a sweep part, the plan lists the runs and what they cost, \
+            each and in all.
             """)
 
     @OptionGroup var recipe: RecipeOptions
 
     @OptionGroup var common: CommonOptions
 
-    /// What `--json` prints.
+    /// The output of `--json`.
     private struct Output: Encodable {
         let name: String
         let plan: RunPlan
@@ -65,7 +66,7 @@ struct PlanCommand: ParsableCommand {
         }
     }
 
-    /// What `--json` prints of a sweep.
+    /// The output of `--json` for a sweep.
     private struct SweepOutput: Encodable {
         let name: String
         let sweep: SweepPlan
@@ -89,8 +90,8 @@ struct PlanCommand: ParsableCommand {
         }
         if !report.isEnough {
             common.talk(
-                "this machine has too little memory for \(report.plan.jobs) runs at a time; set "
-                    + "sweep.jobs to fewer, or see what falcon plan says of one run's recipe")
+                "this machine has too little memory for \(report.plan.jobs) runs at a time; lower "
+                    + "sweep.jobs, or see what falcon plan says about the recipe of one run")
             throw ExitCode(ExitStatus.checkFailed.rawValue)
         }
     }

@@ -11,22 +11,24 @@ struct PretrainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pretrain", abstract: "Train a model from a recipe.",
         discussion: """
-            Ctrl-C, SIGTERM and SIGHUP give up the step that has begun, save the one before and end with status \
-            75; SIGUSR1 saves and goes on. A line that begins, goes on and survives a requeue:
+            Ctrl-C, SIGTERM and SIGHUP discard the step that has begun, save the one before and \
+            exit with status 75; SIGUSR1 saves and continues. One line that begins, continues and \
+            survives a requeue:
 
               falcon pretrain --recipe mine.yaml --run runs/mine --resume
 
-            A run folder holds its recipe: falcon pretrain --run runs/mine --resume. Going on, a run may \
-            change checkpoint, evaluation, monitor, name, train.max_skipped_steps, train.recompute, \
-            train.spike_guard, and data.path to the same data; a branch also the schedule, the length and \
-            the rates:
+            A run folder holds its recipe: falcon pretrain --run runs/mine --resume. A resumed run \
+            may change checkpoint, evaluation, monitor, name, train.max_skipped_steps, \
+            train.recompute, train.spike_guard, and data.path to the same data; a branch may also \
+            change the schedule, the length and the rates:
 
               falcon pretrain --branch runs/mine@2000 --run runs/decayed --set train.steps=2500
             """)
 
     @Option(
         help:
-            "A recipe file, or the name of a shipped recipe. Going on, the run's own if not given.")
+            "A recipe file or a shipped name. Default with --resume or --branch: that run's recipe."
+    )
     var recipe: String?
 
     @Option(
@@ -36,28 +38,29 @@ struct PretrainCommand: ParsableCommand {
 
     @Option(
         name: .customLong("run"),
-        help: "The folder of the run; without it, runs/NAME with the recipe's name.")
+        help: "The folder of the run. Default: runs/NAME with the recipe's name.")
     var runPath: String?
 
-    @Flag(help: "Go on from the newest whole checkpoint of the run; begin if there is none yet.")
+    @Flag(help: "Continue from the newest whole checkpoint of the run; begin if there is none yet.")
     var resume = false
 
     @Flag(
         help: """
-            Replace the run that is there. It stays until the new one has saved for the first time.
+            Replace the run in the folder. It is kept until the new one has saved for the first \
+            time.
             """)
     var overwrite = false
 
     @Option(
         help: ArgumentHelp(
-            "Begin from a checkpoint of another run, with its optimizer's state and data position.",
+            "Begin from a checkpoint of another run, with its optimizer state and data position.",
             valueName: "run[@step]"))
     var branch: String?
 
-    @Option(help: "Save and stop after the step that reaches so many tokens.")
+    @Option(help: "Save and stop after the step that reaches this many tokens.")
     var untilTokens: Int?
 
-    @Flag(help: "Save and stop when standard input ends: with the process at its other end.")
+    @Flag(help: "Save and stop when standard input ends, and so with the process that feeds it.")
     var stopAtEndOfInput = false
 
     @OptionGroup var common: CommonOptions
@@ -100,12 +103,12 @@ struct PretrainCommand: ParsableCommand {
             peak_memory_bytes: peakMemoryByteCount())
         if common.json { try printJSON(summary) } else { print(summary.checkpoint) }
         if outcome == .stopped {
-            common.talk("stopped before the end; everything is saved: go on with --resume")
+            common.talk("stopped before the end; everything is saved: continue with --resume")
             throw ExitCode(ExitStatus.stoppedButSaved.rawValue)
         }
     }
 
-    /// What `--json` prints.
+    /// The output of `--json`.
     private struct Output: Encodable {
         let run: String
         let step: Int

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// How a recipe is named on the command line.
+/// The options that name a recipe.
 struct RecipeOptions: ParsableArguments {
     @Option(help: "A recipe file, or the name of a shipped recipe.")
     var recipe: String

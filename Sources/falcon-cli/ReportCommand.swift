@@ -5,12 +5,12 @@ import FalconSystem
 struct ReportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "report",
-        abstract: "Make one HTML file with the results of runs and sweeps; it needs no network.")
+        abstract: "Write the results of runs and sweeps as one HTML file that needs no network.")
 
     @Argument(help: "Folders of runs and sweeps.")
     var paths: [String]
 
-    @Option(help: "The file to write; one that is there is replaced.")
+    @Option(help: "The file to write; an existing one is replaced.")
     var output = "report.html"
 
     @Flag(help: "Also print the numbers as one JSON object.")

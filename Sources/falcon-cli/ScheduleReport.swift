@@ -62,7 +62,7 @@ struct ScheduleReport {
     private var borders: [(name: String, step: StepPlan)] {
         let (schedule, total) = (recipe.schedule, plan.totalTokens)
         let decayStart = schedule.decayStart(totalTokens: total)
-        // Tokens, and how many steps after reaching them.
+        // Tokens, and the number of steps after reaching them.
         var places = [("first step", 1, 0), ("end of warm-up", schedule.warmupTokens, 0)]
         if let ramp = recipe.train.batchRamp { places.append(("full batch", ramp.tokens, 1)) }
         if let start = schedule.powerStartTokens {

@@ -10,21 +10,22 @@ struct SweepCommand: ParsableCommand {
         commandName: "sweep",
         abstract: "Train every combination that a recipe's sweep part names.",
         discussion: """
-            Runs are processes of their own: one that diverges or fails leaves the others alone. A \
-            sweep that was stopped or killed goes on with --resume, which starts it where there is none \
-            yet; no run is lost or made twice. The first Ctrl-C waits until all runs have saved; a second \
-            leaves them to it. Exit status 1 if a run failed; one that diverged is a result.
+            Each run is a process of its own, so one that diverges or fails does not affect the \
+            others. --resume continues a sweep that was stopped or killed, and starts one if there \
+            is none yet; no run is lost or repeated. The first Ctrl-C waits until all runs have \
+            saved; a second does not wait for them. Exit status 1 if a run failed; one that \
+            diverged is a result.
             """)
 
-    /// What `--emit` can print.
+    /// The things that `--emit` can print.
     enum Emission: String, ExpressibleByArgument, CaseIterable {
         case commands
     }
 
     @Option(
         help: """
-            A recipe file with a sweep part, or the name of a shipped one. With --resume, --emit and \
-            --gather: default, the recipe that the sweep in the folder was started with.
+            A recipe file with a sweep part, or the name of a shipped one. Default with --resume, \
+            --emit and --gather: the recipe that the sweep in the folder was started with.
             """)
     var recipe: String?
 
@@ -35,19 +36,19 @@ struct SweepCommand: ParsableCommand {
 
     @Option(
         name: .customLong("run"),
-        help: "The folder of the sweep; without it, sweeps/NAME with the recipe's name.")
+        help: "The folder of the sweep. Default: sweeps/NAME with the recipe's name.")
     var path: String?
 
-    @Flag(help: "Go on with the sweep that is there, if there is one.")
+    @Flag(help: "Continue the sweep in the folder, if there is one.")
     var resume = false
 
     @Option(help: "Runs at a time. Default: the recipe's sweep.jobs, or as many as fit.")
     var jobs: Int?
 
-    @Option(help: "commands: write the recipes and print a shell line for each open run.")
+    @Option(help: "commands: write the recipes and print a shell line for each unfinished run.")
     var emit: Emission?
 
-    @Flag(help: "Take the results of runs that were made elsewhere and lie in the folder.")
+    @Flag(help: "Take in the results of runs that were made elsewhere and copied into the folder.")
     var gather = false
 
     @Flag(help: "Print one JSON object instead of a table.")
@@ -68,7 +69,7 @@ struct SweepCommand: ParsableCommand {
         if gather && emit != nil { throw ValidationError("--emit and --gather exclude each other") }
     }
 
-    /// What `--json` prints.
+    /// The output of `--json`.
     private struct Output: Encodable {
         let sweep: String
         let complete: Bool
@@ -104,7 +105,7 @@ struct SweepCommand: ParsableCommand {
         }
         try printTable(sweep, isComplete: isComplete)
         if !isComplete && !gather {
-            talk("stopped by a signal; go on with --resume")
+            talk("stopped by a signal; continue with --resume")
             throw ExitCode(ExitStatus.stoppedButSaved.rawValue)
         }
         let failed = sweep.results.filter { $0.status == .failed }
@@ -124,8 +125,8 @@ struct SweepCommand: ParsableCommand {
             talk("waiting for \(run), which \(owner) trains or saves")
         case .stopping(let runs):
             talk(
-                "stopping: \(runs) runs save their state; a second Ctrl-C leaves them to it, and "
-                    + "--resume goes on in either case")
+                "stopping: \(runs) runs save their state; a second Ctrl-C does not wait for them, "
+                    + "and --resume continues in either case")
         case .ended(let record, let done, let known):
             let elapsed = monotonicSeconds() - start
             var text = "\(done)/\(known)  \(record.run)  \(record.status.rawValue)"

@@ -1,13 +1,13 @@
 import FalconSweep
 import FalconSystem
 
-/// What a sweep costs, for a person.
+/// The cost of a sweep, for a person.
 struct SweepPlanReport {
     let plan: SweepPlan
-    /// Bytes of memory that there are; 0 is unknown.
+    /// Bytes of memory available; 0 if unknown.
     let available: Int
 
-    /// Whether the runs that go on at a time fit, as far as one knows.
+    /// Whether the runs at a time fit into memory, as far as is known.
     var isEnough: Bool { available == 0 || plan.memoryBytes <= available }
 
     /// A list of the numbers, then a table of the configurations.

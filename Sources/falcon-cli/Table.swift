@@ -44,7 +44,7 @@ func percent(_ share: Double) -> String { decimal(share * 100, places: 1) + " %"
 /// A rate in billions a second, or a dash for none.
 func giga(_ rate: Double) -> String { rate > 0 ? decimal(rate / 1e9, places: 1) : "-" }
 
-/// The lines about the machine that stand above every benchmark.
+/// Prints the lines about the machine above every benchmark.
 func printMachine(_ report: MachineReport) {
     let peak = report.peak
     print("\(report.processor), \(peak.threads) threads")
@@ -63,7 +63,7 @@ func printMachine(_ report: MachineReport) {
         "other processes: \(report.othersShare.map(percent) ?? "unknown") of the processors' time")
 }
 
-/// Warns when somebody else used the processors.
+/// Warns if other processes used the processors.
 func warnOfOthers(_ report: MachineReport, _ options: CommonOptions) {
     guard report.isDisturbed, let share = report.othersShare else { return }
     options.talk(

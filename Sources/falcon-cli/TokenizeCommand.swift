@@ -9,7 +9,7 @@ struct TokenizeCommand: ParsableCommand {
         commandName: "tokenize", abstract: "Turn text into token shards.",
         discussion: """
             Documents are held out for validation by the SHA-256 of their text, so the same text \
-            always falls in the same part. Where none falls in the validation part, the ends of the \
+            always falls in the same split. If none falls in the validation split, the ends of the \
             documents are held out. `zstd -d` turns a shard into raw little-endian tokens.
             """)
 
@@ -26,7 +26,7 @@ struct TokenizeCommand: ParsableCommand {
     @Option(help: "Share of the documents held out for validation, 0 to 1.")
     var validationFraction = 0.01
 
-    @Flag(help: "Replace the data set that is in the folder.")
+    @Flag(help: "Replace the data set in the folder.")
     var overwrite = false
 
     @OptionGroup var source: InputOptions
@@ -42,7 +42,7 @@ struct TokenizeCommand: ParsableCommand {
         let folder = canonicalPath(output)
         for path in paths where fileKind(of: path) == .folder && canonicalPath(path) == folder {
             throw ValidationError(
-                "--output \(output) is a folder that is read; choose another one")
+                "--output \(output) is a folder to read; choose another one")
         }
     }
 
@@ -81,18 +81,19 @@ struct TokenizeCommand: ParsableCommand {
         }
         if counts.endTokenTexts > 0, let text = endText {
             common.talk(
-                "\(text), which ends documents, stands \(grouped(counts.endTokenTexts)) times in them "
-                    + "and was taken for text; if it separates documents, give each a line (jsonl) or a file"
-            )
+                "\(text), which ends documents, occurs \(grouped(counts.endTokenTexts)) times in "
+                    + "them and was taken for text; if it separates documents, give each a line "
+                    + "(jsonl) or a file")
         }
         if counts.cutDocuments > 0 {
             common.talk(
-                "no document fell in the validation part: the ends of \(grouped(counts.cutDocuments)) "
-                    + "documents were held out, \(grouped(index.validation.textBytes)) bytes")
+                "no document fell in the validation split: the ends of "
+                    + "\(grouped(counts.cutDocuments)) documents were held out, "
+                    + "\(grouped(index.validation.textBytes)) bytes")
         } else if validationFraction > 0 && index.validation.documents == 0 {
             common.talk(
-                "no document fell in the validation part, and there is too little text to cut some off: "
-                    + "training will go without evaluation")
+                "no document fell in the validation split, and there is too little text to cut "
+                    + "some off: training will have no validation")
         }
     }
 

@@ -10,12 +10,12 @@ struct TokenizerCommand: ParsableCommand {
         subcommands: [Train.self, Encode.self])
 }
 
-/// What text is read, and how.
+/// The options of reading text.
 struct InputOptions: ParsableArguments {
     @Option(
         help: """
-            How documents lie in files: text (a file is one), jsonl (a line is one), or auto: as the first \
-            bytes and the name say.
+            The layout of documents in files: text (one per file), jsonl (one per line), or auto \
+            (by the first bytes and the name).
             """)
     var format = DocumentFormat.auto
 
@@ -23,7 +23,7 @@ struct InputOptions: ParsableArguments {
     var field = "text"
 
     @Flag(
-        help: "Leave out documents, files and folders that cannot be read, and count and name them."
+        help: "Leave out documents, files and folders that cannot be read; count and name them."
     )
     var skipBadDocuments = false
 
@@ -34,13 +34,13 @@ struct InputOptions: ParsableArguments {
 }
 
 extension CommonOptions {
-    /// Says what a reader left out.
+    /// Reports the files and folders that a reader left out.
     func talk(of documents: DocumentReader) {
-        talk(of: documents.ignoredFiles, "files whose names tell no text format")
+        talk(of: documents.ignoredFiles, "files whose names do not tell a text format")
         talk(of: documents.linkedFolders, "links to folders; name such a folder itself to read it")
     }
 
-    /// Says what was left out, and names the first few.
+    /// Reports the number of things left out, and names the first few.
     func talk(of leftOut: LeftOut, _ what: String) {
         guard leftOut.count > 0 else { return }
         let more = leftOut.count > leftOut.reasons.count ? "\n  ..." : ""
@@ -59,8 +59,8 @@ extension TokenizerCommand {
         static let configuration = CommandConfiguration(
             abstract: "Learn a SentencePiece tokenizer from text.",
             discussion: """
-                The model spells rare characters in bytes, keeps every space and newline, and gives \
-                the same tokens in Hugging Face transformers and llama.cpp.
+                The model spells rare characters as bytes, keeps every space and newline, and \
+                gives the same tokens in Hugging Face transformers and llama.cpp.
                 """)
 
         @Option(
@@ -68,7 +68,7 @@ extension TokenizerCommand {
             help: "Files, folders or patterns (*.txt, *.jsonl, with .gz or .zst), or - for stdin.")
         var input: [String]
 
-        @Option(help: "Pieces in the vocabulary, with 4 special ones and 256 bytes.")
+        @Option(help: "Pieces in the vocabulary, including 4 special ones and 256 bytes.")
         var vocabSize: Int
 
         @Option(help: "The model file to write.")
@@ -100,7 +100,7 @@ extension TokenizerCommand {
             trainer.threadCount = common.threadCount
             let documents = try source.reader(of: input)
             let texts = DocumentTexts(documents, skipsBadDocuments: source.skipBadDocuments)
-            // Opened now: a folder that cannot be written to should not cost the training.
+            // Opened now: a folder that cannot be written to must not cost a whole training.
             if let slash = output.lastIndex(of: "/"), slash != output.startIndex {
                 try createFolder(String(output[..<slash]))
             }

@@ -7,7 +7,7 @@ extension TokenizerCommand {
     struct Encode: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract:
-                "Encode texts from standard input: one JSON string a line gives one list of ids.")
+                "Encode texts from standard input: one JSON string per line gives one list of ids.")
 
         @Option(help: "A tokenizer.model or tokenizer.json, or a folder with one.")
         var tokenizer: String

@@ -4,9 +4,9 @@ import FalconSystem
 import FalconTensor
 import FalconTrain
 
-/// Tells a person how the run goes: a line that moves on a terminal, lines now and then elsewhere.
+/// The progress of a run for a person: a moving line on a terminal, a line now and then elsewhere.
 final class TrainingProgress {
-    /// What a person reads the moment a signal asks to stop.
+    /// The message shown as soon as a signal asks to stop.
     static let stopNotice =
         (isTerminal(2) ? ProgressLine.erasure : "")
         + "stopping: saving the last whole step (Ctrl-C again ends at once, without saving)\n"
@@ -16,7 +16,7 @@ final class TrainingProgress {
     private let common: CommonOptions
     private let plan: RunPlan
     private let line: ProgressLine
-    /// When the run began or went on, by the clock of `monotonicSeconds`, and after which step.
+    /// When the run began or resumed, by the clock of `monotonicSeconds`, and after which step.
     private var start = (seconds: monotonicSeconds(), step: 0)
     /// Of the whole run; nil before the first step.
     private var tokens: WorkProgress?
@@ -42,8 +42,8 @@ final class TrainingProgress {
         case .skipped(let step): line.write(step.description)
         case .givenUp(let step, let done, let count):
             line.write(
-                "step \(step) is given up after \(done) of \(count) micro-batches and done again when "
-                    + "the run goes on")
+                "step \(step) is discarded after \(done) of \(count) micro-batches and done again "
+                    + "when the run continues")
         case .saved(let path, let seconds):
             line.write("saved \(path) in \(decimal(seconds, places: 1)) s")
         }
@@ -67,8 +67,8 @@ final class TrainingProgress {
         }
         switch start.beginning {
         case .fresh: break
-        case .again: common.talk("nothing was saved yet: beginning with the first step")
-        case .resumed: common.talk("going on after step \(start.step)")
+        case .again: common.talk("nothing was saved yet: beginning at the first step")
+        case .resumed: common.talk("continuing after step \(start.step)")
         case .branched(let parent):
             common.talk("branching from \(parent.run) after step \(parent.step)")
         }
@@ -120,7 +120,7 @@ final class TrainingProgress {
 
     private func advance(to metrics: StepMetrics) {
         let now = monotonicSeconds()
-        // A step that was done before, and whose line is written again, tells nothing of the pace.
+        // A step that was done before, whose line is written again, says nothing about the pace.
         let isOld = metrics.step <= start.step
         var progress =
             tokens
@@ -131,7 +131,7 @@ final class TrainingProgress {
         tokens = progress
     }
 
-    /// Says what must not be missed, with `--quiet` too.
+    /// Writes a warning that must not be missed, even with `--quiet`.
     private func warn(_ text: String) {
         line.end()
         writeToStandardError("falcon: \(text)\n")

@@ -7,7 +7,7 @@ import FalconVerification
 
 struct VerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "verify", abstract: "Prove a promise; the exit status tells.",
+        commandName: "verify", abstract: "Check a promise; the exit status is 0 if it holds.",
         subcommands: [VerifyOps.self, VerifyData.self, VerifyCheckpoint.self])
 }
 
@@ -20,12 +20,12 @@ struct VerifyOps: ParsableCommand {
             papers, gradients with central differences of it. Errors are relative to the largest entry.
             """)
 
-    @Option(help: "What products multiply: f32 or bf16.")
+    @Option(help: "The type of the factors in matrix products: f32 or bf16.")
     var precision: Precision = .f32
 
     @OptionGroup var common: CommonOptions
 
-    /// What `--json` prints.
+    /// The output of `--json`.
     private struct Output: Encodable {
         struct Op: Encodable {
             let op: String
@@ -83,7 +83,7 @@ struct VerifyData: ParsableCommand {
 
     @OptionGroup var common: CommonOptions
 
-    /// What `--json` prints.
+    /// The output of `--json`.
     private struct Output: Encodable {
         let path: String
         let dataset_digest: String
@@ -113,16 +113,16 @@ struct VerifyCheckpoint: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "checkpoint",
         abstract:
-            "Check sizes and digests of a checkpoint's files; of a run, those of each checkpoint.",
+            "Check sizes and digests of the files of a checkpoint, or of all checkpoints of a run.",
         discussion:
-            "`falcon ckpt verify` reads models of the other kinds too, and looks at each weight.")
+            "`falcon ckpt verify` also reads models of other kinds, and checks every weight.")
 
     @Argument(help: "A checkpoint or a run folder.")
     var path: String
 
     @OptionGroup var common: CommonOptions
 
-    /// What `--json` prints.
+    /// The output of `--json`.
     private struct Output: Encodable {
         let checkpoints: [CheckpointAudit.Entry]
         let damaged: [String]

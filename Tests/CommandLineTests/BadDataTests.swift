@@ -103,7 +103,7 @@ import Testing
             "pretrain --recipe tiny.yaml --run r", status: 65,
             says: "shards/train-00000.tok.zst: bytes 0 to", "damaged",
             leaves: ["r/recipe.resolved.yaml", "r/metrics.jsonl"])
-        try place.failure("eval r", status: 66, says: "r is no model")
+        try place.failure("eval r", status: 66, says: "r is not a model")
         try place.failure(
             "pretrain --recipe tiny.yaml --run r --resume", status: 65,
             says: "nothing was saved yet", "shards/train-00000.tok.zst: bytes 0 to")
@@ -170,7 +170,7 @@ import Testing
             let before = try place.read(path)
             try place.failure(
                 "eval run --tasks hellaswag --data . --samples \(path)", status: 73,
-                says: "it is read here")
+                says: "it is an input")
             #expect(try place.read(path) == before)
         }
     }

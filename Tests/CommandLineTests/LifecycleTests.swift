@@ -35,7 +35,7 @@ import Testing
         try FileManager.default.removeItem(atPath: place.path("run/\(Self.last)"))
         try FileManager.default.removeItem(atPath: place.path("tiny.yaml"))
         let outcome = try place.success("pretrain --run run --resume")
-        #expect(outcome.errors.contains("going on after step 6"))
+        #expect(outcome.errors.contains("continuing after step 6"))
         #expect(try manifest("run") == whole)
         // A changed value is told, and the others remember where they were written.
         let changed = try place.success("pretrain --run run --resume --set checkpoint.keep_last=5")
@@ -56,7 +56,7 @@ import Testing
         try place.failure(
             "pretrain --resume --run shards", status: 66, says: "shards holds no recipe")
         try place.failure(
-            "pretrain --recipe tiny.yaml --run run", status: 73, says: "run holds a run already",
+            "pretrain --recipe tiny.yaml --run run", status: 73, says: "run already holds a run",
             "--resume")
         try place.failure(
             "pretrain --recipe tiny.yaml --set name=../../x", status: 78,
@@ -205,7 +205,7 @@ import Testing
             "pretrain --branch run --run b --set data.sequence_length=12", status: 78,
             says: "  data.sequence_length: was 24, now 12")
         try place.failure(
-            "pretrain --branch run --run run", status: 73, says: "holds a run already")
+            "pretrain --branch run --run run", status: 73, says: "already holds a run")
         #expect(!place.exists("b"))
     }
 }

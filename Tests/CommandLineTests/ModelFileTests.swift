@@ -116,7 +116,7 @@ import Testing
         let card = String(decoding: try place.read("hf/README.md"), as: UTF8.self)
         for text in [
             "FalconH1ForCausalLM", "| optimizer steps | 8 |", "recipe, SHA-256", "data, SHA-256",
-            "| validation loss, nats a token |",
+            "| validation loss, nats per token |",
             "(step 8, on at most 200 tokens of the validation split) |", "```yaml\nname: tiny",
         ] { #expect(card.contains(text), "\(text)") }
         try place.success("import hf --output imported --quiet")
@@ -142,6 +142,6 @@ import Testing
         let tokenizer = try place.falcon(
             "pretrain --recipe more.yaml --set train.initial_model=hf --set data.path=others --run bad"
         )
-        #expect(tokenizer.status == 65 && tokenizer.errors.contains("another tokenizer"))
+        #expect(tokenizer.status == 65 && tokenizer.errors.contains("a different tokenizer"))
     }
 }

@@ -43,7 +43,7 @@ import Testing
         #expect(score.errors.contains("\(Self.last): \(file) is damaged"))
         let resumed = try place.success("pretrain --recipe tiny.yaml --run run --resume")
         #expect(resumed.errors.contains("\(Self.last): \(file) is damaged"))
-        #expect(resumed.errors.contains("going on after step 6"))
+        #expect(resumed.errors.contains("continuing after step 6"))
         #expect(try place.read("run/\(Self.last)/manifest.json") == manifest)
     }
 

@@ -59,11 +59,11 @@ import Testing
     ]) func aStoppedRunIsResumedToTheSameBits(_ signal: Int32, settings: [String]) throws {
         let outcome = try outcome(ofRun: "stopped", settings, sending: signal)
         #expect(outcome.status == 75 && !outcome.endedBySignal, "\(outcome.errors)")
-        #expect(outcome.errors.contains("everything is saved: go on with --resume"))
+        #expect(outcome.errors.contains("everything is saved: continue with --resume"))
         // What it prints is a checkpoint.
         try place.success("verify checkpoint \(outcome.output.trimmingCharacters(in: .newlines))")
         let resumed = try place.falcon(arguments("stopped", settings) + ["--resume"])
-        #expect(resumed.status == 0 && resumed.errors.contains("going on after step"))
+        #expect(resumed.status == 0 && resumed.errors.contains("continuing after step"))
         let whole = try place.falcon(arguments("whole", settings))
         #expect(whole.status == 0, "\(whole.errors)")
         let last = try #require(try checkpoints("whole").last)
@@ -88,7 +88,7 @@ import Testing
         #expect(outcome.status == 75, "\(outcome.errors)")
         #expect(Date.now.timeIntervalSince(start) < 10)
         #expect(outcome.errors.contains("stopping: saving the last whole step"))
-        #expect(outcome.errors.contains("step 1 is given up after "))
+        #expect(outcome.errors.contains("step 1 is discarded after "))
         #expect(outcome.output == "long/checkpoints/step-00000000\n")
         #expect(lineCount("long/metrics.jsonl") == 0)
     }

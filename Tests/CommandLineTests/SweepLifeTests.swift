@@ -173,7 +173,7 @@ import Testing
         }
         try place.failure(
             "sweep --recipe sweep.yaml --run shards", status: 73,
-            says: "shards holds other things than a sweep")
+            says: "shards exists and holds no sweep")
         try place.write("out/sweep.sqlite", "no database")
         try place.failure(
             "sweep --run out --resume", status: 74, says: "the sweep's database cannot be used",
@@ -220,7 +220,8 @@ import Testing
         bytes[range.lowerBound] ^= 1
         try bytes.write(to: place.url("out/sweep.sqlite"))
         try place.failure(
-            "sweep --run out --resume", status: 74, says: "is not what was written", "move it away")
+            "sweep --run out --resume", status: 74, says: "is not the one that was written",
+            "move it away")
         try FileManager.default.removeItem(atPath: place.path("out/sweep.sqlite"))
         try place.success("sweep --run out --resume")
         #expect(

@@ -70,13 +70,13 @@ import Testing
             #expect(comparison.verdict == .notComparable && comparison.differences.isEmpty)
             return comparison.obstacles
         }
-        #expect(obstacles(Self.text(digest: "e")) == ["x: the text is another (e, want d)"])
+        #expect(obstacles(Self.text(digest: "e")) == ["x: the text is different (e, want d)"])
         #expect(
             obstacles(Self.text(length: 4))
-                == ["x: in pieces of another length (4, want 24 tokens)"])
+                == ["x: in pieces of a different length (4, want 24 tokens)"])
         #expect(
             obstacles(Self.text(), Self.task(right: 3, digest: "e"))
-                == ["t: its documents are others (SHA-256 e, want d)"])
+                == ["t: its documents are different (SHA-256 e, want d)"])
         #expect(
             obstacles(Self.text(), Self.task(right: 3, of: 9)) == ["t: 9 documents, want 10"])
     }
@@ -91,7 +91,7 @@ import Testing
         #expect(other.differences.first?.hasPrefix("x bits/byte: got ") == true)
         let unknown = compare(
             Self.result(tokenizer: "b", texts: ["x": Self.text(digest: nil)]), golden)
-        #expect(unknown.obstacles == ["x: by another tokenizer, on a text that is not known"])
+        #expect(unknown.obstacles == ["x: by a different tokenizer, on an unknown text"])
     }
 
     @Test func aResultIsReadAgain() throws {

@@ -140,7 +140,7 @@ func makeFolder(_ path: String, tokenizer: Bool) throws {
             let error = #expect(throws: InterchangeError.self) {
                 try HuggingFaceExport().write(model, to: folder + "/out")
             }
-            #expect(error?.description.contains("640 pieces, the model only 61") == true)
+            #expect(error?.description.contains("640 pieces, but the model only 61") == true)
             #expect(try names(folder) == ["hf"])
         }
     }

@@ -92,6 +92,6 @@ import Testing
         let error = #expect(throws: RecipeError.self) {
             try RecipeDocument(recipe: "/dev/zero", library: RecipeLibrary([:]))
         }
-        #expect(error?.description.contains("this is no recipe") == true)
+        #expect(error?.description.contains("this is not a recipe") == true)
     }
 }

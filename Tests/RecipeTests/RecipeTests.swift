@@ -60,7 +60,7 @@ private func complaints(
                 "mine.yaml:6:22: model.multipliers.1: got text \"high\", wanted a finite number",
                 "mine.yaml:7:14: data.path: got 5, wanted text; put it in quotes",
                 "mine.yaml:7:34: data.sequence_length: got text \"512\", wanted a whole number; "
-                    + "take the quotes away",
+                    + "remove the quotes",
                 "mine.yaml:8:12: optimizer: got text \"fast\", wanted a map of keys",
             ])
     }

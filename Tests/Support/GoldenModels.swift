@@ -1,9 +1,9 @@
 import Foundation
 
-/// The folder of the models that transformers computed logits and gradients of, a folder each.
+/// The folder of the models with logits and gradients computed by transformers, one folder each.
 package let goldenModels = testsFolder + "/ModelTests/Fixtures"
 
-/// The names of their folders, sorted: a new fixture is tested because it is there.
+/// The sorted names of their folders; a new fixture is tested as soon as it is there.
 package let goldenModelNames: [String] = {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: goldenModels)) ?? []
     return names.filter {

@@ -24,7 +24,7 @@ package struct LinearGenerator {
         (-2 * log(uniform())).squareRoot() * cos(2 * .pi * uniform())
     }
 
-    /// Numbers about as normal as weights: sums of twelve uniform ones.
+    /// Approximately normal numbers, like weights: sums of twelve uniform ones.
     package mutating func weights(_ count: Int) -> [Float] {
         (0..<count).map { _ in
             (0..<12).reduce(-6) { sum, _ in sum + Float(next() >> 32) * 0x1p-32 }
@@ -32,7 +32,7 @@ package struct LinearGenerator {
     }
 }
 
-/// max |a − b|; infinite if there is a NaN, or not a number for each other.
+/// max |a − b|; infinite if there is a NaN, or if the counts differ.
 package func largestDifference(
     _ a: some Collection<some BinaryFloatingPoint>, _ b: some Collection<some BinaryFloatingPoint>
 ) -> Double {
@@ -43,7 +43,7 @@ package func largestDifference(
     }
 }
 
-/// ‖a − b‖ / ‖b‖; NaN if there is one, infinite if there is not a number for each other.
+/// ‖a − b‖ / ‖b‖; NaN if there is one, infinite if the counts differ.
 package func relativeNorm(
     _ a: some Collection<some BinaryFloatingPoint>, _ b: some Collection<some BinaryFloatingPoint>
 ) -> Double {

@@ -2,7 +2,7 @@ import Foundation
 
 /// The built program, run as a shell would run it.
 package enum Program {
-    /// The `falcon` beside the test bundle that runs now, so of the same configuration.
+    /// The `falcon` beside the running test bundle, and so of the same configuration.
     package static let path: String = {
         let tests = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         var folder = URL(fileURLWithPath: tests ?? CommandLine.arguments[0])
@@ -19,7 +19,7 @@ package enum Program {
         preconditionFailure("no program falcon above \(tests ?? "the test bundle"); build it first")
     }()
 
-    /// Starts a program in a folder, its output going to files, standard input a file or nothing.
+    /// Starts a program in a folder; output goes to files, standard input is a file or empty.
     package static func start(
         _ arguments: [String], of program: String = path, in folder: String, input: Data? = nil,
         outputTo outputPath: String? = nil, blockingSignals: Bool = false
@@ -63,7 +63,7 @@ package struct RunningProgram {
     /// Sends it a signal.
     package func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
 
-    /// Waits for the end, and ends what hangs.
+    /// Waits for the end, and ends a program that hangs.
     package func outcome() throws -> Outcome {
         if ended.wait(timeout: .now() + .seconds(120)) == .timedOut {
             send(SIGKILL)
@@ -78,7 +78,7 @@ package struct RunningProgram {
     }
 }
 
-/// How a program ended and what it said.
+/// The end of a program and its output.
 package struct Outcome {
     /// The exit status, or the signal's number.
     package let status: Int32
@@ -99,8 +99,8 @@ package struct Outcome {
 }
 
 extension Process {
-    /// Starts the process as a shell does: the threads that tests run on block signals, and a child
-    /// would inherit that.
+    /// Starts the process as a shell does, with signals unblocked: the threads that run tests block
+    /// signals, which a child would inherit.
     package func runWithSignals() throws {
         var none = sigset_t()
         sigemptyset(&none)

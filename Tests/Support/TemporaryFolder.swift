@@ -6,7 +6,7 @@ package let testsFolder = String(#filePath.dropLast("/Support/TemporaryFolder.sw
 
 /// A folder that lives as long as a test.
 package final class TemporaryFolder: Sendable {
-    /// Where it is.
+    /// Its path.
     package let path: String
 
     /// A new folder: empty, or with the contents of another.
@@ -21,13 +21,13 @@ package final class TemporaryFolder: Sendable {
 
     deinit { remove() }
 
-    /// Removes it before its time.
+    /// Removes it early.
     package func remove() { try? FileManager.default.removeItem(atPath: path) }
 
     /// The path of a file in it.
     package func file(_ name: String) -> String { path + "/" + name }
 
-    /// Writes a file, in folders that are made if they are missing, and gives its path.
+    /// Writes a file, creating missing folders, and returns its path.
     @discardableResult
     package func write(_ name: String, _ bytes: [UInt8]) throws -> String {
         let file = file(name)
@@ -36,21 +36,21 @@ package final class TemporaryFolder: Sendable {
         return file
     }
 
-    /// Writes a file of text and gives its path.
+    /// Writes a text file and returns its path.
     @discardableResult
     package func write(_ name: String, _ text: String) throws -> String {
         try write(name, Array(text.utf8))
     }
 }
 
-/// Runs `body` with a fresh folder that is removed afterwards.
+/// Runs `body` with a new folder that is removed afterwards.
 @discardableResult
 package func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
     let folder = try TemporaryFolder()
     return try withExtendedLifetime(folder) { try body(folder.path) }
 }
 
-/// Writes bytes without ceremony.
+/// Writes bytes to a file.
 package func store(_ bytes: [UInt8], at path: String) throws {
     try Data(bytes).write(to: URL(fileURLWithPath: path))
 }

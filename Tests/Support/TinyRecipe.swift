@@ -6,7 +6,7 @@ package enum TinyRecipe: Sendable {
     ///
     /// - Parameters:
     ///   - data: the folder of the shards, as YAML.
-    ///   - keptCheckpoints: how many checkpoints stay.
+    ///   - keptCheckpoints: the number of checkpoints to keep.
     /// - Returns: 8 steps of 2 micro-batches of 2 sequences of 24 tokens.
     package func yaml(data: String, keptCheckpoints: Int = 2) -> String {
         """
@@ -81,7 +81,7 @@ package enum TinyRecipe: Sendable {
     }
 }
 
-/// Regular texts of 90 words, of which a vocabulary of 300 pieces can be trained.
+/// Regular texts of 90 words, on which a vocabulary of 300 pieces can be trained.
 package func tinyDocuments(_ count: Int = 40) -> [String] {
     let words = "the of a union state law people and in to war peace year tax bank land".split(
         separator: " ")

@@ -13,18 +13,18 @@ import Foundation
 ///
 ///     text/  shards/  and a folder for each run
 package final class TinyRuns {
-    /// Something else happened than the test wants.
+    /// An outcome other than the one that the test wants.
     package struct Unexpected: Error {
-        /// What that was.
+        /// The outcome.
         package let message: String
     }
 
-    /// Where all of it is.
+    /// The folder of the corpus and the runs.
     package let folder: TemporaryFolder
     private let kind: TinyRecipe
     private let settings: [String]
 
-    /// Writes shards of regular documents and some more, which the tokenizer has not seen.
+    /// Writes shards of regular documents, and of more that the tokenizer has not seen.
     ///
     /// `settings` are those of every run; a test's own come after them.
     package init(
@@ -49,7 +49,7 @@ package final class TinyRuns {
         _ = try writer.write(DocumentReader(paths: [text]), to: folder.file("shards"))
     }
 
-    /// All documents are trained on, none is validated on, and the rate stays as it is.
+    /// Runs that train on all documents, validate on none, and do not decay the rate.
     package static func unvalidated(
         documents: Int = 40, adding texts: [String] = []
     ) throws -> TinyRuns {
@@ -81,7 +81,7 @@ package final class TinyRuns {
         return try (0..<count).map { _ in try loader.next() }
     }
 
-    /// A run that has not begun.
+    /// A run that has not trained yet.
     package func begin(
         _ name: String, _ existing: ExistingRun = .refuse, settings: [String] = [],
         document other: RecipeDocument? = nil, branch: BranchPoint? = nil, threads: Int = 2,
@@ -92,7 +92,7 @@ package final class TinyRuns {
             branch: branch, threadCount: threads, onEvent: onEvent)
     }
 
-    /// Runs a recipe to its end, or until a number of tokens, and says what happened.
+    /// Runs a recipe to its end, or until a number of tokens, and returns the outcome.
     @discardableResult
     package func run(
         _ name: String, _ existing: ExistingRun = .refuse, settings: [String] = [],
@@ -125,7 +125,7 @@ package final class TinyRuns {
         RunFolder(path: path(name)).checkpoints.path(ofStep: step)
     }
 
-    /// The steps of the checkpoints that are there.
+    /// The steps of the existing checkpoints.
     package func steps(_ name: String) throws -> [Int] {
         try RunFolder(path: path(name)).checkpoints.steps()
     }
@@ -150,7 +150,7 @@ package final class TinyRuns {
         }
     }
 
-    /// What a run left of a step that it skipped.
+    /// The event of a step that a run skipped.
     package func event(_ name: String, step: Int) throws -> StepEvent {
         try decodedJSON(StepEvent.self, from: try bytes("\(name)/events/step-\(step).json"))
     }
@@ -177,7 +177,7 @@ package final class TinyRuns {
 }
 
 extension [RunEvent] {
-    /// What was told about steps that were not applied.
+    /// The reports about steps that were not applied.
     package var skipped: [SkippedStep] {
         compactMap { event in if case .skipped(let step) = event { step } else { nil } }
     }

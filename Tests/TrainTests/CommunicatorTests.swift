@@ -116,7 +116,7 @@ import Testing
         #expect(trainer.model.table.gradients.toArray().allSatisfy { $0 == 0 })
     }
 
-    /// A rank without targets takes the step that others give; without any, the step is passed over.
+    /// A rank without targets takes the step that others give; without any, the step is skipped.
     @Test func targetsAreThoseOfAllRanks() throws {
         let ends = [Int32](repeating: 2, count: 25)
         let empty = Batch(sequences: [ends, ends], endOfDocumentID: 2, position: 2)
