@@ -126,7 +126,7 @@ struct BadCommand: CustomTestStringConvertible, Sendable {
             "tokenize --tokenizer tok.model --output tok.model corpus.jsonl",
             "tok.model exists already"),
         BadCommand(
-            "pretrain --recipe tiny.yaml --run run", "run holds a run already", "--resume",
+            "pretrain --recipe tiny.yaml --run run", "run already holds a run", "--resume",
             "another folder with --run"),
         BadCommand(
             "pretrain --recipe tiny.yaml --run shards --overwrite", "holds no run of falcon",
