@@ -4,7 +4,7 @@
 
 #include "fk_gemm.h"
 
-// What one lane needs for one step along depth: a float, or two bfloat16 that follow each other.
+// The input of one lane for one step along depth: a float, or two consecutive bfloat16.
 typedef uint32_t fk_unit;
 
 // Panels of `width` lanes.

@@ -46,7 +46,7 @@ FK_INLINE void transpose(fk_lanes *columns, const float *rows, size_t length) {
         for (size_t l = 0; l < length; l++) to[l * laneCount + lane] = rows[lane * length + l];
 }
 
-// What a search found for sixteen sub-blocks.
+// The result of a search for sixteen sub-blocks.
 typedef struct {
     // scale and minimum such that x is near scale q + minimum
     fk_lanes scale, minimum;

@@ -4,10 +4,10 @@ import FalconSystem
     import Glibc
 #endif
 
-/// What the user has asked for by signals since the handlers were installed.
+/// The user's requests by signals since the handlers were installed.
 ///
-/// SIGINT, SIGTERM and SIGHUP ask to save and stop, SIGUSR1 to save and go on. A second SIGINT ends the
-/// program at once, unless a parent directs it, whose request may come in several ways.
+/// SIGINT, SIGTERM and SIGHUP ask to save and stop, SIGUSR1 to save and continue. A second SIGINT
+/// ends the program at once, unless a parent directs it, whose request may come in several ways.
 public enum Signals {
     // Written by the handler and read by the program: one machine word each, no locks in a handler.
     nonisolated(unsafe) private static let flags: UnsafeMutablePointer<sig_atomic_t> = {
@@ -17,7 +17,7 @@ public enum Signals {
         return flags
     }()
 
-    /// What the handler says at the first request to stop; written before the handler is installed.
+    /// The handler's message at the first request to stop; written before the handler is installed.
     nonisolated(unsafe) private static var notice: UnsafeMutableRawBufferPointer?
 
     /// Turns writing to a closed pipe, or beyond the limit on the size of a file, into an error of the
@@ -99,7 +99,7 @@ public enum Signals {
     /// Whether the program should save and stop.
     public static var stopRequested: Bool { flags[0] != 0 }
 
-    /// Whether the program should save and go on; asking clears the request.
+    /// Whether the program should save and continue; asking clears the request.
     public static func takeSaveRequest() -> Bool {
         let requested = flags[1] != 0
         flags[1] = 0

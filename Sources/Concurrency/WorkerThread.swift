@@ -4,7 +4,7 @@ import FalconSystem
     import Glibc
 #endif
 
-/// A thread of plain code that is joined before its owner goes on.
+/// A thread of plain code that is joined before its owner continues.
 public final class WorkerThread: @unchecked Sendable {
     /// The most threads that a person may ask for: more than a machine has processors.
     public static let countLimit = 1024

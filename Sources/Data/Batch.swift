@@ -18,7 +18,7 @@ public struct Batch: Sendable, Equatable {
     /// Every sequence starts a segment, and so does every document within one: rows of different
     /// segments must not see each other.
     public let documentOffsets: [Int32]
-    /// Where to go on: samples consumed before the batch after this one.
+    /// The place to continue from: samples consumed before the batch after this one.
     public let position: Int
     /// Rows that are scored.
     public let targetCount: Int

@@ -19,7 +19,7 @@ public final class BatchLoader {
     public private(set) var position: Int
     private let queue: BoundedQueue<Result<Batch, any Error>>
     private let thread: WorkerThread?
-    /// What reads the batches where there is no thread.
+    /// The reader of the batches if there is no thread.
     private let source: BatchSource?
     private var failure: (any Error)?
 

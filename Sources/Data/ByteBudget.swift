@@ -2,7 +2,7 @@ import FalconConcurrency
 
 /// Bytes that a few threads may hold together.
 ///
-/// What is larger than the limit gets through alone, so that nothing waits for ever.
+/// A request larger than the limit is admitted alone, so that nothing waits for ever.
 final class ByteBudget: @unchecked Sendable {
     // - Invariant: every stored property below is read and written with `monitor` locked.
     private let monitor = Monitor()
@@ -38,7 +38,7 @@ final class ByteBudget: @unchecked Sendable {
         }
     }
 
-    /// Lets everybody go on.
+    /// Lets every waiting thread continue.
     func cancel() {
         monitor.locked {
             isCancelled = true

@@ -6,7 +6,7 @@ protocol ByteStream: AnyObject {
     func next() throws -> [UInt8]
 }
 
-/// How many bytes a stream gives at once, at most.
+/// The most bytes that a stream gives at once.
 let byteStreamChunk = 1 << 18
 
 /// The bytes of an open file.
@@ -45,7 +45,7 @@ final class FileByteStream: ByteStream {
     }
 }
 
-/// The compression of a file, told by its first bytes.
+/// The compression of a file, recognised by its first bytes.
 enum Compression {
     case none, gzip, zstd
 

@@ -25,7 +25,7 @@ public struct CorpusTokenizer: Sendable {
         public fileprivate(set) var unreadable = LeftOut()
         /// Documents whose end was held out, because no document fell in the validation part.
         public fileprivate(set) var cutDocuments = 0
-        /// How often the text of the token that ends a document stood in one, and was taken for text.
+        /// Occurrences in documents of the end token's text, which were taken for text.
         public fileprivate(set) var endTokenTexts = 0
         /// UTF-8 bytes of the documents written.
         public fileprivate(set) var textBytes = 0
@@ -48,7 +48,7 @@ public struct CorpusTokenizer: Sendable {
     public var skipsBadDocuments = false
     /// Replace the data set that is in the folder.
     public var overwrites = false
-    /// How tokens are laid out.
+    /// The layout of tokens in shards.
     public var layout: ShardLayout
 
     /// A corpus tokenizer with the usual layout.
@@ -271,7 +271,7 @@ private final class JobSource: @unchecked Sendable {
 
     init(_ documents: sending DocumentReader) { self.documents = documents }
 
-    /// What the reader left out, once all was read.
+    /// The items that the reader left out, once all was read.
     var unreadable: LeftOut { documents.unreadable }
 
     func read(
@@ -304,7 +304,7 @@ private final class JobSource: @unchecked Sendable {
     }
 }
 
-/// What became of a job.
+/// The result of a job.
 private struct Encoded: Sendable {
     var documents: [EncodedDocument] = []
     var emptyDocuments = 0
@@ -381,7 +381,7 @@ private struct DocumentEncoder: Sendable {
     }
 }
 
-/// How often a short text stands in a long one, without overlap.
+/// The number of times that a short text stands in a long one, without overlap.
 private func occurrences(of wanted: String, in text: String) -> Int {
     var (text, wanted) = (text, wanted)
     return text.withUTF8 { text in

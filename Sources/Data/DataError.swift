@@ -1,6 +1,6 @@
 import FalconSystem
 
-/// What can be wrong with documents and shards.
+/// A problem with documents or shards.
 public enum DataError: FalconError, Equatable {
     /// A document cannot be read; `line` counts from 1 in the decompressed text.
     case invalidDocument(path: String, line: Int?, reason: String)
@@ -30,7 +30,7 @@ public enum DataError: FalconError, Equatable {
     case damagedTokenizer(path: String, got: String, wanted: String)
     /// The output folder holds a data set already.
     case outputExists(path: String)
-    /// `index.json` is missing something, or says what cannot be.
+    /// `index.json` lacks something, or holds something impossible.
     case invalidIndex(path: String, reason: String)
     /// A shard is not as long as the index says.
     case wrongShardSize(path: String, got: Int, wanted: Int)
@@ -41,10 +41,10 @@ public enum DataError: FalconError, Equatable {
     /// An option has a value that makes no sense.
     case invalidOption(name: String, got: String, wanted: String)
 
-    /// What ends the message of an item that can be left out.
+    /// The end of the message about an item that can be left out.
     private static let skipAdvice = ", or leave out what is like it with --skip-bad-documents"
 
-    /// What failed, what was found and wanted, where, and what to do.
+    /// The message: what failed, what was found and wanted, where, and what to do.
     public var description: String {
         isOfOneItem ? finding + "; " + remedy + Self.skipAdvice : finding
     }
@@ -59,7 +59,7 @@ public enum DataError: FalconError, Equatable {
         }
     }
 
-    /// What to do about one file or document.
+    /// The remedy for one file or document.
     private var remedy: String {
         switch self {
         case .invalidDocument: "correct it"
@@ -74,7 +74,7 @@ public enum DataError: FalconError, Equatable {
         }
     }
 
-    /// What failed, what was found and wanted, and where; for most errors also what to do.
+    /// The finding: what failed, what was found and wanted, where; for most errors also what to do.
     public var finding: String {
         switch self {
         case .invalidDocument(let path, let line, let reason):
@@ -146,7 +146,7 @@ public enum DataError: FalconError, Equatable {
     }
 }
 
-/// Which part of a data set a token belongs to.
+/// A part of a data set.
 public enum Split: String, Codable, CaseIterable, Sendable {
     case train
     case validation

@@ -13,7 +13,7 @@ public struct DataSection: RecipeSection, Codable, Equatable {
         case sequenceLength = "sequence_length"
     }
 
-    /// What is impossible about the values; empty when all is well.
+    /// The problems with the values; empty if there are none.
     public func problems() -> [RecipeProblem] {
         let limit = Int(Int32.max)
         return (1...limit).contains(sequenceLength)

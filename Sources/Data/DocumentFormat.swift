@@ -1,10 +1,10 @@
-/// How documents lie in a file.
+/// The arrangement of documents in a file.
 public enum DocumentFormat: String, Sendable, CaseIterable {
-    /// Told by the first bytes, and by the file's name; what they leave open is refused.
+    /// Chosen by the first bytes and the file's name; a file that they do not decide is refused.
     case auto
     /// The whole file is one document.
     case text
-    /// One JSON object a line, ended by byte 0x0A only, with the text in one field.
+    /// One JSON object per line, ended by byte 0x0A only, with the text in one field.
     case jsonl
 
     static let textEndings = [".txt", ".text", ".md", ".markdown", ".rst"]
@@ -23,9 +23,9 @@ public enum DocumentFormat: String, Sendable, CaseIterable {
     }
 }
 
-/// What the first bytes of a file say about it, decompressed and without a byte order mark.
+/// The kind of a file by its first bytes, decompressed and without a byte order mark.
 enum FileStart: Equatable {
-    /// A line that is a JSON object, or begins as one and goes on behind what was looked at.
+    /// A line that is a JSON object, or begins as one and continues behind the bytes looked at.
     case jsonLine
     /// A line that begins as a JSON object does, and is none.
     case nearlyJSONLine
@@ -35,7 +35,7 @@ enum FileStart: Equatable {
     /// Nothing but blanks.
     case blank
 
-    /// What is looked at, at most.
+    /// The most bytes that are looked at.
     static let lookaheadBytes = 1 << 18
 
     /// - Parameter start: the first bytes of a file: the first line that is not blank, or so many that
@@ -84,11 +84,11 @@ enum FileStart: Equatable {
     }
 }
 
-/// A kind of file that is no text, told by its first bytes.
+/// A kind of file that is not text, recognised by its first bytes.
 struct ForeignFile: Equatable {
     /// "a Parquet file".
     let name: String
-    /// What to do with it.
+    /// The advice in messages.
     let advice: String
 
     private init(_ name: String, _ advice: String) {

@@ -40,7 +40,7 @@ public final class DocumentReader {
     public private(set) var ignoredFiles = LeftOut()
     /// Links to folders, which were not followed.
     public private(set) var linkedFolders = LeftOut()
-    /// What was left out because it cannot be read; only when that was asked for.
+    /// The items left out because they cannot be read; only if that was asked for.
     public private(set) var unreadable = LeftOut()
 
     /// Bytes read from disk so far, before decompression.
@@ -171,7 +171,7 @@ public final class DocumentReader {
     }
 }
 
-// What lies in a folder.
+// The contents of folders.
 extension DocumentReader {
     private func collect(_ folder: RawPath, into found: inout [Input]) throws {
         let names: [[UInt8]]

@@ -11,8 +11,9 @@ struct JSONLineFault: Error, Equatable {
 
 /// Takes one text out of a line of JSON, and goes over the rest only to find its end.
 ///
-/// What is not wanted needs to be JSON in its structure alone: `NaN`, `Infinity`, halves of surrogate
-/// pairs and any escapes are passed over there. Memory is the text's own; depth costs a byte a level.
+/// Only the structure of unwanted values needs to be JSON: `NaN`, `Infinity`, halves of surrogate
+/// pairs and any escapes are passed over there. Memory is the text's own; depth costs a byte per
+/// level.
 ///
 /// - Complexity: linear in the line.
 struct JSONLine {

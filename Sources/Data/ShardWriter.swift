@@ -1,10 +1,10 @@
 import FalconSystem
 
-/// How tokens are laid out in shards; it fixes every byte that is written.
+/// The layout of tokens in shards; it fixes every byte that is written.
 public struct ShardLayout: Sendable, Equatable {
-    /// How a token is stored.
+    /// The integer type of a stored token.
     public let tokenType: TokenType
-    /// Tokens in each frame but a shard's last: what is decoded to reach one token.
+    /// Tokens in each frame but a shard's last; a whole frame is decoded to reach one token.
     public let tokensPerFrame: Int
     /// Tokens in each shard but a split's last.
     public let tokensPerShard: Int

@@ -9,7 +9,7 @@ import FalconTokenizer
 public final class TokenDataset: Sendable {
     /// The folder.
     public let path: String
-    /// What `index.json` says.
+    /// The contents of `index.json`.
     public let index: DatasetIndex
     private let train: [ShardFile]
     private let validation: [ShardFile]

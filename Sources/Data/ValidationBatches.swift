@@ -1,4 +1,4 @@
-/// Goes through a split once, in order, so that every token is scored at most once.
+/// One pass over a split, in order, so that every token is scored at most once.
 ///
 /// The stream is cut into sequences of T tokens; each token but the first of a document is the
 /// target of exactly one row. The last sequence is filled with end-of-document tokens that are not

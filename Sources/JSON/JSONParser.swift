@@ -1,6 +1,6 @@
 /// Text that is not the JSON that was wanted, and where.
 public struct JSONError: Error, Equatable, CustomStringConvertible, Sendable {
-    /// What is wrong.
+    /// The problem.
     public let message: String
     /// The byte at which it was noticed, counted from 0.
     public let offset: Int

@@ -1,6 +1,6 @@
 import FalconTensor
 
-/// What one call of a kernel must do at least, whatever its implementation.
+/// The least work of one call of a kernel, whatever its implementation.
 ///
 /// FLOPs are those of the mathematical products (a fused multiply-add is two), counted as
 /// `falcon plan` counts them: matrix products, the causal half of attention, whole chunks of the scan,

@@ -2,7 +2,7 @@ import CKernels
 import FalconSystem
 import FalconTensor
 
-/// What this machine does at best, measured now: the floor of every kernel is worked out from it.
+/// The measured peak of this machine, from which the floor of every kernel is calculated.
 public struct MachinePeak: Sendable, Equatable, Codable {
     /// A rate on one thread alone and on all threads together.
     public struct Rate: Sendable, Equatable, Codable {

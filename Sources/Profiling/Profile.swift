@@ -1,6 +1,6 @@
 import FalconTensor
 
-/// What all calls of one op did.
+/// The totals over all calls of one op.
 public struct ProfileRow: Sendable, Equatable {
     /// The op and its direction; for products the purpose.
     public let name: String
@@ -12,11 +12,11 @@ public struct ProfileRow: Sendable, Equatable {
     public internal(set) var seconds = 0.0
     /// The least the calls must do, all together.
     public internal(set) var cost = KernelCost(bytes: 0)
-    /// How many calls had each cost.
+    /// The number of calls with each cost.
     var callsByCost: [KernelCost: Int] = [:]
     /// The wall time of calls that were split alike.
     var secondsByWork: [ParallelWork: Double] = [:]
-    /// How the calls were split over threads.
+    /// The division of the calls over threads.
     public internal(set) var work = ParallelWork()
 
     /// The least time the calls can take: the sum of their floors.

@@ -90,7 +90,7 @@ extension ProfiledBackend {
 }
 
 extension NormInputs {
-    /// What a profile calls it.
+    /// Its name in a profile.
     fileprivate var name: String {
         gate != nil ? "gated norm" : gain != nil ? "norm" : "range norm"
     }

@@ -4,7 +4,7 @@
 public struct RecipeProblem: Error, Equatable, Sendable {
     /// The key inside the section that the problem belongs to; nil for the section as a whole.
     public var key: String?
-    /// What is wrong and what was wanted: "got 0, wanted at least 1".
+    /// The problem and what was wanted: "got 0, wanted at least 1".
     public var message: String
 
     /// Creates a problem.

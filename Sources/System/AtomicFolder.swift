@@ -10,7 +10,7 @@ import CSystem
 /// `commit()` the partial folder is removed, and what a crash left is taken over by the next
 /// `AtomicFolder` of that name.
 public struct AtomicFolder: ~Copyable {
-    /// What the name of an unfinished folder ends with.
+    /// The ending of an unfinished folder's name.
     public static let partialSuffix = ".partial"
 
     /// The final path.

@@ -1,4 +1,4 @@
-/// What the control groups of this process allow it: processors and memory, in versions 1 and 2.
+/// The limits of this process's control groups, versions 1 and 2, on processors and memory.
 ///
 /// Limits are set anywhere between a process's own group and the root, and the tightest counts.
 public struct ControlGroups: Sendable {
@@ -45,7 +45,7 @@ public struct ControlGroups: Sendable {
 
     /// Bytes that may still be taken; nil where nothing limits them.
     ///
-    /// The groups' file caches are given up under pressure, so they do not count as used.
+    /// The groups' file caches are freed under pressure, so they do not count as used.
     public var availableMemoryByteCount: Int? {
         memoryFolders.compactMap { folder in
             let limit = number(folder + "/memory.max") ?? number(folder + "/memory.limit_in_bytes")

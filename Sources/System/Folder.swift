@@ -2,7 +2,7 @@
     import Glibc
 #endif
 
-/// What a path names.
+/// The kind of thing that a path names.
 public enum FileKind: Sendable {
     /// A regular file, pipe or device: something with bytes to read.
     case file

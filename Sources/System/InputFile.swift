@@ -70,7 +70,7 @@ public final class InputFile: Sendable {
         return bytes
     }
 
-    /// Reads bytes at a place; does not move where `read(upTo:)` goes on.
+    /// Reads bytes at a place; does not move the place from which `read(upTo:)` continues.
     ///
     /// - Parameters:
     ///   - offset: the first byte, from 0.

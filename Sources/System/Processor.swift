@@ -19,7 +19,7 @@ public func processorName() -> String {
     return "\(name) (family \(family), model \(model))"
 }
 
-/// What processors do from a moment on, to tell whether other processes disturb a measurement.
+/// A watch on the load of the processors, to tell whether other processes disturb a measurement.
 public struct ProcessorWatch {
     private let startTicks: (busy: Int, all: Int)?
     private let startOwn = ProcessorWatch.ownSeconds()

@@ -1,4 +1,4 @@
-/// How the CPU cuts a Mamba-2 scan's rows: each segment in chunks of its own, the last one ragged.
+/// The CPU's division of a Mamba-2 scan's rows: each segment in its own chunks, the last ragged.
 struct SSDChunks {
     /// One chunk and its place among the saved states.
     struct Chunk {
@@ -46,7 +46,7 @@ struct SSDChunks {
     }
 }
 
-/// What the CPU keeps of a Mamba-2 scan for backward.
+/// The values of a Mamba-2 scan that the CPU keeps for backward.
 struct SSDSaved {
     /// Time steps, for each chunk `[H, rows]`: R·H in all.
     let steps: Tensor

@@ -120,7 +120,7 @@ extension BytePairModel {
         }
     }
 
-    /// How a byte is spelled: "<0x0A>".
+    /// The spelling of a byte: "<0x0A>".
     static func fallbackText(_ byte: UInt8) -> String {
         let digits = String(byte, radix: 16, uppercase: true)
         return "<0x" + (byte < 16 ? "0" : "") + digits + ">"

@@ -4,7 +4,7 @@ import FalconJSON
 public struct BytePairPieces: Sendable {
     /// The text of every token, in the order of ids (`tokenizer.ggml.tokens`).
     public var tokens: [String]
-    /// What every token is, in the numbers of `SentencePieceModel.PieceKind` (`….token_type`).
+    /// The kind of every token, in the numbers of `SentencePieceModel.PieceKind` (`….token_type`).
     public var kinds: [Int]
     /// Pairs of tokens with a space between, the first to be merged first (`….merges`).
     public var merges: [String]
@@ -186,7 +186,7 @@ public struct BytePairPieces: Sendable {
         return .object(object)
     }
 
-    /// What puts a token before a prompt; null for none.
+    /// The post-processor that puts a token before a prompt; null for none.
     ///
     /// - Parameters:
     ///   - id: the token.

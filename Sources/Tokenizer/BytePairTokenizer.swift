@@ -15,7 +15,7 @@ public final class BytePairTokenizer: Tokenizer {
         /// In byte-level vocabularies the characters of ordinary pieces stand for bytes, those of control
         /// and user-defined pieces for themselves.
         public fileprivate(set) var text = ""
-        /// What the piece stands for; an id that no token has is unused.
+        /// The kind of the piece; an id that no token has is unused.
         public fileprivate(set) var kind = SentencePieceModel.PieceKind.unused
         /// Whether decoding leaves the piece out.
         fileprivate var isSpecial = false
@@ -110,7 +110,7 @@ public final class BytePairTokenizer: Tokenizer {
     /// Pairs of ids that are merged, the first pair first.
     public var merges: [(left: Int32, right: Int32)] { model.mergeList }
 
-    /// How the texts of tokens become one text.
+    /// The way in which the texts of tokens become one text.
     public var joining: TokenJoining {
         TokenJoining(
             leadingSpaces: decoder.dropsFirstSpace ? .firstDropped : .kept,
@@ -146,7 +146,7 @@ public final class BytePairTokenizer: Tokenizer {
         return text + decoder.finish()
     }
 
-    /// What one token stands for in a text.
+    /// The text or bytes of one token.
     ///
     /// - Parameter id: from 0 to `vocabularyCount - 1`.
     /// - Returns: its text; nothing for special tokens.

@@ -60,7 +60,7 @@ struct LongWord {
         ids += part.ids
     }
 
-    /// How many tokens of a part to keep, and the part that follows them.
+    /// The number of tokens of a part to keep, and the part that follows them.
     private func joint(
         _ part: Part, _ first: Int, _ last: Int, _ length: Int, _ end: Int,
         _ merger: inout BytePairMerger

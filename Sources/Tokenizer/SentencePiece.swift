@@ -300,7 +300,7 @@ func trainSentencePiece(
     return (serialized, forgotten)
 }
 
-/// What the trainer's callback needs: the source, and the bytes of the sentence it looks at.
+/// The data of the trainer's callback: the source, and the bytes of the current sentence.
 @safe private final class TrainingSentences {
     private let next: () throws -> ArraySlice<UInt8>?
     private var buffer = UnsafeMutableBufferPointer<CChar>.allocate(capacity: 1 << 13)

@@ -1,8 +1,8 @@
 import FalconSystem
 
-// What the files beside a `tokenizer.model` change.
+// Changes made by the files beside a `tokenizer.model`.
 extension SentencePieceTokenizer {
-    /// What the files say, if the model has the tokens that they name.
+    /// The settings in the files, if the model has the tokens that they name.
     static func settings(
         of files: TokenizerFiles, _ pieces: [SentencePieceModel.Piece], _ path: String
     ) throws(TokenizerError) -> TokenizerSettings {

@@ -1,6 +1,6 @@
 /// Turns tokens into text one by one, as they are generated.
 ///
-/// What comes out is whole UTF-8 at any moment, and all of it together equals `decode` of all
+/// The output is whole UTF-8 at any moment, and all of it together equals `decode` of all
 /// tokens: a character spelled in several byte pieces waits until it is whole, and spaces at the
 /// start of pieces are kept.
 public struct StreamingDecoder: Sendable {
@@ -100,7 +100,7 @@ public struct StreamingDecoder: Sendable {
         return text
     }
 
-    /// How many bytes at the start of a broken character could begin a valid one, at least 1.
+    /// The number of bytes that a broken character shares with a valid one's start, at least 1.
     private func badPrefixCount(_ bytes: ArraySlice<UInt8>) -> Int {
         var count = 1
         while count < bytes.count, couldGoOn(bytes.prefix(count + 1)) { count += 1 }

@@ -27,7 +27,7 @@ public protocol Tokenizer: Sendable {
     /// Stands for what the tokenizer does: the same for two that give the same ids for every text, in
     /// whatever files they are kept.
     var fingerprint: String { get }
-    /// How the texts of tokens become one text.
+    /// The way in which the texts of tokens become one text.
     var joining: TokenJoining { get }
 
     /// Whether an id has a token, so that it can be written.
@@ -50,7 +50,7 @@ public protocol Tokenizer: Sendable {
     /// - Throws: `TokenizerError.tokenOutOfRange` for an id outside the vocabulary.
     func decode(_ ids: [Int32]) throws(TokenizerError) -> String
 
-    /// What one token stands for in a text.
+    /// The text or bytes of one token.
     ///
     /// - Parameter id: from 0 to `vocabularyCount - 1`.
     /// - Returns: its text, without regard to its neighbours.
@@ -101,13 +101,13 @@ extension TokenEncoder {
     }
 }
 
-/// What a token stands for in a text.
+/// The text or bytes of a token.
 public enum TokenSurface: Sendable, Equatable {
     /// Whole characters.
     case text(String)
     /// Bytes of UTF-8; a character may begin or end in a neighbouring token.
     case bytes([UInt8])
-    /// What is shown for characters that the vocabulary does not have.
+    /// The text shown for characters that the vocabulary does not have.
     case placeholder(String)
     /// Nothing: a control token.
     case nothing
@@ -122,9 +122,9 @@ public enum TokenSurface: Sendable, Equatable {
     }
 }
 
-/// How the texts of tokens become one text.
+/// The way in which the texts of tokens become one text.
 public struct TokenJoining: Sendable, Equatable {
-    /// What becomes of spaces at the start of the text.
+    /// The treatment of spaces at the start of the text.
     public enum LeadingSpaces: Sendable {
         case kept
         /// The first token loses one space.
@@ -133,7 +133,7 @@ public struct TokenJoining: Sendable, Equatable {
         case allDropped
     }
 
-    /// What stands for bytes that are not UTF-8.
+    /// The replacement of bytes that are not UTF-8.
     public enum Replacement: Sendable {
         /// One U+FFFD for every byte.
         case everyByte
@@ -141,9 +141,9 @@ public struct TokenJoining: Sendable, Equatable {
         case everySequence
     }
 
-    /// What becomes of spaces at the start of the text.
+    /// The treatment of spaces at the start of the text.
     public let leadingSpaces: LeadingSpaces
-    /// What stands for bytes that are not UTF-8.
+    /// The replacement of bytes that are not UTF-8.
     public let replacement: Replacement
 }
 

@@ -1,6 +1,6 @@
 import FalconJSON
 
-/// What the files beside a tokenizer say: `tokenizer_config.json` and `special_tokens_map.json`.
+/// The settings beside a tokenizer, in `tokenizer_config.json` and `special_tokens_map.json`.
 struct TokenizerSettings {
     private static let keys = ["bos_token", "eos_token", "unk_token", "pad_token"]
 

@@ -3,7 +3,7 @@
 /// The settings are those of Falcon-H1 exports: no prefix space, no normalization, digits apart,
 /// bytes for rare characters, `<pad>` 0, `<s>` 1, `</s>` 2, `<unk>` 3.
 public struct TokenizerTrainer: Sendable {
-    /// How pieces are learnt.
+    /// The algorithm that learns pieces.
     public enum ModelType: String, Sendable, CaseIterable {
         /// Byte-pair encoding: the kind that llama.cpp and tokenizer.json can hold.
         case bpe
@@ -11,7 +11,7 @@ public struct TokenizerTrainer: Sendable {
         case unigram
     }
 
-    /// What a training run found and made.
+    /// The result of training: counts, and the model.
     public struct Result: Sendable {
         /// The bytes of the model file.
         public let modelBytes: [UInt8]
@@ -25,7 +25,7 @@ public struct TokenizerTrainer: Sendable {
 
     /// The number of pieces, with the 4 special ones and the 256 bytes.
     public var vocabularyCount: Int
-    /// How pieces are learnt.
+    /// The algorithm that learns pieces.
     public var modelType = ModelType.bpe
     /// The share of all characters that get a piece of their own; the rest is spelled in bytes.
     public var characterCoverage = 0.9995

@@ -1,4 +1,4 @@
-/// What a pre-tokenizer cuts out of a text: regular expressions as code.
+/// The words that a pre-tokenizer cuts out of a text: regular expressions as code.
 enum WordPattern: Equatable, Sendable {
     /// The expression of GPT-2.
     case gpt2

@@ -60,7 +60,7 @@ public struct OpArguments {
 public struct OpCase {
     /// The op's name, such as `rmsNorm`.
     public let op: String
-    /// What is special about the case, such as `7x33`.
+    /// The mark of the case among those of its op, such as `7x33`.
     public let label: String
     let inputs: [OpInput]
     let run: (OpArguments, inout Tape) -> Tensor

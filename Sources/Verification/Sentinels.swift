@@ -2,7 +2,7 @@ import FalconTensor
 
 /// Numbers behind every block of an arena, which kernels must leave as they are.
 ///
-/// What a block is asked for starts as NaN, so that a result shows where it was not written.
+/// The bytes asked for start as NaN, so that a result shows where it was not written.
 final class Sentinels: BlockWatch {
     /// Far above what ops are tested on, so that a result shows that it was read; not so far that adding
     /// to it leaves it as it is.
@@ -10,7 +10,7 @@ final class Sentinels: BlockWatch {
     let marginByteCount = 256
     /// Bytes of a block that were asked for, and all of them.
     private var blocks: [UnsafeMutableRawPointer: (used: Int, size: Int)] = [:]
-    /// What was found changed.
+    /// Changes that were found.
     private(set) var damage: [String] = []
 
     /// Whether all of some numbers are untouched sentinels.

@@ -31,7 +31,7 @@ size_t fk_first_not_finite(const float *x, size_t n);
 // x [n] *= scale
 void fk_scale(float *x, size_t n, float scale);
 
-// What SwiGLU reads; both [rows, columns].
+// The inputs of SwiGLU; both [rows, columns].
 typedef struct fk_swiglu_inputs {
     fk_const_rows gate, up;
 } fk_swiglu_inputs;

@@ -1,4 +1,4 @@
-// What this machine can do at best: loops that only multiply and add, or only move memory.
+// The peak of this machine: loops that only multiply and add, or only move memory.
 #ifndef FK_PEAK_H
 #define FK_PEAK_H
 
