@@ -21,7 +21,7 @@ public enum Signals {
     nonisolated(unsafe) private static var notice: UnsafeMutableRawBufferPointer?
 
     /// Turns writing to a closed pipe, or beyond the limit on the size of a file, into an error of the
-    /// write that can be told; by default either would end the program without a word.
+    /// write that can be reported; by default either would end the program silently.
     public static func makeWritesFail() {
         for number in [SIGPIPE, SIGXFSZ] { signal(number, SIG_IGN) }
     }
@@ -43,7 +43,7 @@ public enum Signals {
         var wanted = sigset_t()
         sigemptyset(&wanted)
         for number in [SIGINT, SIGTERM, SIGHUP, SIGUSR1] {
-            // nohup has its will.
+            // Under nohup the signal stays ignored.
             if number == SIGHUP && isIgnored(number) { continue }
             var action = sigaction()
             action.__sigaction_handler.sa_handler = { number in

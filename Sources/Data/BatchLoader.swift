@@ -1,6 +1,6 @@
 import FalconConcurrency
 
-/// Gives batches of training samples in the order of `SampleOrder`, read ahead by a thread where the
+/// Gives batches of training samples in the order of `SampleOrder`, read ahead by a thread if the
 /// system gives one.
 ///
 /// The token stream of the split is cut into samples: sample i covers tokens i·T to (i+1)·T, both
@@ -32,7 +32,7 @@ public final class BatchLoader {
     ///   - sequencesPerBatch: B, at least 1.
     ///   - seed: the run's seed.
     ///   - position: samples consumed before, from 0.
-    ///   - rank: which part of the run this is, 0 to `rankCount - 1`.
+    ///   - rank: the part of the run, 0 to `rankCount - 1`.
     ///   - rankCount: parts of the run; each step consumes B · `rankCount` samples, rank r takes
     ///     those from B·r.
     /// - Throws: `DataError.splitTooShort` if the split has no whole sample.

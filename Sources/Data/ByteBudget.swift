@@ -15,7 +15,7 @@ final class ByteBudget: @unchecked Sendable {
     /// - Parameter limit: bytes.
     init(limit: Int) { self.limit = limit }
 
-    /// Takes bytes, waiting until there are as many or all were given back.
+    /// Takes bytes, waiting until enough are free or all were given back.
     ///
     /// - Parameter count: bytes.
     /// - Returns: false after `cancel()`.

@@ -31,7 +31,7 @@ final class FileByteStream: ByteStream {
 
     /// The first bytes of the file, which `next()` gives again.
     ///
-    /// - Parameter count: how many bytes are wanted, before the first `next()`.
+    /// - Parameter count: the number of bytes wanted, before the first `next()`.
     /// - Returns: fewer only if the file is that short.
     /// - Throws: `FileError` if it cannot be read.
     func peek(_ count: Int) throws -> [UInt8] {

@@ -15,13 +15,13 @@ public struct CorpusTokenizer: Sendable {
     public struct Progress: Sendable, Equatable {
         /// Documents written.
         public fileprivate(set) var documents = 0
-        /// Documents without a single byte, left out.
+        /// Empty documents, left out.
         public fileprivate(set) var emptyDocuments = 0
         /// Documents that are not valid, left out; only with `skipsBadDocuments`.
         public fileprivate(set) var badDocuments = 0
         /// Why the first document was left out as bad.
         public fileprivate(set) var firstBadDocument: String?
-        /// Files and folders that cannot be read, left out; only where the reader skips them.
+        /// Files and folders that cannot be read, left out; only if the reader skips them.
         public fileprivate(set) var unreadable = LeftOut()
         /// Documents whose end was held out, because no document fell in the validation part.
         public fileprivate(set) var cutDocuments = 0
@@ -131,7 +131,7 @@ public struct CorpusTokenizer: Sendable {
             guard path.kind != .folder || path.linkTarget != nil else {
                 throw FileError.exists(
                     path: path.description,
-                    advice: "the data set would take the place of the folder around it; "
+                    advice: "the data set would replace the folder that contains it; "
                         + "move it away, or choose another --output")
             }
             try path.link(to: RawPath(partial).appending(name))

@@ -4,7 +4,7 @@ import FalconRecipeSection
 public struct DataSection: RecipeSection, Codable, Equatable {
     /// A folder written by `falcon tokenize`.
     public var path: String
-    /// Tokens a training sequence.
+    /// Tokens per training sequence.
     public var sequenceLength: Int
 
     /// The key of each field.

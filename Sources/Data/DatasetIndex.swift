@@ -96,7 +96,7 @@ public struct DatasetIndex: Codable, Sendable, Equatable {
     public let train: SplitIndex
     /// The documents held out.
     public let validation: SplitIndex
-    /// Stands for all tokens and their order; see `computedDigest`.
+    /// The digest that identifies all tokens and their order; see `computedDigest`.
     public private(set) var datasetDigest = ""
 
     enum CodingKeys: String, CodingKey {

@@ -29,7 +29,7 @@ enum FileStart: Equatable {
     case jsonLine
     /// A line that begins as a JSON object does, and is none.
     case nearlyJSONLine
-    /// JSON, but not an object a line; what it is.
+    /// JSON, but not one object per line; its kind.
     case otherJSON(String)
     case text
     /// Nothing but blanks.
@@ -99,7 +99,7 @@ struct ForeignFile: Equatable {
     private static let unpack = "unpack it, and give the files in it"
     private static let decompress = "decompress it, or compress it with gzip or zstd"
     private static let toLines =
-        "convert it to JSON lines first, one object with the text a line"
+        "convert it to JSON lines first, one object with the text per line"
     private static let toUTF8 = "convert it to UTF-8 first (iconv -f "
 
     private static let magic: [(place: Int, bytes: [UInt8], kind: ForeignFile)] = [
@@ -145,7 +145,7 @@ struct ForeignFile: Equatable {
             ? nil
             : .init(
                 "not text: byte \(zero - start.startIndex) is zero",
-                "take it as one document all the same with --format text")
+                "take it as one document anyway with --format text")
     }
 
     /// Text of the ASCII in 16 bits has a zero in every second byte, without a mark at its start.

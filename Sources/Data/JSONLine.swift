@@ -9,7 +9,7 @@ struct JSONLineFault: Error, Equatable {
     var isCutShort = false
 }
 
-/// Takes one text out of a line of JSON, and goes over the rest only to find its end.
+/// Takes one text out of a line of JSON, and scans the rest only to find its end.
 ///
 /// Only the structure of unwanted values needs to be JSON: `NaN`, `Infinity`, halves of surrogate
 /// pairs and any escapes are passed over there. Memory is the text's own; depth costs a byte per
@@ -72,7 +72,7 @@ struct JSONLine {
         }
         skipBlanks()
         guard position == bytes.count else {
-            throw fault("more after the end of the object; want one object a line")
+            throw fault("more after the end of the object; want one object per line")
         }
         guard let found else {
             throw JSONLineFault(

@@ -1,4 +1,4 @@
-/// Things that were left out, and why.
+/// Items that were left out, and the reasons.
 public struct LeftOut: Sendable, Equatable {
     /// Reasons that are kept.
     public static let reasonLimit = 5

@@ -22,7 +22,7 @@ public struct SampleOrder: Sendable, Equatable {
     /// The order of one run.
     ///
     /// - Parameters:
-    ///   - datasetDigest: stands for the data: other data, another order.
+    ///   - datasetDigest: identifies the data: other data, another order.
     ///   - seed: the run's seed.
     ///   - sampleCount: samples in an epoch, 1 to 2^62.
     public init(datasetDigest: String, seed: UInt64, sampleCount: Int) {

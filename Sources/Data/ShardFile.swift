@@ -15,7 +15,7 @@ final class ShardFile: Sendable {
     private let checksums: [UInt32]
 
     /// - Parameters:
-    ///   - shard: what the index says of it.
+    ///   - shard: its entry in the index.
     ///   - index: the index.
     ///   - folder: where the shards lie.
     /// - Throws: `FileError` if it cannot be read, `DataError` if its size or seek table is wrong.
@@ -65,7 +65,7 @@ final class ShardFile: Sendable {
 
     var frameCount: Int { checksums.count }
 
-    /// Where a frame lies in the file.
+    /// The place of a frame in the file.
     func byteRange(ofFrame frame: Int) -> Range<Int> {
         frameOffsets[frame]..<frameOffsets[frame + 1]
     }

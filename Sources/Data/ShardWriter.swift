@@ -60,7 +60,7 @@ final class ShardWriter {
     /// - Parameters:
     ///   - folder: an existing folder.
     ///   - split: gives the shards their names.
-    ///   - layout: how tokens are laid out.
+    ///   - layout: the layout of tokens.
     init(folder: String, split: Split, layout: ShardLayout) {
         self.folder = folder
         self.split = split
@@ -105,7 +105,7 @@ final class ShardWriter {
         if tokensInShard > 0 { try finishShard() }
     }
 
-    /// Takes away what was written.
+    /// Removes the shards that were written.
     func removeShards() {
         file = nil
         for shard in shards { try? removeFile("\(folder)/\(shard.name)") }

@@ -16,7 +16,7 @@ public final class TextFileTokens {
     private var isAtEnd = false
     private var isFinished = false
     private var offset = 0
-    /// There is no place to cut at up to here.
+    /// Up to here there is no place to cut at.
     private var searched = 0
 
     /// Opens a file.

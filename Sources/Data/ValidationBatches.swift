@@ -3,7 +3,7 @@
 /// The stream is cut into sequences of T tokens; each token but the first of a document is the
 /// target of exactly one row. The last sequence is filled with end-of-document tokens that are not
 /// scored, and the last batch has fewer sequences: sequences are the same for every batch size.
-/// Each pass starts anew with `makeIterator()`.
+/// Each pass starts again with `makeIterator()`.
 public struct ValidationBatches: Sendable {
     private let dataset: TokenDataset
     private let split: Split

@@ -81,7 +81,7 @@ extension SSDInputs {
 }
 
 extension SelectiveScanInputs {
-    /// The state takes in x Bᵀ and is read with C: 4·N a row and channel.
+    /// The state takes in x Bᵀ and is read with C: 4·N per row and channel.
     ///
     /// The exponential of each step and rate, which costs more, is element-wise arithmetic.
     var forwardFLOPs: Double { 4 * Double(x.count) * Double(stateSize) }

@@ -74,8 +74,8 @@ public final class InputFile: Sendable {
     ///
     /// - Parameters:
     ///   - offset: the first byte, from 0.
-    ///   - count: how many bytes.
-    /// - Returns: `count` bytes, or fewer where the file ends before.
+    ///   - count: the number of bytes.
+    /// - Returns: `count` bytes, or fewer if the file ends before.
     /// - Throws: `FileError` if reading fails.
     public func bytes(at offset: Int, count: Int) throws(FileError) -> [UInt8] {
         var code: Int32 = 0

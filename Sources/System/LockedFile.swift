@@ -14,7 +14,7 @@ final class LockedFile {
     ///
     /// - Parameters:
     ///   - path: the file; its folder must exist.
-    ///   - target: what is locked, for messages.
+    ///   - target: the name of the locked thing, for messages.
     /// - Throws: `FileError.held` if another process has the lock; `FileError` if the file cannot be opened.
     init(path: String, for target: String) throws(FileError) {
         var triesLeft = 5
@@ -62,7 +62,7 @@ final class LockedFile {
         _ = unsafe bytes.withUnsafeBytes { unsafe pwrite(descriptor, $0.baseAddress, $0.count, 0) }
     }
 
-    /// Removes the file while the lock is held, so that nobody waits for a file that is gone.
+    /// Removes the file while the lock is held, so that no process waits for a file that is gone.
     func remove() { unsafe unlink(path) }
 
     /// The holder of a file, as far as it is known.
@@ -120,7 +120,7 @@ public final class FolderLock {
     /// Whether a process holds the lock of a folder now.
     ///
     /// - Parameter folder: any path.
-    /// - Returns: false also where there is no such folder.
+    /// - Returns: false also if there is no such folder.
     public static func isHeld(folder: String) -> Bool { owner(ofFolder: folder) != nil }
 
     /// The process that holds the lock of a folder now.

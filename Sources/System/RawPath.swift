@@ -19,8 +19,8 @@ public struct RawPath: Sendable, Hashable, CustomStringConvertible {
 
     /// The path that a word of the command line means.
     ///
-    /// Words reach a program as text with U+FFFD for what is not UTF-8; the bytes are looked up where
-    /// the system put them.
+    /// Words reach a program as text with U+FFFD for bytes that are not UTF-8; the bytes are looked
+    /// up where the system put them.
     ///
     /// - Parameter argument: a word of the command line, or any other path.
     public init(argument: String) {

@@ -21,7 +21,7 @@ public func suggestion(for word: String, among candidates: some Sequence<String>
 ///   - word: the word that was written.
 /// - Returns: letters that differ, 0 for equal words; nil if more than a third (at least two) do.
 public func misspelling(of meant: String, as word: String) -> Int? {
-    // Nobody misspells a word of a page.
+    // Nobody misspells a word as long as a page.
     guard word.utf8.count <= 200 else { return nil }
     let letters = Array(word.lowercased())
     let distance = editDistance(letters, Array(meant.lowercased()))
@@ -49,7 +49,7 @@ private func editDistance(_ a: [Character], _ b: [Character]) -> Int {
     return previous[b.count]
 }
 
-/// The end of a message that names what was probably meant.
+/// The end of a message that names the word probably meant.
 ///
 /// - Parameter name: the suggestion, if there is one.
 /// - Returns: "; did you mean NAME?", or nothing.

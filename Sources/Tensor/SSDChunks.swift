@@ -50,7 +50,7 @@ struct SSDChunks {
 struct SSDSaved {
     /// Time steps, for each chunk `[H, rows]`: R·H in all.
     let steps: Tensor
-    /// Summed decays and what rounding took from them, for each chunk `[H, 2, rows]`: 2·R·H in all.
+    /// Summed decays and their parts lost in rounding, for each chunk `[H, 2, rows]`: 2·R·H in all.
     let decays: Tensor
     /// The decay over a whole chunk: `[chunks, H]`.
     let totals: Tensor

@@ -2,9 +2,9 @@ import FalconSystem
 
 /// Turns text into token ids and back with byte-pair merges, as a `tokenizer.json` describes them.
 ///
-/// The ids are those of Hugging Face's `tokenizers` without special tokens added: nothing is put before or
-/// after a text; what the part "post_processor" puts before one is `promptPrefix`. What the file asks for
-/// and this program does not know is an error that names it.
+/// The ids are those of Hugging Face's `tokenizers` without special tokens added: nothing is put
+/// before or after a text; the tokens that the part "post_processor" puts before one are
+/// `promptPrefix`. A setting in the file that this program does not know is an error that names it.
 ///
 /// Tokens of the list "added_tokens" are found in a text wherever they are spelled out, special ones too.
 public final class BytePairTokenizer: Tokenizer {
@@ -35,7 +35,7 @@ public final class BytePairTokenizer: Tokenizer {
     public let eosID: Int32?
     /// The token that fills places without text; nil if the files name none.
     public let padID: Int32?
-    /// The token for what the vocabulary does not have; nil if the files name none.
+    /// The token for characters that the vocabulary does not have; nil if the files name none.
     public let unkID: Int32?
     /// The tokens that Hugging Face transformers puts before a prompt; `encode` leaves that to its
     /// caller.
@@ -171,8 +171,8 @@ public final class BytePairTokenizer: Tokenizer {
         BytePairEncoder(self, isForDocuments: true)
     }
 
-    /// Encodes a text or a part of one; `isInText` says whether it goes on with one that has begun, before
-    /// and after.
+    /// Encodes a text or a part of one; `isInText` says whether it continues a text that has begun,
+    /// before and after.
     fileprivate func encode(
         _ text: String, _ cache: inout WordCache, _ merger: inout BytePairMerger,
         isDocument: Bool, isInText: inout Bool

@@ -40,7 +40,7 @@ struct CharacterMap {
     }
 
     private static let malformed = SentencePieceModel.Malformed(
-        reason: "its map of characters leads out of itself")
+        reason: "its map of characters points outside itself")
 
     private static func number(_ bytes: ArraySlice<UInt8>) -> Int {
         bytes.reversed().reduce(0) { $0 << 8 | Int($1) }

@@ -38,7 +38,7 @@ import FalconSystem
     /// The tokens that Hugging Face transformers puts before a prompt; `encode` leaves that to its
     /// caller.
     public let promptPrefix: [Int32]
-    /// Stands for what the tokenizer does.
+    /// The digest of the tokenizer's behaviour.
     public let fingerprint: String
 
     /// Loads a model from a file.
@@ -195,7 +195,7 @@ import FalconSystem
     ///
     /// - Parameters:
     ///   - text: any text, up to `longestTextBytes`.
-    ///   - isContinued: whether it goes on with the text of the last call.
+    ///   - isContinued: whether it continues the text of the last call.
     /// - Returns: ids from 0 to the tokenizer's `vocabularyCount - 1`.
     /// - Throws: `TokenizerError.failed` with the library's own reason.
     public func encode(_ text: String, isContinued: Bool) throws(TokenizerError) -> [Int32] {
@@ -208,8 +208,8 @@ import FalconSystem
 }
 
 extension SentencePieceTokenizer {
-    /// The tokenizer without the space that it puts before every text, where that is all that keeps its
-    /// texts from being cut before spaces; else nil.
+    /// The tokenizer without the space that it puts before every text, if only that keeps its texts
+    /// from being cut before spaces; otherwise nil.
     fileprivate var withoutDummyPrefix: SentencePieceTokenizer? {
         guard model.isCutBehindFirstSpace && model.addsDummyPrefix else { return nil }
         return monitor.locked {
@@ -263,7 +263,7 @@ private func takeMessage(_ message: UnsafeMutablePointer<CChar>?) -> String? {
 ///   - threadCount: the most processors used.
 ///   - wordBytes: the memory for words and their counts; 0 to give the trainer the sentences themselves.
 ///   - next: gives the next sentence; nil ends; an error stops the training.
-/// - Returns: the serialized model, and how many words were forgotten for want of room.
+/// - Returns: the serialized model, and the number of words forgotten for lack of room.
 /// - Throws: what `next` threw, else `TokenizerError.trainingFailed` with the library's reason.
 func trainSentencePiece(
     options: [(name: String, value: String)], threadCount: Int, wordBytes: Int,

@@ -75,7 +75,7 @@ public struct SentencePieceModel: Sendable, Equatable {
     /// The id of the padding piece.
     public private(set) var padID: Int32?
 
-    /// Why bytes are not a model.
+    /// The reason why bytes are not a model.
     struct Malformed: Error {
         let reason: String
     }

@@ -24,8 +24,8 @@ public protocol Tokenizer: Sendable {
     /// The tokens that Hugging Face transformers puts before a prompt; `encode` leaves that to its
     /// caller.
     var promptPrefix: [Int32] { get }
-    /// Stands for what the tokenizer does: the same for two that give the same ids for every text, in
-    /// whatever files they are kept.
+    /// The digest of the tokenizer's behaviour: the same for two that give the same ids for every
+    /// text, in whatever files they are kept.
     var fingerprint: String { get }
     /// The way in which the texts of tokens become one text.
     var joining: TokenJoining { get }
@@ -63,8 +63,8 @@ public protocol Tokenizer: Sendable {
 
     /// An encoder for the documents of a corpus.
     ///
-    /// It gives the ids of `encode`, but that the text of the token which ends a document is text like
-    /// any other: what a document says does not end it.
+    /// It gives the ids of `encode`, except that the text of the token which ends a document is
+    /// text like any other: no words of a document end it.
     ///
     /// - Returns: an encoder for many texts on one thread.
     func makeDocumentEncoder() -> any TokenEncoder
@@ -82,7 +82,7 @@ public protocol TokenEncoder: AnyObject {
     ///
     /// - Parameters:
     ///   - text: any text, up to `longestTextBytes`.
-    ///   - isContinued: whether it goes on with the text of the last call; only where
+    ///   - isContinued: whether it continues the text of the last call; only if
     ///     `isCutBeforeSpaces`, and at such a place.
     /// - Returns: ids from 0 to the tokenizer's `vocabularyCount - 1`; those of the parts, one after the
     ///   other, are those of the whole.
@@ -148,7 +148,7 @@ public struct TokenJoining: Sendable, Equatable {
 }
 
 extension Tokenizer {
-    /// An encoder for the documents of a corpus, of a tokenizer that takes no text for a token that ends one.
+    /// An encoder for the documents of a corpus, if no text is taken for the token that ends one.
     ///
     /// - Returns: an encoder that gives the ids of `encode`.
     public func makeDocumentEncoder() -> any TokenEncoder { makeEncoder() }

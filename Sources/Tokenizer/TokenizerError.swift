@@ -14,7 +14,7 @@ public enum TokenizerError: FalconError, Equatable {
     case failed(action: String, reason: String)
     /// A token id is not in the vocabulary.
     case tokenOutOfRange(id: Int32, vocabularyCount: Int)
-    /// An option has a value that makes no sense.
+    /// An option has an impossible value.
     case invalidOption(name: String, got: String, wanted: String)
 
     /// The message: what failed, what was found and wanted, where, and what to do.
@@ -42,7 +42,8 @@ public enum TokenizerError: FalconError, Equatable {
         }
     }
 
-    /// 65 for a tokenizer or ids that are wrong, 64 for an option that makes no sense.
+    /// 65 for a tokenizer or ids that are wrong, 64 for an impossible option, 70 for a failure of
+    /// the library.
     public var exitStatus: ExitStatus {
         switch self {
         case .invalidOption: .usage

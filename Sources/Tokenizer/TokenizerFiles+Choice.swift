@@ -45,7 +45,7 @@ extension TokenizerFiles {
     ///
     /// - Parameters:
     ///   - pieces: the model's.
-    ///   - settings: what the files say.
+    ///   - settings: the settings in the files.
     /// - Throws: `TokenizerFault` for a token that it does not have; tokens for padding do no harm.
     func requireNamedTokens(
         in pieces: [SentencePieceModel.Piece], _ settings: TokenizerSettings

@@ -30,7 +30,7 @@ extension OpCase {
     /// Runs the case forward and backward, sentinels behind all memory.
     ///
     /// - Parameter device: where the op runs.
-    /// - Returns: what it computed.
+    /// - Returns: its results.
     public func result(on device: Device) -> OpResult { result(on: device, layout: .whole) }
 
     func result(on device: Device, layout: OpLayout) -> OpResult {

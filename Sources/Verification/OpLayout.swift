@@ -9,7 +9,7 @@ enum OpLayout {
     case betweenSentinels
 }
 
-/// An activation on the device, and how it was before the op ran.
+/// An activation on the device, and its values before the op ran.
 struct OpActivation {
     /// Columns before and behind the input's.
     private static let margins = (before: 1, behind: 2)
@@ -55,7 +55,7 @@ struct OpActivation {
         gradients.assign(device.tensor(start, shape: storage.shape), to: storage)
     }
 
-    /// Takes the gradient, row by row, and says what was changed that must not be.
+    /// Takes the gradient, row by row, and names memory that must not change and did.
     func takeGradient(
         from gradients: inout Gradients
     ) -> (values: [Float], damage: [String]) {

@@ -7,7 +7,7 @@
 // Values that belong together are one argument, a struct passed by value: a matrix, or the inputs, the
 // sizes, the saved values, the gradients of an op, shared by its two directions. Shapes stand at the fields.
 //
-// The compiler trusts `restrict` of parameters alone, not of what a struct holds: an inner loop stands in a
+// The compiler trusts `restrict` of parameters alone, not of pointers in a struct: an inner loop stands in a
 // function of a row or a tile, which takes its pointers as parameters.
 #ifndef FK_COMMON_H
 #define FK_COMMON_H

@@ -44,7 +44,7 @@ size_t fk_packed_bytes(size_t lanes, size_t depth, size_t width, int bf16);
 void fk_pack(void *packed, fk_factor factor, fk_range panels, fk_range depths, int bf16);
 
 // c (+)= alpha left right, for some panels of left and some of right; c is the whole result [rows, columns].
-// beta multiplies what is in c, and when it is 0 c is only written.
+// beta multiplies the contents of c; when it is 0, c is only written.
 void fk_multiply_packed(fk_rows c, fk_packed_product product, fk_range leftPanels, fk_range rightPanels,
                         float alpha, float beta);
 

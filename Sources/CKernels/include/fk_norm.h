@@ -35,7 +35,7 @@ typedef struct fk_gated_norm_sizes {
     size_t groups;  // of columns / groups channels, each with a norm of its own
 } fk_gated_norm_sizes;
 
-// Where the gradients of a gated norm go.
+// The targets of the gradients of a gated norm.
 typedef struct fk_gated_norm_gradients {
     fk_rows x, z;    // [rows, columns]
     float *gain;     // [columns], always added into; not touched without a norm

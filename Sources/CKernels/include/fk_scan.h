@@ -37,7 +37,7 @@ typedef struct fk_selective_scan_sizes {
     size_t stateSize;
 } fk_selective_scan_sizes;
 
-// Where the gradients of a block go.
+// The targets of the gradients of a block.
 typedef struct fk_selective_scan_gradients {
     fk_rows x, delta;  // [rows, channels]
     float *bc;         // [rows, 2, fk_selective_scan_shared_row]: the block's share in those of b and c

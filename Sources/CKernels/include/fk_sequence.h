@@ -2,9 +2,9 @@
 // Kernels over the rows of one document: causal attention, causal convolution, the SSD scan.
 //
 // A row is a token. A kernel call is one piece of work on one document: nothing crosses its borders, and
-// tiles and chunks are counted from its first row, so that results do not depend on what is packed before it.
+// tiles and chunks are counted from its first row, so that results do not depend on the documents before it.
 // Every kernel is single-threaded, allocates nothing and works in `scratch` of the stated size.
-// Gradients are added to what is there, unless a line says "written".
+// Gradients are added into, unless a line says "written".
 // `tiles` is FK_TILE_BF16 or 0, for every product of the kernel; sums, states and exponentials stay float32.
 #ifndef FK_SEQUENCE_H
 #define FK_SEQUENCE_H
@@ -42,7 +42,7 @@ typedef struct fk_attention_saved {
     const float *logSumExp;  // [queries]
 } fk_attention_saved;
 
-// Where the gradients of attention go.
+// The targets of the gradients of attention.
 typedef struct fk_attention_gradients {
     fk_rows q;       // [queries, headSize]
     fk_rows k, v;    // [keysBefore + queries, headSize], written: give every piece that shares keys its own
@@ -80,7 +80,7 @@ typedef struct fk_conv1d_inputs {
     const float *bias;     // [channels]
 } fk_conv1d_inputs;
 
-// Where the gradients of the convolution go.
+// The targets of the gradients of the convolution.
 typedef struct fk_conv1d_gradients {
     fk_rows x;       // [rows, channels]
     float *taps;     // [tapCount, channels], of the scaled taps
@@ -128,8 +128,8 @@ typedef struct fk_ssd_step_inputs {
 // The values that forward saves for backward.
 typedef struct fk_ssd_saved {
     const float *dt;         // [heads, rows]
-    const float *decay;      // [heads, 2, rows]: the sum of A dt from the chunk's first row on, and what
-                             // rounding took from it
+    const float *decay;      // [heads, 2, rows]: the sum of A dt from the chunk's first row on, and the
+                             // part of it lost in rounding
     fk_const_rows previous;  // the state before the chunk; NULL for zeros
 } fk_ssd_saved;
 
@@ -174,7 +174,7 @@ typedef struct fk_ssd_upstream {
     fk_const_rows after;  // of the state after the chunk; NULL for zeros
 } fk_ssd_upstream;
 
-// Where the gradients of a chunk go.
+// The targets of the gradients of a chunk.
 typedef struct fk_ssd_gradients {
     fk_rows x;                 // [rows, heads * headSize]
     fk_rows b, c;              // [rows, stateSize]
