@@ -15,7 +15,7 @@ public final class BatchLoader {
 
     /// Samples in an epoch.
     public let sampleCount: Int
-    /// Samples consumed so far by the whole run: what a checkpoint stores.
+    /// Samples consumed so far by the whole run; checkpoints store it.
     public private(set) var position: Int
     private let queue: BoundedQueue<Result<Batch, any Error>>
     private let thread: WorkerThread?

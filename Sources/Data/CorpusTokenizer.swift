@@ -9,7 +9,7 @@ import FalconTokenizer
 /// Turns documents into a folder of token shards, on several threads.
 ///
 /// The bytes written are the same for any number of threads. The folder appears, or takes the place of an
-/// earlier one, when all of it is written: an error or a kill leaves what was there.
+/// earlier one, when all of it is written: an error or a kill leaves the earlier one.
 public struct CorpusTokenizer: Sendable {
     /// Counts of a run, so far or at its end.
     public struct Progress: Sendable, Equatable {
@@ -19,7 +19,7 @@ public struct CorpusTokenizer: Sendable {
         public fileprivate(set) var emptyDocuments = 0
         /// Documents that are not valid, left out; only with `skipsBadDocuments`.
         public fileprivate(set) var badDocuments = 0
-        /// Why the first document was left out as bad.
+        /// The reason why the first bad document was left out.
         public fileprivate(set) var firstBadDocument: String?
         /// Files and folders that cannot be read, left out; only if the reader skips them.
         public fileprivate(set) var unreadable = LeftOut()
@@ -113,7 +113,7 @@ public struct CorpusTokenizer: Sendable {
                     + "valid; give a file with text in it")
     }
 
-    /// Gives files in the folder that are no part of a data set a second name in the new one.
+    /// Gives files in the folder that are not part of a data set a second name in the new one.
     private func keepOtherFiles(of folder: String, in partial: String) throws {
         guard fileKind(of: folder) == .folder else { return }
         if fileKind(of: "\(folder)/\(DatasetIndex.fileName)") != .missing && !overwrites {

@@ -105,7 +105,7 @@ public final class DocumentReader {
 
     /// Reads the next document without checking it.
     ///
-    /// - Returns: nil after the last one. Blank lines of jsonl are no documents.
+    /// - Returns: nil after the last one. Blank lines of jsonl are not documents.
     /// - Throws: `FileError` or `DataError` for an item that cannot be read; the next call
     ///   continues behind it.
     public func nextRaw() throws -> RawDocument? {

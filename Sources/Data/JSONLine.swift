@@ -1,6 +1,6 @@
 import FalconJSON
 
-/// Why a line is not a JSON object with the wanted text, and where.
+/// The reason why a line is not a JSON object with the wanted text, and the place.
 struct JSONLineFault: Error, Equatable {
     let message: String
     /// The byte of the line, from 0; nil where the whole line is meant.

@@ -9,7 +9,7 @@ final class ShardFile: Sendable {
     private let shard: DatasetIndex.Shard
     private let tokensPerFrame: Int
     private let tokenType: TokenType
-    /// Where each frame starts in the file; one more than there are frames.
+    /// The start of each frame in the file, and the end of the last one.
     private let frameOffsets: [Int]
     /// The checksum of each frame in the seek table.
     private let checksums: [UInt32]

@@ -41,7 +41,7 @@ public struct ShardLayout: Sendable, Equatable {
 /// A shard appears under its name when it is whole. `removeShards()` takes away those already
 /// written, so that a failed run leaves nothing.
 final class ShardWriter {
-    // zstd's usual level: 220 MB/s a thread, far above the tokenizer.
+    // zstd's usual level: 220 MB/s per thread, far above the tokenizer.
     private static let compressionLevel: Int32 = 3
 
     private let folder: String

@@ -83,7 +83,7 @@ struct ValidationTail {
         return (train, validation, cutCount)
     }
 
-    /// Where the end of a text begins; nil if the text is short.
+    /// The place where the end of a text begins; nil if the text is short.
     static func cut(_ text: String, _ fraction: Double) -> String.Index? {
         let bytes = text.utf8
         guard bytes.count >= smallestCutBytes else { return nil }

@@ -68,7 +68,7 @@ import CZstd
     }
 }
 
-/// Why libzstd refused a frame.
+/// The reason why libzstd refused a frame.
 struct ZstdFailure: Error {
     let reason: String
 }

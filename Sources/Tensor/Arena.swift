@@ -22,7 +22,7 @@ package final class Arena {
     private(set) var liveByteCount = 0
     /// The most bytes ever handed out at one time.
     private(set) var peakByteCount = 0
-    /// Of these, what kernels used for the length of a call.
+    /// The part of the peak that kernels used for the length of a call.
     private(set) var peakScratchByteCount = 0
     private var scratchByteCount = 0
     /// Watches all blocks that are handed out from now on; nil outside of tests of the kernels.

@@ -7,7 +7,7 @@ extension CPUBackend {
     /// Heads per piece of the one-row step.
     private static let stepHeads = 4
 
-    /// Where the parts of one chunk and group lie.
+    /// The places of the parts of one chunk and group.
     private struct SSDPlace {
         let chunk: SSDChunks.Chunk
         /// The first head of the group.

@@ -53,7 +53,7 @@ struct WrittenColumns {
     }
 }
 
-/// Where the gradient of a tensor is filed: its storage's identity and its view, but no memory.
+/// The place where the gradient of a tensor is filed: its storage's identity and view, no memory.
 package struct TensorPlace {
     /// Of the storage.
     let identity: UInt64
@@ -95,7 +95,7 @@ package struct TensorPlace {
 }
 
 extension Tensor {
-    /// Where the gradient is filed, for closures that do not read the tensor itself.
+    /// The place where the gradient is filed, for closures that do not read the tensor itself.
     package var place: TensorPlace {
         TensorPlace(
             identity: storage.identity,

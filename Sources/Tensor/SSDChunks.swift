@@ -4,9 +4,9 @@ struct SSDChunks {
     struct Chunk {
         /// Its rows in the batch.
         let rows: Range<Int>
-        /// Where the state before it is kept, or nil at the start of a segment.
+        /// The place of the state before it; nil at the start of a segment.
         let previous: Int?
-        /// Where the state after it is kept, or nil when nothing reads that.
+        /// The place of the state after it; nil if nothing reads that.
         let own: Int?
     }
 

@@ -9,7 +9,7 @@ struct SelectiveScanRuns {
     struct Document {
         /// Its rows in the batch.
         let rows: Range<Int>
-        /// Where the first of its border states is kept.
+        /// The place of the first of its border states.
         let state: Int
     }
 

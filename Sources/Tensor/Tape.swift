@@ -1,19 +1,19 @@
 /// The record of a forward pass, from which the backward pass runs.
 ///
 /// An op appends one closure that adds to the gradients of its inputs, given the gradient of its
-/// output. What the closure captures is what is saved for backward; it is released as soon as the
+/// output. The values that the closure captures are saved for backward and released as soon as the
 /// closure has run. Where only the gradient of a tensor matters, a closure captures its `place`.
 public struct Tape: ~Copyable {
     /// The backward of one op.
     private struct Step {
-        /// Where the gradients of the outputs are; none for the root of the backward pass.
+        /// The places of the gradients of the outputs; none for the root of the backward pass.
         let outputs: [TensorPlace]
         /// The tensors that the step reads, to be made again first if they were discarded.
         let inputs: [Tensor]
         let run: ([Tensor?], inout Gradients) -> Void
     }
 
-    /// Where the ops run.
+    /// The device that the ops run on.
     public let device: Device
     /// Whether ops save what backward needs.
     public let isRecording: Bool

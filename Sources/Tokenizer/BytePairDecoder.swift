@@ -13,7 +13,7 @@ struct BytePairDecoder: Sendable {
     /// - Parameters:
     ///   - field: the part.
     ///   - mapsBytes: whether the pre-tokenizer maps bytes; the decoder must undo it.
-    /// - Throws: `TokenizerFault` for what is not known.
+    /// - Throws: `TokenizerFault` for an unknown decoder.
     init(_ field: TokenizerField, mapsBytes: Bool) throws(TokenizerFault) {
         self.mapsBytes = mapsBytes
         // Without a decoder `tokenizers` shows tokens as they are spelled, with spaces between. Here

@@ -76,7 +76,7 @@ struct BytePairModel: Sendable {
 extension BytePairModel {
     /// Reads the part "model".
     init(_ field: TokenizerField) throws(TokenizerFault) {
-        // Files of older versions name no type: what has merges is of this one.
+        // Files of older versions name no type: one with merges is of this type.
         let type = field["type"]
         let isBytePairs =
             type.isNull ? !field["merges"].isNull : try type.text() == "BPE"

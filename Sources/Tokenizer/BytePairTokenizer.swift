@@ -63,7 +63,7 @@ public final class BytePairTokenizer: Tokenizer {
     ///   - files: `tokenizer.json` and the files that name special tokens.
     ///   - path: where `tokenizer.json` came from, for messages.
     ///   - specialIDs: ids of special tokens that the files do not name.
-    /// - Throws: `TokenizerError.unsupported` for what cannot be or is not known.
+    /// - Throws: `TokenizerError.unsupported` for impossible or unknown settings.
     public init(
         files: TokenizerFiles, path: String = TokenizerFiles.jsonName,
         specialIDs: SpecialTokenIDs = SpecialTokenIDs()

@@ -46,7 +46,7 @@ struct CharacterMap {
         bytes.reversed().reduce(0) { $0 << 8 | Int($1) }
     }
 
-    /// Where the children of the unit at a place are: at this XOR the byte that leads to them.
+    /// The base of a unit's children: each is at this XOR the byte that leads to it.
     private func base(of place: Int) -> Int {
         let unit = units[place]
         return place ^ (Int(unit >> 10) << (unit & (1 << 9) == 0 ? 0 : 8))

@@ -21,7 +21,7 @@ import FalconSystem
     public let path: String
     /// The model, and the files that lay beside it.
     public let files: TokenizerFiles
-    /// The SHA-256 of the model's bytes, in hexadecimal: what shards and checkpoints compare.
+    /// The SHA-256 of the model's bytes, in hexadecimal; shards and checkpoints compare it.
     public let digest: String
     /// The pieces and settings of the model.
     public let model: SentencePieceModel
@@ -38,13 +38,14 @@ import FalconSystem
     /// The tokens that Hugging Face transformers puts before a prompt; `encode` leaves that to its
     /// caller.
     public let promptPrefix: [Int32]
-    /// The digest of the tokenizer's behaviour.
+    /// The fingerprint of the tokenizer's behaviour.
     public let fingerprint: String
 
     /// Loads a model from a file.
     ///
     /// - Parameter path: a `tokenizer.model`.
-    /// - Throws: `FileError` if it cannot be read, `TokenizerError.invalidModel` if it is no model.
+    /// - Throws: `FileError` if it cannot be read; `TokenizerError.invalidModel` if it is not a
+    ///   model.
     public convenience init(path: String) throws {
         try self.init(modelBytes: try InputFile.contents(of: path), path: path)
     }
@@ -54,7 +55,7 @@ import FalconSystem
     /// - Parameters:
     ///   - modelBytes: the bytes of a `tokenizer.model`.
     ///   - path: where they came from, for messages.
-    /// - Throws: `TokenizerError.invalidModel` if they are no model.
+    /// - Throws: `TokenizerError.invalidModel` if they are not a model.
     public convenience init(
         modelBytes: [UInt8], path: String = TokenizerFiles.modelName
     ) throws(TokenizerError) {
@@ -68,7 +69,7 @@ import FalconSystem
     ///   - files: the main one is a `tokenizer.model`.
     ///   - path: where it came from, for messages.
     ///   - specialIDs: ids of special tokens that the files do not name.
-    /// - Throws: `TokenizerError.invalidModel` if it is no model, `.unsupported` if the files
+    /// - Throws: `TokenizerError.invalidModel` if it is not a model, `.unsupported` if the files
     ///   beside it want tokens that it does not have.
     public init(
         files: TokenizerFiles, path: String, specialIDs: SpecialTokenIDs = SpecialTokenIDs()

@@ -83,7 +83,7 @@ public struct SentencePieceModel: Sendable, Equatable {
     /// Reads a model.
     ///
     /// - Parameter serialized: the bytes of a `tokenizer.model`.
-    /// - Throws: `Malformed` if they are no model.
+    /// - Throws: `Malformed` if they are not a model.
     init(serialized: [UInt8]) throws(Malformed) {
         var fields = ProtobufFields(serialized[...])
         while let field = try fields.next() {

@@ -49,7 +49,7 @@ extension SentencePieceModel {
         }
     }
 
-    /// The digest of the behaviour of a tokenizer with this model.
+    /// The fingerprint of the behaviour of a tokenizer with this model.
     ///
     /// - Parameters:
     ///   - bos: the token that may start a document.
@@ -71,7 +71,7 @@ extension SentencePieceModel {
 }
 
 extension BytePairTokenizer {
-    /// The digest of the tokenizer's behaviour.
+    /// The fingerprint of the tokenizer's behaviour.
     public var fingerprint: String {
         var digest = SHA256()
         digest.update(

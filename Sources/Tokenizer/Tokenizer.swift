@@ -7,9 +7,9 @@ public let longestTextBytes = 64 << 20
 public protocol Tokenizer: Sendable {
     /// The file that it came from, for messages.
     var path: String { get }
-    /// The files that it was made from, byte for byte: what checkpoints and exports store.
+    /// The files that it was made from, byte for byte, as checkpoints and exports store them.
     var files: TokenizerFiles { get }
-    /// The SHA-256 of the main file, in hexadecimal: what shards and checkpoints compare.
+    /// The SHA-256 of the main file, in hexadecimal; shards and checkpoints compare it.
     var digest: String { get }
     /// The number of ids: they run from 0 to this minus 1.
     var vocabularyCount: Int { get }
@@ -24,8 +24,8 @@ public protocol Tokenizer: Sendable {
     /// The tokens that Hugging Face transformers puts before a prompt; `encode` leaves that to its
     /// caller.
     var promptPrefix: [Int32] { get }
-    /// The digest of the tokenizer's behaviour: the same for two that give the same ids for every
-    /// text, in whatever files they are kept.
+    /// The fingerprint of the tokenizer's behaviour: the same for two that give the same ids for
+    /// every text, in whatever files they are kept.
     var fingerprint: String { get }
     /// The way in which the texts of tokens become one text.
     var joining: TokenJoining { get }

@@ -17,7 +17,7 @@ struct TokenizerField {
     let value: JSONValue
     let place: String
 
-    /// A member of an object; null if there is none, or if this is no object.
+    /// A member of an object; null if there is none, or if this is not an object.
     subscript(key: String) -> TokenizerField {
         TokenizerField(
             value: value.object?[key] ?? .null, place: place.isEmpty ? key : "\(place).\(key)")

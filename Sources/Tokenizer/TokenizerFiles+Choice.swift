@@ -4,8 +4,8 @@ import FalconJSON
 extension TokenizerFiles {
     /// Whether `tokenizer.json` says more than the SentencePiece model beside it.
     ///
-    /// Where both hold the same tokens under the same ids, the model is read: it is what the other file was
-    /// made from.
+    /// If both hold the same tokens under the same ids, the model is read: the other file was made
+    /// from it.
     ///
     /// - Parameters:
     ///   - json: the bytes of `tokenizer.json`.

@@ -10,8 +10,8 @@
 #include "fk_common.h"
 
 enum {
-    FK_LEFT_PANEL = 12,   // rows a panel of the left factor
-    FK_RIGHT_PANEL = 32,  // columns a panel of the right factor
+    FK_LEFT_PANEL = 12,   // rows per panel of the left factor
+    FK_RIGHT_PANEL = 32,  // columns per panel of the right factor
     FK_GEMM_DEPTH = 256,  // depth of a packed block in float32; a product's panels follow block by block
     FK_GEMM_DEPTH_BF16 = 512,
 };
@@ -25,7 +25,7 @@ typedef struct fk_factor {
     const float *values;
     size_t laneStride, depthStride;
     size_t lanes, depth;
-    size_t width;  // lanes a panel: FK_LEFT_PANEL or FK_RIGHT_PANEL
+    size_t width;  // lanes per panel: FK_LEFT_PANEL or FK_RIGHT_PANEL
 } fk_factor;
 
 // Two packed factors: left [rows, depth], right [depth, columns].
