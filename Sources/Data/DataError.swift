@@ -94,7 +94,7 @@ public enum DataError: FalconError, Equatable {
                 + DocumentFormat.knownEndings.joined(separator: ", ")
                 + " (or those with .gz or .zst)"
                 + (leftOut.map { ", but for instance \($0)" } ?? "")
-                + "; name such files or folders, or their format with --format text or jsonl"
+                + "; name such files or folders directly, or their format: --format text or jsonl"
         case .noTrainingDocuments(let reason):
             return "no training document: \(reason)"
         case .tokenizerMismatch(let path, let got, let wanted):

@@ -1,4 +1,4 @@
-/// One pass over a split, in order, so that every token is scored at most once.
+/// The batches of a split, in order, so that a pass scores every token at most once.
 ///
 /// The stream is cut into sequences of T tokens; each token but the first of a document is the
 /// target of exactly one row. The last sequence is filled with end-of-document tokens that are not

@@ -1,4 +1,4 @@
-/// The role of a parameter; it decides the optimizer group, never the name or number of dimensions.
+/// The role of a parameter; optimizer groups go by it, never by name or number of dimensions.
 public enum ParameterRole: String, CaseIterable, Sendable, Codable {
     case embedding
     /// A matrix between hidden activations.

@@ -101,11 +101,11 @@ public struct Tape: ~Copyable {
         }
     }
 
-    /// Runs a part of the model of which only some activations are kept for backward.
+    /// Runs a part of the model and keeps for backward the activations that `recompute` says.
     ///
     /// - Parameters:
     ///   - input: the only tensor that enters the part.
-    ///   - recompute: the activations kept for backward; the gradients are the same bits for any.
+    ///   - recompute: the activations to keep; the gradients are the same bits in every case.
     ///   - body: a function of `input` alone (and of parameters), the same on every run.
     /// - Returns: what `body` returns. **Saved**: the activations that `recompute` keeps.
     public mutating func block(
