@@ -43,7 +43,7 @@ FK_INLINE float exponentials(float *restrict scores, size_t visible, size_t widt
 }
 
 // Turns a tile of raw scores [rows, width] into exponentials that share their maximum with those of the
-// tiles before: updates maxima and sums [rows] and writes the factor [rows] for what was summed before.
+// tiles before: updates maxima and sums [rows] and writes the factor [rows] for the earlier sums.
 // On the diagonal row r sees r + 1 keys.
 FK_INLINE void softmax_tile(float *restrict scores, float *restrict maxima, float *restrict sums,
                             float *restrict factors, size_t rows, size_t width, int onDiagonal, float scale) {

@@ -62,7 +62,7 @@ FK_INLINE void store_taps(float *taps, float *bias, const struct tap_lanes *lane
     FK_LANES(bias) = lanes->bias;
 }
 
-// The row `back` rows before row t, or what comes before the document.
+// The row `back` rows before row t, or the rows before the document.
 FK_INLINE void load_before(fk_lanes *row, const float *x, size_t xRow, const float *history, size_t channels,
                            size_t t, size_t back) {
     *row = (fk_lanes){0};

@@ -1,6 +1,6 @@
 // Packing the factors of a product into panels; see fk_gemm.h for the layout.
 //
-// A unit is what one lane needs for one step of the multiplying kernel: a float, or two bfloat16 that
+// A unit is the input of one lane for one step of the multiplying kernel: a float, or two bfloat16 that
 // follow each other along depth. Either way 32 bits, so both precisions share the transposition.
 #include "gemm_tile.h"
 
@@ -269,8 +269,8 @@ void fk_pack_panel(fk_unit *panel, const float *source, size_t laneStride, size_
     (bf16 ? pack_panel_bf16 : pack_panel_f32)(panel, source, laneStride, depthStride, count, depth, width);
 }
 
-// Steps packed of all panels before the next ones, when the lanes of a step lie next to each other: what
-// is read then runs through whole rows.
+// Steps packed of all panels before the next ones, when the lanes of a step lie next to each other: reads
+// then run through whole rows.
 enum { stepsAtATime = 16 };
 
 void fk_pack(void *packed, fk_factor factor, fk_range panels, fk_range depths, int bf16) {

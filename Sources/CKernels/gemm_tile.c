@@ -1,8 +1,8 @@
 // Tiles of sums in registers.
 //
 // On AVX-512 a tile of 12 x 32 sums is 24 vectors of 16: at each step two loads from the right panel and
-// twelve broadcasts from the left factor feed 24 multiply-adds. What is left below 12 rows, and narrower
-// machines, go in strips of 4 rows; a single row, as in generation, alone. Each sum is formed alike.
+// twelve broadcasts from the left factor feed 24 multiply-adds. A rest below 12 rows, and narrower machines,
+// use strips of 4 rows; a single row, as in generation, is alone. Each sum is formed alike.
 #include "gemm_tile.h"
 
 #if defined(__x86_64__)
@@ -92,7 +92,7 @@ FK_DEFINE_TILE(tile_any, , fk_lanes4, 4)
 typedef float fk_lanes8 __attribute__((vector_size(32), aligned(4), may_alias));
 FK_DEFINE_TILE(tile_v3, FK_V3, fk_lanes8, 8)
 
-// The lanes of the two vectors of a row that exist.
+// The existing lanes of the two vectors of a row.
 struct lane_masks {
     __mmask16 low, high;
 };
@@ -130,8 +130,8 @@ FK_INLINE struct lane_masks masks_of(size_t columns) {
         (sums)[1] = _mm512_dpbf16_ps((sums)[1], pair, (__m512bh)(second)); \
     } while (0)
 
-// A tile of 12 rows, or strips of 4 rows or of 1; `height` is a constant wherever it is inlined. Sums go
-// on for `chain` steps; the chains are added up in `kept`.
+// A tile of 12 rows, or strips of 4 rows or of 1; `height` is a constant wherever it is inlined. Sums run
+// for `chain` steps; the chains are added up in `kept`.
 #define FK_DEFINE_WIDE_TILE(name, attributes, STEP, chain)                                              \
     attributes static inline __attribute__((always_inline)) void name##_strip(                          \
         const struct fk_target *to, size_t first, const fk_unit *left, size_t leftRow, size_t leftStep, \

@@ -4,7 +4,7 @@
 
 #include "fk_gemm.h"
 
-// What one lane needs for one step along depth: a float, or two bfloat16 that follow each other.
+// The input of one lane for one step along depth: a float, or two consecutive bfloat16.
 typedef uint32_t fk_unit;
 
 // Panels of `width` lanes.
@@ -16,8 +16,8 @@ FK_INLINE size_t fk_steps(size_t depth, int bf16) { return bf16 ? (depth + 1) / 
 // Depth of a packed block: panels of a block, then those of the next.
 FK_INLINE size_t fk_block_depth(int bf16) { return bf16 ? FK_GEMM_DEPTH_BF16 : FK_GEMM_DEPTH; }
 
-// Where a tile's sums go: c [rows, columns] = beta c + alpha sums, at most 12 x 32; c is only written when
-// beta is 0.
+// The target of a tile's sums: c [rows, columns] = beta c + alpha sums, at most 12 x 32; c is only written
+// when beta is 0.
 struct fk_target {
     float *c;
     size_t stride, rows, columns;

@@ -73,7 +73,7 @@ uint64_t fk_peak_bf16(float *sink, size_t rounds) {
 
 typedef float line __attribute__((vector_size(64)));
 
-// Streaming stores are not ordered by what follows; the caller's threads meet after this.
+// Later instructions do not order streaming stores; the caller's threads meet after this.
 FK_INLINE void finish_stores(void) {
 #if defined(__x86_64__)
     _mm_sfence();
@@ -92,7 +92,7 @@ FK_KERNEL void fk_peak_triad(float *y, const float *a, const float *b, float sca
 }
 
 size_t fk_last_cache_bytes(void) {
-    // Not sysconf: it adds up what all sockets have.
+    // Not sysconf: it adds up the caches of all sockets.
     FILE *file = fopen("/sys/devices/system/cpu/cpu0/cache/index3/size", "r");
     size_t kibibytes = 0;
     if (file) {

@@ -1,4 +1,4 @@
-// Values to the simple block formats: one or two halves, then a small integer a value.
+// Values to the simple block formats: one or two halves, then a small integer per value.
 //
 //   Q4_0  d, nibbles [16]               value d (q - 8)
 //   Q4_1  d, m, nibbles [16]            value d q + m
@@ -123,7 +123,7 @@ FK_KERNEL void fk_quantize_q5_1(uint8_t *restrict bytes, const float *restrict x
 
 FK_KERNEL void fk_quantize_q8_0(uint8_t *restrict bytes, const float *restrict x, size_t blocks) {
     // The largest float below a half: added before the fraction is dropped, it rounds halves away from
-    // zero and nothing else.
+    // zero and nothing below a half.
     const float almostHalf = 0x1.fffffep-2f;
     for (size_t i = 0; i < blocks; i++, x += blockLength, bytes += q80Bytes) {
         float d = largest_magnitude(x) / 127.0f, scale = inverse(d);

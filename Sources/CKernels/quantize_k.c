@@ -1,4 +1,4 @@
-// Values to the K formats: 256 values a block, in sub-blocks whose scales are small integers themselves.
+// Values to the K formats: 256 values per block, in sub-blocks whose scales are small integers themselves.
 //
 //   Q4_K  d, dmin, scales [12], nibbles [128]               value d scale q - dmin minimum
 //   Q5_K  d, dmin, scales [12], fifth bits [32], nibbles    the same
@@ -7,7 +7,7 @@
 // Q4_K and Q5_K have 8 sub-blocks of 32; of each pair the first is in the low nibbles, the second in
 // the high ones, and bit j of fifth bits l is of value l of sub-block j. Q6_K has 16 sub-blocks of 16.
 //
-// The scale of a sub-block is searched for. Sixteen sub-blocks are searched side by side, one a lane,
+// The scale of a sub-block is searched for. Sixteen sub-blocks are searched side by side, one per lane,
 // so that each one's sums are taken value by value in the order that the format's own library takes
 // them: the bytes are the same on every processor.
 #include "blocks.h"
@@ -46,7 +46,7 @@ FK_INLINE void transpose(fk_lanes *columns, const float *rows, size_t length) {
         for (size_t l = 0; l < length; l++) to[l * laneCount + lane] = rows[lane * length + l];
 }
 
-// What a search found for sixteen sub-blocks.
+// The result of a search for sixteen sub-blocks.
 typedef struct {
     // scale and minimum such that x is near scale q + minimum
     fk_lanes scale, minimum;

@@ -13,7 +13,7 @@ FK_INLINE fk_const_rows fk_const_part(fk_const_rows x, size_t row, size_t column
     return (fk_const_rows){x.first + row * x.stride + column, x.stride};
 }
 
-// What was written, to be read.
+// Written rows, to be read.
 FK_INLINE fk_const_rows fk_const(fk_rows x) { return (fk_const_rows){x.first, x.stride}; }
 
 #endif

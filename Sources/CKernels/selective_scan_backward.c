@@ -53,7 +53,7 @@ FK_INLINE void states_of_row(const struct scan_chunk *m, size_t t, const float *
 // then quarters, pairs and single lanes, two vectors becoming one each time.
 FK_INLINE void sums_of_lanes(fk_lanes *sums, const float *restrict tile) {
     fk_lanes half[8], quarter[4], pair[2];
-    // Which vectors meet is chosen so that sums end up in order.
+    // The pairs of vectors are chosen so that sums end up in order.
     FK_UNROLL
     for (size_t i = 0; i < 8; ++i) {
         // half i holds the vectors first and first + 4.

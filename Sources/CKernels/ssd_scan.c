@@ -121,8 +121,8 @@ FK_INLINE void mix_rows(float *restrict mixing, const float *restrict products, 
     }
 }
 
-// y = weight y + d x, or d x without weights: what a head's rows have from the state before the chunk and
-// from the skip.
+// y = weight y + d x, or d x without weights: the share of a head's rows from the state before the chunk
+// and from the skip.
 FK_INLINE void add_skip(float *restrict y, size_t yRow, const float *restrict x, size_t xRow,
                         const float *restrict weight, float d, size_t rows, size_t headSize) {
     for (size_t i = 0; i < rows; ++i) {

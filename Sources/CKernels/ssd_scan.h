@@ -3,7 +3,7 @@
 #include "fk_common.h"
 #include "lanes.h"
 
-// Columns of all heads that go into one product: whole heads, about as much as the caches like.
+// Columns of all heads that go into one product: whole heads, about as many as the caches hold.
 FK_INLINE size_t fk_ssd_block_width(size_t headSize) {
     enum { wanted = 128 };
     return headSize >= wanted ? headSize : wanted / headSize * headSize;
@@ -12,13 +12,13 @@ FK_INLINE size_t fk_ssd_block_width(size_t headSize) {
 // A row of a chunk's square matrices, in whole vectors.
 FK_INLINE size_t ssd_row_stride(size_t rows) { return (rows + laneCount - 1) / laneCount * laneCount; }
 
-// The decay between two rows, the later first. A decay is a sum and what rounding took from it: near the
-// diagonal the difference of two long sums must not lose what is left. For floats and for lanes.
+// The decay between two rows, the later first. A decay is a sum and its part lost in rounding: near the
+// diagonal the difference of two long sums must not lose the small rest. For floats and for lanes.
 #define FK_SSD_EXPONENT(later, laterRest, earlier, earlierRest) \
     (((later) - (earlier)) + ((laterRest) - (earlierRest)))
 
 // Rows that share a pivot. Between a row of a block and one outside, e^(s_i - s_j) is the product of
-// e^(s_i - s_pivot) and e^(s_pivot - s_j), one exponential a row instead of one a pair; the pivot lies
+// e^(s_i - s_pivot) and e^(s_pivot - s_j), one exponential per row instead of one per pair; the pivot lies
 // between i and j, so both factors are at most 1. Inside a block each pair has its own exponential.
 enum { pivotRows = laneCount };
 

@@ -41,7 +41,7 @@ FK_INLINE void square_diagonal(const struct square *m, float *restrict da, float
         fk_lanes factor =
             FK_SSD_EXPONENT(FK_CONST_LANES(s + pivot), FK_CONST_LANES(rest + pivot), s[j], rest[j]);
         fk_lanes_exp(&factor);
-        // What lies left of the diagonal may be anything.
+        // Values left of the diagonal may be anything.
         fk_lanes products = FK_CONST_LANES(m->products + j * m->stride + pivot), rectangle = {0};
         fk_lanes_keep_from(&factor, j - pivot);
         fk_lanes_keep_from(&products, j - pivot);

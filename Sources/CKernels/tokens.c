@@ -117,7 +117,7 @@ struct softmax_sum {
 // When they are kept, logits become exponentials, each block with its own shift.
 FK_INLINE struct softmax_sum softmax_row(float *restrict row, float *restrict shifts, size_t n, size_t block,
                                          const int isKept) {
-    // Not -infinity: a first block of nothing else must give zeros.
+    // Not -infinity: a first block of only -infinity must give zeros.
     struct softmax_sum total = {-3.4e38f, 0};
     for (size_t start = 0; start < n; start += block) {
         size_t count = n - start < block ? n - start : block;

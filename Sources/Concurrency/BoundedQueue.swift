@@ -17,7 +17,7 @@ public final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
 
     /// Adds an element, waiting for room.
     ///
-    /// - Parameter element: what to add.
+    /// - Parameter element: the element to add.
     /// - Returns: false if the queue was cancelled; the element is then dropped.
     @discardableResult
     public func push(_ element: Element) -> Bool {

@@ -4,10 +4,10 @@ import FalconSystem
     import Glibc
 #endif
 
-/// What the user has asked for by signals since the handlers were installed.
+/// The user's requests by signals since the handlers were installed.
 ///
-/// SIGINT, SIGTERM and SIGHUP ask to save and stop, SIGUSR1 to save and go on. A second SIGINT ends the
-/// program at once, unless a parent directs it, whose request may come in several ways.
+/// SIGINT, SIGTERM and SIGHUP ask to save and stop, SIGUSR1 to save and continue. A second SIGINT
+/// ends the program at once, unless a parent directs it, whose request may come in several ways.
 public enum Signals {
     // Written by the handler and read by the program: one machine word each, no locks in a handler.
     nonisolated(unsafe) private static let flags: UnsafeMutablePointer<sig_atomic_t> = {
@@ -17,11 +17,11 @@ public enum Signals {
         return flags
     }()
 
-    /// What the handler says at the first request to stop; written before the handler is installed.
+    /// The handler's message at the first request to stop; written before the handler is installed.
     nonisolated(unsafe) private static var notice: UnsafeMutableRawBufferPointer?
 
     /// Turns writing to a closed pipe, or beyond the limit on the size of a file, into an error of the
-    /// write that can be told; by default either would end the program without a word.
+    /// write that can be reported; by default either would end the program silently.
     public static func makeWritesFail() {
         for number in [SIGPIPE, SIGXFSZ] { signal(number, SIG_IGN) }
     }
@@ -43,7 +43,7 @@ public enum Signals {
         var wanted = sigset_t()
         sigemptyset(&wanted)
         for number in [SIGINT, SIGTERM, SIGHUP, SIGUSR1] {
-            // nohup has its will.
+            // Under nohup the signal stays ignored.
             if number == SIGHUP && isIgnored(number) { continue }
             var action = sigaction()
             action.__sigaction_handler.sa_handler = { number in
@@ -99,7 +99,7 @@ public enum Signals {
     /// Whether the program should save and stop.
     public static var stopRequested: Bool { flags[0] != 0 }
 
-    /// Whether the program should save and go on; asking clears the request.
+    /// Whether the program should save and continue; asking clears the request.
     public static func takeSaveRequest() -> Bool {
         let requested = flags[1] != 0
         flags[1] = 0

@@ -4,7 +4,7 @@ import FalconSystem
     import Glibc
 #endif
 
-/// A thread of plain code that is joined before its owner goes on.
+/// A thread of plain code that is joined before its owner continues.
 public final class WorkerThread: @unchecked Sendable {
     /// The most threads that a person may ask for: more than a machine has processors.
     public static let countLimit = 1024
@@ -20,7 +20,7 @@ public final class WorkerThread: @unchecked Sendable {
 
     /// Starts a thread.
     ///
-    /// - Parameter body: what the thread does.
+    /// - Parameter body: the work of the thread.
     /// - Throws: `FileError` if the system gives no thread.
     public init(_ body: @escaping @Sendable () -> Void) throws(FileError) {
         var started = pthread_t()
@@ -44,11 +44,11 @@ public final class WorkerThread: @unchecked Sendable {
         if !isJoined { pthread_detach(handle) }
     }
 
-    /// Starts as many threads as the system gives, at least one.
+    /// Starts the threads wanted, or fewer if the system gives fewer, but at least one.
     ///
     /// - Parameters:
-    ///   - count: how many are wanted, at least 1.
-    ///   - body: what each of them does: it takes pieces of work until none is left.
+    ///   - count: the number wanted, at least 1.
+    ///   - body: the work of each: it takes pieces of work until none is left.
     /// - Returns: the threads.
     /// - Throws: `FileError` if the system gives none.
     public static func some(
@@ -99,7 +99,7 @@ public final class Monitor: @unchecked Sendable {
         return try body()
     }
 
-    /// Gives the lock up until another thread calls `wakeAll`; only inside `locked`.
+    /// Releases the lock until another thread calls `wakeAll`; only inside `locked`.
     public func wait() { unsafe pthread_cond_wait(condition, mutex) }
 
     /// Wakes every thread that waits; only inside `locked`.

@@ -13,12 +13,12 @@ public struct Batch: Sendable, Equatable {
     public let tokens: [Int32]
     /// The token that follows each input, [B·T]; `notScored` for the last token of a document.
     public let targets: [Int32]
-    /// Where documents start: row numbers that rise, first 0, last B·T.
+    /// The starts of documents: row numbers that rise, first 0, last B·T.
     ///
     /// Every sequence starts a segment, and so does every document within one: rows of different
     /// segments must not see each other.
     public let documentOffsets: [Int32]
-    /// Where to go on: samples consumed before the batch after this one.
+    /// The place to continue from: samples consumed before the batch after this one.
     public let position: Int
     /// Rows that are scored.
     public let targetCount: Int
@@ -27,7 +27,7 @@ public struct Batch: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - sequences: B pieces of the stream of T + 1 tokens each: inputs and the token after them.
-    ///   - endOfDocumentID: the token that ends a document; what follows it is not predicted from it.
+    ///   - endOfDocumentID: the token that ends a document; nothing is predicted from it.
     ///   - scoredRows: rows from the start that may be scored; nil for all.
     ///   - position: see `position`.
     package init(

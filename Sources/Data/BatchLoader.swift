@@ -1,6 +1,6 @@
 import FalconConcurrency
 
-/// Gives batches of training samples in the order of `SampleOrder`, read ahead by a thread where the
+/// Gives batches of training samples in the order of `SampleOrder`, read ahead by a thread if the
 /// system gives one.
 ///
 /// The token stream of the split is cut into samples: sample i covers tokens i·T to (i+1)·T, both
@@ -15,11 +15,11 @@ public final class BatchLoader {
 
     /// Samples in an epoch.
     public let sampleCount: Int
-    /// Samples consumed so far by the whole run: what a checkpoint stores.
+    /// Samples consumed so far by the whole run; checkpoints store it.
     public private(set) var position: Int
     private let queue: BoundedQueue<Result<Batch, any Error>>
     private let thread: WorkerThread?
-    /// What reads the batches where there is no thread.
+    /// The reader of the batches if there is no thread.
     private let source: BatchSource?
     private var failure: (any Error)?
 
@@ -32,7 +32,7 @@ public final class BatchLoader {
     ///   - sequencesPerBatch: B, at least 1.
     ///   - seed: the run's seed.
     ///   - position: samples consumed before, from 0.
-    ///   - rank: which part of the run this is, 0 to `rankCount - 1`.
+    ///   - rank: the part of the run, 0 to `rankCount - 1`.
     ///   - rankCount: parts of the run; each step consumes B · `rankCount` samples, rank r takes
     ///     those from B·r.
     /// - Throws: `DataError.splitTooShort` if the split has no whole sample.

@@ -2,7 +2,7 @@ import FalconConcurrency
 
 /// Bytes that a few threads may hold together.
 ///
-/// What is larger than the limit gets through alone, so that nothing waits for ever.
+/// A request larger than the limit is admitted alone, so that nothing waits for ever.
 final class ByteBudget: @unchecked Sendable {
     // - Invariant: every stored property below is read and written with `monitor` locked.
     private let monitor = Monitor()
@@ -15,7 +15,7 @@ final class ByteBudget: @unchecked Sendable {
     /// - Parameter limit: bytes.
     init(limit: Int) { self.limit = limit }
 
-    /// Takes bytes, waiting until there are as many or all were given back.
+    /// Takes bytes, waiting until enough are free or all were given back.
     ///
     /// - Parameter count: bytes.
     /// - Returns: false after `cancel()`.
@@ -38,7 +38,7 @@ final class ByteBudget: @unchecked Sendable {
         }
     }
 
-    /// Lets everybody go on.
+    /// Lets every waiting thread continue.
     func cancel() {
         monitor.locked {
             isCancelled = true

@@ -6,7 +6,7 @@ protocol ByteStream: AnyObject {
     func next() throws -> [UInt8]
 }
 
-/// How many bytes a stream gives at once, at most.
+/// The most bytes that a stream gives at once.
 let byteStreamChunk = 1 << 18
 
 /// The bytes of an open file.
@@ -31,7 +31,7 @@ final class FileByteStream: ByteStream {
 
     /// The first bytes of the file, which `next()` gives again.
     ///
-    /// - Parameter count: how many bytes are wanted, before the first `next()`.
+    /// - Parameter count: the number of bytes wanted, before the first `next()`.
     /// - Returns: fewer only if the file is that short.
     /// - Throws: `FileError` if it cannot be read.
     func peek(_ count: Int) throws -> [UInt8] {
@@ -45,7 +45,7 @@ final class FileByteStream: ByteStream {
     }
 }
 
-/// The compression of a file, told by its first bytes.
+/// The compression of a file, recognised by its first bytes.
 enum Compression {
     case none, gzip, zstd
 

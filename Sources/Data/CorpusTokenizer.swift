@@ -9,23 +9,23 @@ import FalconTokenizer
 /// Turns documents into a folder of token shards, on several threads.
 ///
 /// The bytes written are the same for any number of threads. The folder appears, or takes the place of an
-/// earlier one, when all of it is written: an error or a kill leaves what was there.
+/// earlier one, when all of it is written: an error or a kill leaves the earlier one.
 public struct CorpusTokenizer: Sendable {
     /// Counts of a run, so far or at its end.
     public struct Progress: Sendable, Equatable {
         /// Documents written.
         public fileprivate(set) var documents = 0
-        /// Documents without a single byte, left out.
+        /// Empty documents, left out.
         public fileprivate(set) var emptyDocuments = 0
         /// Documents that are not valid, left out; only with `skipsBadDocuments`.
         public fileprivate(set) var badDocuments = 0
-        /// Why the first document was left out as bad.
+        /// The reason why the first bad document was left out.
         public fileprivate(set) var firstBadDocument: String?
-        /// Files and folders that cannot be read, left out; only where the reader skips them.
+        /// Files and folders that cannot be read, left out; only if the reader skips them.
         public fileprivate(set) var unreadable = LeftOut()
         /// Documents whose end was held out, because no document fell in the validation part.
         public fileprivate(set) var cutDocuments = 0
-        /// How often the text of the token that ends a document stood in one, and was taken for text.
+        /// Occurrences in documents of the end token's text, which were taken for text.
         public fileprivate(set) var endTokenTexts = 0
         /// UTF-8 bytes of the documents written.
         public fileprivate(set) var textBytes = 0
@@ -48,7 +48,7 @@ public struct CorpusTokenizer: Sendable {
     public var skipsBadDocuments = false
     /// Replace the data set that is in the folder.
     public var overwrites = false
-    /// How tokens are laid out.
+    /// The layout of tokens in shards.
     public var layout: ShardLayout
 
     /// A corpus tokenizer with the usual layout.
@@ -113,7 +113,7 @@ public struct CorpusTokenizer: Sendable {
                     + "valid; give a file with text in it")
     }
 
-    /// Gives files in the folder that are no part of a data set a second name in the new one.
+    /// Gives files in the folder that are not part of a data set a second name in the new one.
     private func keepOtherFiles(of folder: String, in partial: String) throws {
         guard fileKind(of: folder) == .folder else { return }
         if fileKind(of: "\(folder)/\(DatasetIndex.fileName)") != .missing && !overwrites {
@@ -131,7 +131,7 @@ public struct CorpusTokenizer: Sendable {
             guard path.kind != .folder || path.linkTarget != nil else {
                 throw FileError.exists(
                     path: path.description,
-                    advice: "the data set would take the place of the folder around it; "
+                    advice: "the data set would replace the folder that contains it; "
                         + "move it away, or choose another --output")
             }
             try path.link(to: RawPath(partial).appending(name))
@@ -271,7 +271,7 @@ private final class JobSource: @unchecked Sendable {
 
     init(_ documents: sending DocumentReader) { self.documents = documents }
 
-    /// What the reader left out, once all was read.
+    /// The items that the reader left out, once all was read.
     var unreadable: LeftOut { documents.unreadable }
 
     func read(
@@ -304,7 +304,7 @@ private final class JobSource: @unchecked Sendable {
     }
 }
 
-/// What became of a job.
+/// The result of a job.
 private struct Encoded: Sendable {
     var documents: [EncodedDocument] = []
     var emptyDocuments = 0
@@ -381,7 +381,7 @@ private struct DocumentEncoder: Sendable {
     }
 }
 
-/// How often a short text stands in a long one, without overlap.
+/// The number of times that a short text stands in a long one, without overlap.
 private func occurrences(of wanted: String, in text: String) -> Int {
     var (text, wanted) = (text, wanted)
     return text.withUTF8 { text in

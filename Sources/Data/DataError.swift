@@ -1,16 +1,16 @@
 import FalconSystem
 
-/// What can be wrong with documents and shards.
+/// A problem with documents or shards.
 public enum DataError: FalconError, Equatable {
     /// A document cannot be read; `line` counts from 1 in the decompressed text.
     case invalidDocument(path: String, line: Int?, reason: String)
-    /// An input holds no document at all.
+    /// An input holds no document.
     case emptyInput(path: String)
     /// A folder holds no file whose name says that it is text.
     case noReadableFiles(path: String, leftOut: String?)
     /// A file is of a kind that holds no text; what to do depends on the kind.
     case notText(path: String, kind: String, advice: String)
-    /// First bytes and name do not say how documents lie in a file, or say that it is not known.
+    /// First bytes and name do not decide how documents lie in a file, or show an unknown format.
     case undecidedFormat(path: String, found: String, remedy: String)
     /// A link points to nothing.
     case danglingLink(path: String, target: String)
@@ -30,7 +30,7 @@ public enum DataError: FalconError, Equatable {
     case damagedTokenizer(path: String, got: String, wanted: String)
     /// The output folder holds a data set already.
     case outputExists(path: String)
-    /// `index.json` is missing something, or says what cannot be.
+    /// `index.json` lacks something, or holds something impossible.
     case invalidIndex(path: String, reason: String)
     /// A shard is not as long as the index says.
     case wrongShardSize(path: String, got: Int, wanted: Int)
@@ -38,13 +38,13 @@ public enum DataError: FalconError, Equatable {
     case damagedShard(path: String, bytes: Range<Int>, reason: String)
     /// A split has too few tokens for one sample.
     case splitTooShort(path: String, split: Split, tokenCount: Int, wanted: Int)
-    /// An option has a value that makes no sense.
+    /// An option has an impossible value.
     case invalidOption(name: String, got: String, wanted: String)
 
-    /// What ends the message of an item that can be left out.
-    private static let skipAdvice = ", or leave out what is like it with --skip-bad-documents"
+    /// The end of the message about an item that can be left out.
+    private static let skipAdvice = ", or leave out such items with --skip-bad-documents"
 
-    /// What failed, what was found and wanted, where, and what to do.
+    /// The message: what failed, what was found and wanted, where, and what to do.
     public var description: String {
         isOfOneItem ? finding + "; " + remedy + Self.skipAdvice : finding
     }
@@ -59,22 +59,22 @@ public enum DataError: FalconError, Equatable {
         }
     }
 
-    /// What to do about one file or document.
+    /// The remedy for one file or document.
     private var remedy: String {
         switch self {
         case .invalidDocument: "correct it"
         case .emptyInput: "give a file with text in it"
         case .damagedCompression: "copy or compress the file again"
-        case .documentTooLarge: "split it, or give one document a line as jsonl"
+        case .documentTooLarge: "split it, or give one document per line as jsonl"
         case .notText(_, _, let advice): advice
         case .undecidedFormat(_, _, let remedy): "say " + remedy
-        case .danglingLink: "remove or mend it"
-        case .notAFile: "name it itself to read it"
+        case .danglingLink: "remove or repair it"
+        case .notAFile: "name it directly to read it"
         default: ""
         }
     }
 
-    /// What failed, what was found and wanted, and where; for most errors also what to do.
+    /// The finding: what failed, what was found and wanted, where; for most errors also what to do.
     public var finding: String {
         switch self {
         case .invalidDocument(let path, let line, let reason):
@@ -94,7 +94,7 @@ public enum DataError: FalconError, Equatable {
                 + DocumentFormat.knownEndings.joined(separator: ", ")
                 + " (or those with .gz or .zst)"
                 + (leftOut.map { ", but for instance \($0)" } ?? "")
-                + "; name such files or folders themselves, or their format with --format text or jsonl"
+                + "; name such files or folders directly, or their format: --format text or jsonl"
         case .noTrainingDocuments(let reason):
             return "no training document: \(reason)"
         case .tokenizerMismatch(let path, let got, let wanted):
@@ -131,7 +131,8 @@ public enum DataError: FalconError, Equatable {
         }
     }
 
-    /// 65 for bad data, 64 for an option that makes no sense, 73 for an output that is in the way.
+    /// 65 for bad data, 64 for an impossible option, 66 for a link to nothing, 73 for an output in
+    /// the way.
     public var exitStatus: ExitStatus {
         switch self {
         case .invalidOption: .usage
@@ -146,7 +147,7 @@ public enum DataError: FalconError, Equatable {
     }
 }
 
-/// Which part of a data set a token belongs to.
+/// A part of a data set.
 public enum Split: String, Codable, CaseIterable, Sendable {
     case train
     case validation

@@ -4,7 +4,7 @@ import FalconRecipeSection
 public struct DataSection: RecipeSection, Codable, Equatable {
     /// A folder written by `falcon tokenize`.
     public var path: String
-    /// Tokens a training sequence.
+    /// Tokens per training sequence.
     public var sequenceLength: Int
 
     /// The key of each field.
@@ -13,7 +13,7 @@ public struct DataSection: RecipeSection, Codable, Equatable {
         case sequenceLength = "sequence_length"
     }
 
-    /// What is impossible about the values; empty when all is well.
+    /// The problems with the values; empty if there are none.
     public func problems() -> [RecipeProblem] {
         let limit = Int(Int32.max)
         return (1...limit).contains(sequenceLength)

@@ -2,7 +2,7 @@ import FalconJSON
 import FalconSystem
 import FoundationEssentials
 
-/// How a token is stored in a shard.
+/// The integer type of a token in a shard.
 public enum TokenType: String, Codable, Sendable {
     case uint16
     case uint32
@@ -18,7 +18,7 @@ public enum TokenType: String, Codable, Sendable {
     }
 }
 
-/// What `index.json` says about a folder of token shards.
+/// The contents of `index.json`, which describes a folder of token shards.
 public struct DatasetIndex: Codable, Sendable, Equatable {
     /// One shard file.
     public struct Shard: Codable, Sendable, Equatable {
@@ -82,7 +82,7 @@ public struct DatasetIndex: Codable, Sendable, Equatable {
     public let companionDigests: [String: String]?
     /// The number of ids of the tokenizer.
     public let vocabularyCount: Int
-    /// How a token is stored.
+    /// The integer type of a stored token.
     public let tokenType: TokenType
     /// The id that ends every document.
     public let endOfDocumentID: Int32
@@ -96,7 +96,7 @@ public struct DatasetIndex: Codable, Sendable, Equatable {
     public let train: SplitIndex
     /// The documents held out.
     public let validation: SplitIndex
-    /// Stands for all tokens and their order; see `computedDigest`.
+    /// The digest that identifies all tokens and their order; see `computedDigest`.
     public private(set) var datasetDigest = ""
 
     enum CodingKeys: String, CodingKey {

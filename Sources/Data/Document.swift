@@ -61,7 +61,7 @@ public struct RawDocument: Sendable {
     }
 }
 
-/// Where bytes stop being UTF-8; nil if they are UTF-8 to the end.
+/// The first place where bytes are not UTF-8; nil if all are.
 func firstInvalidByte(of bytes: ArraySlice<UInt8>) -> Int? {
     var first = bytes.startIndex
     while first < bytes.endIndex {

@@ -38,7 +38,7 @@ public final class DocumentFinder {
         return (dataset.index[split].shards[shard].name, place)
     }
 
-    /// Where the documents of a stretch of tokens begin.
+    /// The places where the documents of a stretch of tokens begin.
     ///
     /// - Parameter range: places in the split, at least one.
     /// - Returns: ascending; the first may lie before the stretch.
@@ -76,7 +76,7 @@ public final class DocumentFinder {
     /// - Parameters:
     ///   - range: places in the split.
     ///   - limit: tokens after which the text breaks off.
-    /// - Returns: the text; what ends a document gives nothing.
+    /// - Returns: the text; a token that ends a document gives nothing.
     /// - Throws: `DataError` or `FileError` if the shards cannot be read, `TokenizerError` if a token is not
     ///   one of the tokenizer's.
     public func text(of range: Range<Int>, limit: Int = .max) throws -> String {

@@ -1,10 +1,10 @@
-/// How documents lie in a file.
+/// The arrangement of documents in a file.
 public enum DocumentFormat: String, Sendable, CaseIterable {
-    /// Told by the first bytes, and by the file's name; what they leave open is refused.
+    /// Chosen by the first bytes and the file's name; a file that they do not decide is refused.
     case auto
     /// The whole file is one document.
     case text
-    /// One JSON object a line, ended by byte 0x0A only, with the text in one field.
+    /// One JSON object per line, ended by byte 0x0A only, with the text in one field.
     case jsonl
 
     static let textEndings = [".txt", ".text", ".md", ".markdown", ".rst"]
@@ -23,19 +23,19 @@ public enum DocumentFormat: String, Sendable, CaseIterable {
     }
 }
 
-/// What the first bytes of a file say about it, decompressed and without a byte order mark.
+/// The kind of a file by its first bytes, decompressed and without a byte order mark.
 enum FileStart: Equatable {
-    /// A line that is a JSON object, or begins as one and goes on behind what was looked at.
+    /// A line that is a JSON object, or begins as one and continues behind the bytes looked at.
     case jsonLine
     /// A line that begins as a JSON object does, and is none.
     case nearlyJSONLine
-    /// JSON, but not an object a line; what it is.
+    /// JSON, but not one object per line; its kind.
     case otherJSON(String)
     case text
     /// Nothing but blanks.
     case blank
 
-    /// What is looked at, at most.
+    /// The most bytes that are looked at.
     static let lookaheadBytes = 1 << 18
 
     /// - Parameter start: the first bytes of a file: the first line that is not blank, or so many that
@@ -84,11 +84,11 @@ enum FileStart: Equatable {
     }
 }
 
-/// A kind of file that is no text, told by its first bytes.
+/// A kind of file that is not text, recognised by its first bytes.
 struct ForeignFile: Equatable {
     /// "a Parquet file".
     let name: String
-    /// What to do with it.
+    /// The advice in messages.
     let advice: String
 
     private init(_ name: String, _ advice: String) {
@@ -99,7 +99,7 @@ struct ForeignFile: Equatable {
     private static let unpack = "unpack it, and give the files in it"
     private static let decompress = "decompress it, or compress it with gzip or zstd"
     private static let toLines =
-        "convert it to JSON lines first, one object with the text a line"
+        "convert it to JSON lines first, one object with the text per line"
     private static let toUTF8 = "convert it to UTF-8 first (iconv -f "
 
     private static let magic: [(place: Int, bytes: [UInt8], kind: ForeignFile)] = [
@@ -145,7 +145,7 @@ struct ForeignFile: Equatable {
             ? nil
             : .init(
                 "not text: byte \(zero - start.startIndex) is zero",
-                "take it as one document all the same with --format text")
+                "take it as one document anyway with --format text")
     }
 
     /// Text of the ASCII in 16 bits has a zero in every second byte, without a mark at its start.

@@ -8,8 +8,8 @@ import FalconTokenizer
 /// Streams documents from files, folders, patterns and standard input, in a fixed order.
 ///
 /// Memory holds one document at a time, however large the files are. Compression (gzip, zstd) is
-/// told by a file's first bytes. In a folder, files are read in the order of their names' bytes;
-/// hidden files are left out, and so are links to folders, which are counted.
+/// recognised by a file's first bytes. In a folder, files are read in the order of their names'
+/// bytes; hidden files are left out, and so are links to folders, which are counted.
 public final class DocumentReader {
     /// One input file.
     private struct Input {
@@ -40,7 +40,7 @@ public final class DocumentReader {
     public private(set) var ignoredFiles = LeftOut()
     /// Links to folders, which were not followed.
     public private(set) var linkedFolders = LeftOut()
-    /// What was left out because it cannot be read; only when that was asked for.
+    /// The items left out because they cannot be read; only if that was asked for.
     public private(set) var unreadable = LeftOut()
 
     /// Bytes read from disk so far, before decompression.
@@ -105,9 +105,9 @@ public final class DocumentReader {
 
     /// Reads the next document without checking it.
     ///
-    /// - Returns: nil after the last one. Blank lines of jsonl are no documents.
-    /// - Throws: `FileError` or `DataError` for what cannot be read at all; the next call goes on behind
-    ///   it.
+    /// - Returns: nil after the last one. Blank lines of jsonl are not documents.
+    /// - Throws: `FileError` or `DataError` for an item that cannot be read; the next call
+    ///   continues behind it.
     public func nextRaw() throws -> RawDocument? {
         while true {
             do {
@@ -126,8 +126,8 @@ public final class DocumentReader {
     /// Reads the next document.
     ///
     /// - Returns: nil after the last one.
-    /// - Throws: `FileError` or `DataError`; after `DataError.invalidDocument` the next call goes on
-    ///   behind the bad document.
+    /// - Throws: `FileError` or `DataError`; after `DataError.invalidDocument` the next call
+    ///   continues behind the bad document.
     public func next() throws -> Document? {
         guard let raw = try nextRaw() else { return nil }
         return Document(text: try raw.text(), path: raw.path, line: raw.line)
@@ -171,7 +171,7 @@ public final class DocumentReader {
     }
 }
 
-// What lies in a folder.
+// The contents of folders.
 extension DocumentReader {
     private func collect(_ folder: RawPath, into found: inout [Input]) throws {
         let names: [[UInt8]]
@@ -308,7 +308,7 @@ private final class LineSource {
         case (.otherJSON(let kind), _):
             let command = kind.contains("list") ? "jq -c '.[]'" : "jq -c ."
             throw .undecidedFormat(
-                path: path, found: "it is \(kind), want one object a line",
+                path: path, found: "it is \(kind), want one object per line",
                 remedy: "--format text if the whole is one document, or rewrite it with \(command)")
         }
     }

@@ -5,7 +5,7 @@ public final class DocumentTexts {
     /// Documents that were left out so far because they are not valid.
     public private(set) var skippedCount = 0
 
-    /// The texts of what a reader has yet to read.
+    /// The texts of the documents that a reader has yet to read.
     ///
     /// - Parameters:
     ///   - documents: read to the end, one at a time.

@@ -1,6 +1,6 @@
 import FalconJSON
 
-/// Why a line is not a JSON object with the wanted text, and where.
+/// The reason why a line is not a JSON object with the wanted text, and the place.
 struct JSONLineFault: Error, Equatable {
     let message: String
     /// The byte of the line, from 0; nil where the whole line is meant.
@@ -9,10 +9,11 @@ struct JSONLineFault: Error, Equatable {
     var isCutShort = false
 }
 
-/// Takes one text out of a line of JSON, and goes over the rest only to find its end.
+/// Takes one text out of a line of JSON, and scans the rest only to find its end.
 ///
-/// What is not wanted needs to be JSON in its structure alone: `NaN`, `Infinity`, halves of surrogate
-/// pairs and any escapes are passed over there. Memory is the text's own; depth costs a byte a level.
+/// Only the structure of unwanted values needs to be JSON: `NaN`, `Infinity`, halves of surrogate
+/// pairs and any escapes are passed over there. Memory is the text's own; depth costs a byte per
+/// level.
 ///
 /// - Complexity: linear in the line.
 struct JSONLine {
@@ -71,7 +72,7 @@ struct JSONLine {
         }
         skipBlanks()
         guard position == bytes.count else {
-            throw fault("more after the end of the object; want one object a line")
+            throw fault("more after the end of the object; want one object per line")
         }
         guard let found else {
             throw JSONLineFault(

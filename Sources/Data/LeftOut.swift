@@ -1,11 +1,11 @@
-/// Things that were left out, and why.
+/// Items that were left out, and the reasons.
 public struct LeftOut: Sendable, Equatable {
     /// Reasons that are kept.
     public static let reasonLimit = 5
 
-    /// How many.
+    /// The number of items.
     public private(set) var count = 0
-    /// What was wrong with the first few, each with its name.
+    /// The problems of the first few, each with its name.
     public private(set) var reasons: [String] = []
 
     /// Nothing yet.

@@ -3,7 +3,7 @@ import FalconSystem
 /// The order in which samples are seen: a different permutation for every epoch.
 ///
 /// A pure function of (data set, seed, position): nothing is stored, so nothing can be lost, and a
-/// run goes on from one integer. Epoch e consists of positions e·N to (e+1)·N - 1 and holds every
+/// run continues from one integer. Epoch e consists of positions e·N to (e+1)·N - 1 and holds every
 /// one of the N samples exactly once.
 ///
 /// The permutation is a Feistel network over the smallest domain of 4^k numbers that holds N;
@@ -22,7 +22,7 @@ public struct SampleOrder: Sendable, Equatable {
     /// The order of one run.
     ///
     /// - Parameters:
-    ///   - datasetDigest: stands for the data: other data, another order.
+    ///   - datasetDigest: identifies the data: other data, another order.
     ///   - seed: the run's seed.
     ///   - sampleCount: samples in an epoch, 1 to 2^62.
     public init(datasetDigest: String, seed: UInt64, sampleCount: Int) {

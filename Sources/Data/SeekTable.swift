@@ -18,7 +18,7 @@ struct SeekTable: Sendable, Equatable {
     private static let entryBytes = 12
     private static let checksumFlag: UInt8 = 0x80
 
-    /// Why the end of a file is no seek table.
+    /// The reason why the end of a file is not a seek table.
     struct Malformed: Error {
         let reason: String
     }
@@ -54,7 +54,7 @@ struct SeekTable: Sendable, Equatable {
     /// Reads a table.
     ///
     /// - Parameter bytes: the last `byteCount(frames:)` bytes of a shard.
-    /// - Throws: `Malformed` if they are no table of that size.
+    /// - Throws: `Malformed` if they are not a table of that size.
     init(serialized bytes: [UInt8]) throws(Malformed) {
         func number(_ offset: Int) -> UInt32 { littleEndianUInt32(bytes, at: offset) }
         let frames = (bytes.count - Self.headerBytes - Self.footerBytes) / Self.entryBytes

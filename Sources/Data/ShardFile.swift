@@ -9,13 +9,13 @@ final class ShardFile: Sendable {
     private let shard: DatasetIndex.Shard
     private let tokensPerFrame: Int
     private let tokenType: TokenType
-    /// Where each frame starts in the file; one more than there are frames.
+    /// The start of each frame in the file, and the end of the last one.
     private let frameOffsets: [Int]
     /// The checksum of each frame in the seek table.
     private let checksums: [UInt32]
 
     /// - Parameters:
-    ///   - shard: what the index says of it.
+    ///   - shard: its entry in the index.
     ///   - index: the index.
     ///   - folder: where the shards lie.
     /// - Throws: `FileError` if it cannot be read, `DataError` if its size or seek table is wrong.
@@ -65,7 +65,7 @@ final class ShardFile: Sendable {
 
     var frameCount: Int { checksums.count }
 
-    /// Where a frame lies in the file.
+    /// The place of a frame in the file.
     func byteRange(ofFrame frame: Int) -> Range<Int> {
         frameOffsets[frame]..<frameOffsets[frame + 1]
     }

@@ -1,10 +1,10 @@
 import FalconSystem
 
-/// How tokens are laid out in shards; it fixes every byte that is written.
+/// The layout of tokens in shards; it fixes every byte that is written.
 public struct ShardLayout: Sendable, Equatable {
-    /// How a token is stored.
+    /// The integer type of a stored token.
     public let tokenType: TokenType
-    /// Tokens in each frame but a shard's last: what is decoded to reach one token.
+    /// Tokens in each frame but a shard's last; a whole frame is decoded to reach one token.
     public let tokensPerFrame: Int
     /// Tokens in each shard but a split's last.
     public let tokensPerShard: Int
@@ -41,7 +41,7 @@ public struct ShardLayout: Sendable, Equatable {
 /// A shard appears under its name when it is whole. `removeShards()` takes away those already
 /// written, so that a failed run leaves nothing.
 final class ShardWriter {
-    // zstd's usual level: 220 MB/s a thread, far above the tokenizer.
+    // zstd's usual level: 220 MB/s per thread, far above the tokenizer.
     private static let compressionLevel: Int32 = 3
 
     private let folder: String
@@ -60,7 +60,7 @@ final class ShardWriter {
     /// - Parameters:
     ///   - folder: an existing folder.
     ///   - split: gives the shards their names.
-    ///   - layout: how tokens are laid out.
+    ///   - layout: the layout of tokens.
     init(folder: String, split: Split, layout: ShardLayout) {
         self.folder = folder
         self.split = split
@@ -105,7 +105,7 @@ final class ShardWriter {
         if tokensInShard > 0 { try finishShard() }
     }
 
-    /// Takes away what was written.
+    /// Removes the shards that were written.
     func removeShards() {
         file = nil
         for shard in shards { try? removeFile("\(folder)/\(shard.name)") }

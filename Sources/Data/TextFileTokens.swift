@@ -16,7 +16,7 @@ public final class TextFileTokens {
     private var isAtEnd = false
     private var isFinished = false
     private var offset = 0
-    /// There is no place to cut at up to here.
+    /// Up to here there is no place to cut at.
     private var searched = 0
 
     /// Opens a file.
@@ -25,7 +25,7 @@ public final class TextFileTokens {
     ///   - path: UTF-8 text: a file, pipe or device.
     ///   - tokenizer: must have an end-of-sequence piece.
     ///   - partBytes: bytes that are encoded at a time, if they can be cut off.
-    /// - Throws: `FileError` if it cannot be opened; `DataError` for a kind of file that is no text;
+    /// - Throws: `FileError` if it cannot be opened; `DataError` for a file that is not text;
     ///   `TokenizerError` without an end-of-sequence piece.
     public init(path: String, tokenizer: any Tokenizer, partBytes: Int = 1 << 20) throws {
         self.partBytes = partBytes

@@ -4,12 +4,12 @@ import FalconTokenizer
 
 /// A folder of token shards, as `falcon tokenize` writes it.
 ///
-/// Opening reads the index and the shards' seek tables, no tokens. Any number of readers, one a
+/// Opening reads the index and the shards' seek tables, no tokens. Any number of readers, one per
 /// thread, may read at the same time.
 public final class TokenDataset: Sendable {
     /// The folder.
     public let path: String
-    /// What `index.json` says.
+    /// The contents of `index.json`.
     public let index: DatasetIndex
     private let train: [ShardFile]
     private let validation: [ShardFile]
@@ -61,8 +61,8 @@ public final class TokenDataset: Sendable {
 
     /// Checks that shards and a tokenizer belong together.
     ///
-    /// They do if the tokenizer is the one that wrote the shards, or does the same from other files: one
-    /// that went through a GGUF file, for instance.
+    /// They do if the tokenizer is the one that wrote the shards, or does the same from other
+    /// files: one that was stored in a GGUF file, for instance.
     ///
     /// - Parameter tokenizer: any tokenizer.
     /// - Throws: `DataError.tokenizerMismatch` if the shards were written with another.

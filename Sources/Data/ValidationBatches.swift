@@ -1,9 +1,9 @@
-/// Goes through a split once, in order, so that every token is scored at most once.
+/// The batches of a split, in order, so that a pass scores every token at most once.
 ///
 /// The stream is cut into sequences of T tokens; each token but the first of a document is the
 /// target of exactly one row. The last sequence is filled with end-of-document tokens that are not
 /// scored, and the last batch has fewer sequences: sequences are the same for every batch size.
-/// Each pass starts anew with `makeIterator()`.
+/// Each pass starts again with `makeIterator()`.
 public struct ValidationBatches: Sendable {
     private let dataset: TokenDataset
     private let split: Split

@@ -4,17 +4,17 @@ struct EncodedDocument: Sendable {
     var tokens: [Int32]
     /// UTF-8 bytes of its text.
     let textBytes: Int
-    /// Where it stands between 0 and 1: below the validation fraction, it is held out.
+    /// Its place between 0 and 1: below the validation fraction, it is held out.
     let place: Double
     /// Its text, as long as its end may still be cut off.
     let text: String?
 }
 
-/// Makes a validation part where no document falls in it.
+/// Makes a validation part if no document falls in it.
 ///
-/// The last documents wait here until one is held out. When none was, the end of every one that is long
-/// gives the share wanted, cut where a paragraph, line or word ends; of short ones, that with the smallest
-/// place is held out whole. What comes out depends on the documents and their order alone.
+/// The last documents wait here until one is held out. If none was, the end of every long one gives
+/// the share wanted, cut where a paragraph, line or word ends; of short ones, the one with the
+/// smallest place is held out whole. The result depends only on the documents and their order.
 struct ValidationTail {
     /// Shorter texts are not cut.
     static let smallestCutBytes = 1 << 10
@@ -32,7 +32,7 @@ struct ValidationTail {
 
     /// Lets a document wait.
     ///
-    /// - Returns: documents that need not wait any longer: they are to learn from.
+    /// - Returns: documents that need not wait any longer, to learn from.
     mutating func append(_ document: EncodedDocument) -> [EncodedDocument] {
         waiting.append(document)
         byteCount += document.textBytes
@@ -54,7 +54,7 @@ struct ValidationTail {
     /// Ends the waiting with a validation part, if there is enough text for one.
     ///
     /// - Parameter encode: gives the tokens of a text, with the one that ends it.
-    /// - Returns: what to learn from, what is held out, and how many documents were cut.
+    /// - Returns: the documents to learn from, those held out, and the number of documents cut.
     /// - Throws: what `encode` throws.
     mutating func finish(
         _ encode: (String) throws -> [Int32]
@@ -83,7 +83,7 @@ struct ValidationTail {
         return (train, validation, cutCount)
     }
 
-    /// Where the end of a text begins; nil if the text is short.
+    /// The place where the end of a text begins; nil if the text is short.
     static func cut(_ text: String, _ fraction: Double) -> String.Index? {
         let bytes = text.utf8
         guard bytes.count >= smallestCutBytes else { return nil }

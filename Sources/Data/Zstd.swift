@@ -48,7 +48,7 @@ import CZstd
 
     /// - Parameters:
     ///   - frame: one whole frame.
-    ///   - byteCount: how many bytes it must hold.
+    ///   - byteCount: the number of bytes it must hold.
     /// - Returns: the content.
     /// - Throws: `ZstdFailure` if the frame is damaged or of another size.
     func content(of frame: [UInt8], byteCount: Int) throws(ZstdFailure) -> [UInt8] {
@@ -68,7 +68,7 @@ import CZstd
     }
 }
 
-/// Why libzstd refused a frame.
+/// The reason why libzstd refused a frame.
 struct ZstdFailure: Error {
     let reason: String
 }

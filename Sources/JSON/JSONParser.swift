@@ -1,6 +1,6 @@
 /// Text that is not the JSON that was wanted, and where.
 public struct JSONError: Error, Equatable, CustomStringConvertible, Sendable {
-    /// What is wrong.
+    /// The problem.
     public let message: String
     /// The byte at which it was noticed, counted from 0.
     public let offset: Int
@@ -8,7 +8,7 @@ public struct JSONError: Error, Equatable, CustomStringConvertible, Sendable {
     /// A fault.
     ///
     /// - Parameters:
-    ///   - message: what is wrong.
+    ///   - message: the problem.
     ///   - offset: the byte at which it was noticed, counted from 0.
     public init(message: String, offset: Int) {
         self.message = message
@@ -29,7 +29,7 @@ extension JSONValue {
     /// another (`Infinity`, `-Infinity` and `NaN` are numbers, as Python writes them).
     ///
     /// - Parameter bytes: UTF-8 text; white space around the value and a byte order mark before it are
-    ///   allowed, nothing else.
+    ///   allowed, nothing more.
     /// - Throws: `JSONError` with the place of the first fault.
     public init(parsing bytes: [UInt8]) throws(JSONError) {
         var parser = JSONParser(bytes: bytes)
@@ -48,8 +48,8 @@ extension JSONValue {
     ///
     /// - Parameters:
     ///   - bytes: UTF-8 text.
-    ///   - place: where the quotation mark before the string is.
-    /// - Returns: what stands in the quotation marks, escapes resolved.
+    ///   - place: the place of the quotation mark before the string.
+    /// - Returns: the text in the quotation marks, escapes resolved.
     /// - Throws: `JSONError` with the place of the first fault.
     public static func string(in bytes: [UInt8], at place: Int) throws(JSONError) -> String {
         var parser = JSONParser(bytes: bytes)

@@ -26,7 +26,7 @@ public func jsonText(_ value: some Encodable, isPretty: Bool = false) throws -> 
 /// Reads what `jsonText` wrote, or other JSON.
 ///
 /// - Parameters:
-///   - type: what to read.
+///   - type: the type of the value.
 ///   - bytes: one JSON value in UTF-8.
 /// - Returns: the value.
 /// - Throws: a decoding error that names the key.

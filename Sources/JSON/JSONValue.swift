@@ -1,7 +1,7 @@
 /// A JSON value whose objects keep the order of their keys.
 ///
-/// Files of weights need more than a decoder gives: a header with a duplicate key must be refused, and
-/// what is written must be the same bytes every time.
+/// Files of weights need more than a decoder gives: a header with a duplicate key must be refused,
+/// and the bytes written must be the same every time.
 public enum JSONValue: Equatable, Sendable {
     case null
     case bool(Bool)
@@ -110,7 +110,7 @@ extension JSONValue {
     ///
     /// Numbers that are not finite become `{"__float__": "Infinity"}`, as transformers 5 writes them.
     ///
-    /// - Parameter indentation: blanks a level, one member a line; nil for one line without blanks.
+    /// - Parameter indentation: blanks per level, one member per line; nil for one line, no blanks.
     /// - Returns: JSON in UTF-8; only quotes, backslashes and control characters are escaped.
     public func serialized(indentation: Int? = nil) -> String {
         var bytes: [UInt8] = []

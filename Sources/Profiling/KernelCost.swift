@@ -1,6 +1,6 @@
 import FalconTensor
 
-/// What one call of a kernel must do at least, whatever its implementation.
+/// The least work of one call of a kernel, whatever its implementation.
 ///
 /// FLOPs are those of the mathematical products (a fused multiply-add is two), counted as
 /// `falcon plan` counts them: matrix products, the causal half of attention, whole chunks of the scan,
@@ -81,7 +81,7 @@ extension SSDInputs {
 }
 
 extension SelectiveScanInputs {
-    /// The state takes in x Bᵀ and is read with C: 4·N a row and channel.
+    /// The state takes in x Bᵀ and is read with C: 4·N per row and channel.
     ///
     /// The exponential of each step and rate, which costs more, is element-wise arithmetic.
     var forwardFLOPs: Double { 4 * Double(x.count) * Double(stateSize) }

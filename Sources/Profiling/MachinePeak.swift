@@ -2,7 +2,7 @@ import CKernels
 import FalconSystem
 import FalconTensor
 
-/// What this machine does at best, measured now: the floor of every kernel is worked out from it.
+/// The measured peak of this machine, from which the floor of every kernel is calculated.
 public struct MachinePeak: Sendable, Equatable, Codable {
     /// A rate on one thread alone and on all threads together.
     public struct Rate: Sendable, Equatable, Codable {
@@ -28,11 +28,11 @@ public struct MachinePeak: Sendable, Equatable, Codable {
     public let threads: Int
     /// Float32 fused multiply-adds in registers, FLOP/s.
     public let float32: Rate
-    /// bf16 dot products added to float32, FLOP/s; nil where the CPU has no such instruction.
+    /// bf16 dot products added to float32, FLOP/s; nil if the CPU has no such instruction.
     public let bfloat16: Rate?
-    /// y = x on arrays much larger than the caches, bytes/s: 8 an element.
+    /// y = x on arrays much larger than the caches, bytes/s: 8 per element.
     public let copy: Rate
-    /// y = a + s·b likewise, bytes/s: 12 an element.
+    /// y = a + s·b likewise, bytes/s: 12 per element.
     public let triad: Rate
 
     /// The key of each field in JSON.
@@ -90,7 +90,7 @@ public struct MachinePeak: Sendable, Equatable, Codable {
 
     /// The better of two measurements in each number: other processes only ever slow one down.
     ///
-    /// - Parameter other: of the same machine with as many threads.
+    /// - Parameter other: a measurement of the same machine with the same number of threads.
     /// - Returns: the best seen.
     public func better(_ other: Self) -> Self {
         Self(
@@ -102,7 +102,7 @@ public struct MachinePeak: Sendable, Equatable, Codable {
     /// The product peak of all threads for a precision label, FLOP/s.
     ///
     /// - Parameter precision: "bf16", or anything else for float32.
-    /// - Returns: the float32 peak where there are no bf16 instructions.
+    /// - Returns: FLOP/s; the float32 peak if there are no bf16 instructions.
     public func productRate(precision: String) -> Double {
         (precision == "bf16" ? bfloat16 : nil)?.allThreads ?? float32.allThreads
     }
@@ -113,7 +113,7 @@ public struct MachinePeak: Sendable, Equatable, Codable {
     /// The least time that a call can take.
     ///
     /// - Parameters:
-    ///   - cost: of the call.
+    ///   - cost: the cost of the call.
     ///   - precision: the label of the products' format.
     /// - Returns: seconds: the longer of computing at the product peak and moving at the bandwidth.
     public func floorSeconds(_ cost: KernelCost, precision: String) -> Double {

@@ -1,27 +1,27 @@
 import FalconTensor
 
-/// What all calls of one op did.
+/// The totals over all calls of one op.
 public struct ProfileRow: Sendable, Equatable {
     /// The op and its direction; for products the purpose.
     public let name: String
     /// The number format that its products run in: "f32" or another label of the device.
     public let precision: String
-    /// Calls.
+    /// The number of calls.
     public internal(set) var calls = 0
     /// Wall time of the calls.
     public internal(set) var seconds = 0.0
-    /// The least the calls must do, all together.
+    /// The least work of all calls together.
     public internal(set) var cost = KernelCost(bytes: 0)
-    /// How many calls had each cost.
+    /// The number of calls with each cost.
     var callsByCost: [KernelCost: Int] = [:]
     /// The wall time of calls that were split alike.
     var secondsByWork: [ParallelWork: Double] = [:]
-    /// How the calls were split over threads.
+    /// The division of the calls over threads.
     public internal(set) var work = ParallelWork()
 
     /// The least time the calls can take: the sum of their floors.
     ///
-    /// - Parameter peak: what the machine does at best.
+    /// - Parameter peak: the peak of the machine.
     /// - Returns: seconds.
     public func floorSeconds(_ peak: MachinePeak) -> Double {
         callsByCost.reduce(0) { sum, entry in
@@ -57,7 +57,7 @@ public final class Profile {
     /// An empty profile.
     public init() {}
 
-    /// The rows, those that took most time first.
+    /// The rows, those with the most time first.
     public var rows: [ProfileRow] {
         byName.values.sorted { ($1.seconds, $0.name) < ($0.seconds, $1.name) }
     }
@@ -70,9 +70,9 @@ public final class Profile {
     /// - Parameters:
     ///   - name: the op and its direction; for products the purpose.
     ///   - precision: the number format that its products run in.
-    ///   - cost: the least it must do.
-    ///   - seconds: how long it took.
-    ///   - work: how it was split over threads.
+    ///   - cost: the least work of the call.
+    ///   - seconds: its wall time.
+    ///   - work: its division over threads.
     func add(
         _ name: String, precision: String, _ cost: KernelCost, seconds: Double, work: ParallelWork
     ) {

@@ -1,6 +1,6 @@
 import FalconTensor
 
-/// Kernels that go row by row: norms, gates, tokens, losses.
+/// Kernels that work row by row: norms, gates, tokens, losses.
 extension ProfiledBackend {
     /// Bytes of the table rows that some tokens need, each counted once.
     private func rowBytes(of table: Tensor, _ tokens: IndexTensor) -> Int {
@@ -90,7 +90,7 @@ extension ProfiledBackend {
 }
 
 extension NormInputs {
-    /// What a profile calls it.
+    /// Its name in a profile.
     fileprivate var name: String {
         gate != nil ? "gated norm" : gain != nil ? "norm" : "range norm"
     }

@@ -15,11 +15,11 @@ final class ProfiledBackend: Backend {
 
     package var parallelWork: ParallelWork { base.parallelWork }
 
-    /// Has a call done, and files it.
+    /// Runs a call and files it.
     ///
     /// - Parameters:
     ///   - name: the op and its direction; for products the purpose.
-    ///   - cost: the least it must do.
+    ///   - cost: the least work of the call.
     ///   - precision: the number format that its products run in.
     ///   - body: the call itself.
     /// - Returns: what the call returns.
@@ -161,11 +161,11 @@ final class ProfiledBackend: Backend {
 }
 
 extension Device {
-    /// A device that does what another one does, with the same bits, and files every kernel call.
+    /// A device that lets another one do the work, with the same bits, and files every kernel call.
     ///
     /// - Parameters:
     ///   - device: does the work; tensors of both may be mixed.
-    ///   - profile: where calls are filed.
+    ///   - profile: the profile in which calls are filed.
     public convenience init(profiling device: Device, in profile: Profile) {
         let backend = ProfiledBackend(
             device.backend, in: profile, precision: device.precision.rawValue)

@@ -5,9 +5,9 @@
 ///
 /// - Parameters:
 ///   - key: the number's key.
-///   - value: what is handed to a kernel.
-///   - name: what the value is, if it is not the key's own.
-/// - Returns: what is wrong; nil for 0 and for numbers that float32 has.
+///   - value: the number that is handed to a kernel.
+///   - name: the name of the value, if it is not the key's own.
+/// - Returns: the problem; nil for 0 and for numbers that float32 has.
 public func float32Problem(
     _ key: some CodingKey, _ value: Double, as name: String? = nil
 ) -> RecipeProblem? {

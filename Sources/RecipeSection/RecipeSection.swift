@@ -4,14 +4,14 @@
 public struct RecipeProblem: Error, Equatable, Sendable {
     /// The key inside the section that the problem belongs to; nil for the section as a whole.
     public var key: String?
-    /// What is wrong and what was wanted: "got 0, wanted at least 1".
+    /// The problem and what was wanted: "got 0, wanted at least 1".
     public var message: String
 
     /// Creates a problem.
     ///
     /// - Parameters:
     ///   - key: the recipe's key inside the section, as written in YAML; nil for the whole section.
-    ///   - message: what was found, what was wanted.
+    ///   - message: the value found and the values wanted.
     public init(key: String? = nil, _ message: String) {
         self.key = key
         self.message = message
@@ -25,6 +25,6 @@ public struct RecipeProblem: Error, Equatable, Sendable {
 public protocol RecipeSection: Decodable, Sendable {
     /// Checks ranges and combinations of values.
     ///
-    /// - Returns: everything that is wrong; empty when the section can be used.
+    /// - Returns: all problems; empty if the section can be used.
     func problems() -> [RecipeProblem]
 }

@@ -4,10 +4,10 @@
 
 /// A file that appears under its name only when it is whole.
 ///
-/// Bytes go to `NAME.partial` beside the final name, which one process at a time holds; `commit()` syncs,
-/// renames and syncs the folder. Without `commit()` the partial file is removed, and what a crash left is
-/// taken over by the next `AtomicFile` of that name. A link is written through; a device or pipe is
-/// written to, never replaced.
+/// Bytes go to `NAME.partial` beside the final name, which one process at a time holds; `commit()`
+/// syncs, renames and syncs the folder. Without `commit()` the partial file is removed; one that a
+/// crash left is taken over by the next `AtomicFile` of that name. A link is written through; a
+/// device or pipe is written to, never replaced.
 public struct AtomicFile: ~Copyable {
     /// The final path.
     public let path: String
@@ -18,7 +18,7 @@ public struct AtomicFile: ~Copyable {
     public private(set) var byteCount = 0
     private var isCommitted = false
 
-    /// Where bytes go.
+    /// The place where bytes go.
     private enum Target {
         case partial(LockedFile)
         /// An open device or pipe.
@@ -47,11 +47,11 @@ public struct AtomicFile: ~Copyable {
         }
     }
 
-    /// Creates `path.partial`, taking over what an earlier crash left there.
+    /// Creates `path.partial`, taking over a file that an earlier crash left there.
     ///
     /// - Parameters:
     ///   - path: the final name; its folder must exist.
-    ///   - isReplacing: whether a file that has the name already is replaced by `commit()`; else that is
+    ///   - isReplacing: whether `commit()` replaces a file that has the name already; else that is
     ///     an error, now and then.
     /// - Throws: `FileError.held` if another process writes the same file; `FileError.exists`;
     ///   `FileError` if the file cannot be created.
@@ -69,7 +69,7 @@ public struct AtomicFile: ~Copyable {
         }
     }
 
-    /// Where the bytes are until `commit()`; nil for a device or pipe.
+    /// The path of the bytes until `commit()`; nil for a device or pipe.
     public var partialPath: String? {
         if case .partial(let file) = target { file.path } else { nil }
     }
@@ -114,7 +114,7 @@ public struct AtomicFile: ~Copyable {
 
     /// Makes the file durable and gives it its name.
     ///
-    /// - Returns: the SHA-256 of what was written, in hexadecimal.
+    /// - Returns: the SHA-256 of the bytes written, in hexadecimal.
     /// - Throws: `FileError` if syncing or renaming fails; the partial file is then removed.
     @discardableResult
     public consuming func commit() throws(FileError) -> String {

@@ -6,16 +6,16 @@ import CSystem
 
 /// A folder that appears under its name only when it is whole.
 ///
-/// Files go to `NAME.partial/`, which one process at a time holds; `commit()` syncs and renames. Without
-/// `commit()` the partial folder is removed, and what a crash left is taken over by the next
-/// `AtomicFolder` of that name.
+/// Files go to `NAME.partial/`, which one process at a time holds; `commit()` syncs and renames.
+/// Without `commit()` the partial folder is removed; one that a crash left is taken over by the
+/// next `AtomicFolder` of that name.
 public struct AtomicFolder: ~Copyable {
-    /// What the name of an unfinished folder ends with.
+    /// The ending of an unfinished folder's name.
     public static let partialSuffix = ".partial"
 
     /// The final path.
     public let path: String
-    /// Where the files are written until `commit()`.
+    /// The folder that holds the files until `commit()`.
     public let partialPath: String
     private let isReplacing: Bool
     private let lock: LockedFile
@@ -25,8 +25,8 @@ public struct AtomicFolder: ~Copyable {
     ///
     /// - Parameters:
     ///   - path: the final name; its parent must exist.
-    ///   - isReplacing: whether a folder that has the name already is replaced by `commit()`; else that is
-    ///     an error, now and then.
+    ///   - isReplacing: whether `commit()` replaces a folder that has the name already; else that
+    ///     is an error, now and then.
     /// - Throws: `FileError.held` if another process writes the same folder; `FileError.exists`;
     ///   `FileError` if the folder cannot be created.
     public init(path: String, replacing isReplacing: Bool = false) throws(FileError) {
@@ -70,7 +70,7 @@ public struct AtomicFolder: ~Copyable {
         isCommitted = true
         unsafe unlink(path + "/" + FolderLock.fileName)
         try syncFolder(of: path)
-        // Who finds the old folder under the partial name first removes it.
+        // A process that finds the old folder under the partial name first removes it.
         if exists, let old = try? Self.hold(partialPath, for: path) {
             Self.remove(partialPath, old)
         }
@@ -101,7 +101,7 @@ public struct AtomicFolder: ~Copyable {
         }
     }
 
-    /// The lock goes last: who comes now finds a new folder or waits for this one.
+    /// The lock goes last: a process that comes now finds a new folder or waits for this one.
     private static func remove(_ partialPath: String, _ lock: LockedFile) {
         try? removeContents(of: partialPath, except: FolderLock.fileName)
         lock.remove()
@@ -131,7 +131,7 @@ private func removeContents(of path: String, except kept: String?) throws(FileEr
     }
 }
 
-/// Renames a file or folder; what has the new name already is replaced where the system does so.
+/// Renames a file or folder; an existing one of that name is replaced where the system does so.
 ///
 /// - Parameters:
 ///   - path: its name now.

@@ -1,4 +1,4 @@
-/// What the control groups of this process allow it: processors and memory, in versions 1 and 2.
+/// The limits of this process's control groups, versions 1 and 2, on processors and memory.
 ///
 /// Limits are set anywhere between a process's own group and the root, and the tightest counts.
 public struct ControlGroups: Sendable {
@@ -8,7 +8,7 @@ public struct ControlGroups: Sendable {
 
     /// The groups of this process.
     ///
-    /// - Parameter root: what stands before `/proc` and `/sys`: nothing but in tests.
+    /// - Parameter root: a prefix of `/proc` and `/sys`, empty except in tests.
     public init(root: String = "") {
         var groups: [String: String] = [:]
         for line in lines(of: root + "/proc/self/cgroup") {
@@ -32,7 +32,7 @@ public struct ControlGroups: Sendable {
         memoryFolders = (folders["memory"] ?? []) + unified
     }
 
-    /// Processors' worth of time that may be used, rounded up; nil where nothing limits it.
+    /// Processors' worth of time that may be used, rounded up; nil for no limit.
     public var processorLimit: Int? {
         processorFolders.compactMap { folder in
             let words = lines(of: folder + "/cpu.max").first?.split(separator: " ") ?? []
@@ -43,9 +43,9 @@ public struct ControlGroups: Sendable {
         }.min()
     }
 
-    /// Bytes that may still be taken; nil where nothing limits them.
+    /// Bytes that may still be taken; nil for no limit.
     ///
-    /// The groups' file caches are given up under pressure, so they do not count as used.
+    /// The groups' file caches are freed under pressure, so they do not count as used.
     public var availableMemoryByteCount: Int? {
         memoryFolders.compactMap { folder in
             let limit = number(folder + "/memory.max") ?? number(folder + "/memory.limit_in_bytes")
@@ -106,7 +106,7 @@ private struct ControlGroupMount {
     }
 }
 
-/// The lines of a small file of the kernel's; none if it cannot be read.
+/// The lines of a small file of the kernel; none if it cannot be read.
 func lines(of path: String) -> [String] {
     // The sizes of such files read as 0.
     guard let file = try? InputFile(path: path) else { return [] }
@@ -115,5 +115,5 @@ func lines(of path: String) -> [String] {
     return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
 }
 
-/// The number in a file that holds nothing else.
+/// The number in a file that holds only a number.
 private func number(_ path: String) -> Int? { lines(of: path).first.flatMap { Int($0) } }

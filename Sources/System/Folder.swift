@@ -2,7 +2,7 @@
     import Glibc
 #endif
 
-/// What a path names.
+/// The kind of thing that a path names.
 public enum FileKind: Sendable {
     /// A regular file, pipe or device: something with bytes to read.
     case file
@@ -11,10 +11,10 @@ public enum FileKind: Sendable {
     case missing
 }
 
-/// Says what a path names; a link stands for what it points to.
+/// Finds the kind of thing that a path names; a link counts as its target.
 ///
 /// - Parameter path: any path.
-/// - Returns: the kind; `missing` also when the path cannot be looked at.
+/// - Returns: the kind; `missing` also if the path cannot be looked at.
 public func fileKind(of path: String) -> FileKind {
     switch RawPath(path).kind {
     case .regularFile, .other: .file
@@ -58,7 +58,7 @@ public func withoutTrailingSlashes(_ path: String) -> String {
     return path
 }
 
-/// Where a symbolic link leads; another path as it is.
+/// The target of a symbolic link; another path as it is.
 func resolvedLink(_ path: String) -> String {
     isSymbolicLink(path) ? canonicalPath(path) : path
 }
@@ -77,7 +77,7 @@ public func createFolder(_ path: String) throws(FileError) {
     }
 }
 
-/// Removes a file; one that is missing is no error.
+/// Removes a file; a missing one is not an error.
 ///
 /// - Parameter path: the file.
 /// - Throws: `FileError` if it is there and cannot be removed.

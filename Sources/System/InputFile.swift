@@ -70,12 +70,12 @@ public final class InputFile: Sendable {
         return bytes
     }
 
-    /// Reads bytes at a place; does not move where `read(upTo:)` goes on.
+    /// Reads bytes at a place; does not move the place from which `read(upTo:)` continues.
     ///
     /// - Parameters:
     ///   - offset: the first byte, from 0.
-    ///   - count: how many bytes.
-    /// - Returns: `count` bytes, or fewer where the file ends before.
+    ///   - count: the number of bytes.
+    /// - Returns: `count` bytes, or fewer if the file ends before.
     /// - Throws: `FileError` if reading fails.
     public func bytes(at offset: Int, count: Int) throws(FileError) -> [UInt8] {
         var code: Int32 = 0

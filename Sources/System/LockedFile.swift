@@ -14,7 +14,7 @@ final class LockedFile {
     ///
     /// - Parameters:
     ///   - path: the file; its folder must exist.
-    ///   - target: what is locked, for messages.
+    ///   - target: the name of the locked thing, for messages.
     /// - Throws: `FileError.held` if another process has the lock; `FileError` if the file cannot be opened.
     init(path: String, for target: String) throws(FileError) {
         var triesLeft = 5
@@ -44,7 +44,7 @@ final class LockedFile {
 
     deinit { close(descriptor) }
 
-    /// Replaces the contents by what tells others who holds the file.
+    /// Replaces the contents by a text that tells others who holds the file.
     func writeOwner() {
         let command = (try? InputFile.contents(of: "/proc/self/cmdline")) ?? []
         let words = command.split(separator: 0).prefix(2).map {
@@ -62,10 +62,10 @@ final class LockedFile {
         _ = unsafe bytes.withUnsafeBytes { unsafe pwrite(descriptor, $0.baseAddress, $0.count, 0) }
     }
 
-    /// Removes the file while the lock is held, so that nobody waits for a file that is gone.
+    /// Removes the file while the lock is held, so that no process waits for a file that is gone.
     func remove() { unsafe unlink(path) }
 
-    /// Who holds a file, as far as it can be told.
+    /// The holder of a file, as far as it is known.
     fileprivate static func owner(of descriptor: Int32) -> String {
         var bytes = [UInt8](repeating: 0, count: 400)
         let count = unsafe bytes.withUnsafeMutableBytes {
@@ -120,13 +120,13 @@ public final class FolderLock {
     /// Whether a process holds the lock of a folder now.
     ///
     /// - Parameter folder: any path.
-    /// - Returns: false also where there is no such folder.
+    /// - Returns: false also if there is no such folder.
     public static func isHeld(folder: String) -> Bool { owner(ofFolder: folder) != nil }
 
-    /// Who holds the lock of a folder now.
+    /// The process that holds the lock of a folder now.
     ///
     /// - Parameter folder: any path.
-    /// - Returns: the process, as far as it can be told; nil also where there is no such folder.
+    /// - Returns: the process, as far as it is known; nil also if there is no such folder.
     public static func owner(ofFolder folder: String) -> String? {
         let descriptor = unsafe open(folder + "/" + fileName, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }

@@ -55,7 +55,7 @@ public final class MappedFile: @unchecked Sendable {
             unsafe RawSpan(_unsafeBytes: UnsafeRawBufferPointer(start: base, count: byteCount)))
     }
 
-    /// Gives up the memory behind bytes that have been read; they can still be read again.
+    /// Frees the memory behind bytes that have been read; they can still be read again.
     ///
     /// - Parameter range: within the file; a page that is only touched is kept.
     public func forget(_ range: Range<Int>) {

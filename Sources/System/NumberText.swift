@@ -1,7 +1,7 @@
 /// A number with a fixed count of decimals, whatever the number is.
 ///
-/// Numbers that are not finite are `nan`, `inf` and `-inf`; those too large for exact decimals have a power of
-/// ten: `1.23e45`.
+/// Numbers that are not finite are `nan`, `inf` and `-inf`; those too large for exact decimals have
+/// a power of ten: `1.23e45`.
 ///
 /// - Parameters:
 ///   - value: any number.

@@ -13,10 +13,11 @@ public func peakMemoryByteCount() -> Int {
     return usage.ru_maxrss * 1024
 }
 
-/// Memory that can be had without swapping, in bytes; 0 where the system does not tell.
+/// Memory that is available without swapping, in bytes; 0 if the system does not say.
 ///
-/// - Parameter root: what stands before `/proc` and `/sys`: nothing but in tests.
-/// - Returns: the least of what the system and the control groups have left, caches included.
+/// - Parameter root: a prefix of `/proc` and `/sys`, empty except in tests.
+/// - Returns: the least of the amounts that the system and the control groups have left, caches
+///   included.
 public func availableMemoryByteCount(root: String = "") -> Int {
     let prefix = "MemAvailable:"
     let line = lines(of: root + "/proc/meminfo").first { $0.hasPrefix(prefix) } ?? ""
@@ -28,7 +29,7 @@ public func availableMemoryByteCount(root: String = "") -> Int {
 /// Processors that this process may use: those it is bound to, or fewer if its control groups give it
 /// less time than that.
 ///
-/// - Parameter root: what stands before `/proc` and `/sys`: nothing but in tests.
+/// - Parameter root: a prefix of `/proc` and `/sys`, empty except in tests.
 /// - Returns: at least 1.
 public func usableProcessorCount(root: String = "") -> Int {
     let prefix = "Cpus_allowed_list:"
@@ -64,7 +65,7 @@ public func monotonicSeconds() -> Double {
 /// Whether a stream is a terminal.
 ///
 /// - Parameter descriptor: 0, 1 or 2.
-/// - Returns: whether somebody watches it.
+/// - Returns: true for a terminal.
 public func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
 
 /// Writes a text to standard error.
@@ -102,10 +103,10 @@ public func appendToFile(path: String, _ bytes: [UInt8]) throws(FileError) {
     }
 }
 
-/// Hands over what has been printed so far to whoever reads standard output.
+/// Flushes standard output: hands all that was printed to its reader.
 ///
-/// - Throws: `FileError` if it, or something printed before, could not be written, for instance to a full
-///   disk or to a program that has ended.
+/// - Throws: `FileError` if that, or anything printed before, could not be written, for instance to
+///   a full disk or to a program that has ended.
 public func flushStandardOutput() throws(FileError) {
     let code = csystem_flush_standard_output()
     guard code == 0 else {
@@ -113,8 +114,8 @@ public func flushStandardOutput() throws(FileError) {
     }
 }
 
-/// Takes the numbers of standard streams that are closed, so that no file that is opened later gets one
-/// of them, and with it what is printed.
+/// Takes the numbers of closed standard streams, so that no file that is opened later gets one of
+/// them, and with it the printed text.
 ///
 /// Reading from or writing to such a stream stays an error.
 public func holdStandardStreams() {

@@ -5,7 +5,7 @@
 /// The processor's name as the system knows it.
 ///
 /// - Returns: `model name` of /proc/cpuinfo with its family and model numbers; "unknown processor"
-///   where the system does not tell.
+///   if the system does not say.
 public func processorName() -> String {
     var facts: [String: String] = [:]
     for line in textLines(ofSystemFile: "/proc/cpuinfo") {
@@ -19,7 +19,7 @@ public func processorName() -> String {
     return "\(name) (family \(family), model \(model))"
 }
 
-/// What processors do from a moment on, to tell whether other processes disturb a measurement.
+/// A watch on the load of the processors, to tell whether other processes disturb a measurement.
 public struct ProcessorWatch {
     private let startTicks: (busy: Int, all: Int)?
     private let startOwn = ProcessorWatch.ownSeconds()
@@ -27,8 +27,8 @@ public struct ProcessorWatch {
     /// Starts to watch.
     public init() { startTicks = Self.ticks() }
 
-    /// The share of all processors' time since the start that other processes took: 0 to 1; nil where
-    /// the system does not tell, or nothing was counted yet.
+    /// The share of all processors' time since the start that other processes took: 0 to 1; nil if
+    /// the system does not say, or nothing was counted yet.
     public func othersShare() -> Double? {
         guard let start = startTicks, let now = Self.ticks(), now.all > start.all else {
             return nil
@@ -61,7 +61,7 @@ public struct ProcessorWatch {
 
 /// The most memory this process has held since `resetResidentPeak`, in bytes.
 ///
-/// - Returns: `VmHWM` of /proc/self/status; 0 where the system does not tell.
+/// - Returns: `VmHWM` of /proc/self/status; 0 if the system does not say.
 public func residentPeakByteCount() -> Int {
     for line in textLines(ofSystemFile: "/proc/self/status") where line.hasPrefix("VmHWM:") {
         return (Int(line.filter(\.isNumber)) ?? 0) * 1024
@@ -69,9 +69,9 @@ public func residentPeakByteCount() -> Int {
     return 0
 }
 
-/// Lets `residentPeakByteCount` begin again at what the process holds now.
+/// Restarts `residentPeakByteCount` at the memory that the process holds now.
 ///
-/// - Returns: false where the system does not allow it; then the peak stays.
+/// - Returns: false if the system does not allow it; then the peak stays.
 public func resetResidentPeak() -> Bool {
     do {
         try appendToFile(path: "/proc/self/clear_refs", Array("5".utf8))
@@ -81,9 +81,9 @@ public func resetResidentPeak() -> Bool {
     }
 }
 
-/// Asks the system to forget what it keeps of a file in memory, so that the next reading is from disk.
+/// Asks the system to drop a file from its cache, so that the next reading is from disk.
 ///
-/// - Parameter path: a file; what was not yet written to disk stays in memory.
+/// - Parameter path: a file; contents not yet written to disk stay in memory.
 public func dropFromPageCache(path: String) {
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return }

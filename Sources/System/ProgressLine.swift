@@ -1,9 +1,9 @@
-/// A line that tells a person how far a job is.
+/// A line that shows a person the progress of a job.
 ///
-/// On a terminal it is rewritten, some times a second at most, and taken away at the end. Elsewhere there is
-/// a new line now and then, or none.
+/// On a terminal it is rewritten, a few times a second at most, and removed at the end. Elsewhere
+/// there is a new line now and then, or none.
 public final class ProgressLine {
-    /// Where the line is shown, and the clock that it goes by.
+    /// The place where the line is shown, and its clock.
     public struct Screen {
         /// Whether lines can be rewritten.
         public let isTerminal: Bool
@@ -12,7 +12,7 @@ public final class ProgressLine {
         /// Shows a text as it is.
         public let write: (String) -> Void
 
-        /// A screen of one's own.
+        /// A screen.
         ///
         /// - Parameters:
         ///   - isTerminal: whether lines can be rewritten.
@@ -32,7 +32,7 @@ public final class ProgressLine {
         }
     }
 
-    /// Takes a line away that is being rewritten on a terminal.
+    /// Removes a line that is being rewritten on a terminal.
     public static let erasure = "\r\u{1B}[K"
     private static let secondsBetweenUpdates = 0.2
 
@@ -43,13 +43,13 @@ public final class ProgressLine {
     private var lastShown: Double
     private var isMoving = false
 
-    /// A line that is empty yet.
+    /// A line that is still empty.
     ///
     /// - Parameters:
     ///   - isQuiet: whether nothing at all is to be shown.
     ///   - secondsBetweenLines: the least time between two lines elsewhere than on a terminal; nil for
     ///     none.
-    ///   - screen: where it is shown.
+    ///   - screen: the place where it is shown.
     public init(
         isQuiet: Bool, secondsBetweenLines: Double? = nil, on screen: Screen = .standardError
     ) {
@@ -65,10 +65,10 @@ public final class ProgressLine {
     /// Whether the next text will be shown.
     public var isDue: Bool { interval.map { screen.now() - lastShown >= $0 } ?? false }
 
-    /// Shows how far the job is, unless the last text was shown a moment ago.
+    /// Shows the progress, unless the last text was shown a moment ago.
     ///
     /// - Parameters:
-    ///   - text: what to show; not asked for if it is not shown.
+    ///   - text: the text; evaluated only if it is shown.
     ///   - isNews: whether a terminal shows it in any case.
     public func show(_ text: @autoclosure () -> String, isNews: Bool = false) {
         guard isDue || isNews && screen.isTerminal && !isQuiet else { return }
@@ -87,7 +87,7 @@ public final class ProgressLine {
         lastShown = screen.now()
     }
 
-    /// Takes the line away if it is one that is rewritten.
+    /// Removes the line if it is one that is rewritten.
     public func end() {
         if isMoving { screen.write(Self.erasure) }
         isMoving = false

@@ -19,7 +19,7 @@ public func grouped(_ count: Int) -> String {
 
 /// Seconds as "1h02m", "3m20s" or "12s".
 ///
-/// - Parameter seconds: what is negative counts as 0.
+/// - Parameter seconds: negative numbers count as 0.
 /// - Returns: the text, whole seconds or minutes.
 public func duration(_ seconds: Double) -> String {
     let whole = wholeNumber(max(0, seconds))
@@ -32,7 +32,7 @@ public func duration(_ seconds: Double) -> String {
 /// A number with one digit before the point and a power of ten: "6.62e13".
 ///
 /// - Parameters:
-///   - value: any number; what is not positive and finite is written as Swift does.
+///   - value: any number; one that is not positive and finite is written as Swift does.
 ///   - places: decimals after the point, 0 to 15.
 /// - Returns: the text.
 public func scientific(_ value: Double, places: Int) -> String {

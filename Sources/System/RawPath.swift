@@ -19,8 +19,8 @@ public struct RawPath: Sendable, Hashable, CustomStringConvertible {
 
     /// The path that a word of the command line means.
     ///
-    /// Words reach a program as text with U+FFFD for what is not UTF-8; the bytes are looked up where
-    /// the system put them.
+    /// Words reach a program as text with U+FFFD for bytes that are not UTF-8; the bytes are looked
+    /// up where the system put them.
     ///
     /// - Parameter argument: a word of the command line, or any other path.
     public init(argument: String) {
@@ -84,7 +84,7 @@ public struct RawPath: Sendable, Hashable, CustomStringConvertible {
 }
 
 extension RawPath {
-    /// What a path names.
+    /// The kind of thing that a path names.
     public enum Kind: Sendable {
         case regularFile
         case folder
@@ -93,7 +93,7 @@ extension RawPath {
         case missing
     }
 
-    /// What the path names; a link stands for what it points to.
+    /// The kind of thing that the path names; a link counts as its target.
     public var kind: Kind {
         var status = stat()
         guard withCString({ unsafe stat($0, &status) }) == 0 else { return .missing }
@@ -104,7 +104,7 @@ extension RawPath {
         }
     }
 
-    /// What a symbolic link points to, as it is written in the link; nil for anything else.
+    /// The target of a symbolic link, as it is written in the link; nil for anything else.
     public var linkTarget: RawPath? {
         var buffer = [UInt8](repeating: 0, count: 4096)
         let count = unsafe buffer.withUnsafeMutableBytes { bytes in

@@ -71,7 +71,7 @@ public struct SHA256: ~Copyable {
 /// Bytes as lower-case hexadecimal digits.
 ///
 /// - Parameter bytes: any number of bytes.
-/// - Returns: two digits a byte.
+/// - Returns: two digits per byte.
 public func hexadecimal(_ bytes: [UInt8]) -> String {
     let digits = Array("0123456789abcdef".utf8)
     var text: [UInt8] = []

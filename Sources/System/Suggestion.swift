@@ -1,8 +1,8 @@
 /// The candidate that a misspelt word most likely means.
 ///
 /// - Parameters:
-///   - word: what was written.
-///   - candidates: what could have been meant, best first among equals.
+///   - word: the word that was written.
+///   - candidates: words that could have been meant, best first among equals.
 /// - Returns: the nearest candidate if at most a third of the word (at least two letters) differs.
 /// - Complexity: O(candidates · word · candidate) letters.
 public func suggestion(for word: String, among candidates: some Sequence<String>) -> String? {
@@ -14,14 +14,14 @@ public func suggestion(for word: String, among candidates: some Sequence<String>
     return best?.name
 }
 
-/// How far a word is from one that was meant, where it can be taken for it.
+/// The distance of a word from one that was meant, if it may be a misspelling of it.
 ///
 /// - Parameters:
 ///   - meant: a right word.
-///   - word: what was written.
+///   - word: the word that was written.
 /// - Returns: letters that differ, 0 for equal words; nil if more than a third (at least two) do.
 public func misspelling(of meant: String, as word: String) -> Int? {
-    // Nobody misspells a word of a page.
+    // Nobody misspells a word as long as a page.
     guard word.utf8.count <= 200 else { return nil }
     let letters = Array(word.lowercased())
     let distance = editDistance(letters, Array(meant.lowercased()))
@@ -49,7 +49,7 @@ private func editDistance(_ a: [Character], _ b: [Character]) -> Int {
     return previous[b.count]
 }
 
-/// The end of a message that names what was probably meant.
+/// The end of a message that names the word probably meant.
 ///
 /// - Parameter name: the suggestion, if there is one.
 /// - Returns: "; did you mean NAME?", or nothing.

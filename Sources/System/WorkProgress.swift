@@ -2,12 +2,12 @@
     import Glibc
 #endif
 
-/// How far a job is: what is done of how much, how fast it goes, and how long the rest takes.
+/// The progress of a job: the amounts done and in total, the rate, and the time left.
 ///
-/// The rate is that of about the last minute: what was done t seconds ago counts e^(−t / 60 s) times as
-/// much. A job that is younger has the rate since its beginning.
+/// The rate is that of about the last minute: an amount done t seconds ago counts e^(−t / 60 s)
+/// times as much. A younger job has the rate since its beginning.
 public struct WorkProgress: Equatable, Sendable, CustomStringConvertible {
-    /// What is counted.
+    /// The unit of the amounts.
     public enum Unit: Equatable, Sendable {
         case bytes
         /// Things, by their name in the plural, such as "tokens".
@@ -16,33 +16,33 @@ public struct WorkProgress: Equatable, Sendable, CustomStringConvertible {
 
     private static let secondsRemembered = 60.0
 
-    /// What is counted.
+    /// The unit of the amounts.
     public let unit: Unit
-    /// How much is done.
+    /// The amount done.
     public private(set) var done: Int
-    /// How much there is; nil where nobody knows.
+    /// The whole amount; nil if unknown.
     public private(set) var total: Int?
-    /// When `done` was told.
+    /// The time of the last report of `done`.
     private var seconds: Double
-    // What counts of the amount that was done, and of the time that it took.
+    // The amount done and the time that it took, as far as they count for the rate.
     private var (recentAmount, recentSeconds) = (0.0, 0.0)
 
-    /// A job that begins or goes on now.
+    /// A job that begins or continues now.
     ///
     /// - Parameters:
-    ///   - unit: what is counted.
-    ///   - done: what was done before, and does not count for the rate.
-    ///   - total: how much there is; nil where nobody knows.
+    ///   - unit: the unit of the amounts.
+    ///   - done: the amount done before, which does not count for the rate.
+    ///   - total: the whole amount; nil if unknown.
     ///   - seconds: now, on a clock that only goes forward.
     public init(_ unit: Unit, from done: Int = 0, of total: Int? = nil, at seconds: Double) {
         (self.unit, self.done, self.total, self.seconds) = (unit, done, total, seconds)
     }
 
-    /// Takes note of what has been done.
+    /// Takes note of the amount done.
     ///
     /// - Parameters:
-    ///   - done: how much, from the beginning.
-    ///   - total: how much there is, if that has become known.
+    ///   - done: the amount done since the beginning.
+    ///   - total: the whole amount, if it has become known.
     ///   - seconds: now, on the clock of the beginning.
     public mutating func advance(to done: Int, of total: Int? = nil, at seconds: Double) {
         let elapsed = max(0, seconds - self.seconds)
@@ -57,13 +57,13 @@ public struct WorkProgress: Equatable, Sendable, CustomStringConvertible {
         recentAmount > 0 && recentSeconds > 0 ? recentAmount / recentSeconds : nil
     }
 
-    /// How long the rest takes at this rate; nil while that or the total is not known.
+    /// The seconds that the rest takes at this rate; nil while that or the total is not known.
     public var secondsLeft: Double? {
         guard let total, let perSecond else { return nil }
         return Double(max(0, total - done)) / perSecond
     }
 
-    /// What is done of how much: "12/200" or "1.2 MB of 3.4 MB".
+    /// The amount done, out of the total if known: "12/200" or "1.2 MB of 3.4 MB".
     public var place: String {
         switch unit {
         case .bytes: megabytes(done) + (total.map { " of " + megabytes($0) } ?? "")

@@ -22,7 +22,7 @@ package final class Arena {
     private(set) var liveByteCount = 0
     /// The most bytes ever handed out at one time.
     private(set) var peakByteCount = 0
-    /// Of these, what kernels used for the length of a call.
+    /// The part of the peak that kernels used for the length of a call.
     private(set) var peakScratchByteCount = 0
     private var scratchByteCount = 0
     /// Watches all blocks that are handed out from now on; nil outside of tests of the kernels.
@@ -37,7 +37,7 @@ package final class Arena {
         for slab in slabs { backend.deallocate(slab.pointer, byteCount: slab.byteCount) }
     }
 
-    /// Lets the peaks begin again at what is handed out now.
+    /// Restarts the peaks at the bytes handed out now.
     func resetPeak() { (peakByteCount, peakScratchByteCount) = (liveByteCount, scratchByteCount) }
 
     /// Bytes of the device that were ever in use.
@@ -52,8 +52,8 @@ package final class Arena {
             identity: nextIdentity, arena: self)
     }
 
-    /// Memory for the length of a call, in as many blocks as there are sizes: several small ones find
-    /// room where one large block would not.
+    /// Memory for the length of a call, one block for each size: several small blocks find room
+    /// where one large block would not.
     func withScratch(byteCounts: [Int], _ body: ([UnsafeMutableRawPointer]) -> Void) {
         let sizes = byteCounts.map(rounded)
         scratchByteCount += sizes.reduce(0, +)
@@ -125,7 +125,7 @@ package final class Arena {
         preconditionFailure("Arena: a block of another arena")
     }
 
-    /// Gives the memory behind everything that is not in use back to the device.
+    /// Returns all memory that is not in use to the device.
     func trim() {
         for slab in slabs.indices {
             for range in slabs[slab].free.trim() {
@@ -137,12 +137,12 @@ package final class Arena {
 
 /// A block of device memory; it returns to its arena when the last owner lets go.
 ///
-/// What can be computed again may be discarded before: the storage then has an identity and a size, but
-/// no memory until it is reclaimed.
+/// Contents that can be computed again may be discarded before that: the storage then has an
+/// identity and a size, but no memory until it is reclaimed.
 final class Storage {
     private var block: UnsafeMutableRawPointer?
     let byteCount: Int
-    /// What was asked for, before rounding.
+    /// The size that was asked for, before rounding.
     let requestedByteCount: Int
     /// Never reused, unlike an address: gradients are filed under it.
     let identity: UInt64
@@ -181,13 +181,13 @@ final class Storage {
         arena.backend.write(source, to: pointer + offset)
     }
 
-    /// Says that the contents were changed.
+    /// Records that the contents were changed.
     func noteChange() { version += 1 }
 
-    /// Whether the memory was given up.
+    /// Whether the memory was discarded.
     var isDiscarded: Bool { block == nil }
 
-    /// Gives the memory up; contents are lost.
+    /// Releases the memory; contents are lost.
     func discard() {
         guard let block else { return }
         arena.recycle(block, byteCount: byteCount)

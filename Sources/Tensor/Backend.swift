@@ -1,18 +1,18 @@
-/// What a device must be able to do: memory, and one requirement per kernel; the extension below says what it
-/// may leave out.
+/// The operations of a device: memory, and one requirement per kernel; the extension below has the
+/// ones that a device may leave out.
 ///
 /// Ops check shapes and call these; nothing above knows which device runs. Arguments come outputs
 /// first; tensors may be row-strided views. Gradients of activations go where a target says, those of
 /// parameters are added into.
 package protocol Backend: AnyObject {
-    /// How the calls so far were split over threads.
+    /// The division over threads of the calls so far.
     var parallelWork: ParallelWork { get }
 
     // Memory.
 
-    /// What the arena asks for at a time, at least; it asks for less when it does not get it.
+    /// The least that the arena asks for at a time, in bytes; it asks for less if that is refused.
     var slabByteCount: Int { get }
-    /// A block of device memory, 64-byte aligned; nil when there is none of that size.
+    /// A block of device memory, 64-byte aligned; nil if there is none of that size.
     func allocate(byteCount: Int) -> UnsafeMutableRawPointer?
     /// Gives a block back.
     func deallocate(_ pointer: UnsafeMutableRawPointer, byteCount: Int)
@@ -26,7 +26,7 @@ package protocol Backend: AnyObject {
     func read(_ source: UnsafeRawPointer, into destination: UnsafeMutableRawBufferPointer)
     /// y = value.
     func fill(_ y: Tensor, with value: Float)
-    /// Fills a contiguous tensor with fresh weights; every number is a function of the key of its
+    /// Fills a contiguous tensor with new weights; every number is a function of the key of its
     /// `RandomStream` and of its place, the same bits on every device.
     func initialize(_ y: Tensor, _ initialization: Initialization, key: UInt64)
     /// y = scale · x.
@@ -106,13 +106,13 @@ package protocol Backend: AnyObject {
     func convolutionForward(_ y: Tensor, _ inputs: ConvolutionInputs)
     func convolutionBackward(
         dx: GradientTarget, dWeight: Tensor, dBias: Tensor, dy: Tensor, _ inputs: ConvolutionInputs)
-    /// The shapes of what a Mamba-2 scan needs room for, in a layout of the backend's own: its saved
-    /// tensors if it is run for backward, or else what forward works in.
+    /// The shapes of the tensors that a Mamba-2 scan needs room for, in the backend's own layout:
+    /// its saved tensors if it is run for backward, otherwise its working memory.
     func ssdRoom(_ inputs: SSDInputs, forBackward: Bool) -> [[Int]]
     /// The Mamba-2 scan; writes the final state and everything in `room`.
     func ssdForward(_ y: Tensor, room: [Tensor], _ inputs: SSDInputs)
     func ssdBackward(_ gradients: SSDGradients, dy: Tensor, room: [Tensor], _ inputs: SSDInputs)
-    /// The same of the Mamba-1 scan.
+    /// The same for the Mamba-1 scan.
     func selectiveScanRoom(_ inputs: SelectiveScanInputs, forBackward: Bool) -> [[Int]]
     func selectiveScanForward(_ y: Tensor, room: [Tensor], _ inputs: SelectiveScanInputs)
     func selectiveScanBackward(
@@ -131,7 +131,7 @@ package protocol Backend: AnyObject {
         clip: Float)
     /// weights = keep · weights − rate · update.
     func decayedStep(_ weights: Tensor, update: Tensor, keep: Float, rate: Float)
-    /// values = diag(r) masters diag(c); r is a number a row or one for all, nil is 1.
+    /// values = diag(r) masters diag(c); r is one number per row or one for all, nil is 1.
     func scaleRowsColumns(_ values: Tensor, of masters: Tensor, rows: Tensor?, columns: Tensor?)
     /// The gradient of diag(r) masters diag(c) becomes that of the masters, in place, and the
     /// gradients of r and c are added to `dRows` and `dColumns`.
@@ -144,7 +144,7 @@ package protocol Backend: AnyObject {
         step: AdamWStep)
 }
 
-// What serves speed or memory, and means nothing on some devices.
+// Requirements that serve speed or memory, and mean nothing on some devices.
 extension Backend {
     /// None: the work is not split over threads.
     package var parallelWork: ParallelWork { ParallelWork() }

@@ -12,7 +12,7 @@ private struct AttentionBlock {
     /// Keys seen by the last query of the block.
     var keyCount: Int { keysBefore + rows.count }
 
-    /// What a kernel is told of it.
+    /// Its sizes, as kernels take them.
     func sizes(headSize: Int) -> fk_attention_sizes {
         fk_attention_sizes(queries: rows.count, keysBefore: keysBefore, headSize: headSize)
     }
@@ -33,13 +33,13 @@ extension AttentionInputs {
 
 /// Attention: one piece of work is a block of queries of one head.
 extension CPUBackend {
-    /// Queries a piece, forward: two tiles of the kernel.
+    /// Queries per piece, forward: two tiles of the kernel.
     private static let forwardQueries = 192
-    /// Queries a piece, backward, at least: every piece has gradients of keys of its own.
+    /// The fewest queries per piece, backward: every piece has its own gradients of keys.
     private static let backwardQueries = 384
-    /// Pieces a head and segment, backward, at most.
+    /// The most pieces per head and segment, backward.
     private static let backwardPieces = 4
-    /// Floats for the keys' gradients of pieces at a time; a segment that needs more goes alone.
+    /// Floats for the keys' gradients of pieces at a time; a segment that needs more runs alone.
     private static let partialFloats = 8 << 20
 
     package func attentionForward(_ y: Tensor, logSumExp: Tensor, _ inputs: AttentionInputs) {

@@ -2,7 +2,7 @@ import CKernels
 
 /// The causal convolution: one piece of work is some consecutive rows, of one segment or several.
 extension CPUBackend {
-    /// Rows of a piece, at least; every piece has partial sums of the weights' gradients.
+    /// The fewest rows per piece; every piece has partial sums of the weights' gradients.
     private static let convolutionRows = 128
 
     /// Row ranges within segments, gathered in pieces.

@@ -4,9 +4,9 @@ import CKernels
     import Glibc
 #endif
 
-/// Fresh weights: every number is a function of the key and its place.
+/// New weights: every number is a function of the key and its place.
 extension CPUBackend {
-    /// Random numbers a piece.
+    /// Random numbers per piece.
     private static let randomGrain = 1 << 14
 
     package func initialize(_ y: Tensor, _ initialization: Initialization, key: UInt64) {

@@ -1,6 +1,6 @@
 import CKernels
 
-/// Learnable multipliers: between what is trained and what the model uses.
+/// Learnable multipliers: from trained masters to the weights that the model uses, and back.
 extension CPUBackend {
     /// Rows of a matrix in a piece: about 64 K floats, so that partial sums of columns stay few.
     private func multiplierGrain(columns: Int) -> Int { max(16, Self.flatGrain / columns) }

@@ -39,7 +39,7 @@ extension ProductFactor {
 private struct Packing {
     let factor: ProductFactor
     let packed: UnsafeMutableRawPointer
-    /// Elements that one piece of work packs, about.
+    /// The approximate number of elements that one piece of work packs.
     private static let grain = 1 << 15
     /// Whether lanes lie next to each other: pieces are then stretches of the depth, which read whole
     /// rows of memory; otherwise they are panels.
@@ -84,12 +84,12 @@ private struct ProductJob {
 
     private var left: ProductFactor { terms[0].left.factor }
     private var right: ProductFactor { terms[0].right.factor }
-    /// Panels of the left factor a piece: at most 252 rows, which stay in the second-level cache.
+    /// Panels of the left factor per piece: at most 252 rows, which stay in the second-level cache.
     private var rowGrain: Int {
         let pieces = (left.panelCount + 20) / 21
         return (left.panelCount + pieces - 1) / pieces
     }
-    /// Panels of the right factor a piece: 256 columns, fewer where there is one panel of rows.
+    /// Panels of the right factor per piece: 256 columns, fewer where there is one panel of rows.
     private var columnGrain: Int { min(left.panelCount == 1 ? 2 : 8, right.panelCount) }
     private var columnPieces: Int { (right.panelCount + columnGrain - 1) / columnGrain }
     var pieceCount: Int { (left.panelCount + rowGrain - 1) / rowGrain * columnPieces }
@@ -122,7 +122,7 @@ extension CPUBackend {
     private static let sharedElements = 1 << 23
 
     private var bf16: Int32 { precision == .bf16 ? 1 : 0 }
-    /// What kernels with products of their own are told.
+    /// The options for kernels that contain products.
     var tileOptions: UInt32 { precision == .bf16 ? UInt32(FK_TILE_BF16) : 0 }
 
     package func matmul(
@@ -301,7 +301,7 @@ extension CPUBackend {
                         let leftPart = Packing(
                             factor: left.part(lanes: rows, depth: depths),
                             packed: UnsafeMutableRawPointer(scratch[0]))
-                        // A factor that is there as a whole is packed once.
+                        // A factor that fits as a whole is packed once.
                         let keepsLeft = rowCount >= left.lanes && column > 0
                         pack((keepsLeft ? [] : [leftPart]) + (row > 0 ? [] : [rightPart]))
                         run([

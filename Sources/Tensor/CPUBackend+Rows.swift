@@ -1,6 +1,6 @@
 import CKernels
 
-/// Kernels that go row by row: norms, gates, tokens, losses.
+/// Kernels that work row by row: norms, gates, tokens, losses.
 extension CPUBackend {
     package func embeddingForward(_ y: Tensor, _ inputs: EmbeddingInputs) {
         let (table, count) = (inputs.table.pointer, inputs.tokens.count)
@@ -19,7 +19,7 @@ extension CPUBackend {
         let (tokens, count) = (inputs.tokens.pointer, inputs.tokens.count)
         let (scale, multiplier) = (inputs.scale, inputs.multiplier?.pointer)
         let (dTable, dy) = (dTable.rowPointer, dy.rowPointer)
-        // Every piece owns some columns and goes through the tokens in order: no sum is ever split.
+        // Every piece owns some columns and takes the tokens in order: no sum is ever split.
         pool.ranges(dTable.columns, grain: 64) { _, range in
             fk_embedding_backward(
                 dTable.from(0), dy.from(0), tokens, count, fk_range(range),

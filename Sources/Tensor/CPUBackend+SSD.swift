@@ -2,12 +2,12 @@ import CKernels
 
 /// The Mamba-2 scan: one piece of work is a chunk of one group, or some rows of a segment's states.
 extension CPUBackend {
-    /// Rows of `[N, H·P]` states a piece when states are passed from chunk to chunk.
+    /// Rows of `[N, H·P]` states per piece when states are passed from chunk to chunk.
     private static let stateRows = 8
-    /// Heads a piece of the one-row step.
+    /// Heads per piece of the one-row step.
     private static let stepHeads = 4
 
-    /// Where the parts of one chunk and group lie.
+    /// The places of the parts of one chunk and group.
     private struct SSDPlace {
         let chunk: SSDChunks.Chunk
         /// The first head of the group.
@@ -38,20 +38,20 @@ extension CPUBackend {
                 stateSize: shape.stateSize)
         }
 
-        /// What is saved of the chunk and group, with the state before it, which all groups share.
+        /// The saved values of the chunk and group, with the state before it, shared by all groups.
         func saved(previous: UnsafePointer<Float>?, stateRow: Int) -> fk_ssd_saved {
             fk_ssd_saved(
                 dt: steps, decay: decays,
                 previous: fk_const_rows(first: previous.map { $0 + channel }, stride: stateRow))
         }
 
-        /// What the chunk and group reads.
+        /// The inputs of the chunk and group.
         func inputs(_ pointers: SSDPointers) -> fk_ssd_inputs {
             pointers.inputs(row: row, head: head, channel: channel, stateChannel: stateChannel)
         }
     }
 
-    /// What a scan reads, as kernels take it.
+    /// The inputs of a scan, as kernels take them.
     private struct SSDPointers {
         let x: RowPointer
         let b: RowPointer
@@ -71,14 +71,15 @@ extension CPUBackend {
             stepScale = inputs.stepScale
         }
 
-        /// What is mixed from a row on: channels of x from `channel`, of b and c from `stateChannel`.
+        /// The values to mix from a row on: channels of x from `channel`, of b and c from
+        /// `stateChannel`.
         func inputs(row: Int, head: Int, channel: Int, stateChannel: Int) -> fk_ssd_inputs {
             fk_ssd_inputs(
                 x: x.from(row, column: channel), b: b.from(row, column: stateChannel),
                 c: c.from(row, column: stateChannel), d: d + head)
         }
 
-        /// What makes the time steps from a row and a head on.
+        /// The inputs of the time steps from a row and a head on.
         func steps(row: Int, head: Int) -> fk_ssd_step_inputs {
             fk_ssd_step_inputs(
                 dtRaw: dt.from(row, column: head), dtBias: dtBias + head, aLog: aLog + head,
@@ -139,7 +140,7 @@ extension CPUBackend {
         }
     }
 
-    /// From what each chunk adds to the states after each chunk.
+    /// From the contributions of the chunks to the states after them.
     private func passStates(
         _ saved: SSDSaved, _ chunks: SSDChunks, _ shape: SSDShape, initial: Tensor?
     ) {
@@ -224,8 +225,8 @@ extension CPUBackend {
         }
     }
 
-    /// From what each chunk adds to the gradient of the state before it to that whole gradient, from
-    /// the last chunk of each segment to its first.
+    /// From the contribution of each chunk to the gradient of the state before it to that whole
+    /// gradient, from the last chunk of each segment to its first.
     private func passStateGradients(
         _ dStates: UnsafeMutablePointer<Float>, _ saved: SSDSaved, _ chunks: SSDChunks,
         _ shape: SSDShape

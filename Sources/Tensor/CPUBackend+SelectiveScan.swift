@@ -1,6 +1,6 @@
 import CKernels
 
-/// What a scan reads, as kernels take it.
+/// The inputs of a scan, as kernels take them.
 private struct SelectiveScanPointers {
     let x: RowPointer
     let delta: RowPointer
@@ -16,7 +16,7 @@ private struct SelectiveScanPointers {
         d = UnsafePointer(inputs.d.pointer)
     }
 
-    /// What a block of channels reads from a row on.
+    /// The inputs of a block of channels from a row on.
     func inputs(
         row: Int, channel: Int, rates: UnsafePointer<Float>
     ) -> fk_selective_scan_inputs {

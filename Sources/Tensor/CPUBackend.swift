@@ -2,18 +2,18 @@ import CKernels
 
 /// The CPU: splits each kernel over the pool in pieces whose size never depends on the thread count.
 ///
-/// All kernels are called from pieces of the pool or with scratch, so that a `RehearsalBackend`, which runs
-/// neither, goes the same ways without computing.
+/// All kernels are called from pieces of the pool or with scratch, so that a `RehearsalBackend`,
+/// which runs neither, follows the same code without computing.
 package class CPUBackend: Backend {
     package final let pool: ThreadPool
     private final weak var arena: Arena?
 
-    /// Rows a piece for kernels that go row by row.
+    /// Rows per piece for kernels that work row by row.
     static let rowGrain = 64
-    /// Floats a piece for kernels on flat buffers.
+    /// Floats per piece for kernels on flat buffers.
     static let flatGrain = 1 << 16
 
-    /// What products multiply; their sums are float32.
+    /// The precision of the factors in products; their sums are float32.
     final let precision: Precision
 
     init(pool: ThreadPool, precision: Precision) {
@@ -25,7 +25,7 @@ package class CPUBackend: Backend {
 
     // Memory: address space first, pages when they are touched.
 
-    /// Address space for all there can be; it costs nothing until it is written to.
+    /// Address space for all memory of the computer; it costs nothing until it is written to.
     package var slabByteCount: Int { HostMemory.physicalByteCount }
 
     package func allocate(byteCount: Int) -> UnsafeMutableRawPointer? {
@@ -172,7 +172,7 @@ extension CPUBackend {
         return true
     }
 
-    /// Memory for the length of a call, from the arena like everything else, so that it is counted.
+    /// Memory for the length of a call, from the arena like all other memory, so it is counted.
     func withScratch(floatCount: Int, _ body: (UnsafeMutablePointer<Float>) -> Void) {
         withScratch(floatCounts: [floatCount]) { body($0[0]) }
     }

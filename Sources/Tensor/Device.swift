@@ -4,7 +4,7 @@ import FalconSystem
     import Glibc
 #endif
 
-/// Where tensors live and kernels run: a backend and its memory.
+/// A place where tensors live and kernels run: a backend and its memory.
 public final class Device {
     package let backend: any Backend
     /// The memory of its tensors.
@@ -17,8 +17,9 @@ public final class Device {
     ///
     /// - Parameters:
     ///   - threadCount: threads that share the work, at least 1; results are the same bits for any
-    ///     number, so that fewer do where the system gives no more.
-    ///   - precision: what products multiply; where `Precision.bf16` is not available, float32.
+    ///     number, so fewer serve if the system gives no more.
+    ///   - precision: the precision of the factors in products; float32 if `Precision.bf16` is not
+    ///     available.
     public convenience init(threadCount: Int, precision: Precision = .f32) {
         self.init(
             threadCount: threadCount, precision: precision,
@@ -40,8 +41,8 @@ public final class Device {
     /// Tensors on it can be made, given to ops and dropped; their elements read as zeros.
     ///
     /// - Parameters:
-    ///   - threadCount: as many as the run to be planned will use.
-    ///   - precision: as in the run to be planned.
+    ///   - threadCount: the number of threads of the planned run.
+    ///   - precision: the precision of the planned run.
     /// - Returns: a device for planning.
     public static func rehearsal(threadCount: Int, precision: Precision) -> Device {
         let precision = precision.isAvailable ? precision : .f32
@@ -54,7 +55,7 @@ public final class Device {
     ///
     /// - Parameters:
     ///   - backend: does the work.
-    ///   - precision: what its products multiply.
+    ///   - precision: the precision of the factors in its products.
     ///   - threadCount: threads that share its work.
     package init(_ backend: any Backend, precision: Precision, threadCount: Int) {
         self.backend = backend
@@ -63,35 +64,35 @@ public final class Device {
         arena = Arena(backend: backend)
     }
 
-    /// What products multiply.
+    /// The precision of the factors in products.
     public let precision: Precision
 
-    /// Threads that share the work: as many as were asked for, or as the system gave.
+    /// Threads that share the work: the number asked for, or fewer if the system gave fewer.
     public let threadCount: Int
 
     /// Cores that this process may use: the affinity mask and the cgroup limit, not the host's count.
     public static var usableCoreCount: Int { usableProcessorCount() }
 
-    /// Lets `peakByteCount` begin again at what is alive now.
+    /// Restarts `peakByteCount` at the bytes alive now.
     public func resetPeak() { arena.resetPeak() }
 
     /// The most bytes of tensors ever alive at one time, since the last `resetPeak`.
     public var peakByteCount: Int { arena.peakByteCount }
 
-    /// Of `peakByteCount`, what kernels used for the length of a call.
+    /// The part of `peakByteCount` that kernels used for the length of a call.
     public var peakScratchByteCount: Int { arena.peakScratchByteCount }
 
     /// Bytes obtained from the system, in use or kept for the next request: `peakByteCount` and gaps.
     public var reservedByteCount: Int { arena.reservedByteCount }
 
-    /// Gives memory that no tensor uses back to the system.
+    /// Returns memory that no tensor uses to the system.
     public func trim() { arena.trim() }
 
     /// A tensor with undefined contents.
     ///
     /// - Parameters:
     ///   - shape: positive sizes, outermost first.
-    ///   - elements: what the elements are.
+    ///   - elements: the kind of the elements.
     /// - Returns: a contiguous tensor.
     public func empty(_ shape: [Int], of elements: ElementKind = .float32) -> Tensor {
         Tensor(
@@ -113,7 +114,7 @@ public final class Device {
     ///
     /// - Parameters:
     ///   - values: row by row.
-    ///   - shape: with as many elements as `values`.
+    ///   - shape: a shape with the number of elements of `values`.
     /// - Returns: a contiguous tensor.
     public func tensor(_ values: [Float], shape: [Int]) -> Tensor {
         precondition(

@@ -1,4 +1,4 @@
-/// A number that a device works out: reading it waits until the device has.
+/// A number that a device computes: reading it waits until the device is done.
 package struct DeviceNumber {
     private let read: () -> Double
 

@@ -1,4 +1,4 @@
-/// What the elements of a tensor are.
+/// The kind of a tensor's elements.
 public enum ElementKind: Sendable {
     /// Single precision.
     case float32

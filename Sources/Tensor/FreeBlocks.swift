@@ -16,7 +16,7 @@ struct FreeBlocks {
     /// Hands out a part.
     ///
     /// - Parameter byteCount: at least 1.
-    /// - Returns: where it starts, or nil when no free part is large enough.
+    /// - Returns: where it starts, or nil if no free part is large enough.
     /// - Complexity: linear in the number of free parts.
     mutating func take(_ byteCount: Int) -> Int? {
         var best: Int?
@@ -69,7 +69,7 @@ struct FreeBlocks {
 
     /// Forgets that free parts at the end were ever handed out.
     ///
-    /// - Returns: every free part below the extent that was, for its memory to be given up.
+    /// - Returns: every free part below the former extent, for its memory to be discarded.
     mutating func trim() -> [Range<Int>] {
         let used = parts.map { $0.clamped(to: 0..<extent) }.filter { !$0.isEmpty }
         if let last = used.last, last.upperBound == extent { extent = last.lowerBound }

@@ -1,11 +1,11 @@
-/// Where a kernel leaves a gradient.
+/// The place where a kernel leaves a gradient.
 package struct GradientTarget {
     /// Of the shape and layout of the tensor whose gradient it is.
     package let tensor: Tensor
-    /// Whether to add to what is there; otherwise the contents are undefined and every element is written.
+    /// Whether to add to the contents; otherwise they are undefined and every element is written.
     package let accumulates: Bool
 
-    /// A place to write to: a fresh gradient, or an output of a kernel that serves both directions.
+    /// A place to write to: a new gradient, or an output of a kernel that serves both directions.
     package static func written(_ tensor: Tensor) -> GradientTarget {
         GradientTarget(tensor: tensor, accumulates: false)
     }
@@ -53,7 +53,7 @@ struct WrittenColumns {
     }
 }
 
-/// Where the gradient of a tensor is filed: its storage's identity and its view, but no memory.
+/// The place where the gradient of a tensor is filed: its storage's identity and view, no memory.
 package struct TensorPlace {
     /// Of the storage.
     let identity: UInt64
@@ -95,7 +95,7 @@ package struct TensorPlace {
 }
 
 extension Tensor {
-    /// Where the gradient is filed, for closures that do not read the tensor itself.
+    /// The place where the gradient is filed, for closures that do not read the tensor itself.
     package var place: TensorPlace {
         TensorPlace(
             identity: storage.identity,

@@ -4,7 +4,7 @@ public struct Gradients {
     /// A gradient in the making.
     private struct Entry {
         var storage: Storage
-        /// What of it is defined, if not all; then the storage is not shared.
+        /// The columns that are defined, if not all; then the storage is not shared.
         var written: WrittenColumns?
     }
 
@@ -16,7 +16,7 @@ public struct Gradients {
     /// - Parameter device: where the tensors live.
     public init(on device: Device) { self.device = device }
 
-    /// Where to leave the gradients of several inputs, which may be views of the same storage.
+    /// The places for the gradients of several inputs, which may be views of the same storage.
     ///
     /// First contributions are written, so nothing is zeroed before, unless the inputs overlap.
     ///
@@ -67,7 +67,7 @@ public struct Gradients {
         return true
     }
 
-    /// Zeroes what is undefined of a gradient.
+    /// Zeroes the undefined part of a gradient.
     private mutating func complete(_ identity: UInt64) {
         guard let entry = entries[identity], let written = entry.written else { return }
         let whole = wholeOf(entry.storage, rowStride: written.rowStride)
@@ -97,7 +97,7 @@ public struct Gradients {
         return view(of: tensor, on: entry.storage)
     }
 
-    /// Where to leave the gradient of one input; as `targets(of:)`.
+    /// The place for the gradient of one input; as `targets(of:)`.
     package mutating func target(of tensor: TensorPlace) -> GradientTarget {
         targets(of: [tensor])[0]
     }

@@ -7,7 +7,7 @@ package enum HostMemory {
     /// Huge pages of x86-64 and of 64-bit ARM with 4 KiB pages.
     private static let hugePage = 2 << 20
 
-    /// What is built in, in whole huge pages.
+    /// The physical memory of the computer in bytes, in whole huge pages.
     static var physicalByteCount: Int {
         let physical = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
         return max(1, physical / hugePage) * hugePage
@@ -24,7 +24,7 @@ package enum HostMemory {
         return address
     }
 
-    /// Gives back what `allocate` gave.
+    /// Returns memory from `allocate` to the system.
     package static func deallocate(_ pointer: UnsafeMutableRawPointer, _ byteCount: Int) {
         munmap(pointer, byteCount)
     }

@@ -2,9 +2,9 @@
     import Glibc
 #endif
 
-/// Takes the access to blocks of memory away, but for the length of a call.
+/// Denies access to blocks of memory except for the length of a call.
 final class MemoryGuard {
-    /// Address and size of what is guarded.
+    /// Addresses and sizes of the guarded blocks.
     private var blocks: [UnsafeMutableRawPointer: Int] = [:]
     /// Calls under way: kernels ask for scratch memory in the middle of a call.
     private var depth = 0

@@ -4,7 +4,7 @@ public struct MultipliedMatrix {
     public struct Rows {
         /// The rows.
         public let range: Range<Int>
-        /// One number a row, or one for all of them.
+        /// One number per row, or one for all of them.
         public let multiplier: Parameter
         /// The multiplier's name behind the matrix', such as `row_multiplier.dt`.
         public let label: String
@@ -16,7 +16,7 @@ public struct MultipliedMatrix {
     public let matrix: Parameter
     /// r, in the order of the rows; rows that are not among them are not scaled.
     public let rows: [Rows]
-    /// c, one number a column; nil for none.
+    /// c, one number per column; nil for none.
     public let columns: Parameter?
     private static let columnsLabel = "column_multiplier"
 

@@ -1,4 +1,4 @@
-/// Which matrices of a model have learnable multipliers, and on which sides.
+/// The choice of matrices that have learnable multipliers, and of the sides that are scaled.
 ///
 /// Trained matrices W are scaled to those that the model uses, V = diag(r) W diag(c) or s W. Noise and
 /// weight decay fix the norm of W, of its rows and of its columns; r, c and s are free of that.
@@ -9,7 +9,7 @@ public enum MultiplierPlacement: String, Codable, CaseIterable, Sendable {
     case scalar
     /// r and c for every matrix, only c for the head: their symmetries are held by weight decay.
     case redundant
-    /// As many as no two of them, or one and a norm's gain, can replace each other.
+    /// The most for which no two of them, or one and a norm's gain, can replace each other.
     case symmetryFree = "symmetry_free"
 }
 
@@ -65,7 +65,7 @@ public struct MultiplierRoom: Equatable, Sendable {
 public struct RowPart: Equatable, Sendable {
     /// A word for names and messages.
     public let name: String
-    /// How many rows.
+    /// The number of rows.
     public let rowCount: Int
     /// Whether its rows are scaled in `MultiplierPlacement.symmetryFree`, if the matrix' rows are.
     public let hasFreeRows: Bool

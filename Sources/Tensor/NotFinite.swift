@@ -4,7 +4,7 @@ import CKernels
     import Glibc
 #endif
 
-/// Where a list holds something that is infinite or no number.
+/// The first place in a list with an infinity or NaN.
 ///
 /// - Parameter values: any values.
 /// - Returns: the first place; nil if all are finite.
@@ -18,7 +18,7 @@ package func firstNotFinite(in values: Span<Float>) -> Int? {
 /// - Parameters:
 ///   - first: any values.
 ///   - second: any values.
-/// - Returns: true if they are as many, and the same.
+/// - Returns: true if their counts and bits are equal.
 package func haveSameBits(_ first: Span<Float>, _ second: Span<Float>) -> Bool {
     first.count == second.count
         && first.withUnsafeBytes { a in

@@ -1,4 +1,4 @@
-/// What a parameter is for; optimizer groups are chosen by it, never by name or number of dimensions.
+/// The role of a parameter; optimizer groups go by it, never by name or number of dimensions.
 public enum ParameterRole: String, CaseIterable, Sendable, Codable {
     case embedding
     /// A matrix between hidden activations.
@@ -13,7 +13,7 @@ public enum ParameterRole: String, CaseIterable, Sendable, Codable {
     case multiplier
 }
 
-/// How a parameter is filled before training.
+/// The values of a parameter before training.
 public enum Initialization: Equatable, Sendable {
     case zeros
     case ones
@@ -38,11 +38,11 @@ public final class Parameter {
     public let name: String
     /// The sizes, outermost first.
     public let shape: [Int]
-    /// Where in a model it stands; nil for what a table adds to a matrix, and for arrays of no model.
+    /// Its place in a model; nil for multipliers and for arrays outside of models.
     public let place: ParameterPlace?
-    /// What it is for.
+    /// Its role.
     public let role: ParameterRole
-    /// How it starts.
+    /// Its values before training.
     public let initialization: Initialization
     /// Blocks of rows with a meaning of their own; empty if there is only one.
     public let rowParts: [RowPart]
@@ -83,7 +83,7 @@ public final class Parameter {
         return slices.value
     }
 
-    /// What the update rule moves: the weights themselves, or what multipliers scale to make them.
+    /// The values that the update rule moves: the weights, or what multipliers scale to make them.
     public var master: Tensor {
         guard let slices else {
             preconditionFailure("\(name): used before ParameterTable.allocate")
@@ -140,12 +140,12 @@ public struct ParameterBuilder {
     ///
     /// - Parameters:
     ///   - name: unlike all others.
-    ///   - place: where in a model it stands; nil for an array of no model.
+    ///   - place: its place in a model; nil for an array outside of models.
     ///   - shape: positive sizes, outermost first.
     ///   - role: decides its optimizer group.
-    ///   - initialization: how it starts.
+    ///   - initialization: its values before training.
     ///   - rowParts: blocks of rows with a meaning of their own; empty if there is only one.
-    ///   - stack: the name of what it and its neighbours make together, if anything.
+    ///   - stack: the name of the stack that it and its neighbours make; nil for none.
     ///   - multiplierRoom: the learnable multipliers that a matrix may have.
     /// - Returns: the parameter, not yet in memory.
     public func parameter(

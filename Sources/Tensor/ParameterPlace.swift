@@ -23,9 +23,9 @@ public enum ModelPart: CaseIterable, Sendable {
     }
 }
 
-/// Where in a model a parameter stands: what code asks instead of taking names apart.
+/// The place of a parameter in a model, so that no code has to take names apart.
 public struct ParameterPlace: Hashable, Sendable {
-    /// What a parameter is within its part.
+    /// The kind of a parameter within its part.
     public enum Kind: CaseIterable, Sendable {
         /// The table of an embedding, or the matrix of a head.
         case matrix
@@ -59,7 +59,7 @@ public struct ParameterPlace: Hashable, Sendable {
     public let block: Int?
     /// The part of the model, or of the block.
     public let part: ModelPart
-    /// What it is there.
+    /// Its kind in that part.
     public let kind: Kind
 
     /// A place.
@@ -67,7 +67,7 @@ public struct ParameterPlace: Hashable, Sendable {
     /// - Parameters:
     ///   - block: the number of the block, from 0; nil for a part outside of blocks.
     ///   - part: the part of the model, or of the block.
-    ///   - kind: what the parameter is there.
+    ///   - kind: the kind of the parameter in that part.
     public init(block: Int? = nil, _ part: ModelPart, _ kind: Kind) {
         precondition(
             part.isInBlocks == (block != nil) && block ?? 0 >= 0,

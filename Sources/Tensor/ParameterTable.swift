@@ -70,7 +70,8 @@ public final class ParameterTable {
         return flat.values
     }
 
-    /// What an update rule moves, `[flatCount]`: `values` itself when no matrix has multipliers.
+    /// The values that an update rule moves, `[flatCount]`: `values` itself if no matrix has
+    /// multipliers.
     public var masters: Tensor {
         guard let flat else { preconditionFailure("ParameterTable: not allocated") }
         return flat.masters

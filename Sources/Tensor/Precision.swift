@@ -1,9 +1,9 @@
 import CKernels
 
-/// What products multiply: weights, activations and gradients as they are, or rounded.
+/// The precision of factors in products: weights, activations and gradients, rounded or not.
 ///
-/// Everything that is kept stays float32, whichever it is: weights, gradients, moments, norms, softmax,
-/// the scan's state and every sum.
+/// Everything that is kept stays float32 in either case: weights, gradients, moments, norms,
+/// softmax, the scan's state and every sum.
 public enum Precision: String, Codable, Sendable, CaseIterable {
     /// Float32 factors.
     case f32

@@ -6,14 +6,14 @@ import CKernels
 
 /// A stream of random numbers that is a pure function of (seed, name, index): nothing to save.
 public struct RandomStream: Sendable, Equatable {
-    /// What the numbers are computed from, with their index.
+    /// The key from which, together with an index, each number is computed.
     public let key: UInt64
 
     /// The stream of a name.
     ///
     /// - Parameters:
     ///   - seed: the run's seed.
-    ///   - name: what the numbers are for, such as a parameter's name.
+    ///   - name: the purpose of the numbers, such as a parameter's name.
     public init(seed: UInt64, name: String) {
         // FNV-1a over the seed's bytes and the name, then one multiply-xorshift round.
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325

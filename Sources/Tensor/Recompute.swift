@@ -1,15 +1,15 @@
-/// What backward keeps of a block of the model, and what it computes a second time.
+/// The activations of a block that are kept for backward; the others are computed again.
 public enum Recompute: String, Codable, CaseIterable, Sendable {
     /// Everything is kept.
     case none
-    /// All but what is cheap to compute: norms, gates, convolution and scan run a second time,
-    /// products and attention do not.
+    /// All but the activations that are cheap to compute: norms, gates, convolution and scan run a
+    /// second time, products and attention do not.
     case cheap
     /// Its input only; the block runs a second time.
     case block
 }
 
-/// Outputs that backward makes again because their memory was given up.
+/// Outputs that backward makes again because their memory was discarded.
 struct Remakes {
     /// One call of a kernel that can be repeated.
     private struct Remake {
@@ -20,7 +20,7 @@ struct Remakes {
 
     private var byIdentity: [UInt64: Remake] = [:]
 
-    /// Remembers how some tensors were made.
+    /// Remembers the call that made some tensors.
     mutating func append(
         writing outputs: [Tensor], reading inputs: [Tensor], _ run: @escaping () -> Void
     ) {
@@ -28,7 +28,7 @@ struct Remakes {
         for output in outputs { byIdentity[output.storage.identity] = remake }
     }
 
-    /// Gives up the memory of all remembered tensors but one.
+    /// Discards the memory of all remembered tensors but one.
     func discard(except kept: Tensor) {
         for remake in byIdentity.values {
             for output in remake.outputs where output.storage !== kept.storage {
@@ -37,7 +37,7 @@ struct Remakes {
         }
     }
 
-    /// Makes a tensor again if its memory was given up, and before it what it is made from.
+    /// Makes a tensor again if its memory was discarded, after the tensors that it is made from.
     func restore(_ tensor: Tensor) {
         guard tensor.storage.isDiscarded, let remake = byIdentity[tensor.storage.identity] else {
             return
@@ -47,7 +47,7 @@ struct Remakes {
         remake.run()
     }
 
-    /// Forgets how a tensor was made: nothing will read it any more.
+    /// Forgets the call that made a tensor: nothing will read it any more.
     mutating func remove(_ identity: UInt64) {
         guard let remake = byIdentity[identity] else { return }
         for output in remake.outputs { byIdentity[output.storage.identity] = nil }

@@ -1,4 +1,4 @@
-/// A backend for planning: it goes through the CPU's kernels without running any, and counts the memory
+/// A backend for planning: it follows the CPU's kernels without running any, and counts the memory
 /// and scratch that they ask for without taking it.
 ///
 /// Addresses are made up and never read; elements read as zeros.

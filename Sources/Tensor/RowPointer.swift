@@ -33,7 +33,7 @@ extension fk_range {
 }
 
 extension Tensor {
-    /// Where its rows are.
+    /// The pointer to its rows.
     var rowPointer: RowPointer {
         RowPointer(first: pointer, stride: rowStride, columns: columnCount)
     }

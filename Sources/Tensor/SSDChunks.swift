@@ -1,12 +1,12 @@
-/// How the CPU cuts a Mamba-2 scan's rows: each segment in chunks of its own, the last one ragged.
+/// The CPU's division of a Mamba-2 scan's rows: each segment in its own chunks, the last ragged.
 struct SSDChunks {
     /// One chunk and its place among the saved states.
     struct Chunk {
         /// Its rows in the batch.
         let rows: Range<Int>
-        /// Where the state before it is kept, or nil at the start of a segment.
+        /// The place of the state before it; nil at the start of a segment.
         let previous: Int?
-        /// Where the state after it is kept, or nil when nothing reads that.
+        /// The place of the state after it; nil if nothing reads that.
         let own: Int?
     }
 
@@ -46,11 +46,11 @@ struct SSDChunks {
     }
 }
 
-/// What the CPU keeps of a Mamba-2 scan for backward.
+/// The values of a Mamba-2 scan that the CPU keeps for backward.
 struct SSDSaved {
     /// Time steps, for each chunk `[H, rows]`: R·H in all.
     let steps: Tensor
-    /// Summed decays and what rounding took from them, for each chunk `[H, 2, rows]`: 2·R·H in all.
+    /// Summed decays and their parts lost in rounding, for each chunk `[H, 2, rows]`: 2·R·H in all.
     let decays: Tensor
     /// The decay over a whole chunk: `[chunks, H]`.
     let totals: Tensor

@@ -10,14 +10,14 @@ package struct SelectiveScanInputs {
     package let segments: Segments
     /// The state before the only segment; nil for zeros.
     package let initialState: Tensor?
-    /// Where the state after the only segment is written, perhaps over the initial one; nil for nowhere.
+    /// The target of the state after the only segment, perhaps the initial state; nil for none.
     package let finalState: Tensor?
 
     /// N.
     package var stateSize: Int { b.columnCount }
 }
 
-/// Where the gradients of a selective scan's inputs are left; those of its parameters are added.
+/// The places for the gradients of a selective scan's inputs; those of its parameters are added.
 package struct SelectiveScanGradients {
     package let x: GradientTarget
     package let delta: GradientTarget

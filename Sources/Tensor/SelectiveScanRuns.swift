@@ -1,15 +1,15 @@
 import CKernels
 
-/// How the CPU splits a selective scan's rows: documents one after the other in runs.
+/// The CPU's division of a selective scan's rows: documents one after the other in runs.
 ///
-/// A run is what one piece of work goes through for its channels. Runs of several short documents keep
-/// the partial gradients of parameters, one a run, few.
+/// A run holds the rows that one piece of work scans for its channels. Runs of several short
+/// documents keep the partial gradients of parameters, one per run, few.
 struct SelectiveScanRuns {
     /// One document.
     struct Document {
         /// Its rows in the batch.
         let rows: Range<Int>
-        /// Where the first of its border states is kept.
+        /// The place of the first of its border states.
         let state: Int
     }
 

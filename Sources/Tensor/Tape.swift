@@ -1,25 +1,25 @@
 /// The record of a forward pass, from which the backward pass runs.
 ///
 /// An op appends one closure that adds to the gradients of its inputs, given the gradient of its
-/// output. What the closure captures is what is saved for backward; it is released as soon as the
+/// output. The values that the closure captures are saved for backward and released as soon as the
 /// closure has run. Where only the gradient of a tensor matters, a closure captures its `place`.
 public struct Tape: ~Copyable {
     /// The backward of one op.
     private struct Step {
-        /// Where the gradients of the outputs are; none for the root of the backward pass.
+        /// The places of the gradients of the outputs; none for the root of the backward pass.
         let outputs: [TensorPlace]
-        /// What the step reads, to be made again first if it was given up.
+        /// The tensors that the step reads, to be made again first if they were discarded.
         let inputs: [Tensor]
         let run: ([Tensor?], inout Gradients) -> Void
     }
 
-    /// Where the ops run.
+    /// The device that the ops run on.
     public let device: Device
     /// Whether ops save what backward needs.
     public let isRecording: Bool
     private var steps: [Step] = []
     private var remakes = Remakes()
-    /// Whether outputs that are cheap to compute are given up at the end of the current block.
+    /// Whether outputs that are cheap to compute are discarded at the end of the current block.
     private var remembersCalls = false
 
     /// An empty tape.
@@ -37,7 +37,7 @@ public struct Tape: ~Copyable {
     /// Appends the backward step of an op with several outputs; without recording the step is dropped.
     ///
     /// - Parameters:
-    ///   - outputs: what the op made; the step does not run when nothing depends on any of it.
+    ///   - outputs: the results of the op; the step does not run if nothing depends on any of them.
     ///   - inputs: every tensor whose elements the step reads, gradients and parameters aside.
     ///   - step: takes the gradients of the outputs, nil where nothing depends on one, and adds to
     ///     those of the op's inputs.
@@ -52,7 +52,7 @@ public struct Tape: ~Copyable {
     /// Appends the backward step of an op; without recording the step is dropped.
     ///
     /// - Parameters:
-    ///   - output: what the op made; the step does not run when nothing depends on it.
+    ///   - output: the result of the op; the step does not run if nothing depends on it.
     ///   - inputs: every tensor whose elements the step reads, gradients and parameters aside.
     ///   - step: takes the gradient of the output and adds to those of the op's inputs.
     package mutating func record(
@@ -101,13 +101,13 @@ public struct Tape: ~Copyable {
         }
     }
 
-    /// Runs a part of the model of which backward keeps only so much.
+    /// Runs a part of the model and keeps for backward the activations that `recompute` says.
     ///
     /// - Parameters:
     ///   - input: the only tensor that enters the part.
-    ///   - recompute: what backward computes a second time; the gradients are the same bits.
+    ///   - recompute: the activations to keep; the gradients are the same bits in every case.
     ///   - body: a function of `input` alone (and of parameters), the same on every run.
-    /// - Returns: what `body` returns. **Saved**: what `recompute` says.
+    /// - Returns: what `body` returns. **Saved**: the activations that `recompute` keeps.
     public mutating func block(
         _ input: Tensor, recompute: Recompute, _ body: @escaping (Tensor, inout Tape) -> Tensor
     ) -> Tensor {

@@ -2,7 +2,7 @@ import FalconSystem
 
 /// Elements on their way between host and device: the only way to see or set them from outside a backend.
 extension Tensor {
-    /// Elements a transfer holds on the host at a time: 1 MiB of float32.
+    /// Elements that a transfer holds on the host at a time: 1 MiB of float32.
     private static let pieceCount = 1 << 18
 
     /// The elements, row by row.

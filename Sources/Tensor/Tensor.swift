@@ -5,7 +5,7 @@
 /// the parts of a fused projection are used without copies.
 public struct Tensor {
     let storage: Storage
-    /// What the elements are.
+    /// The kind of the elements.
     public let elements: ElementKind
     /// The first element, in elements from the start of the storage.
     let offset: Int
@@ -40,7 +40,7 @@ public struct Tensor {
         return storage.pointer.assumingMemoryBound(to: Float.self) + offset
     }
 
-    /// The first element, whatever it is.
+    /// The first element, of any kind.
     package var address: UnsafeMutableRawPointer {
         storage.pointer + offset * elements.byteCount
     }
@@ -88,7 +88,7 @@ public struct Tensor {
     }
 }
 
-/// Token ids or positions on a device: one Int32 a row.
+/// Token ids or positions on a device: one Int32 per row.
 public struct IndexTensor {
     let storage: Storage
     /// The number of rows.

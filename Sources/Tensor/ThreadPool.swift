@@ -1,6 +1,6 @@
 import CKernels
 
-/// How work was split over threads.
+/// The division of work over threads.
 public struct ParallelWork: Sendable, Hashable {
     /// Jobs of more than one piece: each wakes the threads and waits for the last one.
     public package(set) var forks = 0
@@ -15,7 +15,7 @@ public struct ParallelWork: Sendable, Hashable {
     /// - Parameters:
     ///   - total: the work until now.
     ///   - before: the work until that moment.
-    /// - Returns: what was done in between.
+    /// - Returns: the work in between.
     package static func - (total: Self, before: Self) -> Self {
         var work = total
         work.forks -= before.forks
@@ -30,9 +30,10 @@ public struct ParallelWork: Sendable, Hashable {
 package final class ThreadPool {
     /// nil for a pool that runs nothing.
     private let handle: OpaquePointer?
-    /// Threads that take pieces, the caller included: as many as were asked for, or as the system gave.
+    /// Threads that take pieces, the caller included: the number asked for, or fewer if the system
+    /// gave fewer.
     package let threadCount: Int
-    /// The jobs so far, those of a pool of one thread too.
+    /// The jobs so far, including those of a pool of one thread.
     package private(set) var work = ParallelWork()
     /// Opened for the length of a run; nil where memory is not guarded.
     private let memoryGuard: MemoryGuard?
@@ -65,7 +66,7 @@ package final class ThreadPool {
 
     /// Runs `body` for every piece and returns when all are done.
     ///
-    /// What a piece computes must depend on its number only: which worker takes it is left to chance.
+    /// The result of a piece must depend only on its number: any worker may take it.
     ///
     /// - Parameters:
     ///   - pieceCount: at least 0, independent of the number of threads.
@@ -103,7 +104,7 @@ package final class ThreadPool {
     ///
     /// - Parameters:
     ///   - count: items in all.
-    ///   - grain: items a piece, fixed by the kind of work, never by the number of threads.
+    ///   - grain: items per piece, fixed by the kind of work, never by the number of threads.
     ///   - body: takes the piece's number and its range of items.
     package func ranges(
         _ count: Int, grain: Int, _ body: (_ piece: Int, _ range: Range<Int>) -> Void

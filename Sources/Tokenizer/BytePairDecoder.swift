@@ -1,4 +1,4 @@
-/// How tokens become text again: the part "decoder" of a `tokenizer.json`.
+/// The way from tokens back to text: the part "decoder" of a `tokenizer.json`.
 struct BytePairDecoder: Sendable {
     /// Whether the characters of tokens stand for bytes.
     let mapsBytes: Bool
@@ -13,7 +13,7 @@ struct BytePairDecoder: Sendable {
     /// - Parameters:
     ///   - field: the part.
     ///   - mapsBytes: whether the pre-tokenizer maps bytes; the decoder must undo it.
-    /// - Throws: `TokenizerFault` for what is not known.
+    /// - Throws: `TokenizerFault` for an unknown decoder.
     init(_ field: TokenizerField, mapsBytes: Bool) throws(TokenizerFault) {
         self.mapsBytes = mapsBytes
         // Without a decoder `tokenizers` shows tokens as they are spelled, with spaces between. Here
@@ -56,7 +56,7 @@ struct BytePairDecoder: Sendable {
         guard parts.isEmpty else { throw parts[parts.startIndex].fault("the end of the list") }
     }
 
-    /// What an ordinary token stands for.
+    /// The text or bytes of an ordinary token.
     func surface(of token: String) -> TokenSurface {
         if mapsBytes { return .bytes(ByteAlphabet.bytes(of: token) ?? Array(token.utf8)) }
         if hasByteFallback, let byte = StreamingDecoder.byte(of: token) { return .bytes([byte]) }

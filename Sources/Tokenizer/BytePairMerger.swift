@@ -19,7 +19,7 @@ struct BytePairMerger {
     /// Appends a symbol to the word.
     mutating func append(_ id: Int32) { symbols.append(id) }
 
-    /// Merges, and appends what is left to some ids.
+    /// Merges, and appends the remaining tokens to some ids.
     ///
     /// - Parameters:
     ///   - merges: by the pair of ids.

@@ -76,7 +76,7 @@ struct BytePairModel: Sendable {
 extension BytePairModel {
     /// Reads the part "model".
     init(_ field: TokenizerField) throws(TokenizerFault) {
-        // Files of older versions name no type: what has merges is of this one.
+        // Files of older versions name no type: one with merges is of this type.
         let type = field["type"]
         let isBytePairs =
             type.isNull ? !field["merges"].isNull : try type.text() == "BPE"
@@ -120,7 +120,7 @@ extension BytePairModel {
         }
     }
 
-    /// How a byte is spelled: "<0x0A>".
+    /// The spelling of a byte: "<0x0A>".
     static func fallbackText(_ byte: UInt8) -> String {
         let digits = String(byte, radix: 16, uppercase: true)
         return "<0x" + (byte < 16 ? "0" : "") + digits + ">"

@@ -1,10 +1,10 @@
 import FalconJSON
 
-/// A byte-level tokenizer as model files in the format GGUF carry it.
+/// A byte-level tokenizer as it is stored in GGUF files.
 public struct BytePairPieces: Sendable {
     /// The text of every token, in the order of ids (`tokenizer.ggml.tokens`).
     public var tokens: [String]
-    /// What every token is, in the numbers of `SentencePieceModel.PieceKind` (`….token_type`).
+    /// The kind of every token, in the numbers of `SentencePieceModel.PieceKind` (`….token_type`).
     public var kinds: [Int]
     /// Pairs of tokens with a space between, the first to be merged first (`….merges`).
     public var merges: [String]
@@ -19,7 +19,7 @@ public struct BytePairPieces: Sendable {
     ///
     /// - Parameters:
     ///   - tokens: the text of every token, in the order of ids.
-    ///   - kinds: as many numbers of kinds.
+    ///   - kinds: the kind of every token.
     ///   - merges: pairs of tokens with a space between.
     ///   - preTokenizerName: one of `preTokenizerNames`.
     ///   - specialIDs: the ids of special tokens.
@@ -42,7 +42,7 @@ public struct BytePairPieces: Sendable {
         "falcon",
     ]
 
-    /// Whether prompts begin with the beginning token where a file does not say so, as in llama.cpp.
+    /// Whether prompts begin with the beginning token if a file does not say, as in llama.cpp.
     ///
     /// - Parameter preTokenizerName: the way in which words are cut.
     /// - Returns: true for that of Llama 3.
@@ -77,7 +77,7 @@ public struct BytePairPieces: Sendable {
         guard kinds.count == tokens.count else {
             throw TokenizerFault(
                 place: "token_type", got: "\(kinds.count) numbers",
-                wanted: "\(tokens.count), one a token")
+                wanted: "\(tokens.count), one per token")
         }
         var vocabulary = JSONObject()
         var added: [JSONValue] = []
@@ -186,7 +186,7 @@ public struct BytePairPieces: Sendable {
         return .object(object)
     }
 
-    /// What puts a token before a prompt; null for none.
+    /// The post-processor that puts a token before a prompt; null for none.
     ///
     /// - Parameters:
     ///   - id: the token.
@@ -243,7 +243,7 @@ public struct BytePairPieces: Sendable {
 }
 
 extension BytePairTokenizer {
-    /// The tokenizer as model files in the format GGUF carry it.
+    /// The tokenizer as it is stored in GGUF files.
     ///
     /// - Returns: tokens, merges, and the name of the way in which words are cut.
     /// - Throws: `TokenizerError.unsupported` if it is not byte-level, normalizes text, or cuts words

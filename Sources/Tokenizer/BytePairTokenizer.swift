@@ -2,9 +2,9 @@ import FalconSystem
 
 /// Turns text into token ids and back with byte-pair merges, as a `tokenizer.json` describes them.
 ///
-/// The ids are those of Hugging Face's `tokenizers` without special tokens added: nothing is put before or
-/// after a text; what the part "post_processor" puts before one is `promptPrefix`. What the file asks for
-/// and this program does not know is an error that names it.
+/// The ids are those of Hugging Face's `tokenizers` without special tokens added: nothing is put
+/// before or after a text; the tokens that the part "post_processor" puts before one are
+/// `promptPrefix`. A setting in the file that this program does not know is an error that names it.
 ///
 /// Tokens of the list "added_tokens" are found in a text wherever they are spelled out, special ones too.
 public final class BytePairTokenizer: Tokenizer {
@@ -15,7 +15,7 @@ public final class BytePairTokenizer: Tokenizer {
         /// In byte-level vocabularies the characters of ordinary pieces stand for bytes, those of control
         /// and user-defined pieces for themselves.
         public fileprivate(set) var text = ""
-        /// What the piece stands for; an id that no token has is unused.
+        /// The kind of the piece; an id that no token has is unused.
         public fileprivate(set) var kind = SentencePieceModel.PieceKind.unused
         /// Whether decoding leaves the piece out.
         fileprivate var isSpecial = false
@@ -35,7 +35,7 @@ public final class BytePairTokenizer: Tokenizer {
     public let eosID: Int32?
     /// The token that fills places without text; nil if the files name none.
     public let padID: Int32?
-    /// The token for what the vocabulary does not have; nil if the files name none.
+    /// The token for characters that the vocabulary does not have; nil if the files name none.
     public let unkID: Int32?
     /// The tokens that Hugging Face transformers puts before a prompt; `encode` leaves that to its
     /// caller.
@@ -63,7 +63,7 @@ public final class BytePairTokenizer: Tokenizer {
     ///   - files: `tokenizer.json` and the files that name special tokens.
     ///   - path: where `tokenizer.json` came from, for messages.
     ///   - specialIDs: ids of special tokens that the files do not name.
-    /// - Throws: `TokenizerError.unsupported` for what cannot be or is not known.
+    /// - Throws: `TokenizerError.unsupported` for impossible or unknown settings.
     public init(
         files: TokenizerFiles, path: String = TokenizerFiles.jsonName,
         specialIDs: SpecialTokenIDs = SpecialTokenIDs()
@@ -110,7 +110,7 @@ public final class BytePairTokenizer: Tokenizer {
     /// Pairs of ids that are merged, the first pair first.
     public var merges: [(left: Int32, right: Int32)] { model.mergeList }
 
-    /// How the texts of tokens become one text.
+    /// The way in which the texts of tokens become one text.
     public var joining: TokenJoining {
         TokenJoining(
             leadingSpaces: decoder.dropsFirstSpace ? .firstDropped : .kept,
@@ -146,7 +146,7 @@ public final class BytePairTokenizer: Tokenizer {
         return text + decoder.finish()
     }
 
-    /// What one token stands for in a text.
+    /// The text or bytes of one token.
     ///
     /// - Parameter id: from 0 to `vocabularyCount - 1`.
     /// - Returns: its text; nothing for special tokens.
@@ -171,8 +171,8 @@ public final class BytePairTokenizer: Tokenizer {
         BytePairEncoder(self, isForDocuments: true)
     }
 
-    /// Encodes a text or a part of one; `isInText` says whether it goes on with one that has begun, before
-    /// and after.
+    /// Encodes a text or a part of one; `isInText` says whether it continues a text that has begun,
+    /// before and after.
     fileprivate func encode(
         _ text: String, _ cache: inout WordCache, _ merger: inout BytePairMerger,
         isDocument: Bool, isInText: inout Bool

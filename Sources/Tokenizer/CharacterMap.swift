@@ -40,13 +40,13 @@ struct CharacterMap {
     }
 
     private static let malformed = SentencePieceModel.Malformed(
-        reason: "its map of characters leads out of itself")
+        reason: "its map of characters points outside itself")
 
     private static func number(_ bytes: ArraySlice<UInt8>) -> Int {
         bytes.reversed().reduce(0) { $0 << 8 | Int($1) }
     }
 
-    /// Where the children of the unit at a place are: at this XOR the byte that leads to them.
+    /// The base of a unit's children: each is at this XOR the byte that leads to it.
     private func base(of place: Int) -> Int {
         let unit = units[place]
         return place ^ (Int(unit >> 10) << (unit & (1 << 9) == 0 ? 0 : 8))

@@ -6,7 +6,7 @@
 /// part of the word is encoded, tokens near its end are dropped, the next part begins where the last one
 /// that is kept ends, and the two tokens at the border are looked at alone.
 struct LongWord {
-    // A merge takes about 40 bytes a character.
+    // A merge takes about 40 bytes per character.
     private static let partCount = 1 << 15
     // Tokens end this far before the end of a part.
     private static let margin = 1 << 10
@@ -60,7 +60,7 @@ struct LongWord {
         ids += part.ids
     }
 
-    /// How many tokens of a part to keep, and the part that follows them.
+    /// The number of tokens of a part to keep, and the part that follows them.
     private func joint(
         _ part: Part, _ first: Int, _ last: Int, _ length: Int, _ end: Int,
         _ merger: inout BytePairMerger

@@ -1,10 +1,10 @@
 import FalconJSON
 
-/// What Hugging Face transformers puts before a prompt.
+/// The tokens that Hugging Face transformers puts before a prompt.
 enum PromptPrefix {
     /// The tokens that the part "post_processor" of a `tokenizer.json` puts before a text.
     ///
-    /// What it puts after a text is left out: a prompt is to be gone on from. Parts that add nothing, or
+    /// Tokens after a text are left out: a prompt is to be continued. Parts that add nothing, or
     /// are not known, count as nothing.
     ///
     /// - Parameters:

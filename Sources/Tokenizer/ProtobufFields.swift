@@ -17,7 +17,7 @@ struct ProtobufFields {
         if rest.isEmpty { return nil }
         let key = try varint()
         // Other readers would keep the lower half, and so see another field.
-        guard key <= UInt64(UInt32.max) else { throw .init(reason: "it is no protocol buffer") }
+        guard key <= UInt64(UInt32.max) else { throw .init(reason: "it is not a protocol buffer") }
         let number = Int(truncatingIfNeeded: key >> 3)
         switch key & 7 {
         case 0: return (number, .integer(try varint()))
@@ -27,7 +27,7 @@ struct ProtobufFields {
             guard count <= UInt64(rest.count) else { throw Self.cutShort }
             return (number, .bytes(try take(Int(count))))
         case 5: return (number, .fixed32(UInt32(littleEndian(try take(4)))))
-        default: throw .init(reason: "it is no protocol buffer")
+        default: throw .init(reason: "it is not a protocol buffer")
         }
     }
 
@@ -65,7 +65,7 @@ struct ProtobufFields {
     }
 
     private static let cutShort = SentencePieceModel.Malformed(
-        reason: "it is cut short or no protocol buffer")
+        reason: "it is cut short or not a protocol buffer")
 
     private mutating func varint() throws(SentencePieceModel.Malformed) -> UInt64 {
         var value: UInt64 = 0
@@ -74,7 +74,7 @@ struct ProtobufFields {
             value |= UInt64(byte & 0x7F) << shift
             if byte & 0x80 == 0 { return value }
         }
-        throw .init(reason: "it is no protocol buffer")
+        throw .init(reason: "it is not a protocol buffer")
     }
 
     private mutating func take(

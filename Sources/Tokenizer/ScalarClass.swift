@@ -13,9 +13,9 @@ struct ScalarClass: OptionSet {
     static let number = ScalarClass(rawValue: 2)
     /// `\s` of the regular expressions.
     static let space = ScalarClass(rawValue: 4)
-    /// What the pre-tokenizer Digits cuts at.
+    /// The characters at which the pre-tokenizer Digits cuts.
     static let digit = ScalarClass(rawValue: 8)
-    /// What the pre-tokenizer Punctuation cuts at.
+    /// The characters at which the pre-tokenizer Punctuation cuts.
     static let punctuation = ScalarClass(rawValue: 16)
 
     /// The classes of a code point.

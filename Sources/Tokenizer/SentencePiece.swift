@@ -21,7 +21,7 @@ import FalconSystem
     public let path: String
     /// The model, and the files that lay beside it.
     public let files: TokenizerFiles
-    /// The SHA-256 of the model's bytes, in hexadecimal: what shards and checkpoints compare.
+    /// The SHA-256 of the model's bytes, in hexadecimal; shards and checkpoints compare it.
     public let digest: String
     /// The pieces and settings of the model.
     public let model: SentencePieceModel
@@ -38,13 +38,14 @@ import FalconSystem
     /// The tokens that Hugging Face transformers puts before a prompt; `encode` leaves that to its
     /// caller.
     public let promptPrefix: [Int32]
-    /// Stands for what the tokenizer does.
+    /// The fingerprint of the tokenizer's behaviour.
     public let fingerprint: String
 
     /// Loads a model from a file.
     ///
     /// - Parameter path: a `tokenizer.model`.
-    /// - Throws: `FileError` if it cannot be read, `TokenizerError.invalidModel` if it is no model.
+    /// - Throws: `FileError` if it cannot be read; `TokenizerError.invalidModel` if it is not a
+    ///   model.
     public convenience init(path: String) throws {
         try self.init(modelBytes: try InputFile.contents(of: path), path: path)
     }
@@ -54,7 +55,7 @@ import FalconSystem
     /// - Parameters:
     ///   - modelBytes: the bytes of a `tokenizer.model`.
     ///   - path: where they came from, for messages.
-    /// - Throws: `TokenizerError.invalidModel` if they are no model.
+    /// - Throws: `TokenizerError.invalidModel` if they are not a model.
     public convenience init(
         modelBytes: [UInt8], path: String = TokenizerFiles.modelName
     ) throws(TokenizerError) {
@@ -68,7 +69,7 @@ import FalconSystem
     ///   - files: the main one is a `tokenizer.model`.
     ///   - path: where it came from, for messages.
     ///   - specialIDs: ids of special tokens that the files do not name.
-    /// - Throws: `TokenizerError.invalidModel` if it is no model, `.unsupported` if the files
+    /// - Throws: `TokenizerError.invalidModel` if it is not a model, `.unsupported` if the files
     ///   beside it want tokens that it does not have.
     public init(
         files: TokenizerFiles, path: String, specialIDs: SpecialTokenIDs = SpecialTokenIDs()
@@ -195,7 +196,7 @@ import FalconSystem
     ///
     /// - Parameters:
     ///   - text: any text, up to `longestTextBytes`.
-    ///   - isContinued: whether it goes on with the text of the last call.
+    ///   - isContinued: whether it continues the text of the last call.
     /// - Returns: ids from 0 to the tokenizer's `vocabularyCount - 1`.
     /// - Throws: `TokenizerError.failed` with the library's own reason.
     public func encode(_ text: String, isContinued: Bool) throws(TokenizerError) -> [Int32] {
@@ -208,8 +209,8 @@ import FalconSystem
 }
 
 extension SentencePieceTokenizer {
-    /// The tokenizer without the space that it puts before every text, where that is all that keeps its
-    /// texts from being cut before spaces; else nil.
+    /// The tokenizer without the space that it puts before every text, if only that keeps its texts
+    /// from being cut before spaces; otherwise nil.
     fileprivate var withoutDummyPrefix: SentencePieceTokenizer? {
         guard model.isCutBehindFirstSpace && model.addsDummyPrefix else { return nil }
         return monitor.locked {
@@ -263,7 +264,7 @@ private func takeMessage(_ message: UnsafeMutablePointer<CChar>?) -> String? {
 ///   - threadCount: the most processors used.
 ///   - wordBytes: the memory for words and their counts; 0 to give the trainer the sentences themselves.
 ///   - next: gives the next sentence; nil ends; an error stops the training.
-/// - Returns: the serialized model, and how many words were forgotten for want of room.
+/// - Returns: the serialized model, and the number of words forgotten for lack of room.
 /// - Throws: what `next` threw, else `TokenizerError.trainingFailed` with the library's reason.
 func trainSentencePiece(
     options: [(name: String, value: String)], threadCount: Int, wordBytes: Int,
@@ -300,7 +301,7 @@ func trainSentencePiece(
     return (serialized, forgotten)
 }
 
-/// What the trainer's callback needs: the source, and the bytes of the sentence it looks at.
+/// The data of the trainer's callback: the source, and the bytes of the current sentence.
 @safe private final class TrainingSentences {
     private let next: () throws -> ArraySlice<UInt8>?
     private var buffer = UnsafeMutableBufferPointer<CChar>.allocate(capacity: 1 << 13)

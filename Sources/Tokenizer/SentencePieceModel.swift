@@ -1,10 +1,10 @@
 import FalconSystem
 
-/// What a serialized SentencePiece model says: its pieces and the settings that encoding follows.
+/// The contents of a serialized SentencePiece model: its pieces and the settings for encoding.
 ///
 /// - SeeAlso: `sentencepiece_model.proto` of google/sentencepiece, whose field numbers stand below.
 public struct SentencePieceModel: Sendable, Equatable {
-    /// What a piece stands for; the numbers are those of the model file, and of GGUF.
+    /// The kind of a piece; the numbers are those of the model file, and of GGUF.
     public enum PieceKind: Int, Sendable {
         case normal = 1
         case unknown = 2
@@ -20,7 +20,7 @@ public struct SentencePieceModel: Sendable, Equatable {
         public let text: String
         /// The score: for BPE, a higher one merges earlier.
         public let score: Float
-        /// What the piece stands for.
+        /// The kind of the piece.
         public let kind: PieceKind
 
         /// Whether a space stands behind another character: "a▁b", "▁a▁".
@@ -30,7 +30,7 @@ public struct SentencePieceModel: Sendable, Equatable {
         }
     }
 
-    /// How a text is cut into pieces.
+    /// The algorithm that cuts a text into pieces.
     public enum Algorithm: Int, Sendable {
         case unigram = 1
         case bpe = 2
@@ -40,7 +40,7 @@ public struct SentencePieceModel: Sendable, Equatable {
 
     /// The vocabulary in the order of ids.
     public private(set) var pieces: [Piece] = []
-    /// How a text is cut into pieces.
+    /// The algorithm that cuts a text into pieces.
     public private(set) var algorithm = Algorithm.unigram
     /// Whether characters outside the vocabulary become byte pieces.
     public private(set) var hasByteFallback = false
@@ -75,7 +75,7 @@ public struct SentencePieceModel: Sendable, Equatable {
     /// The id of the padding piece.
     public private(set) var padID: Int32?
 
-    /// Why bytes are not a model.
+    /// The reason why bytes are not a model.
     struct Malformed: Error {
         let reason: String
     }
@@ -83,7 +83,7 @@ public struct SentencePieceModel: Sendable, Equatable {
     /// Reads a model.
     ///
     /// - Parameter serialized: the bytes of a `tokenizer.model`.
-    /// - Throws: `Malformed` if they are no model.
+    /// - Throws: `Malformed` if they are not a model.
     init(serialized: [UInt8]) throws(Malformed) {
         var fields = ProtobufFields(serialized[...])
         while let field = try fields.next() {

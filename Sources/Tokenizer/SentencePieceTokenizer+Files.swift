@@ -1,8 +1,8 @@
 import FalconSystem
 
-// What the files beside a `tokenizer.model` change.
+// Changes made by the files beside a `tokenizer.model`.
 extension SentencePieceTokenizer {
-    /// What the files say, if the model has the tokens that they name.
+    /// The settings in the files, if the model has the tokens that they name.
     static func settings(
         of files: TokenizerFiles, _ pieces: [SentencePieceModel.Piece], _ path: String
     ) throws(TokenizerError) -> TokenizerSettings {
@@ -15,7 +15,7 @@ extension SentencePieceTokenizer {
         }
     }
 
-    /// The tokens before a prompt: a `tokenizer.json` decides where there is one.
+    /// The tokens before a prompt: a `tokenizer.json` decides if there is one.
     static func promptPrefix(
         _ files: TokenizerFiles, _ settings: TokenizerSettings, _ bosID: Int32?,
         _ model: SentencePieceModel, _ path: String
@@ -49,7 +49,7 @@ extension SentencePieceModel {
         }
     }
 
-    /// Stands for what a tokenizer with this model does.
+    /// The fingerprint of the behaviour of a tokenizer with this model.
     ///
     /// - Parameters:
     ///   - bos: the token that may start a document.
@@ -71,7 +71,7 @@ extension SentencePieceModel {
 }
 
 extension BytePairTokenizer {
-    /// Stands for what the tokenizer does.
+    /// The fingerprint of the tokenizer's behaviour.
     public var fingerprint: String {
         var digest = SHA256()
         digest.update(

@@ -22,13 +22,13 @@ extension SentencePieceTokenizer {
     /// - Returns: for BPE, a higher one merges earlier.
     public func score(_ id: Int32) -> Float { entry(id).score }
 
-    /// What a piece stands for.
+    /// The kind of a piece.
     ///
     /// - Parameter id: from 0 to `vocabularyCount - 1`.
     /// - Returns: the kind.
     public func kind(_ id: Int32) -> SentencePieceModel.PieceKind { entry(id).kind }
 
-    /// How the texts of pieces become one text.
+    /// The way in which the texts of pieces become one text.
     public var joining: TokenJoining {
         TokenJoining(
             leadingSpaces: model.removesExtraWhitespaces
@@ -36,7 +36,7 @@ extension SentencePieceTokenizer {
             replacement: .everyByte)
     }
 
-    /// What one piece stands for in a text.
+    /// The text or bytes of one piece.
     ///
     /// - Parameter id: from 0 to `vocabularyCount - 1`.
     /// - Returns: its text, with a space for "▁".

@@ -1,6 +1,6 @@
 /// Turns tokens into text one by one, as they are generated.
 ///
-/// What comes out is whole UTF-8 at any moment, and all of it together equals `decode` of all
+/// The output is whole UTF-8 at any moment, and all of it together equals `decode` of all
 /// tokens: a character spelled in several byte pieces waits until it is whole, and spaces at the
 /// start of pieces are kept.
 public struct StreamingDecoder: Sendable {
@@ -52,7 +52,7 @@ public struct StreamingDecoder: Sendable {
 
     /// Ends the text.
     ///
-    /// - Returns: what was waiting: bytes of a character that never became whole, as U+FFFD.
+    /// - Returns: the waiting bytes of a character that never became whole, as U+FFFD.
     public mutating func finish() -> String { emit(wholeCharacters(isLast: true)) }
 
     private mutating func emit(_ text: String) -> String {
@@ -68,7 +68,7 @@ public struct StreamingDecoder: Sendable {
         return String(text.unicodeScalars.dropFirst())
     }
 
-    /// Takes whole characters from the waiting bytes; what cannot be part of one is U+FFFD.
+    /// Takes whole characters from the waiting bytes; bytes that cannot be part of one are U+FFFD.
     private mutating func wholeCharacters(isLast: Bool) -> String {
         if pendingBytes.isEmpty { return "" }
         var text = ""
@@ -100,7 +100,7 @@ public struct StreamingDecoder: Sendable {
         return text
     }
 
-    /// How many bytes at the start of a broken character could begin a valid one, at least 1.
+    /// The length in bytes of the longest prefix that may begin a valid character, at least 1.
     private func badPrefixCount(_ bytes: ArraySlice<UInt8>) -> Int {
         var count = 1
         while count < bytes.count, couldGoOn(bytes.prefix(count + 1)) { count += 1 }

@@ -7,9 +7,9 @@ public let longestTextBytes = 64 << 20
 public protocol Tokenizer: Sendable {
     /// The file that it came from, for messages.
     var path: String { get }
-    /// The files that it was made from, byte for byte: what checkpoints and exports store.
+    /// The files that it was made from, byte for byte, as checkpoints and exports store them.
     var files: TokenizerFiles { get }
-    /// The SHA-256 of the main file, in hexadecimal: what shards and checkpoints compare.
+    /// The SHA-256 of the main file, in hexadecimal; shards and checkpoints compare it.
     var digest: String { get }
     /// The number of ids: they run from 0 to this minus 1.
     var vocabularyCount: Int { get }
@@ -24,10 +24,10 @@ public protocol Tokenizer: Sendable {
     /// The tokens that Hugging Face transformers puts before a prompt; `encode` leaves that to its
     /// caller.
     var promptPrefix: [Int32] { get }
-    /// Stands for what the tokenizer does: the same for two that give the same ids for every text, in
-    /// whatever files they are kept.
+    /// The fingerprint of the tokenizer's behaviour: the same for two that give the same ids for
+    /// every text, in whatever files they are kept.
     var fingerprint: String { get }
-    /// How the texts of tokens become one text.
+    /// The way in which the texts of tokens become one text.
     var joining: TokenJoining { get }
 
     /// Whether an id has a token, so that it can be written.
@@ -50,7 +50,7 @@ public protocol Tokenizer: Sendable {
     /// - Throws: `TokenizerError.tokenOutOfRange` for an id outside the vocabulary.
     func decode(_ ids: [Int32]) throws(TokenizerError) -> String
 
-    /// What one token stands for in a text.
+    /// The text or bytes of one token.
     ///
     /// - Parameter id: from 0 to `vocabularyCount - 1`.
     /// - Returns: its text, without regard to its neighbours.
@@ -63,8 +63,8 @@ public protocol Tokenizer: Sendable {
 
     /// An encoder for the documents of a corpus.
     ///
-    /// It gives the ids of `encode`, but that the text of the token which ends a document is text like
-    /// any other: what a document says does not end it.
+    /// It gives the ids of `encode`, except that the text of the token which ends a document is
+    /// text like any other: no words of a document end it.
     ///
     /// - Returns: an encoder for many texts on one thread.
     func makeDocumentEncoder() -> any TokenEncoder
@@ -82,7 +82,7 @@ public protocol TokenEncoder: AnyObject {
     ///
     /// - Parameters:
     ///   - text: any text, up to `longestTextBytes`.
-    ///   - isContinued: whether it goes on with the text of the last call; only where
+    ///   - isContinued: whether it continues the text of the last call; only if
     ///     `isCutBeforeSpaces`, and at such a place.
     /// - Returns: ids from 0 to the tokenizer's `vocabularyCount - 1`; those of the parts, one after the
     ///   other, are those of the whole.
@@ -101,13 +101,13 @@ extension TokenEncoder {
     }
 }
 
-/// What a token stands for in a text.
+/// The text or bytes of a token.
 public enum TokenSurface: Sendable, Equatable {
     /// Whole characters.
     case text(String)
     /// Bytes of UTF-8; a character may begin or end in a neighbouring token.
     case bytes([UInt8])
-    /// What is shown for characters that the vocabulary does not have.
+    /// The text shown for characters that the vocabulary does not have.
     case placeholder(String)
     /// Nothing: a control token.
     case nothing
@@ -122,9 +122,9 @@ public enum TokenSurface: Sendable, Equatable {
     }
 }
 
-/// How the texts of tokens become one text.
+/// The way in which the texts of tokens become one text.
 public struct TokenJoining: Sendable, Equatable {
-    /// What becomes of spaces at the start of the text.
+    /// The treatment of spaces at the start of the text.
     public enum LeadingSpaces: Sendable {
         case kept
         /// The first token loses one space.
@@ -133,7 +133,7 @@ public struct TokenJoining: Sendable, Equatable {
         case allDropped
     }
 
-    /// What stands for bytes that are not UTF-8.
+    /// The replacement of bytes that are not UTF-8.
     public enum Replacement: Sendable {
         /// One U+FFFD for every byte.
         case everyByte
@@ -141,14 +141,14 @@ public struct TokenJoining: Sendable, Equatable {
         case everySequence
     }
 
-    /// What becomes of spaces at the start of the text.
+    /// The treatment of spaces at the start of the text.
     public let leadingSpaces: LeadingSpaces
-    /// What stands for bytes that are not UTF-8.
+    /// The replacement of bytes that are not UTF-8.
     public let replacement: Replacement
 }
 
 extension Tokenizer {
-    /// An encoder for the documents of a corpus, of a tokenizer that takes no text for a token that ends one.
+    /// An encoder for the documents of a corpus, if no text is taken for the token that ends one.
     ///
     /// - Returns: an encoder that gives the ids of `encode`.
     public func makeDocumentEncoder() -> any TokenEncoder { makeEncoder() }

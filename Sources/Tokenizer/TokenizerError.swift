@@ -1,12 +1,12 @@
 import FalconSystem
 
-/// What can be wrong with tokenizers, and with what they are given.
+/// A problem with a tokenizer or with its input.
 public enum TokenizerError: FalconError, Equatable {
     /// A file is not a SentencePiece model.
     case invalidModel(path: String, reason: String)
-    /// A file of a tokenizer says what cannot be, or asks for what is not known.
+    /// A file of a tokenizer holds something impossible, or asks for something unknown.
     case unsupported(path: String, part: String, got: String, wanted: String)
-    /// The SentencePiece trainer gave up, for instance because of the vocabulary size.
+    /// The SentencePiece trainer failed, for instance because of the vocabulary size.
     case trainingFailed(reason: String)
     /// The tokenizer lacks a piece that is needed.
     case missingPiece(path: String, piece: String)
@@ -14,10 +14,10 @@ public enum TokenizerError: FalconError, Equatable {
     case failed(action: String, reason: String)
     /// A token id is not in the vocabulary.
     case tokenOutOfRange(id: Int32, vocabularyCount: Int)
-    /// An option has a value that makes no sense.
+    /// An option has an impossible value.
     case invalidOption(name: String, got: String, wanted: String)
 
-    /// What failed, what was found and wanted, where, and what to do.
+    /// The message: what failed, what was found and wanted, where, and what to do.
     public var description: String {
         switch self {
         case .invalidModel(let path, let reason):
@@ -42,7 +42,8 @@ public enum TokenizerError: FalconError, Equatable {
         }
     }
 
-    /// 65 for a tokenizer or ids that are wrong, 64 for an option that makes no sense.
+    /// 65 for a tokenizer or ids that are wrong, 64 for an impossible option, 70 for a failure of
+    /// the library.
     public var exitStatus: ExitStatus {
         switch self {
         case .invalidOption: .usage

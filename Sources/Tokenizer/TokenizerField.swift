@@ -1,6 +1,6 @@
 import FalconJSON
 
-/// Why a `tokenizer.json` cannot be used.
+/// The reason why a `tokenizer.json` cannot be used.
 struct TokenizerFault: Error {
     /// The part of the file, for instance "model.type".
     let place: String
@@ -17,7 +17,7 @@ struct TokenizerField {
     let value: JSONValue
     let place: String
 
-    /// A member of an object; null if there is none, or if this is no object.
+    /// A member of an object; null if there is none, or if this is not an object.
     subscript(key: String) -> TokenizerField {
         TokenizerField(
             value: value.object?[key] ?? .null, place: place.isEmpty ? key : "\(place).\(key)")
@@ -58,7 +58,7 @@ struct TokenizerField {
         return text
     }
 
-    /// True or false; what is missing or null counts as `missing`.
+    /// True or false; a value that is missing or null counts as `missing`.
     func flag(missing: Bool) throws(TokenizerFault) -> Bool {
         if isNull { return missing }
         guard let flag = value.bool else { throw fault("true or false") }

@@ -4,8 +4,8 @@ import FalconJSON
 extension TokenizerFiles {
     /// Whether `tokenizer.json` says more than the SentencePiece model beside it.
     ///
-    /// Where both hold the same tokens under the same ids, the model is read: it is what the other file was
-    /// made from.
+    /// If both hold the same tokens under the same ids, the model is read: the other file was made
+    /// from it.
     ///
     /// - Parameters:
     ///   - json: the bytes of `tokenizer.json`.
@@ -45,7 +45,7 @@ extension TokenizerFiles {
     ///
     /// - Parameters:
     ///   - pieces: the model's.
-    ///   - settings: what the files say.
+    ///   - settings: the settings in the files.
     /// - Throws: `TokenizerFault` for a token that it does not have; tokens for padding do no harm.
     func requireNamedTokens(
         in pieces: [SentencePieceModel.Piece], _ settings: TokenizerSettings

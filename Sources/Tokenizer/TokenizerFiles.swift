@@ -122,7 +122,7 @@ public struct SpecialTokenIDs: Sendable, Equatable {
     public var bos: Int32?
     /// The token that ends a document.
     public var eos: Int32?
-    /// The token for what the vocabulary does not have.
+    /// The token for characters that the vocabulary does not have.
     public var unknown: Int32?
     /// The token that fills places without text.
     public var padding: Int32?
@@ -132,7 +132,7 @@ public struct SpecialTokenIDs: Sendable, Equatable {
     /// - Parameters:
     ///   - bos: the token that may start a document.
     ///   - eos: the token that ends a document.
-    ///   - unknown: the token for what the vocabulary does not have.
+    ///   - unknown: the token for characters that the vocabulary does not have.
     ///   - padding: the token that fills places without text.
     public init(
         bos: Int32? = nil, eos: Int32? = nil, unknown: Int32? = nil, padding: Int32? = nil
@@ -149,7 +149,7 @@ public struct SpecialTokenIDs: Sendable, Equatable {
 /// - Parameter path: a SentencePiece model; or a `tokenizer.json` (a name that ends in `.json`), whose
 ///   special tokens stand in the files beside it; or a folder that holds one of them.
 /// - Returns: a `SentencePieceTokenizer` or a `BytePairTokenizer`.
-/// - Throws: `FileError` if it cannot be read, `TokenizerError` if it is no tokenizer.
+/// - Throws: `FileError` if it cannot be read, `TokenizerError` if it is not a tokenizer.
 public func openTokenizer(path: String) throws -> any Tokenizer {
     if fileKind(of: path) == .folder {
         guard let files = try TokenizerFiles.find(inFolder: path) else {

@@ -1,20 +1,20 @@
 import FalconJSON
 
-/// What the files beside a tokenizer say: `tokenizer_config.json` and `special_tokens_map.json`.
+/// The settings beside a tokenizer, in `tokenizer_config.json` and `special_tokens_map.json`.
 struct TokenizerSettings {
     private static let keys = ["bos_token", "eos_token", "unk_token", "pad_token"]
 
     /// Tokens with a meaning of their own, by key.
     private(set) var names: [String: String] = [:]
-    /// Whether a prompt is to begin with `bos_token`; a `tokenizer.json` decides where there is one.
+    /// Whether a prompt is to begin with `bos_token`; a `tokenizer.json` decides if there is one.
     private(set) var addsBOS = false
-    /// Whether a space stands before every text; nil where the tokenizer's own file says it.
+    /// Whether a space stands before every text; nil if the tokenizer's own file decides.
     private(set) var addsPrefixSpace: Bool?
 
     /// Reads the files.
     ///
     /// - Parameter files: the tokenizer's.
-    /// - Throws: `TokenizerFault` for one that is no JSON.
+    /// - Throws: `TokenizerFault` for one that is not JSON.
     init(_ files: TokenizerFiles) throws(TokenizerFault) {
         for file in files.companions {
             guard

@@ -3,7 +3,7 @@
 /// The settings are those of Falcon-H1 exports: no prefix space, no normalization, digits apart,
 /// bytes for rare characters, `<pad>` 0, `<s>` 1, `</s>` 2, `<unk>` 3.
 public struct TokenizerTrainer: Sendable {
-    /// How pieces are learnt.
+    /// The algorithm that learns pieces.
     public enum ModelType: String, Sendable, CaseIterable {
         /// Byte-pair encoding: the kind that llama.cpp and tokenizer.json can hold.
         case bpe
@@ -11,7 +11,7 @@ public struct TokenizerTrainer: Sendable {
         case unigram
     }
 
-    /// What a training run found and made.
+    /// The result of training: counts, and the model.
     public struct Result: Sendable {
         /// The bytes of the model file.
         public let modelBytes: [UInt8]
@@ -19,26 +19,26 @@ public struct TokenizerTrainer: Sendable {
         public let documentCount: Int
         /// UTF-8 bytes of the texts that were read.
         public let textByteCount: Int
-        /// Rare words that were forgotten to bound memory, each as often as that happened.
+        /// Rare words that were forgotten to bound memory, counted each time.
         public let forgottenWordCount: Int
     }
 
     /// The number of pieces, with the 4 special ones and the 256 bytes.
     public var vocabularyCount: Int
-    /// How pieces are learnt.
+    /// The algorithm that learns pieces.
     public var modelType = ModelType.bpe
     /// The share of all characters that get a piece of their own; the rest is spelled in bytes.
     public var characterCoverage = 0.9995
     /// The most processors used; the result does not depend on it.
     public var threadCount = 1
-    /// Learn from a random sample of this many lines, to bound memory; nil takes all.
+    /// The number of lines in a random sample to learn from, to bound memory; nil takes all.
     public var sentenceLimit: Int?
 
     /// A trainer with the usual settings.
     ///
     /// - Parameters:
     ///   - vocabularyCount: the number of pieces, at least 261.
-    ///   - modelType: how pieces are learnt.
+    ///   - modelType: the algorithm that learns pieces.
     public init(vocabularyCount: Int, modelType: ModelType = .bpe) {
         self.vocabularyCount = vocabularyCount
         self.modelType = modelType
@@ -49,7 +49,7 @@ public struct TokenizerTrainer: Sendable {
     /// - Parameters:
     ///   - nextDocument: gives the text of the next one; nil ends.
     ///   - progress: called now and then with the documents and bytes read so far.
-    /// - Returns: the model and what was read.
+    /// - Returns: the model, and counts of what was read.
     /// - Throws: what `nextDocument` threw; `TokenizerError.trainingFailed` with the library's reason when
     ///   the vocabulary is too large or too small for the text.
     public func train(

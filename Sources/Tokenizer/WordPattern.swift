@@ -1,10 +1,10 @@
-/// What a pre-tokenizer cuts out of a text: regular expressions as code.
+/// The words that a pre-tokenizer cuts out of a text: regular expressions as code.
 enum WordPattern: Equatable, Sendable {
     /// The expression of GPT-2.
     case gpt2
-    /// The expression of Llama 3, with at most so many digits in a number.
+    /// The expression of Llama 3, with at most this many digits in a number.
     case llama3(digits: Int)
-    /// At most so many characters of `\p{N}`.
+    /// At most this many characters of `\p{N}`.
     case numbers(limit: Int)
     /// Characters that Digits cuts at, one by one or in runs.
     case digits(individual: Bool)

@@ -1,12 +1,12 @@
 import FalconTensor
 
-/// How far an op is from its specification, relative to the largest entry.
+/// The distance of an op from its specification, relative to the largest entry.
 public struct OpError: Sendable {
     /// The worst output.
     public let forward: Double
     /// The worst gradient over all inputs, against central differences of the specification.
     public let backward: Double
-    /// What the op changed that is not its to change; both errors are infinite then.
+    /// Memory that the op must not change and did; both errors are infinite then.
     public let damage: [String]
 
     init(forward: Double, backward: Double, damage: [String] = []) {
@@ -16,13 +16,13 @@ public struct OpError: Sendable {
     }
 }
 
-/// What an op computed: its output, and the gradient of each input.
+/// The results of an op: its output, and the gradient of each input.
 public struct OpResult: Sendable, Equatable {
     /// Row by row.
     public let output: [Float]
     /// Of Σ w·y with the case's weights, by place of the input.
     public let gradients: [[Float]]
-    /// What the op changed that is not its to change: inputs, or sentinels between and behind tensors.
+    /// Memory that the op must not change and did: inputs, or sentinels between and behind tensors.
     public let damage: [String]
 }
 
@@ -30,7 +30,7 @@ extension OpCase {
     /// Runs the case forward and backward, sentinels behind all memory.
     ///
     /// - Parameter device: where the op runs.
-    /// - Returns: what it computed.
+    /// - Returns: its results.
     public func result(on device: Device) -> OpResult { result(on: device, layout: .whole) }
 
     func result(on device: Device, layout: OpLayout) -> OpResult {

@@ -54,13 +54,13 @@ public struct OpArguments {
     }
 }
 
-/// An op on one shape: how the engine computes it and how the specification does.
+/// An op on one shape: computed by the engine, and by the specification.
 ///
 /// The same list serves the tests and `falcon verify ops`.
 public struct OpCase {
     /// The op's name, such as `rmsNorm`.
     public let op: String
-    /// What is special about the case, such as `7x33`.
+    /// The mark of the case among those of its op, such as `7x33`.
     public let label: String
     let inputs: [OpInput]
     let run: (OpArguments, inout Tape) -> Tensor
@@ -73,7 +73,7 @@ public struct OpCase {
     /// - Parameters:
     ///   - op: the op's name.
     ///   - label: the shape or situation.
-    ///   - inputs: what the op is differentiated by.
+    ///   - inputs: the inputs that the op is differentiated by.
     ///   - sampleCount: elements of an input to differentiate by at most; fewer for large cases.
     ///   - outputWeight: the weight of every output in the loss, for an op that forms its gradients
     ///     by itself; nil for random weights.
@@ -97,7 +97,7 @@ public struct OpCase {
     /// Normally distributed test numbers.
     ///
     /// - Parameters:
-    ///   - count: how many.
+    ///   - count: the number of numbers.
     ///   - name: picks the stream.
     ///   - deviation: the standard deviation.
     ///   - mean: the mean.

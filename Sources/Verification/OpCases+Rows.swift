@@ -1,6 +1,6 @@
 import FalconTensor
 
-/// Cases of the ops that go row by row.
+/// Cases of the ops that work row by row.
 extension OpCase {
     static var rowCases: [OpCase] {
         embeddingCases + multipliedEmbeddingCases + linearCases + normCases + rangeNormCases
@@ -70,7 +70,7 @@ extension OpCase {
     private static var linearCases: [OpCase] {
         [(1, 1, 1), (3, 7, 5), (65, 33, 2), (2, 130, 17)].map { rows, inputs, outputs in
             let label = "\(rows)x\(inputs) to \(outputs)"
-            // x lies between columns of something else.
+            // x lies between other columns.
             let width = inputs + 3
             return OpCase(
                 "linear", label,
@@ -118,7 +118,7 @@ extension OpCase {
         [(1, [1]), (3, [33]), (7, [5, 16, 16]), (65, [2, 1, 3]), (2, [131, 7])].map {
             rows, widths in
             let label = "\(rows) rows, widths \(widths)"
-            // The ranges lie between columns of something else.
+            // The ranges lie between other columns.
             let columnCount = widths.reduce(0, +)
             let (range, width) = (2..<2 + columnCount, columnCount + 3)
             let smallest = widths.reduce(columnCount, min)
@@ -141,7 +141,7 @@ extension OpCase {
     private static var gatedNormCases: [OpCase] {
         [(1, 1, 1), (3, 8, 2), (7, 33, 3), (65, 5, 1), (2, 134, 2)].flatMap { rows, width, groups in
             let label = "\(rows)x\(width) in \(groups)"
-            // The gate lies between columns of something else, as in the model.
+            // The gate lies between other columns, as in the model.
             let gateWidth = width + 4
             let x = OpInput.activation([rows, width], normal(rows * width, "x " + label))
             let z = OpInput.activation([rows, gateWidth], normal(rows * gateWidth, "z " + label))

@@ -32,7 +32,7 @@ extension OpCase {
         func numbers(_ count: Int, _ name: String, mean: Float = 0) -> [Float] {
             normal(count, "selective scan \(name) \(label)", mean: mean)
         }
-        // Columns of something wider, as in the model.
+        // Columns of a wider tensor, as in the model.
         let (xRange, deltaRange) = (2..<2 + channels, 1..<1 + channels)
         let (bRange, cRange) = (3..<3 + states, 3 + states..<3 + 2 * states)
         let (xWidth, deltaWidth, mixedWidth) = (channels + 5, channels + 1, 3 + 2 * states)

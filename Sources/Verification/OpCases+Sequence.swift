@@ -78,7 +78,7 @@ extension OpCase {
             normal(count, "convolution \(name) \(label)")
         }
         let scale = numbers(channels, "scale")
-        // x lies between columns of something else, as in the model.
+        // x lies between other columns, as in the model.
         let (before, width) = (2, channels + 5)
         return OpCase(
             "causalConv1d", label,

@@ -1,6 +1,6 @@
 import FalconTensor
 
-/// How the inputs of an op under test lie in memory.
+/// The arrangement in memory of the inputs of an op under test.
 enum OpLayout {
     /// Each alone; gradients are undefined before the first contribution.
     case whole
@@ -9,12 +9,12 @@ enum OpLayout {
     case betweenSentinels
 }
 
-/// An activation on the device, and how it was before the op ran.
+/// An activation on the device, and its values before the op ran.
 struct OpActivation {
     /// Columns before and behind the input's.
     private static let margins = (before: 1, behind: 2)
 
-    /// What the op is given.
+    /// The tensor that the op is given.
     let tensor: Tensor
     private let storage: Tensor
     private let values: [Float]
@@ -55,7 +55,7 @@ struct OpActivation {
         gradients.assign(device.tensor(start, shape: storage.shape), to: storage)
     }
 
-    /// Takes the gradient, row by row, and says what was changed that must not be.
+    /// Takes the gradient, row by row, and names memory that must not change and did.
     func takeGradient(
         from gradients: inout Gradients
     ) -> (values: [Float], damage: [String]) {
@@ -80,7 +80,7 @@ struct OpParameters {
     /// By place of the input; nil for an activation.
     let byPlace: [Parameter?]
     private let table: ParameterTable
-    /// What the flat buffer of values holds.
+    /// The contents of the flat buffer of values.
     private let values: [Float]
 
     init(_ inputs: [OpInput], on device: Device) {
@@ -112,7 +112,7 @@ struct OpParameters {
         self.values = values
     }
 
-    /// What was changed that must not be.
+    /// Memory that must not change and did.
     var damage: [String] {
         guard !values.isEmpty else { return [] }
         var damage: [String] = []

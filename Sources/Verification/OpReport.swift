@@ -15,7 +15,7 @@ public struct OpSummary: Sendable {
 
     /// Whether all errors are within the op's limits.
     ///
-    /// - Parameter precision: what products multiplied.
+    /// - Parameter precision: the precision of the factors in products.
     /// - Returns: false also for errors that are not numbers.
     public func isWithinLimits(_ precision: Precision) -> Bool {
         let limit = OpCase.tolerance(of: op, precision)
@@ -32,11 +32,12 @@ extension OpCase {
 
     /// The largest errors allowed of an op on a device, relative to the largest entry.
     ///
-    /// bfloat16 rounds a factor by at most 2⁻⁹ of itself; what has no product keeps float32's limits.
+    /// bfloat16 rounds a factor by at most 2⁻⁹ of itself; ops without products keep the limits of
+    /// float32.
     ///
     /// - Parameters:
     ///   - op: the op's name.
-    ///   - precision: what products multiply.
+    ///   - precision: the precision of the factors in products.
     /// - Returns: limits of outputs and gradients.
     public static func tolerance(of op: String, _ precision: Precision) -> OpError {
         let products = ["linear", "headCrossEntropy", "causalAttention", "ssdScan"]
@@ -47,9 +48,9 @@ extension OpCase {
     /// Runs cases and gathers their errors by op, in order of appearance.
     ///
     /// - Parameters:
-    ///   - cases: which ones.
+    ///   - cases: the cases to run.
     ///   - device: where the ops run.
-    /// - Returns: one summary an op.
+    /// - Returns: one summary per op.
     public static func summaries(of cases: [OpCase] = all, on device: Device) -> [OpSummary] {
         var summaries: [OpSummary] = []
         for opCase in cases {

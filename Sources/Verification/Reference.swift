@@ -2,7 +2,7 @@
     import Glibc
 #endif
 
-/// The ops as plain loops in double, written from the papers: what every kernel is tested against.
+/// The ops as plain loops in double, written from the papers: every kernel is tested against them.
 ///
 /// Arrays are row-major; a shape is stated in front of every function. A segment is a range of rows
 /// that sees nothing outside of itself. Written to be read, not to be fast.
@@ -135,7 +135,7 @@ public enum Reference {
     ///
     /// - Parameters:
     ///   - x: `[rows, heads · d]`.
-    ///   - positions: one a row, counted within its segment.
+    ///   - positions: one per row, counted within its segment.
     ///   - headDimension: d, even.
     ///   - theta: the base of the wavelengths.
     ///   - factor: divides the positions.

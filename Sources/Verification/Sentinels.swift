@@ -2,15 +2,15 @@ import FalconTensor
 
 /// Numbers behind every block of an arena, which kernels must leave as they are.
 ///
-/// What a block is asked for starts as NaN, so that a result shows where it was not written.
+/// The bytes asked for start as NaN, so that a result shows where it was not written.
 final class Sentinels: BlockWatch {
-    /// Far above what ops are tested on, so that a result shows that it was read; not so far that adding
-    /// to it leaves it as it is.
+    /// Far above the numbers that ops are tested on, so that a result shows that it was read; not
+    /// so far that adding to it leaves it as it is.
     static let value: Float = 8191.25
     let marginByteCount = 256
     /// Bytes of a block that were asked for, and all of them.
     private var blocks: [UnsafeMutableRawPointer: (used: Int, size: Int)] = [:]
-    /// What was found changed.
+    /// Changes that were found.
     private(set) var damage: [String] = []
 
     /// Whether all of some numbers are untouched sentinels.
@@ -30,7 +30,7 @@ final class Sentinels: BlockWatch {
         blocks[block] = (used, size)
     }
 
-    /// Looks behind a block that is given back.
+    /// Checks the margin behind a block that is given back.
     func willRecycle(_ block: UnsafeMutableRawPointer, of backend: any Backend) {
         guard let (used, size) = blocks.removeValue(forKey: block) else { return }
         let first = Self.firstSentinel(used)
@@ -40,7 +40,7 @@ final class Sentinels: BlockWatch {
         if !Self.areIntact(values) { damage.append("what lies behind \(used) bytes") }
     }
 
-    /// Looks behind all blocks that are still in use.
+    /// Checks the margins behind all blocks that are still in use.
     func removeAll(of backend: any Backend) {
         for block in blocks.keys { willRecycle(block, of: backend) }
     }

@@ -1,4 +1,4 @@
-// All kernels. One header and one .c file a family.
+// All kernels. One header and one .c file per family.
 #ifndef FALCON_KERNELS_H
 #define FALCON_KERNELS_H
 

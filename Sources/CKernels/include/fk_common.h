@@ -1,13 +1,13 @@
-// What every kernel file includes: the instruction-set dispatch and vectorisable mathematics.
+// Common to all kernel files: the instruction-set dispatch and vectorisable mathematics.
 //
 // A kernel is one plain C function marked FK_KERNEL. The compiler builds it for AVX-512, AVX2 and
 // the portable baseline, and the loader picks one from the running CPU (an IFUNC).
 // Kernels are single-threaded over a range, allocate nothing and keep no state. Arguments come in the
 // order: outputs, saved values, inputs, sizes, scalars. Gradients are added into.
-// What belongs together is one argument, a struct that is passed by value: a matrix, or the inputs, the
-// sizes, what is saved, the gradients of an op, which its two directions share. Shapes stand at the fields.
+// Values that belong together are one argument, a struct passed by value: a matrix, or the inputs, the
+// sizes, the saved values, the gradients of an op, shared by its two directions. Shapes stand at the fields.
 //
-// The compiler trusts `restrict` of parameters alone, not of what a struct holds: an inner loop stands in a
+// The compiler trusts `restrict` of parameters alone, not of pointers in a struct: an inner loop stands in a
 // function of a row or a tile, which takes its pointers as parameters.
 #ifndef FK_COMMON_H
 #define FK_COMMON_H

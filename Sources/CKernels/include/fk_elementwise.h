@@ -25,18 +25,18 @@ void fk_reduce_partials(float *y, const float *partial, size_t pieces, size_t n)
 // Sum of squares of x [n], in double.
 double fk_sum_of_squares(const float *x, size_t n);
 
-// The first place of x [n] that is infinite or no number; n if there is none.
+// The first place of x [n] that is infinite or NaN; n if there is none.
 size_t fk_first_not_finite(const float *x, size_t n);
 
 // x [n] *= scale
 void fk_scale(float *x, size_t n, float scale);
 
-// What SwiGLU reads; both [rows, columns].
+// The inputs of SwiGLU; both [rows, columns].
 typedef struct fk_swiglu_inputs {
     fk_const_rows gate, up;
 } fk_swiglu_inputs;
 
-// Where its gradients go; both [rows, columns].
+// The targets of its gradients; both [rows, columns].
 typedef struct fk_swiglu_gradients {
     fk_rows gate, up;
     int accumulate;  // whether they are added into, or written

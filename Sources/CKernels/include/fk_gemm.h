@@ -10,8 +10,8 @@
 #include "fk_common.h"
 
 enum {
-    FK_LEFT_PANEL = 12,   // rows a panel of the left factor
-    FK_RIGHT_PANEL = 32,  // columns a panel of the right factor
+    FK_LEFT_PANEL = 12,   // rows per panel of the left factor
+    FK_RIGHT_PANEL = 32,  // columns per panel of the right factor
     FK_GEMM_DEPTH = 256,  // depth of a packed block in float32; a product's panels follow block by block
     FK_GEMM_DEPTH_BF16 = 512,
 };
@@ -25,7 +25,7 @@ typedef struct fk_factor {
     const float *values;
     size_t laneStride, depthStride;
     size_t lanes, depth;
-    size_t width;  // lanes a panel: FK_LEFT_PANEL or FK_RIGHT_PANEL
+    size_t width;  // lanes per panel: FK_LEFT_PANEL or FK_RIGHT_PANEL
 } fk_factor;
 
 // Two packed factors: left [rows, depth], right [depth, columns].
@@ -44,7 +44,7 @@ size_t fk_packed_bytes(size_t lanes, size_t depth, size_t width, int bf16);
 void fk_pack(void *packed, fk_factor factor, fk_range panels, fk_range depths, int bf16);
 
 // c (+)= alpha left right, for some panels of left and some of right; c is the whole result [rows, columns].
-// beta multiplies what is in c, and when it is 0 c is only written.
+// beta multiplies the contents of c; when it is 0, c is only written.
 void fk_multiply_packed(fk_rows c, fk_packed_product product, fk_range leftPanels, fk_range rightPanels,
                         float alpha, float beta);
 

@@ -22,7 +22,7 @@ void fk_range_norm_forward(fk_rows y, float *inverseRMS, fk_const_rows x, const 
 void fk_range_norm_backward(fk_rows dx, fk_const_rows dy, const float *inverseRMS, fk_const_rows x,
                             const size_t *widths, size_t ranges, size_t rows, int accumulate);
 
-// What a gated norm reads.
+// The inputs of a gated norm.
 typedef struct fk_gated_norm_inputs {
     fk_const_rows x, z;  // [rows, columns]; z is the gate
     const float *gain;   // [columns]; NULL: no norm
@@ -35,7 +35,7 @@ typedef struct fk_gated_norm_sizes {
     size_t groups;  // of columns / groups channels, each with a norm of its own
 } fk_gated_norm_sizes;
 
-// Where the gradients of a gated norm go.
+// The targets of the gradients of a gated norm.
 typedef struct fk_gated_norm_gradients {
     fk_rows x, z;    // [rows, columns]
     float *gain;     // [columns], always added into; not touched without a norm

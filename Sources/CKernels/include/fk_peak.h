@@ -1,4 +1,4 @@
-// What this machine can do at best: loops that only multiply and add, or only move memory.
+// The peak of this machine: loops that only multiply and add, or only move memory.
 #ifndef FK_PEAK_H
 #define FK_PEAK_H
 
@@ -18,7 +18,7 @@ void fk_peak_copy(float *y, const float *x, size_t n);
 // y [n] = a + scale * b with streaming stores; likewise. Moves 12 n bytes.
 void fk_peak_triad(float *y, const float *a, const float *b, float scale, size_t n);
 
-// The size of the last-level cache in bytes, 0 where the system does not tell.
+// The size of the last-level cache in bytes, 0 if the system does not say.
 size_t fk_last_cache_bytes(void);
 
 #endif

@@ -9,7 +9,7 @@ typedef struct fk_pool fk_pool;
 // One piece of work. `worker` is below the pool's thread count and names whose scratch to use.
 typedef void (*fk_piece)(void *context, size_t piece, size_t worker);
 
-// Starts threads - 1 workers (the caller is worker 0), or as many as the system gives. NULL when
+// Starts threads - 1 workers (the caller is worker 0), or fewer if the system gives fewer. NULL when
 // memory is lacking.
 fk_pool *fk_pool_create(size_t threads);
 

@@ -21,7 +21,7 @@ enum {
 // aLog [channels, stateSize].
 void fk_selective_scan_rates(float *rates, const float *aLog, size_t channels, size_t stateSize);
 
-// What the scan reads; columns of x and delta are the block's channels.
+// The inputs of the scan; columns of x and delta are the block's channels.
 typedef struct fk_selective_scan_inputs {
     fk_const_rows x, delta;  // [rows, channels]
     fk_const_rows b, c;      // [rows, stateSize]
@@ -37,7 +37,7 @@ typedef struct fk_selective_scan_sizes {
     size_t stateSize;
 } fk_selective_scan_sizes;
 
-// Where the gradients of a block go.
+// The targets of the gradients of a block.
 typedef struct fk_selective_scan_gradients {
     fk_rows x, delta;  // [rows, channels]
     float *bc;         // [rows, 2, fk_selective_scan_shared_row]: the block's share in those of b and c

@@ -2,9 +2,9 @@
 // Kernels over the rows of one document: causal attention, causal convolution, the SSD scan.
 //
 // A row is a token. A kernel call is one piece of work on one document: nothing crosses its borders, and
-// tiles and chunks are counted from its first row, so that results do not depend on what is packed before it.
+// tiles and chunks are counted from its first row, so that results do not depend on the documents before it.
 // Every kernel is single-threaded, allocates nothing and works in `scratch` of the stated size.
-// Gradients are added to what is there, unless a line says "written".
+// Gradients are added into, unless a line says "written".
 // `tiles` is FK_TILE_BF16 or 0, for every product of the kernel; sums, states and exponentials stay float32.
 #ifndef FK_SEQUENCE_H
 #define FK_SEQUENCE_H
@@ -29,20 +29,20 @@ typedef struct fk_attention_sizes {
     size_t headSize;
 } fk_attention_sizes;
 
-// What attention reads.
+// The inputs of attention.
 typedef struct fk_attention_inputs {
     fk_const_rows q;     // [queries, headSize]
     fk_const_rows k, v;  // [keysBefore + queries, headSize]
     float scale;         // of q . k
 } fk_attention_inputs;
 
-// What attention saves for backward.
+// The values that attention saves for backward.
 typedef struct fk_attention_saved {
     fk_const_rows out;       // [queries, headSize]
     const float *logSumExp;  // [queries]
 } fk_attention_saved;
 
-// Where the gradients of attention go.
+// The targets of the gradients of attention.
 typedef struct fk_attention_gradients {
     fk_rows q;       // [queries, headSize]
     fk_rows k, v;    // [keysBefore + queries, headSize], written: give every piece that shares keys its own
@@ -72,7 +72,7 @@ typedef struct fk_conv1d_sizes {
     size_t channels, tapCount;
 } fk_conv1d_sizes;
 
-// What the convolution reads.
+// The inputs of the convolution.
 typedef struct fk_conv1d_inputs {
     fk_const_rows x;       // [rows, channels], the document from its first row
     const float *history;  // [tapCount - 1, channels]: the rows before x, the latest last; NULL for zeros
@@ -80,7 +80,7 @@ typedef struct fk_conv1d_inputs {
     const float *bias;     // [channels]
 } fk_conv1d_inputs;
 
-// Where the gradients of the convolution go.
+// The targets of the gradients of the convolution.
 typedef struct fk_conv1d_gradients {
     fk_rows x;       // [rows, channels]
     float *taps;     // [tapCount, channels], of the scaled taps
@@ -111,25 +111,25 @@ typedef struct fk_ssd_sizes {
     size_t rows, heads, headSize, stateSize;
 } fk_ssd_sizes;
 
-// What the scan mixes.
+// The values that the scan mixes.
 typedef struct fk_ssd_inputs {
     fk_const_rows x;     // [rows, heads * headSize]
     fk_const_rows b, c;  // [rows, stateSize]
     const float *d;      // [heads]
 } fk_ssd_inputs;
 
-// What time steps and decays are made of: dt = softplus(dtRaw * dtScale + dtBias), A = -e^aLog.
+// The inputs of time steps and decays: dt = softplus(dtRaw * dtScale + dtBias), A = -e^aLog.
 typedef struct fk_ssd_step_inputs {
     fk_const_rows dtRaw;         // [rows, heads]
     const float *dtBias, *aLog;  // [heads]
     float dtScale;
 } fk_ssd_step_inputs;
 
-// What forward saves for backward.
+// The values that forward saves for backward.
 typedef struct fk_ssd_saved {
     const float *dt;         // [heads, rows]
-    const float *decay;      // [heads, 2, rows]: the sum of A dt from the chunk's first row on, and what
-                             // rounding took from it
+    const float *decay;      // [heads, 2, rows]: the sum of A dt from the chunk's first row on, and the
+                             // part of it lost in rounding
     fk_const_rows previous;  // the state before the chunk; NULL for zeros
 } fk_ssd_saved;
 
@@ -137,12 +137,12 @@ typedef struct fk_ssd_saved {
 void fk_ssd_steps(float *dt, float *decay, float *total, fk_ssd_step_inputs inputs, size_t rows,
                   size_t heads);
 
-// What a chunk adds to the state, written. dt, decay, x, b and sizes as above.
+// The contribution of a chunk to the state, written. dt, decay, x, b and sizes as above.
 void fk_ssd_chunk_states(fk_rows state, const float *dt, const float *decay, fk_const_rows x, fk_const_rows b,
                          fk_ssd_sizes sizes, unsigned tiles, float *scratch);
 size_t fk_ssd_states_scratch_floats(size_t rows, size_t headSize);
 
-// What a chunk adds to the gradient of the state before it, written. dy [rows, heads * headSize].
+// The contribution of a chunk to the gradient of the state before it, written. dy [rows, heads * headSize].
 void fk_ssd_chunk_state_gradients(fk_rows dstate, fk_const_rows dy, const float *decay, fk_const_rows c,
                                   fk_ssd_sizes sizes, unsigned tiles, float *scratch);
 
@@ -174,7 +174,7 @@ typedef struct fk_ssd_upstream {
     fk_const_rows after;  // of the state after the chunk; NULL for zeros
 } fk_ssd_upstream;
 
-// Where the gradients of a chunk go.
+// The targets of the gradients of a chunk.
 typedef struct fk_ssd_gradients {
     fk_rows x;                 // [rows, heads * headSize]
     fk_rows b, c;              // [rows, stateSize]

@@ -1,4 +1,4 @@
-/// What scoring the next tokens gives, row by row.
+/// The results of scoring the next tokens, row by row.
 public struct TokenLosses {
     /// −log p(target) + zLoss · lse², in nats, 0 where the target is −1: `[R]`.
     public let losses: Tensor
@@ -11,7 +11,7 @@ public struct TokenLosses {
 
 /// The output head and cross-entropy in one: logits = scale · x Wᵀ, never stored as a whole.
 ///
-/// Rows go through in chunks. When the tape records, the gradient of `gradientScale · Σ losses` is
+/// Rows are scored in chunks. When the tape records, the gradient of `gradientScale · Σ losses` is
 /// formed in place of the logits at once, so this op must be the root of the backward pass.
 ///
 /// - Parameters:

@@ -119,7 +119,7 @@ package struct NormInputs {
     package let epsilon: Float
 }
 
-/// Where the gradients of a norm's inputs are left; those of its gain are added.
+/// The places for the gradients of a norm's inputs; those of its gain are added.
 package struct NormGradients {
     package let x: GradientTarget
     package var gate: GradientTarget?

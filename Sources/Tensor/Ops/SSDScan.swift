@@ -2,7 +2,7 @@
 public struct SSDShape: Equatable, Sendable {
     /// H.
     public let heads: Int
-    /// P, values a head.
+    /// P, values per head.
     public let headDimension: Int
     /// G, divides H; head h uses B and C of group h div (H / G).
     public let groups: Int
@@ -50,8 +50,9 @@ public struct SSDShape: Equatable, Sendable {
 ///   - finalState: written with the state after the last row (one segment only), of the same shape;
 ///     may be the same tensor as `initialState`.
 ///   - tape: where the op runs and is recorded; not recordable with an initial state.
-/// - Returns: `[R, H·P]`. **Saved**: the inputs and what the backend asks room for; on the CPU the time
-///   steps and summed decays `[R, 3·H]`, and the states `[N, H·P]` at the chunk borders inside segments.
+/// - Returns: `[R, H·P]`. **Saved**: the inputs and the tensors that the backend asks for; on the
+///   CPU the time steps and summed decays `[R, 3·H]`, and the states `[N, H·P]` at the chunk
+///   borders inside segments.
 /// - SeeAlso: Dao & Gu, arXiv 2405.21060.
 public func ssdScan(
     x: Tensor, b: Tensor, c: Tensor, dt: Tensor, dtBias: Parameter, aLog: Parameter, d: Parameter,

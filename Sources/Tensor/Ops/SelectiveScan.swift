@@ -17,8 +17,9 @@
 ///   - finalState: written with the state after the last row (one segment only), of the same shape;
 ///     may be the same tensor as `initialState`.
 ///   - tape: where the op runs and is recorded; not recordable with an initial state.
-/// - Returns: `[R, C]`. **Saved**: the inputs and what the backend asks room for; on the CPU, of every 64
-///   rows within a segment, one state `[N, C]`; states in between are computed again.
+/// - Returns: `[R, C]`. **Saved**: the inputs and the tensors that the backend asks for; on the
+///   CPU, for every 64 rows within a segment, one state `[N, C]`; states in between are computed
+///   again.
 /// - SeeAlso: Gu & Dao, arXiv 2312.00752, algorithm 2; Zuo et al., arXiv 2410.05355.
 public func selectiveScan(
     x: Tensor, delta: Tensor, b: Tensor, c: Tensor, deltaBias: Parameter, aLog: Parameter,
