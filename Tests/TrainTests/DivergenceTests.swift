@@ -83,7 +83,7 @@ import Testing
             Issue.record("\(divergence)")
             return
         }
-        #expect(clause.contains("that of guessing 5.70"))
+        #expect(clause.contains("that of guessing is 5.70"))
         let steps = try runs.steps("run")
         #expect(!steps.isEmpty)
         for step in steps { #expect(try runs.isFinite("run", step: step)) }
