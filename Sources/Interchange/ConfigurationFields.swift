@@ -101,6 +101,23 @@ struct ConfigurationFields {
         }
     }
 
+    /// Reports dropout of attention.
+    mutating func requireNoDropout() {
+        if number("attention_dropout", default: 0) != 0 {
+            report("attention_dropout", "want 0: there is no dropout here")
+        }
+    }
+
+    /// Reports what the mixers of Mamba models here do not have.
+    mutating func requireMambaParts() {
+        requireOff(["use_bias"], "projections here have no bias")
+        if !bool("use_conv_bias", default: true) {
+            report("use_conv_bias", "got false, want true: the convolution here has a bias")
+        }
+        requireSiLU()
+        requireNull(["quantization_config"])
+    }
+
     /// Reports limits of the time steps, which are not clamped here.
     mutating func requireNoStepLimit() {
         guard let limit = value("time_step_limit") else { return }

@@ -77,15 +77,7 @@ enum FalconH1Graph: GGUFGraph {
     static let name = "falcon-h1"
 
     static func metadata(of model: FalconH1Configuration) -> [(key: String, value: GGUFValue)] {
-        let sizes = model.sizes
-        return sizes.attentionMetadata + [
-            ("ssm.conv_kernel", .count(sizes.mambaDConv)),
-            ("ssm.inner_size", .count(sizes.mambaDSsm)),
-            ("ssm.state_size", .count(sizes.mambaDState)),
-            // Not the rank of time steps here, but the number of heads.
-            ("ssm.time_step_rank", .count(sizes.mambaNHeads)),
-            ("ssm.group_count", .count(sizes.mambaNGroups)),
-        ]
+        model.sizes.attentionMetadata + model.mixer.metadata
     }
 
     static func read(_ fields: GGUFFields) throws -> ModelConfiguration {
@@ -106,26 +98,11 @@ enum FalconH1Graph: GGUFGraph {
     }
 
     static func blockTensors(of model: FalconH1Configuration) -> [GGUFBlockTensor] {
-        let sizes = model.sizes
-        let heads = sizes.mambaNHeads
-        return [
-            GGUFBlockTensor("attn_norm.weight", .inputNorm, .gain)
-        ] + attentionTensors + [
-            GGUFBlockTensor("ssm_in.weight", .mamba, .inputProjection),
-            GGUFBlockTensor(
-                "ssm_conv1d.weight", .mamba, .convolution,
-                shape: [sizes.convChannels, sizes.mambaDConv]),
-            GGUFBlockTensor("ssm_conv1d.bias", .mamba, .convolutionBias),
-            GGUFBlockTensor("ssm_dt.bias", .mamba, .stepBias),
-            GGUFBlockTensor("ssm_a", .mamba, .decay, shape: [heads, 1]),
-            GGUFBlockTensor("ssm_d", .mamba, .skip, shape: [heads, 1]),
-            GGUFBlockTensor(
-                "ssm_norm.weight", .mamba, .gain,
-                shape: [sizes.mambaNGroups, sizes.mambaDSsm / sizes.mambaNGroups]),
-            GGUFBlockTensor("ssm_out.weight", .mamba, .outputProjection),
-            // Without ".weight", which llama's has.
-            GGUFBlockTensor("ffn_norm", .feedForwardNorm, .gain),
-        ] + feedForwardTensors
+        [GGUFBlockTensor("attn_norm.weight", .inputNorm, .gain)] + attentionTensors
+            + model.mixer.blockTensors + [
+                // Without ".weight", which llama's has.
+                GGUFBlockTensor("ffn_norm", .feedForwardNorm, .gain)
+            ] + feedForwardTensors
     }
 
     /// Queries, keys, values and the projection after attention.
@@ -296,9 +273,7 @@ extension ConfigurationFields {
             report("mamba_use_mlp", "got false, want true: every block here has an MLP")
         }
         requireSiLU()
-        if number("attention_dropout", default: 0) != 0 {
-            report("attention_dropout", "want 0: there is no dropout here")
-        }
+        requireNoDropout()
         requireNull(["sliding_window", "attn_layer_indices", "quantization_config"])
         requireNoStepLimit()
     }

@@ -120,12 +120,7 @@ extension ConfigurationFields {
     /// - Returns: nil if a problem was reported.
     mutating func readFalconMamba() -> ModelConfiguration? {
         typealias Key = FalconMambaConfiguration.CodingKeys
-        requireOff(["use_bias"], "projections here have no bias")
-        if !bool("use_conv_bias", default: true) {
-            report("use_conv_bias", "got false, want true: the convolution here has a bias")
-        }
-        requireSiLU()
-        requireNull(["quantization_config"])
+        requireMambaParts()
         let hiddenSize = integer("hidden_size")
         // The published 7B says expand 16 beside the right intermediate_size.
         let inner =

@@ -111,9 +111,7 @@ extension ConfigurationFields {
     mutating func readLlama() -> ModelConfiguration? {
         requireOff(["attention_bias", "mlp_bias"], "projections here have no bias")
         requireSiLU()
-        if number("attention_dropout", default: 0) != 0 {
-            report("attention_dropout", "want 0: there is no dropout here")
-        }
+        requireNoDropout()
         requireNull(["sliding_window", "quantization_config"])
         let (hiddenSize, heads) = (integer("hidden_size"), integer("num_attention_heads"))
         let fields: [FalconH1Sizes.CodingKeys: JSONValue] = [

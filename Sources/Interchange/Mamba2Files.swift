@@ -42,12 +42,7 @@ enum Mamba2Class: HuggingFaceClass {
     }
 
     static func read(_ fields: inout ConfigurationFields) -> ModelConfiguration? {
-        fields.requireOff(["use_bias"], "projections here have no bias")
-        if !fields.bool("use_conv_bias", default: true) {
-            fields.report("use_conv_bias", "got false, want true: the convolution here has a bias")
-        }
-        fields.requireSiLU()
-        fields.requireNull(["quantization_config"])
+        fields.requireMambaParts()
         fields.requireNoStepLimit()
         let (hiddenSize, expand) = (
             fields.integer("hidden_size", default: 4096), fields.integer("expand", default: 2)
@@ -88,13 +83,7 @@ enum Mamba2Graph: GGUFGraph {
         [
             ("feed_forward_length", .count(0)), ("attention.head_count", .count(0)),
             ("attention.layer_norm_rms_epsilon", .float32(Float(sizes.layerNormEpsilon))),
-            ("ssm.conv_kernel", .count(sizes.convKernel)),
-            ("ssm.inner_size", .count(sizes.intermediateSize)),
-            ("ssm.state_size", .count(sizes.stateSize)),
-            // Not the rank of time steps here, but the number of heads.
-            ("ssm.time_step_rank", .count(sizes.numHeads)),
-            ("ssm.group_count", .count(sizes.nGroups)),
-        ]
+        ] + sizes.mixer.metadata
     }
 
     static func read(_ fields: GGUFFields) throws -> ModelConfiguration {
@@ -125,19 +114,32 @@ enum Mamba2Graph: GGUFGraph {
     }
 
     static func blockTensors(of sizes: Mamba2Configuration) -> [GGUFBlockTensor] {
-        let (heads, inner) = (sizes.numHeads, sizes.intermediateSize)
-        let channels = inner + 2 * sizes.nGroups * sizes.stateSize
-        return [
-            GGUFBlockTensor("attn_norm.weight", .inputNorm, .gain),
+        [GGUFBlockTensor("attn_norm.weight", .inputNorm, .gain)] + sizes.mixer.blockTensors
+    }
+}
+
+// The mixer in llama.cpp's files, of this graph and of falcon-h1.
+extension Mamba2MixerSizes {
+    /// The metadata of its sizes.
+    var metadata: [(key: String, value: GGUFValue)] {
+        [
+            ("ssm.conv_kernel", .count(taps)), ("ssm.inner_size", .count(width)),
+            ("ssm.state_size", .count(stateSize)),
+            // Not the rank of time steps here, but the number of heads.
+            ("ssm.time_step_rank", .count(heads)), ("ssm.group_count", .count(groups)),
+        ]
+    }
+
+    /// Its tensors in every block.
+    var blockTensors: [GGUFBlockTensor] {
+        [
             GGUFBlockTensor("ssm_in.weight", .mamba, .inputProjection),
-            GGUFBlockTensor(
-                "ssm_conv1d.weight", .mamba, .convolution, shape: [channels, sizes.convKernel]),
+            GGUFBlockTensor("ssm_conv1d.weight", .mamba, .convolution, shape: [channels, taps]),
             GGUFBlockTensor("ssm_conv1d.bias", .mamba, .convolutionBias),
             GGUFBlockTensor("ssm_dt.bias", .mamba, .stepBias),
             GGUFBlockTensor("ssm_a", .mamba, .decay, shape: [heads, 1]),
             GGUFBlockTensor("ssm_d", .mamba, .skip, shape: [heads, 1]),
-            GGUFBlockTensor(
-                "ssm_norm.weight", .mamba, .gain, shape: [sizes.nGroups, inner / sizes.nGroups]),
+            GGUFBlockTensor("ssm_norm.weight", .mamba, .gain, shape: [groups, width / groups]),
             GGUFBlockTensor("ssm_out.weight", .mamba, .outputProjection),
         ]
     }

@@ -338,7 +338,7 @@ struct FalconH1MLP {
 
 extension FalconH1Configuration {
     /// The sizes of the state-space mixer.
-    var mixer: Mamba2MixerSizes {
+    package var mixer: Mamba2MixerSizes {
         Mamba2MixerSizes(
             hiddenSize: self.hiddenSize, heads: self.mambaNHeads, headDimension: self.mambaDHead,
             groups: self.mambaNGroups, stateSize: self.mambaDState, taps: self.mambaDConv,

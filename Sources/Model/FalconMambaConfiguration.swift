@@ -162,6 +162,16 @@ public struct FalconMambaConfiguration: ArchitectureConfiguration {
     public func makeModel(
         multipliers: MultiplierPlacement?, widthLawBase: ParametrizationBase?
     ) -> any LanguageModel {
-        FalconMamba(self, multipliers: multipliers)
+        MixerModel(self, multipliers: multipliers)
+    }
+}
+
+// Every block is one mixer.
+extension FalconMambaConfiguration: MixerSizes {
+    var convolutionState: [Int] { [convKernel - 1, intermediateSize] }
+    var scanState: [Int] { [stateSize, intermediateSize] }
+
+    func makeMixer(_ builder: PartBuilder, block: Int) -> any SequenceMixer {
+        FalconMambaMixer(self, builder)
     }
 }

@@ -79,7 +79,7 @@ public struct Mamba2Configuration: ArchitectureConfiguration {
     public var intermediateSize: Int { numHeads * headDim }
 
     /// The sizes of the mixer; its norm treats each group by itself.
-    var mixer: Mamba2MixerSizes {
+    package var mixer: Mamba2MixerSizes {
         Mamba2MixerSizes(
             hiddenSize: hiddenSize, heads: numHeads, headDimension: headDim, groups: nGroups,
             stateSize: stateSize, taps: convKernel, chunkLength: chunkSize, normGroups: nGroups,
@@ -163,144 +163,31 @@ public struct Mamba2Configuration: ArchitectureConfiguration {
     public func makeModel(
         multipliers: MultiplierPlacement?, widthLawBase: ParametrizationBase?
     ) -> any LanguageModel {
-        Mamba2(self, multipliers: multipliers)
+        MixerModel(self, multipliers: multipliers)
     }
 }
 
-/// Mamba-2: every block is one mixer.
-///
-///     h = E[tokens]
-///     each block:  h = h + mixer(norm(h))
-///     logits = norm(h) W_headᵀ
-///
-/// - SeeAlso: arXiv 2405.21060; parameters carry Hugging Face's names.
-public final class Mamba2: LanguageModel {
-    /// Sizes.
-    public let sizes: Mamba2Configuration
-    /// Every parameter, in the order of its declaration.
-    public let table: ParameterTable
-    private let embeddingTable: Parameter
-    private let blocks: [(norm: Parameter, mixer: Mamba2Mixer)]
-    private let finalNorm: Parameter
-    private let head: Parameter
-    /// The multipliers of the convolution's input, all 1, one per channel.
-    private var convScale: Tensor?
+// Mamba-2 alone: every block is one mixer.
+extension Mamba2Configuration: MixerSizes {
+    var convolutionState: [Int] { mixer.convolutionState }
+    var scanState: [Int] { mixer.scanState }
 
-    /// Declares a model; nothing is allocated.
-    ///
-    /// - Parameters:
-    ///   - sizes: without problems.
-    ///   - multipliers: the learnable multipliers of matrices; nil for none. A tied
-    ///     embedding has none, as exported files could not hold it.
-    public init(_ sizes: Mamba2Configuration, multipliers: MultiplierPlacement? = nil) {
-        self.sizes = sizes
-        let builder = ModelBuilder(Mamba2Configuration.parameterNames)
-        let shape = [sizes.vocabSize, sizes.hiddenSize]
-        let normal = Initialization.normal(deviation: Float(sizes.initializerRange))
-        embeddingTable = builder.part(.embedding).parameter(
-            .matrix, shape, role: .embedding, initialization: normal,
-            multiplierRoom: sizes.tieWordEmbeddings
-                ? .none : .matrix(symmetryFree: [.rows, .columns]))
-        let start = Mamba2.start(sizes)
-        blocks = (0..<sizes.numHiddenLayers).map { index in
-            (
-                builder.part(.inputNorm, block: index).gain(sizes.hiddenSize),
-                Mamba2Mixer(sizes.mixer, start, builder.part(.mamba, block: index), index)
-            )
-        }
-        finalNorm = builder.part(.finalNorm).gain(sizes.hiddenSize)
-        head =
-            sizes.tieWordEmbeddings
-            ? embeddingTable
-            : builder.part(.head).parameter(
-                .matrix, shape, role: .outputMatrix, initialization: normal,
-                multiplierRoom: .head)
-        table = ParameterTable(builder.parameters, multipliers: multipliers)
+    func makeMixer(_ builder: PartBuilder, block: Int) -> any SequenceMixer {
+        Mamba2Mixer(mixer, start, builder, block)
     }
 
     /// The initial values that the authors use: matrices uniform within 1/sqrt(fan-in), those that
     /// write to the residual stream divided by sqrt(layers).
-    private static func start(_ sizes: Mamba2Configuration) -> Mamba2MixerStart {
+    private var start: Mamba2MixerStart {
         func uniform(fanIn: Int, over depth: Float = 1) -> Initialization {
             let bound = 1 / Float(fanIn).squareRoot() / depth
             return .uniform(low: -bound, high: bound)
         }
         return Mamba2MixerStart(
-            inProjection: uniform(fanIn: sizes.hiddenSize),
+            inProjection: uniform(fanIn: hiddenSize),
             outProjection: uniform(
-                fanIn: sizes.intermediateSize, over: Float(sizes.numHiddenLayers).squareRoot()),
-            convolution: Mamba2MixerStart.convolution(taps: sizes.convKernel),
+                fanIn: intermediateSize, over: Float(numHiddenLayers).squareRoot()),
+            convolution: Mamba2MixerStart.convolution(taps: convKernel),
             stepBias: Mamba2MixerStart.stepBias, decay: Mamba2MixerStart.decay)
-    }
-
-    /// Sizes.
-    public var configuration: ModelConfiguration { ModelConfiguration(sizes) }
-    /// The sizes: learnable multipliers go into the matrices alone.
-    public var exportedConfiguration: ModelConfiguration { configuration }
-    /// The head, or the embedding if they are tied.
-    public var outputHead: (weight: Parameter, scale: Float) { (head, 1) }
-
-    /// Takes memory for the weights; all zero.
-    ///
-    /// - Parameters:
-    ///   - device: the device to run on.
-    ///   - withGradients: whether it will be trained.
-    public func allocate(on device: Device, withGradients: Bool) {
-        table.allocate(on: device, withGradients: withGradients)
-        convScale = sizes.mixer.convScale(FalconH1Multipliers.unit.ssm, on: device)
-    }
-
-    /// The convolution's last rows and the scan's state in every layer: one size for any text.
-    ///
-    /// - Parameter device: the device to run on.
-    /// - Returns: the memory of one sequence.
-    public func makeState(on device: Device) -> GenerationState {
-        GenerationState(
-            blocks.map { _ in
-                GenerationState.Layer(
-                    convolution: sizes.mixer.convolutionState, scan: sizes.mixer.scanState,
-                    on: device)
-            })
-    }
-
-    /// The embedding.
-    ///
-    /// - Parameters:
-    ///   - tokens: `[R]`, each in `0..<vocab_size`.
-    ///   - tape: the tape to run on.
-    /// - Returns: `[R, D]`.
-    public func embed(_ tokens: IndexTensor, on tape: inout Tape) -> Tensor {
-        embedding(tokens, embeddingTable, scale: 1, on: &tape)
-    }
-
-    /// Prepares a pass.
-    ///
-    /// - Parameters:
-    ///   - pass: the documents among the rows, and the purpose of this pass.
-    ///   - device: the device to run on.
-    /// - Returns: a function that runs one block on the residual stream `[R, D]`.
-    public func makeBlocks(for pass: ForwardPass, on device: Device) -> BlockFunction {
-        guard let convScale else { preconditionFailure("Mamba2: used before allocate") }
-        let epsilon = Float(sizes.layerNormEpsilon)
-        return { [blocks] index, h, tape in
-            let (norm, mixer) = blocks[index]
-            let u = rmsNorm(h, gain: norm, epsilon: epsilon, on: &tape)
-            let projected = linear(u, mixer.projections, on: &tape)
-            let mixed = mixer(
-                projected[0], pass.segments, pass.state?.layers[index], convScale: convScale,
-                observe: pass.observe, on: &tape)
-            pass.observe?(ActivationPlace(.ssm, block: index), mixed)
-            return sum(h, mixed, on: &tape)
-        }
-    }
-
-    /// The norm after the last block.
-    ///
-    /// - Parameters:
-    ///   - h: the residual stream, `[R, D]`.
-    ///   - tape: the tape to run on.
-    /// - Returns: `[R, D]`.
-    public func normalize(_ h: Tensor, on tape: inout Tape) -> Tensor {
-        rmsNorm(h, gain: finalNorm, epsilon: Float(sizes.layerNormEpsilon), on: &tape)
     }
 }

@@ -1,38 +1,38 @@
 import FalconTensor
 
 /// The sizes of a Mamba-2 mixer.
-struct Mamba2MixerSizes {
+package struct Mamba2MixerSizes {
     /// D, the width of input and output.
-    var hiddenSize: Int
+    package var hiddenSize: Int
     /// H, state-space heads.
-    var heads: Int
+    package var heads: Int
     /// P, values per head.
-    var headDimension: Int
+    package var headDimension: Int
     /// G, groups of heads that share B and C.
-    var groups: Int
+    package var groups: Int
     /// N, state size.
-    var stateSize: Int
+    package var stateSize: Int
     /// K, taps of the causal convolution.
-    var taps: Int
+    package var taps: Int
     /// Rows of a chunk of the scan; changes rounding only.
-    var chunkLength: Int
+    package var chunkLength: Int
     /// Parts of the width that the gated norm after the scan norms apart; nil for a plain gate.
-    var normGroups: Int?
+    package var normGroups: Int?
     /// Added to the mean square in that norm.
-    var epsilon: Float
+    package var epsilon: Float
 
     /// H · P, the width of z, x and the output of the scan.
-    var width: Int { heads * headDimension }
+    package var width: Int { heads * headDimension }
     /// G · N, the width of B and of C.
-    var stateWidth: Int { groups * stateSize }
+    package var stateWidth: Int { groups * stateSize }
     /// Channels of the convolution: x, B, C.
-    var channels: Int { width + 2 * stateWidth }
+    package var channels: Int { width + 2 * stateWidth }
     /// Rows of the input projection: z, x, B, C, dt.
-    var inProjectionRows: Int { width + channels + heads }
+    package var inProjectionRows: Int { width + channels + heads }
     /// The shape of the last rows kept for the convolution.
-    var convolutionState: [Int] { [taps - 1, channels] }
+    package var convolutionState: [Int] { [taps - 1, channels] }
     /// The shape of the scan's state.
-    var scanState: [Int] { [heads, headDimension, stateSize] }
+    package var scanState: [Int] { [heads, headDimension, stateSize] }
 
     /// The multipliers of the convolution's channels x, B, C: `[C]`.
     func convScale(_ scales: FalconH1Multipliers.SSM, on device: Device) -> Tensor {
@@ -166,5 +166,16 @@ struct Mamba2Mixer {
             epsilon: sizes.epsilon, on: &tape)
         observe?(ActivationPlace(.scanOutput, block: block), gated)
         return linear(gated, outProjection, scale: Float(scales.ssmOut), on: &tape)
+    }
+}
+
+// Alone in its block, it maps its input itself.
+extension Mamba2Mixer: SequenceMixer {
+    func callAsFunction(
+        _ u: Tensor, _ segments: Segments, _ state: GenerationState.Layer?, convScale: Tensor,
+        on tape: inout Tape
+    ) -> Tensor {
+        let projected = linear(u, projections, on: &tape)[0]
+        return self(projected, segments, state, convScale: convScale, observe: nil, on: &tape)
     }
 }

@@ -1,5 +1,4 @@
-/// The operations of a device: memory, and one requirement per kernel; the extension below has the
-/// ones that a device may leave out.
+/// The operations of a device: memory, and one requirement per kernel.
 ///
 /// Ops check shapes and call these; nothing above knows which device runs. Arguments come outputs
 /// first; tensors may be row-strided views. Gradients of activations go where a target says, those of
@@ -142,24 +141,6 @@ package protocol Backend: AnyObject {
     func adamW(
         weights: Tensor, firstMoment: Tensor, secondMoment: Tensor, gradient: Tensor,
         step: AdamWStep)
-}
-
-// Requirements that serve speed or memory, and mean nothing on some devices.
-extension Backend {
-    /// None: the work is not split over threads.
-    package var parallelWork: ParallelWork { ParallelWork() }
-    /// 64 MiB.
-    package var slabByteCount: Int { 1 << 26 }
-    /// Keeps the memory.
-    package func discard(_ pointer: UnsafeMutableRawPointer, byteCount: Int) {}
-    /// Nothing: kernels have no scratch, or one of their own.
-    package func useScratch(of arena: Arena) {}
-    /// Nil: products read weights as they are.
-    package func packedElements(rows: Int, columns: Int) -> (kind: ElementKind, count: Int)? { nil }
-    /// Never called: there are no packed weights.
-    package func packWeights(_ packed: Tensor, _ weight: Tensor) {
-        preconditionFailure("packWeights: this device packs no weights")
-    }
 }
 
 /// The weights of a product, `[O, I]`.
