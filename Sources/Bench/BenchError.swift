@@ -3,8 +3,6 @@ import FalconSystem
 
 /// A measurement that cannot be made as asked for.
 public enum BenchError: FalconError, Equatable {
-    /// A width that does not give a whole number of heads.
-    case widthDoesNotScale(width: Int, hiddenSize: Int)
     /// An architecture that has no form with only attention.
     case noAttention(architecture: Architecture)
     /// No kernel has this in its name.
@@ -13,9 +11,6 @@ public enum BenchError: FalconError, Equatable {
     /// The message for a person.
     public var description: String {
         switch self {
-        case .widthDoesNotScale(let width, let hiddenSize):
-            "a width of \(width) does not give whole numbers of heads and channels when a model of "
-                + "width \(hiddenSize) is scaled to it; try \(hiddenSize / 2) or \(2 * hiddenSize)"
         case .noAttention(let architecture):
             "\(architecture.rawValue) has no form with only attention; name a falcon-h1 recipe"
         case .noSuchKernel(let filter, let names):

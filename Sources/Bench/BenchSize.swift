@@ -114,7 +114,7 @@ public struct BenchSubject: Sendable, Equatable {
     /// The whole recipe of this subject.
     ///
     /// - Returns: a recipe without problems.
-    /// - Throws: `RecipeError` for an impossible recipe; `BenchError` for a width that does not
+    /// - Throws: `RecipeError` for an impossible recipe; `TrainError` for a width that does not
     ///   scale; `FileError` for an unreadable file.
     public func resolved() throws -> TrainingRecipe {
         let written = try RecipeDocument(recipe: recipe, settings: settings)
@@ -132,13 +132,7 @@ public struct BenchSubject: Sendable, Equatable {
         if let layers { changes.append("model.num_hidden_layers=\(layers)") }
         if let precision { changes.append("train.precision=\(precision.rawValue)") }
         if let recompute { changes.append("train.recompute=\(recompute.rawValue)") }
-        if let width {
-            guard let settings = written.model.sizes.settings(scaledToWidth: width) else {
-                throw BenchError.widthDoesNotScale(
-                    width: width, hiddenSize: written.model.hiddenSize)
-            }
-            changes += settings
-        }
+        if let width { changes += try written.settings(scaledToWidth: width) }
         let scaled = try RecipeDocument(recipe: recipe, settings: changes + settings)
             .decode(TrainingRecipe.self)
         guard architecture == .attention else { return scaled }

@@ -66,11 +66,9 @@ public struct CoordinateCheck: Encodable, Sendable {
         of document: RecipeDocument, widths: [Int], seeds: Int, steps: Int
     ) throws -> [TrainingRecipe] {
         let document = document.removing("sweep")
-        let model = try document.decode(TrainingRecipe.self).model
+        let recipe = try document.decode(TrainingRecipe.self)
         return try widths.flatMap { width in
-            guard let settings = model.sizes.settings(scaledToWidth: width) else {
-                throw TrainError.widthDoesNotScale(width: width, hiddenSize: model.hiddenSize)
-            }
+            let settings = try recipe.settings(scaledToWidth: width)
             return try (0..<seeds).map { seed in
                 // Warm-up and decay are those of a run of these few steps: none.
                 let run = [

@@ -85,8 +85,8 @@ public enum TrainError: FalconError, Equatable {
             "none of the \(steps) steps had a token to predict: the documents at \(path) hold "
                 + "nothing but their end tokens; tokenize other text, or remove the empty documents"
         case .widthDoesNotScale(let width, let hiddenSize):
-            "width \(width) does not give whole numbers of heads and channels from hidden_size "
-                + "\(hiddenSize); choose widths in proportion"
+            "a width of \(width) does not give whole numbers of heads and channels when a model of "
+                + "width \(hiddenSize) is scaled to it; try \(hiddenSize / 2) or \(2 * hiddenSize)"
         case .badState(let path, let reason):
             "\(path): not the training state of a checkpoint: \(reason)"
         case .doesNotFit(let plan, let available, let remedies):

@@ -117,6 +117,18 @@ extension TrainingRecipe {
                 "got \"\(name)\", want the name of a folder in runs: 1 to \(limit) bytes without /")
     }
 
+    /// The settings that make the model `width` wide, with every other width in proportion.
+    ///
+    /// - Parameter width: the new `hidden_size`.
+    /// - Returns: `model.key=value` each.
+    /// - Throws: `TrainError.widthDoesNotScale` if a count would not be whole.
+    public func settings(scaledToWidth width: Int) throws(TrainError) -> [String] {
+        guard let settings = model.sizes.settings(scaledToWidth: width) else {
+            throw .widthDoesNotScale(width: width, hiddenSize: model.hiddenSize)
+        }
+        return settings
+    }
+
     /// The update rule, with a group for the learnable multipliers if there are any.
     public var optimizerWithMultipliers: OptimizerSection {
         guard parametrization.multipliers != nil else { return optimizer }

@@ -113,7 +113,7 @@ struct BaselineSize: Sendable {
             ] == [128, 384, 2, 1, 192, 6])
         #expect(model.headDim == 64 && model.mambaDHead == 32 && model.mambaDState == 64)
         subject.width = 192
-        #expect(throws: BenchError.widthDoesNotScale(width: 192, hiddenSize: 256)) {
+        #expect(throws: TrainError.widthDoesNotScale(width: 192, hiddenSize: 256)) {
             try subject.resolved()
         }
     }
