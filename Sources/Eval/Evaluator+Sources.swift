@@ -46,45 +46,4 @@ extension Evaluator {
                 ? try SHA256.hex(ofFile: path) : nil,
             sequenceLength: sequenceLength)
     }
-
-    /// Runs a task and writes the answer to each document.
-    ///
-    /// - Parameters:
-    ///   - task: the task.
-    ///   - folder: holds the task's file.
-    ///   - limit: documents from the start of the file; nil for all.
-    ///   - samplesPath: a file for one JSON object a document, which is replaced; nil for none.
-    ///   - onAnswer: takes the number of documents answered, and the number of all.
-    /// - Returns: the scores.
-    /// - Throws: `FileError` or `EvaluationError` about the data; `FileError` about the samples.
-    public func run(
-        _ task: any MultipleChoiceTask, dataIn folder: String, limit: Int? = nil,
-        samplesPath: String?, onAnswer: (Int, _ total: Int) -> Void
-    ) throws -> TaskScore {
-        var lines = ""
-        let score = try run(task, dataIn: folder, limit: limit) { answer, total in
-            if samplesPath != nil { lines += try jsonText(answer) + "\n" }
-            onAnswer(answer.document + 1, total)
-        }
-        if let samplesPath {
-            var file = try AtomicFile(path: samplesPath)
-            try file.write(lines)
-            try file.commit()
-        }
-        return score
-    }
-
-    /// The task with a name.
-    ///
-    /// - Parameter name: as on the command line.
-    /// - Returns: one of `tasks`.
-    /// - Throws: `EvaluationError.unknownTask` if there is none.
-    public static func task(
-        named name: String
-    ) throws(EvaluationError) -> any MultipleChoiceTask {
-        guard let task = tasks.first(where: { $0.name == name }) else {
-            throw .unknownTask(name, known: tasks.map(\.name))
-        }
-        return task
-    }
 }

@@ -114,15 +114,8 @@ public final class Evaluator {
         return score
     }
 
-    /// The tokens of a text, each with an embedding.
-    private func encode(_ text: String) throws -> [Int32] {
-        let ids = try tokenizer.encode(text)
-        try requireEmbeddings(ids)
-        return ids
-    }
-
     /// Checks that the model has embeddings for some tokens: a tokenizer may have more.
-    private func requireEmbeddings(_ ids: [Int32]) throws(TokenizerError) {
+    func requireEmbeddings(_ ids: [Int32]) throws(TokenizerError) {
         let count = model.configuration.vocabSize
         if let id = ids.max(), id >= count {
             throw .tokenOutOfRange(id: id, vocabularyCount: count)
@@ -130,56 +123,10 @@ public final class Evaluator {
     }
 
     /// −log p of each row's target.
-    func losses(_ tokens: [Int32], targets: [Int32], segments: Segments) -> [Float] {
+    private func losses(_ tokens: [Int32], targets: [Int32], segments: Segments) -> [Float] {
         var tape = Tape(on: device, isRecording: false)
         let hidden = model.hidden(device.indices(tokens), segments: segments, on: &tape)
         return model.losses(hidden, targets: device.indices(targets), on: &tape).losses.toArray()
-    }
-
-    /// Σ log p of each continuation's tokens given the context, as lm-evaluation-harness forms it.
-    ///
-    /// White space at the end of the context moves to the continuation. Context and continuation
-    /// are encoded together and cut at the length of the encoded context. A text longer than the
-    /// model's context loses its beginning. The model takes all continuations at once, as separate
-    /// documents.
-    ///
-    /// - Parameters:
-    ///   - context: the text before.
-    ///   - continuations: at least one, none empty.
-    /// - Returns: sums in nats, by continuation.
-    /// - Throws: `TokenizerError` if a text cannot be encoded.
-    public func logLikelihoods(context: String, continuations: [String]) throws -> [Double] {
-        var tokens: [Int32] = []
-        var targets: [Int32] = []
-        var offsets = [0]
-        for continuation in continuations {
-            let (before, after) = try encodePair(context, continuation)
-            let limit = model.configuration.maxPositionEmbeddings + 1
-            let whole = (before + after).suffix(limit)
-            let scored = min(after.count, whole.count - 1)
-            tokens += whole.dropLast()
-            targets += Array(repeating: -1, count: whole.count - 1 - scored) + whole.suffix(scored)
-            offsets.append(tokens.count)
-        }
-        let losses = losses(tokens, targets: targets, segments: Segments(offsets: offsets))
-        return zip(offsets, offsets.dropFirst()).map { start, end in
-            -losses[start..<end].reduce(0) { $0 + Double($1) }
-        }
-    }
-
-    /// Tokens of context and continuation; an empty context is the token that ends documents.
-    private func encodePair(_ context: String, _ continuation: String) throws -> ([Int32], [Int32])
-    {
-        var trimmed = context[...]
-        while let last = trimmed.unicodeScalars.last, last.properties.isWhitespace {
-            trimmed.unicodeScalars.removeLast()
-        }
-        let moved = String(context[trimmed.endIndex...]) + continuation
-        let whole = try encode(String(trimmed) + moved)
-        // Like a prompt, the context begins with the token that the tokenizer puts there.
-        let before = try encode(String(trimmed))
-        if before.isEmpty { return ([tokenizer.bosID ?? tokenizer.eosID ?? 0], whole) }
-        return (tokenizer.promptPrefix + before, Array(whole.dropFirst(before.count)))
     }
 }
 

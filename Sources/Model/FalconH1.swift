@@ -126,16 +126,15 @@ public final class FalconH1: LanguageModel {
     /// - Returns: a function that runs one block on the residual stream `[R, D]`.
     public func makeBlocks(for pass: ForwardPass, on device: Device) -> BlockFunction {
         guard var constants else { preconditionFailure("FalconH1: used before allocate") }
-        let start = pass.state?.position ?? 0
-        let length = pass.segments.ranges.reduce(0) { max($0, $1.count) }
-        constants.reserve(positions: start + length, sizes, on: device)
+        let positions = pass.positions
+        constants.reserve(positions: Int(positions.max() ?? 0) + 1, sizes, on: device)
         self.constants = constants
         let context = FalconH1Context(
-            segments: pass.segments,
-            positions: device.indices(pass.segments.positions(from: start)),
-            constants: constants, observe: pass.observe)
+            segments: pass.segments, positions: device.indices(positions), constants: constants,
+            observe: pass.observe)
         return { [blocks] index, h, tape in
-            blocks[index](h, context, pass.state?.layers[index], index: index, on: &tape)
+            blocks[index](
+                h, context, pass.memory(ofLayer: index, on: device), index: index, on: &tape)
         }
     }
 
@@ -210,7 +209,7 @@ struct FalconH1Block {
     }
 
     func callAsFunction(
-        _ h: Tensor, _ context: FalconH1Context, _ state: GenerationState.Layer?, index: Int,
+        _ h: Tensor, _ context: FalconH1Context, _ memory: LayerMemory?, index: Int,
         on tape: inout Tape
     ) -> Tensor {
         let u = rmsNorm(h, gain: inputNorm, epsilon: epsilon, on: &tape)
@@ -219,11 +218,11 @@ struct FalconH1Block {
             u, (mamba?.projections ?? []) + (attention?.projections ?? []), on: &tape)
         let ssm = mamba.map {
             $0(
-                projected[0], context.segments, state, convScale: context.constants.convScale,
+                projected[0], context.segments, memory, convScale: context.constants.convScale,
                 observe: context.observe, on: &tape)
         }
         let attended = attention.map {
-            $0(Array(projected.suffix(3)), context, state, on: &tape)
+            $0(Array(projected.suffix(3)), context, memory, on: &tape)
         }
         guard let first = ssm ?? attended else { preconditionFailure("a block without mixers") }
         let mixed = sum(h, first, ssm == nil ? nil : attended, on: &tape)
@@ -286,16 +285,16 @@ struct FalconH1Attention {
 
     // `projected`: queries, keys and values.
     func callAsFunction(
-        _ projected: [Tensor], _ context: FalconH1Context, _ state: GenerationState.Layer?,
+        _ projected: [Tensor], _ context: FalconH1Context, _ memory: LayerMemory?,
         on tape: inout Tape
     ) -> Tensor {
         guard let table = context.constants.rotary else { preconditionFailure("no rotary table") }
         let q = rotary(projected[0], positions: context.positions, table: table, on: &tape)
-        var k = rotary(projected[1], positions: context.positions, table: table, on: &tape)
-        var v = projected[2]
-        if let state { (k, v) = state.extendKeys(k, v, on: tape.device) }
+        let k = rotary(projected[1], positions: context.positions, table: table, on: &tape)
+        let v = projected[2]
         let mixed = causalAttention(
-            query: q, key: k, value: v, heads: configuration.numAttentionHeads,
+            query: q,
+            keyValues: memory?.keyValues(key: k, value: v) ?? [KeyValues(key: k, value: v)], heads: configuration.numAttentionHeads,
             keyValueHeads: configuration.numKeyValueHeads, segments: context.segments,
             scale: 1 / Float(configuration.headDim).squareRoot(), on: &tape)
         return linear(

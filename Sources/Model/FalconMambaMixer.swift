@@ -67,7 +67,7 @@ struct FalconMambaMixer: SequenceMixer {
     }
 
     func callAsFunction(
-        _ u: Tensor, _ segments: Segments, _ state: GenerationState.Layer?, convScale: Tensor,
+        _ u: Tensor, _ segments: Segments, _ memory: LayerMemory?, convScale: Tensor,
         on tape: inout Tape
     ) -> Tensor {
         let (channels, rank, n) = (sizes.intermediateSize, sizes.timeStepRank, sizes.stateSize)
@@ -75,8 +75,8 @@ struct FalconMambaMixer: SequenceMixer {
         let (x, z) = (xz.columns(0..<channels), xz.columns(channels..<2 * channels))
         let mixed = causalConv1d(
             x, weight: convWeight, bias: convBias, scale: convScale, segments: segments,
-            history: state?.convHistory, on: &tape)
-        state?.extendConvolution(x, on: tape.device)
+            histories: memory?.convolutionHistories ?? [], on: &tape)
+        memory?.extendConvolution(x)
         // The time step is normed over its rank, before it is spread over the channels.
         let parts = rmsNorm(
             linear(mixed, xProjection, on: &tape), widths: [rank, n, n],
@@ -85,8 +85,7 @@ struct FalconMambaMixer: SequenceMixer {
         let y = selectiveScan(
             x: mixed, delta: delta, b: parts.columns(rank..<rank + n),
             c: parts.columns(rank + n..<rank + 2 * n), deltaBias: dtBias, aLog: aLog, d: d,
-            segments: segments, initialState: state?.ssmState, finalState: state?.ssmState,
-            on: &tape)
+            segments: segments, states: memory?.scanStates ?? [], on: &tape)
         let gated = gatedRMSNorm(
             y, gate: z, gain: nil, groups: 1, gateScale: 1,
             epsilon: Float(sizes.layerNormEpsilon), on: &tape)

@@ -13,6 +13,11 @@ public final class GenerationState {
         private(set) var convHistory: Tensor?
         let ssmState: Tensor?
 
+        private init(_ ssmState: Tensor?, _ convHistory: Tensor?) {
+            self.ssmState = ssmState
+            self.convHistory = convHistory
+        }
+
         /// The memory of a layer before the first token.
         ///
         /// - Parameters:
@@ -31,25 +36,51 @@ public final class GenerationState {
             return count * MemoryLayout<Float>.stride
         }
 
-        /// Appends keys and values and returns all of them.
-        func extendKeys(_ k: Tensor, _ v: Tensor, on device: Device) -> (Tensor, Tensor) {
+        /// A copy, to be continued apart.
+        ///
+        /// - Parameters:
+        ///   - room: rows of keys to make room for behind those seen.
+        ///   - device: the device to run on.
+        /// - Returns: memory that is independent of this one.
+        func copy(room: Int, on device: Device) -> Layer {
+            let copy = Layer(ssmState.map(device.copy), convHistory)
+            copy.keyCount = keyCount
+            copy.keys = keys.map {
+                grown($0, to: keyCount + room, width: $0.columnCount, on: device)
+            }
+            copy.values = values.map {
+                grown($0, to: keyCount + room, width: $0.columnCount, on: device)
+            }
+            return copy
+        }
+
+        /// Keys and values of the tokens seen and of new rows behind them.
+        ///
+        /// - Parameters:
+        ///   - k: the keys of the new rows.
+        ///   - v: their values.
+        ///   - advances: whether the new rows are remembered.
+        ///   - device: the device to run on.
+        /// - Returns: all of them.
+        func extendKeys(_ k: Tensor, _ v: Tensor, advances: Bool, on device: Device) -> KeyValues {
             let count = keyCount + k.rowCount
-            if (keys?.rowCount ?? 0) < count {
-                let capacity = max(count, 2 * keyCount, 64)
+            var (keys, values) = (keys, values)
+            if !advances || (keys?.rowCount ?? 0) < count {
+                let capacity = advances ? max(count, 2 * keyCount, 64) : count
                 keys = grown(keys, to: capacity, width: k.columnCount, on: device)
                 values = grown(values, to: capacity, width: v.columnCount, on: device)
             }
             guard let keys, let values else { preconditionFailure("no room for keys") }
             device.backend.copy(from: k, to: keys.rows(keyCount..<count), scale: 1)
             device.backend.copy(from: v, to: values.rows(keyCount..<count), scale: 1)
-            keyCount = count
-            return (keys.rows(0..<count), values.rows(0..<count))
+            if advances { (self.keys, self.values, keyCount) = (keys, values, count) }
+            return KeyValues(key: keys.rows(0..<count), value: values.rows(0..<count))
         }
 
         private func grown(_ old: Tensor?, to capacity: Int, width: Int, on device: Device)
             -> Tensor
         {
-            let new = device.zeros([capacity, width])
+            let new = device.empty([capacity, width])
             if let old, keyCount > 0 {
                 device.backend.copy(
                     from: old.rows(0..<keyCount), to: new.rows(0..<keyCount), scale: 1)
@@ -83,4 +114,16 @@ public final class GenerationState {
 
     /// The memory of some layers, none of which has seen a token.
     init(_ layers: [Layer]) { self.layers = layers }
+
+    /// A copy, to be continued apart.
+    ///
+    /// - Parameters:
+    ///   - room: tokens to make room for behind those seen.
+    ///   - device: the device to run on.
+    /// - Returns: memory that is independent of this one.
+    public func copy(room: Int = 0, on device: Device) -> GenerationState {
+        let copy = GenerationState(layers.map { $0.copy(room: room, on: device) })
+        copy.position = position
+        return copy
+    }
 }

@@ -62,10 +62,10 @@ public typealias Observer = (_ place: ActivationPlace, _ activation: Tensor) -> 
 public struct ForwardPass {
     /// Documents among the rows; nothing crosses their borders.
     public var segments: Segments
-    /// The memory of the tokens before the rows, for generation; it is moved past the rows.
+    /// For each segment, the memory of the tokens before it, or nil for none; empty for none at all.
     ///
-    /// It needs one segment and a tape that does not record.
-    public var state: GenerationState?
+    /// A memory needs a tape that does not record. One that advances belongs to one segment.
+    public var memories: [SegmentMemory?]
     /// Takes contiguous activations on the way: the input of the first block; for each block, the
     /// outputs of its branches and the residual stream after it.
     public var observe: Observer?
@@ -74,12 +74,30 @@ public struct ForwardPass {
     ///
     /// - Parameters:
     ///   - segments: documents among the rows.
-    ///   - state: the memory of the tokens before the rows; nil for none.
+    ///   - memories: for each segment the memory of the tokens before it; empty for none.
     ///   - observe: takes activations on the way.
-    public init(segments: Segments, state: GenerationState? = nil, observe: Observer? = nil) {
+    public init(
+        segments: Segments, memories: [SegmentMemory?] = [], observe: Observer? = nil
+    ) {
+        precondition(
+            memories.isEmpty || memories.count == segments.count,
+            "ForwardPass: \(memories.count) memories, \(segments.count) segments")
         self.segments = segments
-        self.state = state
+        self.memories = memories
         self.observe = observe
+    }
+
+    /// What the segments continue in a layer; nil for nothing.
+    func memory(ofLayer index: Int, on device: Device) -> LayerMemory? {
+        memories.isEmpty ? nil : LayerMemory(self, layer: index, on: device)
+    }
+
+    /// The position of every row in its document: `[R]`.
+    var positions: [Int32] {
+        segments.ranges.enumerated().flatMap { index, rows in
+            let start = memories.isEmpty ? 0 : memories[index]?.state.position ?? 0
+            return (start..<start + rows.count).map(Int32.init)
+        }
     }
 }
 
@@ -89,16 +107,16 @@ extension LanguageModel {
     /// - Parameters:
     ///   - tokens: `[R]`, each in `0..<vocab_size`.
     ///   - segments: documents among the rows; nothing crosses their borders.
-    ///   - state: the memory of the tokens before the rows, for generation; see `ForwardPass`.
+    ///   - memories: for each segment the memory of the tokens before it; see `ForwardPass`.
     ///   - recompute: the part of each block that backward computes again.
     ///   - observe: takes activations on the way; see `ForwardPass`.
     ///   - tape: the tape to run on.
     /// - Returns: `[R, D]`.
     public func hidden(
-        _ tokens: IndexTensor, segments: Segments, state: GenerationState? = nil,
+        _ tokens: IndexTensor, segments: Segments, memories: [SegmentMemory?] = [],
         recompute: Recompute = .none, observe: Observer? = nil, on tape: inout Tape
     ) -> Tensor {
-        let pass = ForwardPass(segments: segments, state: state, observe: observe)
+        let pass = ForwardPass(segments: segments, memories: memories, observe: observe)
         let block = makeBlocks(for: pass, on: tape.device)
         var h = embed(tokens, on: &tape)
         observe?(ActivationPlace(.embedding), h)
@@ -106,7 +124,9 @@ extension LanguageModel {
             h = tape.block(h, recompute: recompute) { h, tape in block(index, h, &tape) }
             observe?(ActivationPlace(.residual, block: index), h)
         }
-        state?.position += tokens.count
+        for case (let memory?, let rows) in zip(memories, segments.ranges) where memory.advances {
+            memory.state.position += rows.count
+        }
         return normalize(h, on: &tape)
     }
 

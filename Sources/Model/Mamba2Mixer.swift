@@ -135,13 +135,13 @@ struct Mamba2Mixer {
     /// - Parameters:
     ///   - p: z, x, B, C and dt next to each other, `[R, rows of in_proj]`.
     ///   - segments: documents among the rows.
-    ///   - state: the memory of the tokens before the rows, for generation.
+    ///   - memory: what the segments continue.
     ///   - convScale: of `Mamba2MixerSizes`.
     ///   - observe: takes the input of the output projection.
     ///   - tape: the tape to run on.
     /// - Returns: `[R, D]`.
     func callAsFunction(
-        _ p: Tensor, _ segments: Segments, _ state: GenerationState.Layer?, convScale: Tensor,
+        _ p: Tensor, _ segments: Segments, _ memory: LayerMemory?, convScale: Tensor,
         observe: Observer?, on tape: inout Tape
     ) -> Tensor {
         let (width, channels, stateWidth) = (sizes.width, sizes.channels, sizes.stateWidth)
@@ -150,8 +150,8 @@ struct Mamba2Mixer {
         let dt = p.columns(width + channels..<sizes.inProjectionRows)
         let mixed = causalConv1d(
             xBC, weight: convWeight, bias: convBias, scale: convScale, segments: segments,
-            history: state?.convHistory, on: &tape)
-        state?.extendConvolution(xBC, on: tape.device)
+            histories: memory?.convolutionHistories ?? [], on: &tape)
+        memory?.extendConvolution(xBC)
         let y = ssdScan(
             x: mixed.columns(0..<width), b: mixed.columns(width..<width + stateWidth),
             c: mixed.columns(width + stateWidth..<channels), dt: dt, dtBias: dtBias, aLog: aLog,
@@ -159,8 +159,7 @@ struct Mamba2Mixer {
             shape: SSDShape(
                 heads: sizes.heads, headDimension: sizes.headDimension, groups: sizes.groups,
                 stateSize: sizes.stateSize, chunkLength: sizes.chunkLength),
-            segments: segments, initialState: state?.ssmState, finalState: state?.ssmState,
-            on: &tape)
+            segments: segments, states: memory?.scanStates ?? [], on: &tape)
         let gated = gatedRMSNorm(
             y, gate: z, gain: norm, groups: sizes.normGroups ?? 1, gateScale: Float(scales.ssm.z),
             epsilon: sizes.epsilon, on: &tape)
@@ -172,10 +171,10 @@ struct Mamba2Mixer {
 // Alone in its block, it maps its input itself.
 extension Mamba2Mixer: SequenceMixer {
     func callAsFunction(
-        _ u: Tensor, _ segments: Segments, _ state: GenerationState.Layer?, convScale: Tensor,
+        _ u: Tensor, _ segments: Segments, _ memory: LayerMemory?, convScale: Tensor,
         on tape: inout Tape
     ) -> Tensor {
         let projected = linear(u, projections, on: &tape)[0]
-        return self(projected, segments, state, convScale: convScale, observe: nil, on: &tape)
+        return self(projected, segments, memory, convScale: convScale, observe: nil, on: &tape)
     }
 }

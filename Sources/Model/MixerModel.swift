@@ -27,12 +27,12 @@ protocol SequenceMixer {
     /// - Parameters:
     ///   - u: its normed input, `[R, D]`.
     ///   - segments: documents among the rows.
-    ///   - state: the memory of the rows before, for generation.
+    ///   - memory: what the segments continue.
     ///   - convScale: the multipliers of the convolution's input, `[C]`.
     ///   - tape: the tape to run on.
     /// - Returns: `[R, D]`.
     func callAsFunction(
-        _ u: Tensor, _ segments: Segments, _ state: GenerationState.Layer?, convScale: Tensor,
+        _ u: Tensor, _ segments: Segments, _ memory: LayerMemory?, convScale: Tensor,
         on tape: inout Tape
     ) -> Tensor
 }
@@ -138,7 +138,8 @@ final class MixerModel: LanguageModel {
             let (norm, mixer) = blocks[index]
             let u = rmsNorm(h, gain: norm, epsilon: epsilon, on: &tape)
             let mixed = mixer(
-                u, pass.segments, pass.state?.layers[index], convScale: convScale, on: &tape)
+                u, pass.segments, pass.memory(ofLayer: index, on: device),
+                convScale: convScale, on: &tape)
             pass.observe?(ActivationPlace(.ssm, block: index), mixed)
             return sum(h, mixed, on: &tape)
         }

@@ -123,8 +123,8 @@ extension LanguageModel {
             let piece = Array(tokens[start..<min(tokens.count, start + 512)])
             var tape = Tape(on: device, isRecording: false)
             let hidden = hidden(
-                device.indices(piece), segments: Segments(rowCount: piece.count), state: state,
-                on: &tape)
+                device.indices(piece), segments: Segments(rowCount: piece.count),
+                memories: [SegmentMemory(state)], on: &tape)
             guard start + 512 >= tokens.count else { continue }
             last = logits(hidden.rows(piece.count - 1..<piece.count), on: &tape)
         }

@@ -46,11 +46,14 @@ extension IndexTensor {
 }
 
 extension AttentionInputs {
+    /// The inputs, each read once.
+    var tensors: [Tensor?] { [query] + keyValues.flatMap { [$0.key, $0.value] } }
+
     /// 4 · headDimension for each pair of a query and a key it sees, in all heads: q·k and p·v.
     var forwardFLOPs: Double {
-        let continued = key.rowCount - query.rowCount
-        let pairs = segments.ranges.reduce(0) { sum, rows in
-            sum + rows.count * continued + rows.count * (rows.count + 1) / 2
+        let pairs = (0..<segments.count).reduce(0) { sum, index in
+            let rows = segments[index].count
+            return sum + rows * keys(of: index).rowsBefore + rows * (rows + 1) / 2
         }
         return 4 * Double(pairs) * Double(query.columnCount)
     }

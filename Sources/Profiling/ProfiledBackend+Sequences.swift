@@ -5,8 +5,7 @@ import FalconTensor
 extension ProfiledBackend {
     package func attentionForward(_ y: Tensor, logSumExp: Tensor, _ inputs: AttentionInputs) {
         let cost = KernelCost(
-            flops: inputs.forwardFLOPs, reads: [inputs.query, inputs.key, inputs.value],
-            writes: [y, logSumExp])
+            flops: inputs.forwardFLOPs, reads: inputs.tensors, writes: [y, logSumExp])
         call("attention forward", cost) {
             $0.attentionForward(y, logSumExp: logSumExp, inputs)
         }
@@ -18,7 +17,7 @@ extension ProfiledBackend {
     ) {
         let cost = KernelCost(
             flops: 2 * inputs.forwardFLOPs,
-            reads: [dy, y, logSumExp, inputs.query, inputs.key, inputs.value],
+            reads: inputs.tensors + [dy, y, logSumExp],
             targets: [dQuery, dKey, dValue])
         call("attention backward", cost) {
             $0.attentionBackward(
@@ -30,7 +29,7 @@ extension ProfiledBackend {
     package func convolutionForward(_ y: Tensor, _ inputs: ConvolutionInputs) {
         let cost = KernelCost(
             flops: inputs.forwardFLOPs,
-            reads: [inputs.x, inputs.weight, inputs.bias, inputs.scale, inputs.history],
+            reads: [inputs.x, inputs.weight, inputs.bias, inputs.scale] + inputs.histories,
             writes: [y])
         call("convolution forward", cost) { $0.convolutionForward(y, inputs) }
     }
@@ -53,8 +52,8 @@ extension ProfiledBackend {
 
     package func ssdForward(_ y: Tensor, room: [Tensor], _ inputs: SSDInputs) {
         let cost = KernelCost(
-            flops: inputs.forwardFLOPs, reads: inputs.tensors + [inputs.initialState],
-            writes: room + [y, inputs.finalState])
+            flops: inputs.forwardFLOPs, reads: inputs.tensors + inputs.states.map(\.before),
+            writes: room + [y] + inputs.states.map(\.after))
         let name = room.isEmpty ? "scan of one row" : "scan forward"
         call(name, cost) { $0.ssdForward(y, room: room, inputs) }
     }
@@ -75,8 +74,8 @@ extension ProfiledBackend {
 
     package func selectiveScanForward(_ y: Tensor, room: [Tensor], _ inputs: SelectiveScanInputs) {
         let cost = KernelCost(
-            flops: inputs.forwardFLOPs, reads: inputs.tensors + [inputs.initialState],
-            writes: room + [y, inputs.finalState])
+            flops: inputs.forwardFLOPs, reads: inputs.tensors + inputs.states.map(\.before),
+            writes: room + [y] + inputs.states.map(\.after))
         call("selective scan forward", cost) {
             $0.selectiveScanForward(y, room: room, inputs)
         }

@@ -36,6 +36,11 @@ public struct StepMetrics: Codable, Equatable, Sendable {
     public var validationLoss: Double?
     /// Bits per UTF-8 byte of the validation text.
     public var validationBitsPerByte: Double?
+    /// Scores of tasks with their standard errors, by the name of the task and that of the metric (`acc`,
+    /// `acc_stderr`), after steps that validate.
+    public var taskScores: [String: [String: Double]]?
+    /// Seconds of validation and tasks, after steps that have them.
+    public var evaluationSeconds: Double?
     /// Sizes of matrices by name, at monitored steps.
     public var matrices: [String: MatrixMetrics]?
     /// Root mean squares of activations by place, at monitored steps.
@@ -59,6 +64,8 @@ public struct StepMetrics: Codable, Equatable, Sendable {
         case skipReason = "skip_reason"
         case validationLoss = "validation_loss"
         case validationBitsPerByte = "validation_bits_per_byte"
+        case taskScores = "task_scores"
+        case evaluationSeconds = "evaluation_seconds"
         case matrices, activations
     }
 

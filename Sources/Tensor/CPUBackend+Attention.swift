@@ -4,6 +4,8 @@ import CKernels
 private struct AttentionBlock {
     /// Rows of the queries.
     let rows: Range<Int>
+    /// The place of the segment's keys.
+    let keyPlace: Int
     /// The segment's first key row.
     let firstKey: Int
     /// Keys of the segment before the first query of the block.
@@ -20,13 +22,12 @@ private struct AttentionBlock {
 
 extension AttentionInputs {
     /// The blocks of one segment; the last ones see the most keys.
-    fileprivate func blocks(of segment: Range<Int>, rows count: Int) -> [AttentionBlock] {
-        // A continuation has keys of rows before the segment's first query.
-        let continued = key.rowCount - query.rowCount
+    fileprivate func blocks(of index: Int, rows count: Int) -> [AttentionBlock] {
+        let (segment, keys) = (segments[index], keys(of: index))
         return stride(from: segment.lowerBound, to: segment.upperBound, by: count).map { start in
             AttentionBlock(
-                rows: start..<min(start + count, segment.upperBound), firstKey: segment.lowerBound,
-                keysBefore: continued + start - segment.lowerBound)
+                rows: start..<min(start + count, segment.upperBound), keyPlace: keys.place,
+                firstKey: keys.firstRow, keysBefore: keys.rowsBefore + start - segment.lowerBound)
         }
     }
 }
@@ -46,11 +47,13 @@ extension CPUBackend {
         let (heads, width, group) = (inputs.heads, inputs.headDimension, inputs.groupSize)
         let scale = inputs.scale
         // The longest pieces first, so that none is left over at the end.
-        let blocks = inputs.segments.ranges.flatMap {
+        let blocks = (0..<inputs.segments.count).flatMap {
             inputs.blocks(of: $0, rows: Self.forwardQueries).reversed()
         }
-        let (query, key) = (inputs.query.rowPointer, inputs.key.rowPointer)
-        let (value, y, rowCount) = (inputs.value.rowPointer, y.rowPointer, inputs.query.rowCount)
+        let keyValues = inputs.keyValues.map { ($0.key.rowPointer, $0.value.rowPointer) }
+        let (query, y, rowCount) = (
+            inputs.query.rowPointer, y.rowPointer, inputs.query.rowCount
+        )
         let logSumExp = logSumExp.pointer
         let scratchCount = fk_attention_forward_scratch_floats()
         withScratch(floatCount: pool.threadCount * scratchCount) { scratch in
@@ -58,6 +61,7 @@ extension CPUBackend {
                 let (block, head) = (blocks[piece / heads], piece % heads)
                 let (row, column) = (block.rows.lowerBound, head * width)
                 let keyColumn = head / group * width
+                let (key, value) = keyValues[block.keyPlace]
                 fk_attention_forward(
                     y.from(row, column: column), logSumExp + head * rowCount + row,
                     fk_attention_inputs(
@@ -82,10 +86,10 @@ extension CPUBackend {
                 y: y, logSumExp: logSumExp, inputs)
             (batch, floats) = ([], 0)
         }
-        for segment in inputs.segments.ranges {
+        for (index, segment) in inputs.segments.ranges.enumerated() {
             let quarter = (segment.count + Self.backwardPieces - 1) / Self.backwardPieces
             let blocks = inputs.blocks(
-                of: segment, rows: max(Self.backwardQueries, (quarter + tile - 1) / tile * tile))
+                of: index, rows: max(Self.backwardQueries, (quarter + tile - 1) / tile * tile))
             let needed = 2 * inputs.query.columnCount * blocks.reduce(0) { $0 + $1.keyCount }
             if floats > 0, floats + needed > Self.partialFloats { run() }
             batch.append(blocks)
@@ -103,8 +107,12 @@ extension CPUBackend {
         let (dQuery, dy) = (queryTarget.tensor.rowPointer, dy.rowPointer)
         let (addsToQuery, scale) = (queryTarget.accumulates, inputs.scale)
         let (heads, width, group) = (inputs.heads, inputs.headDimension, inputs.groupSize)
-        let (query, key) = (inputs.query.rowPointer, inputs.key.rowPointer)
-        let (value, y, rowCount) = (inputs.value.rowPointer, y.rowPointer, inputs.query.rowCount)
+        let (key, value) = (
+            inputs.keyValues[0].key.rowPointer, inputs.keyValues[0].value.rowPointer
+        )
+        let (query, y, rowCount) = (
+            inputs.query.rowPointer, y.rowPointer, inputs.query.rowCount
+        )
         let logSumExp = logSumExp.pointer
         var offset = 0
         let placed = segments.map { blocks in

@@ -8,16 +8,16 @@ extension CPUBackend {
     /// Row ranges within segments, gathered in pieces.
     private func convolutionPieces(
         _ segments: Segments
-    ) -> [[(segment: Range<Int>, rows: Range<Int>)]] {
-        var pieces: [[(segment: Range<Int>, rows: Range<Int>)]] = []
-        var piece: [(segment: Range<Int>, rows: Range<Int>)] = []
+    ) -> [[(index: Int, segment: Range<Int>, rows: Range<Int>)]] {
+        var pieces: [[(index: Int, segment: Range<Int>, rows: Range<Int>)]] = []
+        var piece: [(index: Int, segment: Range<Int>, rows: Range<Int>)] = []
         var rowCount = 0
-        for segment in segments.ranges {
+        for (index, segment) in segments.ranges.enumerated() {
             for start in stride(
                 from: segment.lowerBound, to: segment.upperBound, by: Self.convolutionRows)
             {
                 let rows = start..<min(start + Self.convolutionRows, segment.upperBound)
-                piece.append((segment, rows))
+                piece.append((index, segment, rows))
                 rowCount += rows.count
                 if rowCount >= Self.convolutionRows {
                     pieces.append(piece)
@@ -30,7 +30,8 @@ extension CPUBackend {
 
     package func convolutionForward(_ y: Tensor, _ inputs: ConvolutionInputs) {
         let (x, channels, taps) = (inputs.x.rowPointer, inputs.x.columnCount, inputs.tapCount)
-        let (y, history, bias) = (y.rowPointer, inputs.history?.pointer, inputs.bias.pointer)
+        let (y, bias) = (y.rowPointer, inputs.bias.pointer)
+        let histories = inputs.histories.map { $0?.pointer }
         let pieces = convolutionPieces(inputs.segments)
         let scratchCount = fk_conv1d_silu_forward_scratch_floats()
         withScratch(floatCount: pool.threadCount * scratchCount + channels * taps) { scratch in
@@ -38,8 +39,9 @@ extension CPUBackend {
             fk_conv1d_scale_taps(
                 scaled, inputs.weight.pointer, inputs.scale.pointer, channels, taps)
             pool.run(pieces.count) { piece, worker in
-                for (segment, rows) in pieces[piece] {
+                for (index, segment, rows) in pieces[piece] {
                     let first = segment.lowerBound
+                    let history = histories.isEmpty ? nil : histories[index]
                     fk_conv1d_silu_forward(
                         y.from(first),
                         fk_conv1d_inputs(
@@ -70,7 +72,7 @@ extension CPUBackend {
             pool.run(pieces.count) { piece, worker in
                 let part = parts + piece * partCount
                 fk_fill(part, partCount, 0)
-                for (segment, rows) in pieces[piece] {
+                for (_, segment, rows) in pieces[piece] {
                     let first = segment.lowerBound
                     fk_conv1d_silu_backward(
                         fk_conv1d_gradients(

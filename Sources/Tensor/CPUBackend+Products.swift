@@ -113,7 +113,7 @@ private struct ProductJob {
 /// Products of whole matrices.
 extension CPUBackend {
     /// Rows up to which weights are read as they are: packing them would cost more than the product.
-    private static let fewRows = 8
+    fileprivate static let fewRows = 8
     /// Elements of a packed factor at a time: 8 MB in float32.
     private static let packedElements = 1 << 21
     /// Depth of a packed factor at a time, unless products share factors.
@@ -359,4 +359,10 @@ extension ThreadPool {
             body(job, rest)
         }
     }
+}
+
+extension Device {
+    /// From this number of rows on, the bits of a row do not depend on how many there are: fewer take another
+    /// way through products, which is faster and rounds otherwise.
+    public static let steadyRowCount = CPUBackend.fewRows + 1
 }

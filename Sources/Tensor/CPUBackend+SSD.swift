@@ -89,7 +89,11 @@ extension CPUBackend {
 
     package func ssdRoom(_ inputs: SSDInputs, forBackward: Bool) -> [[Int]] {
         // One row goes from state to state at once.
-        if inputs.segments.rowCount == 1, inputs.finalState != nil, !forBackward { return [] }
+        if inputs.segments.rowCount == inputs.segments.count, !forBackward,
+            !inputs.states.isEmpty, inputs.states.allSatisfy({ $0.after != nil })
+        {
+            return []
+        }
         return SSDSaved.shapes(SSDChunks(inputs), inputs)
     }
 
@@ -102,8 +106,8 @@ extension CPUBackend {
         let longest = min(shape.chunkLength, inputs.segments.rowCount)
         let scratchCount = max(
             fk_ssd_states_scratch_floats(longest, width), fk_ssd_outputs_scratch_floats(longest))
-        let (states, initial) = (saved.states.pointer, inputs.initialState?.pointer)
-        let y = y.rowPointer
+        let (states, y) = (saved.states.pointer, y.rowPointer)
+        let initial = inputs.states.map { $0.before?.pointer }
         withScratch(floatCount: pool.threadCount * scratchCount) { scratch in
             pool.run(chunks.all.count) { piece, _ in
                 let rows = chunks.all[piece].rows
@@ -122,40 +126,46 @@ extension CPUBackend {
                     place.steps, place.decays, inputs.x, inputs.b, place.sizes, tileOptions,
                     scratch + worker * scratchCount)
             }
-            passStates(saved, chunks, shape, initial: inputs.initialState)
+            passStates(saved, chunks, shape, initial: initial)
             pool.run(chunks.all.count * shape.groups) { piece, worker in
                 let place = SSDPlace(piece, chunks, shape, saved)
-                let previous = place.chunk.previous.map { states + $0 * stateCount } ?? initial
+                let before = initial.isEmpty ? nil : initial[place.chunk.segment]
+                let previous = place.chunk.previous.map { states + $0 * stateCount } ?? before
                 fk_ssd_outputs(
                     y.from(place.row, column: place.channel),
                     place.saved(previous: previous, stateRow: stateRow), place.inputs(pointers),
                     place.sizes, tileOptions, scratch + worker * scratchCount)
             }
         }
-        if let finalState = inputs.finalState, let last = chunks.all.last?.own {
+        guard !inputs.states.isEmpty else { return }
+        for run in chunks.runs {
+            guard let after = inputs.states[run.segment].after,
+                let last = chunks.all[run.chunks.upperBound - 1].own
+            else { continue }
             copy(
                 from: saved.states.reshaped([saved.states.count]).columns(
                     last * stateCount..<(last + 1) * stateCount),
-                to: finalState.reshaped([stateCount]), scale: 1)
+                to: after.reshaped([stateCount]), scale: 1)
         }
     }
 
     /// From the contributions of the chunks to the states after them.
     private func passStates(
-        _ saved: SSDSaved, _ chunks: SSDChunks, _ shape: SSDShape, initial: Tensor?
+        _ saved: SSDSaved, _ chunks: SSDChunks, _ shape: SSDShape,
+        initial: [UnsafeMutablePointer<Float>?]
     ) {
         let stateCount = shape.heads * shape.headDimension * shape.stateSize
         let slices = (shape.stateSize + Self.stateRows - 1) / Self.stateRows
         pool.run(chunks.runs.count * slices) { piece, _ in
             let (run, row) = (chunks.runs[piece / slices], piece % slices * Self.stateRows)
-            guard let first = chunks.all[run.lowerBound].own else { return }
+            guard let first = chunks.all[run.chunks.lowerBound].own else { return }
             let rows = row..<min(row + Self.stateRows, shape.stateSize)
             fk_ssd_pass_states(
-                saved.states.pointer + first * stateCount, initial?.pointer,
-                saved.totals.pointer + run.lowerBound * shape.heads,
+                saved.states.pointer + first * stateCount,
+                initial.isEmpty ? nil : initial[run.segment],
+                saved.totals.pointer + run.chunks.lowerBound * shape.heads,
                 fk_ssd_chain(
-                    count: chunks.keepsLastState ? run.count : run.count - 1,
-                    stateStep: stateCount, totalStep: shape.heads),
+                    count: run.stateCount, stateStep: stateCount, totalStep: shape.heads),
                 fk_range(rows), shape.heads, shape.headDimension)
         }
     }
@@ -235,43 +245,48 @@ extension CPUBackend {
         let slices = (shape.stateSize + Self.stateRows - 1) / Self.stateRows
         pool.run(chunks.runs.count * slices) { piece, _ in
             let (run, row) = (chunks.runs[piece / slices], piece % slices * Self.stateRows)
-            let last = run.upperBound - 1
+            let last = run.chunks.upperBound - 1
             guard let state = chunks.all[last].previous else { return }
             let rows = row..<min(row + Self.stateRows, shape.stateSize)
             fk_ssd_pass_states(
                 dStates + state * stateCount, nil,
                 saved.totals.pointer + last * shape.heads,
                 fk_ssd_chain(
-                    count: run.count - 1, stateStep: -stateCount, totalStep: -shape.heads),
+                    count: run.chunks.count - 1, stateStep: -stateCount, totalStep: -shape.heads),
                 fk_range(rows), shape.heads, shape.headDimension)
         }
     }
 
-    /// The scan of one row.
+    /// The scan of segments of one row each.
     private func ssdStep(_ y: Tensor, _ inputs: SSDInputs) {
-        guard let state = inputs.finalState else { preconditionFailure("ssdStep: no final state") }
         let (shape, width) = (inputs.shape, inputs.shape.headDimension)
-        let flat = state.reshaped([state.count])
-        if let initialState = inputs.initialState {
-            if initialState.pointer != state.pointer {
-                copy(from: initialState.reshaped([state.count]), to: flat, scale: 1)
+        let states = inputs.states.map { state in
+            guard let after = state.after else { preconditionFailure("ssdStep: no final state") }
+            let flat = after.reshaped([after.count])
+            if let before = state.before {
+                if before.pointer != after.pointer {
+                    copy(from: before.reshaped([after.count]), to: flat, scale: 1)
+                }
+            } else {
+                fill(flat, with: 0)
             }
-        } else {
-            fill(flat, with: 0)
+            return after.pointer
         }
         let group = shape.heads / shape.groups
         let blocks = (group + Self.stepHeads - 1) / Self.stepHeads
-        let (pointers, y, flatState) = (SSDPointers(inputs), y.pointer, state.pointer)
-        pool.run(shape.groups * blocks) { piece, _ in
+        let (pointers, y, pieces) = (SSDPointers(inputs), y.rowPointer, shape.groups * blocks)
+        pool.run(states.count * pieces) { index, _ in
+            let (row, piece) = (index / pieces, index % pieces)
             let first = piece % blocks * Self.stepHeads
             let (head, count) = (piece / blocks * group + first, min(Self.stepHeads, group - first))
             let channel = head * width
+            let out: fk_rows = y.from(row, column: channel)
             fk_ssd_one_row(
-                y + channel, fk_rows(first: flatState + channel, stride: shape.heads * width),
+                out.first, fk_rows(first: states[row] + channel, stride: shape.heads * width),
                 pointers.inputs(
-                    row: 0, head: head, channel: channel,
+                    row: row, head: head, channel: channel,
                     stateChannel: piece / blocks * shape.stateSize),
-                pointers.steps(row: 0, head: head),
+                pointers.steps(row: row, head: head),
                 fk_ssd_sizes(
                     rows: 1, heads: count, headSize: width, stateSize: shape.stateSize))
         }

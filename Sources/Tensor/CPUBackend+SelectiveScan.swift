@@ -51,7 +51,8 @@ extension CPUBackend {
         let (pointers, aLog) = (SelectiveScanPointers(inputs), inputs.aLog.pointer)
         let (channelCount, stateSize) = (inputs.x.columnCount, inputs.stateSize)
         let (y, states) = (y.rowPointer, room.first?.pointer)
-        let (initial, final) = (inputs.initialState?.pointer, inputs.finalState?.pointer)
+        let initial = inputs.states.map { $0.before?.pointer }
+        let final = inputs.states.map { $0.after?.pointer }
         let blocks = (channelCount + Self.blockWidth - 1) / Self.blockWidth
         let stateCount = stateSize * Self.blockWidth
         let scratchCount = stateCount + fk_selective_scan_forward_scratch_floats(stateSize)
@@ -65,14 +66,16 @@ extension CPUBackend {
                 for place in runs.all[piece / blocks] {
                     let document = runs.documents[place]
                     let row = document.rows.lowerBound
+                    let (before, after) =
+                        initial.isEmpty ? (nil, nil) : (initial[place], final[place])
                     fk_selective_scan_forward(
                         y.from(row, column: channel),
                         fk_rows(
                             first: states.map {
                                 $0 + (document.state * blocks + block) * stateCount
                             }, stride: blocks * stateCount),
-                        fk_rows(first: final.map { $0 + channel }, stride: channelCount),
-                        fk_const_rows(first: initial.map { $0 + channel }, stride: channelCount),
+                        fk_rows(first: after.map { $0 + channel }, stride: channelCount),
+                        fk_const_rows(first: before.map { $0 + channel }, stride: channelCount),
                         pointers.inputs(row: row, channel: channel, rates: rates),
                         fk_selective_scan_sizes(
                             rows: document.rows.count, channels: width, stateSize: stateSize),

@@ -4,44 +4,59 @@ struct SSDChunks {
     struct Chunk {
         /// Its rows in the batch.
         let rows: Range<Int>
+        /// The place of its segment.
+        let segment: Int
         /// The place of the state before it; nil at the start of a segment.
         let previous: Int?
         /// The place of the state after it; nil if nothing reads that.
         let own: Int?
     }
 
+    /// The chunks of one segment.
+    struct Run {
+        /// The place of the segment.
+        let segment: Int
+        let chunks: Range<Int>
+        /// The number of chunks that keep the state after them: all, or all but the last.
+        let stateCount: Int
+    }
+
     /// The chunks of all segments, in row order.
     let all: [Chunk]
-    /// The chunks of each segment that keeps states.
-    let runs: [Range<Int>]
-    /// Whether the last chunk of a segment keeps its state, too.
-    let keepsLastState: Bool
+    /// The segments that keep states.
+    let runs: [Run]
     /// The number of states kept.
     let stateCount: Int
 
     /// Cuts the rows of a scan.
     init(_ inputs: SSDInputs) {
         let (segments, chunkLength) = (inputs.segments, inputs.shape.chunkLength)
-        let keepsLastState = inputs.finalState != nil
         var all: [Chunk] = []
-        var runs: [Range<Int>] = []
+        var runs: [Run] = []
         var states = 0
-        for segment in segments.ranges {
-            let first = all.count
+        for (index, segment) in segments.ranges.enumerated() {
+            let (first, firstState) = (all.count, states)
+            let keepsLastState = !inputs.states.isEmpty && inputs.states[index].after != nil
             var previous: Int?
             for start in stride(from: segment.lowerBound, to: segment.upperBound, by: chunkLength) {
                 let rows = start..<min(start + chunkLength, segment.upperBound)
                 let keeps = rows.upperBound < segment.upperBound || keepsLastState
-                all.append(Chunk(rows: rows, previous: previous, own: keeps ? states : nil))
+                all.append(
+                    Chunk(
+                        rows: rows, segment: index, previous: previous, own: keeps ? states : nil))
                 guard keeps else { continue }
                 previous = states
                 states += 1
             }
-            if previous != nil { runs.append(first..<all.count) }
+            if states > firstState {
+                runs.append(
+                    Run(
+                        segment: index, chunks: first..<all.count,
+                        stateCount: states - firstState))
+            }
         }
         self.all = all
         self.runs = runs
-        self.keepsLastState = keepsLastState
         stateCount = states
     }
 }

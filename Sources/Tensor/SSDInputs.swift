@@ -10,10 +10,8 @@ package struct SSDInputs {
     package let stepScale: Float
     package let shape: SSDShape
     package let segments: Segments
-    /// The state before the only segment; nil for zeros.
-    package let initialState: Tensor?
-    /// The target of the state after the only segment, perhaps the initial state; nil for none.
-    package let finalState: Tensor?
+    /// The states before and after each segment, `[N, H·P]`; empty for zeros and none.
+    package let states: [SegmentState]
 }
 
 /// The places for the gradients of a scan's inputs; those of its parameters are added.

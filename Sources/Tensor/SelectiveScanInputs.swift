@@ -8,10 +8,8 @@ package struct SelectiveScanInputs {
     package let aLog: Tensor
     package let d: Tensor
     package let segments: Segments
-    /// The state before the only segment; nil for zeros.
-    package let initialState: Tensor?
-    /// The target of the state after the only segment, perhaps the initial state; nil for none.
-    package let finalState: Tensor?
+    /// The states before and after each segment, `[N, C]`; empty for zeros and none.
+    package let states: [SegmentState]
 
     /// N.
     package var stateSize: Int { b.columnCount }

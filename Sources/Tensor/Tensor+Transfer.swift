@@ -103,3 +103,14 @@ extension Tensor {
         }
     }
 }
+
+extension IndexTensor {
+    /// The elements.
+    ///
+    /// - Returns: `count` numbers.
+    public func toArray() -> [Int32] {
+        var values = [Int32](repeating: 0, count: count)
+        values.withUnsafeMutableBytes { storage.read(from: 0, into: $0) }
+        return values
+    }
+}

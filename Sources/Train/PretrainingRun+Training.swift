@@ -67,7 +67,7 @@ extension PretrainingRun {
                 tokensPerSecond: Double(planned.batchTokens) / (monotonicSeconds() - stepStart),
                 elapsedSeconds: 0, dataWaitSeconds: reading.waitSeconds,
                 peakMemoryBytes: peakMemoryByteCount(), skipReason: result.skipReason)
-            let isInterrupted = try isValidationDue && !addScore(to: &line)
+            let isInterrupted = try isEvaluationDue && !addScores(to: &line)
             line.multiplierGradientNorm = result.multiplierGradientNorm.flatMap {
                 $0.isFinite ? $0 : nil
             }
@@ -151,17 +151,46 @@ extension PretrainingRun {
     }
 }
 
-// Validation.
+// Validation and tasks.
 extension PretrainingRun {
-    /// Whether the step just done is to be scored on the validation split.
-    private var isValidationDue: Bool {
-        isDue(recipe.evaluation.everySteps) && dataset.hasValidation
+    /// Whether the step just done is to be scored.
+    private var isEvaluationDue: Bool {
+        isDue(recipe.evaluation.everySteps) && (dataset.hasValidation || tasks != nil)
     }
 
-    /// Scores the validation split for the line of a step.
+    /// Whether the line of a step has all scores that are due.
+    private func hasScores(_ line: StepMetrics?) -> Bool {
+        (!dataset.hasValidation || line?.validationLoss != nil)
+            && (tasks == nil || line?.taskScores != nil)
+    }
+
+    /// Scores the validation split and the tasks for the line of a step.
     ///
     /// - Returns: false if a stop came before the end; the line is then as it was.
-    private func addScore(to line: inout StepMetrics) throws -> Bool {
+    private func addScores(to line: inout StepMetrics) throws -> Bool {
+        let start = monotonicSeconds()
+        var scored = line
+        if dataset.hasValidation, try !addValidation(to: &scored) { return false }
+        if let tasks {
+            let scores = try tasks.scores(by: evaluator) { name, done, count in
+                onEvent(
+                    .progress(
+                        RunProgress(
+                            phase: .task(name), step: trainer.step, done: done, count: count,
+                            seconds: monotonicSeconds() - start)))
+            }
+            guard let scores else { return false }
+            scored.taskScores = scores
+        }
+        scored.evaluationSeconds = monotonicSeconds() - start
+        line = scored
+        return true
+    }
+
+    /// Scores the validation split.
+    ///
+    /// - Returns: false if a stop came before the end.
+    private func addValidation(to line: inout StepMetrics) throws -> Bool {
         let batches = try ValidationBatches(
             dataset: dataset, sequenceLength: recipe.data.sequenceLength,
             sequencesPerBatch: recipe.train.microBatchSequences,
@@ -198,16 +227,14 @@ extension PretrainingRun {
     private func finishLastLine(of metrics: inout MetricsFile, start: Double) throws -> Bool {
         guard trainer.step > firstStep else { return true }
         let isThere = metrics.last?.step == trainer.step
-        guard !isThere || isValidationDue && metrics.last?.validationLoss == nil else {
-            return true
-        }
+        guard !isThere || isEvaluationDue && !hasScores(metrics.last) else { return true }
         let planned = StepPlan(step: trainer.step, of: recipe, trainer.plan.batches)
         var line =
             metrics.last.flatMap { isThere ? $0 : nil }
             ?? StepMetrics(
                 planned, loss: nil, gradientNorm: nil, tokensPerSecond: 0, elapsedSeconds: 0,
                 dataWaitSeconds: 0, peakMemoryBytes: peakMemoryByteCount(), skipReason: nil)
-        let isWhole = try !isValidationDue || addScore(to: &line)
+        let isWhole = try !isEvaluationDue || addScores(to: &line)
         if isThere && isWhole {
             try metrics.completeLast(with: line)
         } else if !isThere {

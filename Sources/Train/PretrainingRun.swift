@@ -18,6 +18,8 @@ public final class PretrainingRun {
     let recipe: TrainingRecipe
     let dataset: TokenDataset
     let evaluator: Evaluator
+    /// The tasks to be scored; nil for none.
+    let tasks: TaskScoring?
     let onEvent: (RunEvent) -> Void
     /// The run's folder, held by this process until the value dies.
     let held: HeldRun
@@ -74,6 +76,7 @@ public final class PretrainingRun {
             throw TrainError.vocabularyTooSmall(
                 model: recipe.model.vocabSize, tokenizer: tokenizer.vocabularyCount)
         }
+        tasks = try TaskScoring(recipe.evaluation)
         let plan = RunPlan(recipe)
         try MemoryPlan.requireFit(recipe, threadCount: threadCount)
         let state = try Self.state(of: held.folder, existing)

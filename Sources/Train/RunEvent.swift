@@ -61,15 +61,17 @@ public struct RunProgress: Equatable, Sendable {
     /// A phase of a step.
     public enum Phase: Equatable, Sendable {
         case training, validation
+        /// The task with a name.
+        case task(String)
     }
 
     /// The current phase.
     public let phase: Phase
     /// The number of the step, from 1.
     public let step: Int
-    /// Batches done.
+    /// Batches done, or documents of a task.
     public let done: Int
-    /// Batches in all.
+    /// Batches in all, or documents.
     public let count: Int
     /// Seconds since the first of them began.
     public let seconds: Double

@@ -7,7 +7,7 @@ import FalconSystem
 // The recipe of a run, and whether it is fulfilled.
 extension RunFolder {
     /// Whether the run is at its end, with all that belongs to it: the line of its last step, in it the
-    /// validation score if one is due, and a whole checkpoint of that step.
+    /// scores that are due, and a whole checkpoint of that step.
     ///
     /// A run that is not complete can continue with `--resume`, whatever is missing.
     ///
@@ -17,6 +17,9 @@ extension RunFolder {
     public func isComplete(_ recipe: TrainingRecipe) throws -> Bool {
         let steps = BatchPlan(recipe.train, sequenceLength: recipe.data.sequenceLength).steps
         guard let last = try lastStep(), last.step == steps else { return false }
+        guard recipe.evaluation.everySteps == nil || recipe.evaluation.tasks?.isEmpty != false
+            || last.taskScores != nil
+        else { return false }
         if last.validationLoss == nil && recipe.evaluation.everySteps != nil {
             // Data without a validation split give no score.
             guard let dataset = try? TokenDataset(path: recipe.data.path),

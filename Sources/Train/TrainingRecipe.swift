@@ -1,4 +1,5 @@
 import FalconData
+import FalconEval
 import FalconModel
 import FalconOptim
 import FalconRecipeSection
@@ -247,23 +248,50 @@ public struct CheckpointSection: RecipeSection, Codable, Equatable {
     }
 }
 
-/// The `evaluation` part of a recipe: validation during the run.
+/// The `evaluation` part of a recipe: validation and tasks during the run.
 public struct EvaluationSection: RecipeSection, Codable, Equatable {
     /// Steps from one validation to the next; nil for none.
     public var everySteps: Int?
     /// Tokens of the validation split that are scored each time; nil for all.
     public var tokens: Int?
+    /// Tasks, groups and suites that are scored each time, as for `falcon eval --tasks`; nil for none.
+    public var tasks: [String]?
+    /// The folder of the tasks' files.
+    public var tasksPath: String
+    /// Examples before each document; nil for as many as is usual for the task.
+    public var shots: Int?
+    /// Documents of each task, from the start of its file; nil for all.
+    public var documents: Int?
 
     /// The key of each field.
     public enum CodingKeys: String, CodingKey, CaseIterable {
         case everySteps = "every_steps"
-        case tokens
+        case tokens, tasks
+        case tasksPath = "tasks_path"
+        case shots, documents
+    }
+
+    /// The tasks with their examples; nil for none.
+    var selection: TaskSelection? {
+        get throws(EvaluationError) {
+            guard let tasks, !tasks.isEmpty else { return nil }
+            return try TaskSelection(tasks.joined(separator: ","), shots: shots)
+        }
     }
 
     /// The problems with the values; empty if there are none.
     public func problems() -> [RecipeProblem] {
-        let counts: [(CodingKeys, Int?)] = [(.everySteps, everySteps), (.tokens, tokens)]
-        return counts.compactMap(countProblem)
+        let counts: [(CodingKeys, Int?)] = [
+            (.everySteps, everySteps), (.tokens, tokens), (.documents, documents),
+        ]
+        var problems = counts.compactMap(countProblem)
+        if let shots, shots < 0 {
+            problems.append(RecipeProblem(key: "shots", "got \(shots), want 0 or more"))
+        }
+        do { _ = try selection } catch {
+            problems.append(RecipeProblem(key: "tasks", error.description))
+        }
+        return problems
     }
 }
 

@@ -53,7 +53,10 @@ extension OpCase {
                     b: arguments.tensor(2).columns(bRange), c: arguments.tensor(2).columns(cRange),
                     deltaBias: arguments.parameter(3), aLog: arguments.parameter(4),
                     d: arguments.parameter(5), segments: segments,
-                    finalState: keepsState ? tape.device.empty([states, channels]) : nil, on: &tape)
+                    states: segments.ranges.map { _ in
+                        SegmentState(
+                            after: keepsState ? tape.device.empty([states, channels]) : nil)
+                    }, on: &tape)
             },
             reference: { values in
                 Reference.selectiveScan(

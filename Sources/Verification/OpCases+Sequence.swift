@@ -150,12 +150,15 @@ extension OpCase {
             ], sampleCount: samples,
             run: { arguments, tape in
                 let (xbc, dt) = (arguments.tensor(0), arguments.tensor(1))
-                let state = keepsState ? tape.device.empty([shape.stateSize, width]) : nil
+                let states = segments.ranges.map { _ in
+                    SegmentState(
+                        after: keepsState ? tape.device.empty([shape.stateSize, width]) : nil)
+                }
                 return ssdScan(
                     x: xbc.columns(xRange), b: xbc.columns(bRange), c: xbc.columns(cRange),
                     dt: dt.columns(dtRange), dtBias: arguments.parameter(2),
                     aLog: arguments.parameter(3), d: arguments.parameter(4), stepScale: stepScale,
-                    shape: shape, segments: segments, finalState: state, on: &tape)
+                    shape: shape, segments: segments, states: states, on: &tape)
             },
             reference: { values in
                 Reference.ssd(

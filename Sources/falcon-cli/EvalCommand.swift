@@ -1,4 +1,5 @@
 import ArgumentParser
+import FalconConcurrency
 import FalconData
 import FalconEval
 import FalconInterchange
@@ -7,6 +8,14 @@ import FalconSystem
 import FalconTokenizer
 import FalconTrain
 
+extension ScoreRequirement: ExpressibleByArgument {
+    public init?(argument: String) { self.init(argument) }
+}
+
+extension ScoreTolerance.Limit: ExpressibleByArgument {
+    public init?(argument: String) { self.init(argument) }
+}
+
 struct EvalCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "eval",
@@ -14,6 +23,11 @@ struct EvalCommand: ParsableCommand {
         discussion: """
             Without --shards, --text or --tasks, this scores the validation split of the data that \
             the model was trained on.
+
+            Tasks: \(TaskCatalog.tasks.map(\.name).joined(separator: ", ")).
+            Groups: \(TaskCatalog.groups.map(\.name).joined(separator: ", ")), and their parts.
+            Suites: \(TaskCatalog.suites.map(\.name).joined(separator: ", ")).
+            Prompts, metrics and standard errors are those of lm-evaluation-harness 0.4.13.
             """)
 
     @Argument(help: "A checkpoint, a run folder, a Hugging Face folder or a GGUF file.")
@@ -25,17 +39,31 @@ struct EvalCommand: ParsableCommand {
     @Option(parsing: .singleValue, help: "Score a text file, as one document.")
     var text: [String] = []
 
-    @Option(help: "Tasks to run, separated by commas: hellaswag.")
+    @Option(
+        help: "Tasks, groups and suites, separated by commas; hellaswag@10 takes ten examples.")
     var tasks: String?
 
     @Option(help: "The folder that holds the tasks' files, such as hellaswag/validation.jsonl.")
     var data: String?
 
+    @Option(help: "Examples before each document. Default: as is usual for the task.")
+    var shots: Int?
+
     @Option(help: "Score only this many documents of each task, from the start of its file.")
     var limit: Int?
 
-    @Option(help: "Write one JSON object per task document to this file.")
+    @Option(
+        help: """
+            A folder for the tasks' answers, one JSON line a document in the fields of \
+            lm-evaluation-harness; they are written as they come.
+            """)
     var samples: String?
+
+    @Flag(help: "Take the answers that are in --samples already, and go on from them.")
+    var resume = false
+
+    @Option(help: "Tokens that the model reads at a time; results do not depend on it.")
+    var batchTokens = Evaluator.usualRows
 
     @Option(
         help: """
@@ -45,14 +73,27 @@ struct EvalCommand: ParsableCommand {
     var sequenceLength: Int?
 
     @Option(
+        parsing: .singleValue,
+        help: """
+            A bound that a score must keep, such as 'arc_easy.acc_norm>=0.35' or \
+            'validation.loss<3'; exit status 1 if it does not.
+            """)
+    var require: [ScoreRequirement] = []
+
+    @Option(
         help: """
             Compare with an earlier --json result; exit status 1 if a number differs, 65 if the \
             two were measured on different data.
             """)
     var against: String?
 
-    @Option(help: "The largest relative difference allowed from --against.")
-    var tolerance = 1e-4
+    @Option(
+        parsing: .singleValue,
+        help: """
+            The largest difference allowed from --against, relative to numbers above 1: 0.01, or \
+            acc=0.01 for one metric, or 2se or acc=2se for standard errors. Default: 1e-4.
+            """)
+    var tolerance: [ScoreTolerance.Limit] = []
 
     @OptionGroup var common: CommonOptions
 
@@ -63,9 +104,14 @@ struct EvalCommand: ParsableCommand {
         if tasks != nil && data == nil {
             throw ValidationError("--tasks needs --data, the folder with the tasks' files")
         }
+        if resume && samples == nil {
+            throw ValidationError("--resume needs --samples, the folder with the answers")
+        }
         if let limit, limit < 1 { throw ValidationError("--limit is \(limit); want at least 1") }
-        if !(tolerance >= 0) {
-            throw ValidationError("--tolerance is \(tolerance); want 0 or more")
+        if let shots, shots < 0 { throw ValidationError("--shots is \(shots); want 0 or more") }
+        if !(1...Self.lengthLimit).contains(batchTokens) {
+            throw ValidationError(
+                "--batch-tokens is \(batchTokens); want 1 to \(Self.lengthLimit)")
         }
         if let sequenceLength, !(1...Self.lengthLimit).contains(sequenceLength) {
             throw ValidationError(
@@ -74,20 +120,52 @@ struct EvalCommand: ParsableCommand {
     }
 
     func run() throws {
-        let wanted = try (tasks?.split(separator: ",") ?? []).map {
-            try Evaluator.task(named: String($0))
-        }
-        if let samples { try requireOutput(samples, wanted) }
+        let selection = try tasks.map { try TaskSelection($0, shots: shots) }
         let golden = try against.map(EvaluationResult.init(path:))
+        // All data is read before anything is computed: what is missing is said at once.
+        let parts = try (selection?.parts ?? []).map { part in
+            (
+                key: part.key,
+                data: try TaskData(
+                    part.task, in: data ?? ".", shots: part.shots, limit: limit)
+            )
+        }
         let loaded = try LoadedModel(path: model, on: common.makeDevice())
         let tokenizer = try loaded.requireTokenizer()
         let evaluator = Evaluator(model: loaded.model, tokenizer: tokenizer, device: loaded.device)
         var result = EvaluationResult(model: loaded.path, tokenizer: tokenizer.fingerprint)
+        try scoreTexts(of: loaded, with: evaluator, hasTasks: !parts.isEmpty, &result)
+        let lock = try samples.map { folder in
+            try createFolder(folder)
+            return try FolderLock(folder: folder)
+        }
+        let digest = samples == nil ? "" : loaded.digest()
+        for (index, part) in parts.enumerated() {
+            result.tasks[part.key] = try run(
+                TaskRun(part.data, key: part.key, limit: limit, modelDigest: digest,
+                    samplesFolder: samples), evaluator,
+                place: parts.count > 1 ? "\(index + 1)/\(parts.count) " : "")
+        }
+        withExtendedLifetime(lock) {}
+        if let summaries = selection?.summaries(of: result.tasks) {
+            result.groups = summaries.groups.isEmpty ? nil : summaries.groups
+            result.suites = summaries.suites.isEmpty ? nil : summaries.suites
+        }
+        if common.json { try printJSON(result) } else { printTable(result) }
+        let isKept = keepsRequirements(result)
+        if let golden, let against { try compare(result, with: golden, from: against) }
+        if !isKept { throw ExitCode(ExitStatus.checkFailed.rawValue) }
+    }
+
+    private func scoreTexts(
+        of loaded: LoadedModel, with evaluator: Evaluator, hasTasks: Bool,
+        _ result: inout EvaluationResult
+    ) throws {
         let trained = try TrainingData(of: loaded.files)
         let length =
             sequenceLength ?? trained?.section.sequenceLength
             ?? min(Evaluator.usualLength, loaded.model.configuration.maxPositionEmbeddings)
-        if shards != nil || (text.isEmpty && wanted.isEmpty) {
+        if shards != nil || (text.isEmpty && !hasTasks) {
             guard let folder = try shards ?? trained?.locate() else {
                 throw ValidationError("\(model) names no data; give --shards, --text or --tasks")
             }
@@ -97,33 +175,18 @@ struct EvalCommand: ParsableCommand {
         for path in text {
             result.texts[path] = try evaluator.result(ofText: path, sequenceLength: length)
         }
-        for task in wanted { result.tasks[task.name] = try run(task, evaluator) }
-        if common.json { try printJSON(result) } else { printTable(result) }
-        if let golden, let against { try compare(result, with: golden, from: against) }
     }
 
-    /// Refuses to write samples over an input.
-    private func requireOutput(_ samples: String, _ tasks: [any MultipleChoiceTask]) throws {
-        let inputs =
-            [model] + text + [against].compactMap { $0 }
-            + tasks.map { (data ?? ".") + "/" + $0.file }
-        let path = canonicalPath(samples)
-        for input in inputs.map(canonicalPath)
-        where path == input || path.hasPrefix(input + "/") {
-            throw FileError.exists(
-                path: samples, advice: "it is an input of this command; choose another --samples")
-        }
-    }
-
-    private func run(_ task: any MultipleChoiceTask, _ evaluator: Evaluator) throws -> TaskScore {
+    private func run(
+        _ task: TaskRun, _ evaluator: Evaluator, place: String
+    ) throws -> TaskScore {
         let line = common.progressLine()
         defer { line.end() }
         var documents = WorkProgress(.items("documents"), at: monotonicSeconds())
-        return try evaluator.run(
-            task, dataIn: data ?? ".", limit: limit, samplesPath: samples
-        ) { done, total in
-            documents.advance(to: done, of: total, at: monotonicSeconds())
-            line.show("\(task.name) \(documents)")
+        return try task.run(with: evaluator, resumes: resume, rows: batchTokens) { done in
+            documents.advance(
+                to: done, of: task.data.documents.count, at: monotonicSeconds())
+            line.show("\(place)\(task.key) \(documents)")
         }
     }
 
@@ -134,19 +197,44 @@ struct EvalCommand: ParsableCommand {
                     + "bits/byte \(decimal(score.bitsPerByte, places: 4))  "
                     + "(\(grouped(score.tokens)) tokens, \(grouped(score.bytes)) bytes)")
         }
-        for (name, score) in result.tasks.sorted(by: { $0.key < $1.key }) {
-            print(
-                "\(name)  acc \(decimal(score.acc, places: 4)) ± \(decimal(score.accStandardError, places: 4))  "
-                    + "acc_norm \(decimal(score.accNorm, places: 4)) ± \(decimal(score.accNormStandardError, places: 4))  "
-                    + "(\(grouped(score.documents)) documents)")
+        let scores = result.tasks.merging(result.groups ?? [:]) { task, _ in task }
+        if !scores.isEmpty {
+            var table = Table("task", "shots", "documents", "metric", "value", "± one error")
+            for (name, score) in scores.sorted(by: { $0.key < $1.key }) {
+                for (metric, value) in score.metrics.sorted(by: { $0.key < $1.key }) {
+                    table.add([
+                        name, score.shots.map { "\($0)" } ?? "", grouped(score.documents), metric,
+                        decimal(value.value, places: 4),
+                        value.standardError.map { decimal($0, places: 4) } ?? "",
+                    ])
+                }
+            }
+            table.printed()
         }
+        for (name, suite) in (result.suites ?? [:]).sorted(by: { $0.key < $1.key }) {
+            print(
+                "\(name)  \(decimal(suite.score, places: 4)), the mean of \(suite.items) scores above guessing"
+                    + (suite.missing.isEmpty
+                        ? "" : "; without \(suite.missing.joined(separator: ", "))"))
+        }
+    }
+
+    /// Says which requirements are not kept.
+    private func keepsRequirements(_ result: EvaluationResult) -> Bool {
+        let failures = require.compactMap { $0.failure(in: result) }
+        for failure in failures { writeToStandardError("falcon: required \(failure)\n") }
+        if failures.isEmpty && !require.isEmpty {
+            common.talk("all \(require.count) requirements are kept")
+        }
+        return failures.isEmpty
     }
 
     /// Fails when a score of an earlier result is missing or differs.
     private func compare(
         _ result: EvaluationResult, with golden: EvaluationResult, from path: String
     ) throws {
-        let comparison = EvaluationComparison(result, with: golden, tolerance: tolerance)
+        let comparison = EvaluationComparison(
+            result, with: golden, tolerance: ScoreTolerance([.init(1e-4)] + tolerance))
         for note in comparison.notes { common.talk(note) }
         for difference in comparison.differences {
             writeToStandardError("falcon: \(difference)\n")

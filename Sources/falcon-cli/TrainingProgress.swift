@@ -1,4 +1,5 @@
 import FalconCheckpoint
+import FalconEval
 import FalconRunRecord
 import FalconSystem
 import FalconTensor
@@ -85,9 +86,16 @@ final class TrainingProgress {
         batches.advance(to: progress.done, at: progress.seconds)
         line.show(
             "step \(progress.step)/\(plan.steps)  "
-                + (progress.phase == .validation ? "validation batch " : "micro-batch ")
-                + batches.place
+                + place(progress.phase) + batches.place
                 + (batches.secondsLeft.map { "  left of it \(duration($0))" } ?? ""))
+    }
+
+    private func place(_ phase: RunProgress.Phase) -> String {
+        switch phase {
+        case .training: "micro-batch "
+        case .validation: "validation batch "
+        case .task(let name): "\(name) document "
+        }
     }
 
     private func show(_ metrics: StepMetrics) {
@@ -95,7 +103,7 @@ final class TrainingProgress {
         if metrics.validationLoss != nil { lastValidation = metrics }
         advance(to: metrics)
         let isNotable =
-            metrics.validationLoss != nil || metrics.step == plan.steps || !hasShownStep
+            metrics.evaluationSeconds != nil || metrics.step == plan.steps || !hasShownStep
         hasShownStep = true
         if isNotable {
             line.write(text(of: metrics))
@@ -114,6 +122,15 @@ final class TrainingProgress {
         if let loss = metrics.validationLoss, let bits = metrics.validationBitsPerByte {
             parts.append(
                 "validation \(decimal(loss, places: 4)), \(decimal(bits, places: 4)) bits/byte")
+        }
+        for (name, scores) in (metrics.taskScores ?? [:]).sorted(by: { $0.key < $1.key }) {
+            guard let (metric, value) = TaskCatalog.leadingScore(of: name, in: scores) else {
+                continue
+            }
+            let error = scores[metric + TaskScore.errorEnding].map {
+                " ± \(decimal($0, places: 3))"
+            }
+            parts.append("\(name) \(metric) \(decimal(value, places: 3))\(error ?? "")")
         }
         return parts.joined(separator: "  ")
     }

@@ -15,12 +15,13 @@ import Testing
     }
 
     private static func task(right: Int, of count: Int = 10, digest: String = "d") -> TaskScore {
-        TaskScore(
-            task: "t",
-            answers: (0..<count).map {
-                MultipleChoiceAnswer(
-                    document: $0, loglikelihoods: [], acc: $0 < right, accNorm: $0 < right)
-            }, dataDigest: digest)
+        let values = (0..<count).map { Metric.Value($0 < right ? 1 : 0) }
+        return TaskScore(
+            task: "t", version: "1.0", shots: 0, documents: count, dataDigest: digest,
+            examplesDigest: nil,
+            metrics: [
+                "acc": MetricScore(values, .mean), "acc_norm": MetricScore(values, .mean),
+            ])
     }
 
     private static func result(
@@ -35,7 +36,8 @@ import Testing
     private func compare(
         _ result: EvaluationResult, _ golden: EvaluationResult, tolerance: Double = 1e-4
     ) -> EvaluationComparison {
-        EvaluationComparison(result, with: golden, tolerance: tolerance)
+        EvaluationComparison(
+            result, with: golden, tolerance: ScoreTolerance([.init(tolerance)]))
     }
 
     @Test func theSameScoresMatch() {
@@ -56,7 +58,7 @@ import Testing
         #expect(comparison.differences[0] == "x loss: got 2.1, want 2.0 within 0.0001")
         #expect(comparison.differences[2] == "t acc: got 0.4, want 0.3 within 0.0001")
         let missing = compare(Self.result(), golden)
-        #expect(missing.differences == ["x: missing, want loss 2.0", "t: missing, want acc 0.3"])
+        #expect(missing.differences == ["x: missing, want loss 2.0", "t: missing"])
         let damaged = Self.result(texts: ["x": Self.text(nats: .nan)])
         #expect(compare(damaged, damaged).verdict == .differs)
     }
@@ -88,10 +90,52 @@ import Testing
         let other = compare(
             Self.result(tokenizer: "b", texts: ["x": Self.text(nats: 300)]), golden)
         #expect(other.differences.count == 1)
-        #expect(other.differences.first?.hasPrefix("x bits/byte: got ") == true)
+        #expect(other.differences.first?.hasPrefix("x bits_per_byte: got ") == true)
         let unknown = compare(
             Self.result(tokenizer: "b", texts: ["x": Self.text(digest: nil)]), golden)
         #expect(unknown.obstacles == ["x: by a different tokenizer, on an unknown text"])
+    }
+
+    /// A limit of a metric goes before that of all; two standard errors of a difference are
+    /// 2 √(0.1528² + 0.1633²) = 0.447.
+    @Test func tolerancesAreOfMetricsAndInStandardErrors() throws {
+        let golden = Self.result(tasks: ["t": Self.task(right: 3)])
+        let other = Self.result(tasks: ["t": Self.task(right: 4)])
+        func verdict(_ limits: String...) throws -> EvaluationComparison.Verdict {
+            let limits = try limits.map { try #require(ScoreTolerance.Limit($0)) }
+            return EvaluationComparison(
+                other, with: golden, tolerance: ScoreTolerance([.init(1e-4)] + limits)
+            ).verdict
+        }
+        #expect(try verdict("0.11") == .matches && verdict("0.09") == .differs)
+        #expect(try verdict("acc=0.11") == .differs)
+        #expect(try verdict("acc=0.11", "acc_norm=2se") == .matches)
+        #expect(try verdict("0.4se") == .differs && verdict("0.5se") == .matches)
+        for text in ["", "x", "acc=", "=1", "-1", "acc=1=2", "nan", "acc=-1se"] {
+            #expect(ScoreTolerance.Limit(text) == nil, "\(text)")
+        }
+    }
+
+    @Test func requirementsAreKeptOrNot() throws {
+        var result = Self.result(
+            texts: ["a.b.txt": Self.text()], tasks: ["t": Self.task(right: 3)])
+        result.suites = ["s": SuiteScore(score: 0.5, items: 1, missing: [])]
+        func failure(_ text: String) throws -> String? {
+            try #require(ScoreRequirement(text)).failure(in: result)
+        }
+        for text in ["t.acc>=0.3", "t.acc <= 0.3", "t.acc>0.29", "a.b.txt.loss<2.01", "s.score>0"] {
+            #expect(try failure(text) == nil, "\(text)")
+        }
+        #expect(try failure("t.acc>0.3") == "t.acc>0.3: t.acc is 0.3")
+        #expect(try failure("t.accc>0")?.contains("t has no accc; it has acc, acc_norm") == true)
+        #expect(try failure("u.acc>0")?.contains("there is no score of u") == true)
+        for text in ["", "t.acc", "acc>1", "t.acc>x", "t.acc>nan", "t.>1", "t.acc>1>2", "t.acc=1"] {
+            #expect(ScoreRequirement(text) == nil, "\(text)")
+        }
+        result.tasks["n"] = TaskScore(
+            task: "n", version: nil, shots: nil, documents: 1, dataDigest: "", examplesDigest: nil,
+            metrics: ["acc": MetricScore(value: .nan, standardError: nil)])
+        #expect(try failure("n.acc<1") != nil && failure("n.acc>=0") != nil)
     }
 
     @Test func aResultIsReadAgain() throws {

@@ -9,11 +9,11 @@ import Testing
 
 /// Scores of a small model with random weights.
 @Suite struct EvaluatorTests {
-    private let evaluator: Evaluator
+    let evaluator: Evaluator
 
     init() throws { evaluator = try Self.makeEvaluator() }
 
-    private static func makeEvaluator(threadCount: Int = 2) throws -> Evaluator {
+    static func makeEvaluator(threadCount: Int = 2, positions: Int = 24) throws -> Evaluator {
         let tokenizer = try SentencePieceTokenizer(
             path: testsFolder + "/InterchangeTests/Fixtures/tokenizer/plain.model")
         let configuration = """
@@ -22,7 +22,7 @@ import Testing
              "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 8,
              "mamba_d_ssm": 16, "mamba_n_heads": 2, "mamba_d_head": 8, "mamba_n_groups": 1,
              "mamba_d_state": 5, "mamba_d_conv": 4, "mamba_chunk_size": 4, "mamba_rms_norm": false,
-             "rms_norm_eps": 1e-5, "rope_theta": 10000, "max_position_embeddings": 24,
+             "rms_norm_eps": 1e-5, "rope_theta": 10000, "max_position_embeddings": \(positions),
              "tie_word_embeddings": false, "embedding_multiplier": 1, "lm_head_multiplier": 1,
              "attention_in_multiplier": 1, "attention_out_multiplier": 1, "key_multiplier": 1,
              "ssm_in_multiplier": 1, "ssm_out_multiplier": 1, "ssm_multipliers": [1, 1, 1, 1, 1],

@@ -5,6 +5,24 @@ import Testing
 
 @testable import FalconEval
 
+/// SHA-256 over context, 0x1F, continuation, 0x1E of every request in order.
+func promptDigest(_ documents: [TaskDocument], after prefix: String = "") -> String {
+    var digest = SHA256()
+    for document in documents {
+        for (context, continuation) in document.pairs(after: prefix) {
+            digest.update("\(context)\u{1F}\(continuation)\u{1E}")
+        }
+    }
+    return digest.finalizeHex()
+}
+
+extension TaskDocument {
+    /// The places of the right answers.
+    var right: Set<Int> {
+        if case .choices(_, _, let right) = request { right } else { [] }
+    }
+}
+
 /// The prompts are those of lm-evaluation-harness 0.4, byte for byte.
 @Suite struct HellaSwagTests {
     static let fixture =
@@ -13,48 +31,40 @@ import Testing
     /// The folder with hellaswag/validation.jsonl, if it is here.
     static let dataFolder = ProcessInfo.processInfo.environment["FALCON_EVAL_DATA"]
 
-    private func items(_ path: String, limit: Int = .max) throws -> [MultipleChoiceItem] {
+    private func items(_ path: String, limit: Int = .max) throws -> [TaskDocument] {
         try readBytes(ofFile: path).split(separator: 0x0A).prefix(limit).map {
-            try HellaSwag().item(from: Array($0))
+            try HellaSwag().document(from: Record($0))
         }
-    }
-
-    /// SHA-256 over context, 0x1F, continuation, 0x1E of every request in order.
-    private func digest(_ items: [MultipleChoiceItem]) -> String {
-        var digest = SHA256()
-        for item in items {
-            for continuation in item.continuations {
-                digest.update("\(item.context)\u{1F}\(continuation)\u{1E}")
-            }
-        }
-        return digest.finalizeHex()
     }
 
     @Test func theFirstHundredDocumentsGiveTheHarnessesRequests() throws {
         let items = try items(Self.fixture, limit: 100)
-        #expect(items.reduce(0) { $0 + $1.continuations.count } == 400)
+        #expect(items.reduce(0) { $0 + $1.pairs(after: "").count } == 400)
         #expect(
-            digest(items) == "c30ef03e0d8842d119c007b5a08e7ee1660f00215a60c02cf625e66093ee9f6a")
+            promptDigest(items) == "c30ef03e0d8842d119c007b5a08e7ee1660f00215a60c02cf625e66093ee9f6a")
     }
 
     @Test(.enabled(if: dataFolder != nil, "FALCON_EVAL_DATA names no folder with the data"))
     func theWholeFileGivesTheHarnessesRequests() throws {
         let items = try items(try #require(Self.dataFolder) + "/hellaswag/validation.jsonl")
-        #expect(items.reduce(0) { $0 + $1.continuations.count } == 40_168)
+        #expect(items.reduce(0) { $0 + $1.pairs(after: "").count } == 40_168)
         #expect(
-            digest(items) == "02eaa389180251d1668bdef7a920cbb353cfc9b9dd7d56b8a3eed76777a801c3")
+            promptDigest(items) == "02eaa389180251d1668bdef7a920cbb353cfc9b9dd7d56b8a3eed76777a801c3")
     }
 
     @Test func theFirstDocumentReadsAsItShould() throws {
         let item = try #require(try items(Self.fixture, limit: 1).first)
-        #expect(item.context == "Roof shingle removal: A man is sitting on a roof. He")
+        let pairs = item.pairs(after: "")
         #expect(
-            item.continuations == [
+            pairs.allSatisfy {
+                $0.context == "Roof shingle removal: A man is sitting on a roof. He"
+            })
+        #expect(
+            pairs.map(\.continuation) == [
                 " is using wrap to wrap a pair of skis.", " is ripping level tiles off.",
                 " is holding a rubik's cube.", " starts pulling up roofing on a roof.",
             ])
-        #expect(item.lengths == [37, 27, 26, 36])
-        #expect(item.gold == 3)
+        #expect(item.right == [3])
     }
 
     private func record(_ label: String, more: String = "") -> [UInt8] {
@@ -65,15 +75,17 @@ import Testing
 
     @Test func labelsAreTextsOrNumbers() throws {
         for label in ["3", "\"3\""] {
-            let item = try HellaSwag().item(from: record(label, more: #", "x": NaN"#))
-            #expect(item.gold == 3 && item.context == "Roof: A man sits. He")
+            let item = try HellaSwag().document(
+                from: Record(record(label, more: #", "x": NaN"#)[...]))
+            #expect(item.right == [3])
+            #expect(item.pairs(after: "")[0].context == "Roof: A man sits. He")
         }
         for (label, message) in [
-            ("4", "label is 4, want a number below 4"), ("-1", "label is -1"), ("\"\"", "label is"),
+            ("4", "label is 4, want a number from 0 to 3"), ("-1", "label is -1"), ("\"\"", "label is"),
             ("null", "label is null"), ("1.5", "label is 1.5"),
         ] {
             let error = #expect(throws: (any Error).self) {
-                try HellaSwag().item(from: record(label))
+                try HellaSwag().document(from: Record(record(label)[...]))
             }
             #expect("\(String(describing: error))".contains(message), "\(label)")
         }
@@ -84,7 +96,7 @@ import Testing
         ("", ""), ("he", "He"), ("the Lady's BAR", "The lady's bar"), ("élan", "Élan"),
         ("ßa", "Ssa"), ("1A", "1a"), (" He", " he"), ("ǆABC", "ǅabc"),
     ]) func capitalizingIsPythons(_ text: String, _ wanted: String) {
-        #expect(HellaSwag.capitalized(text) == wanted)
+        #expect(text.capitalizedAsPython() == wanted)
     }
 
     /// `text.strip().replace(" [title]", ". ")`, then `re.sub("\\[.*?\\]", "", text)`, then
@@ -105,23 +117,8 @@ import Testing
         let record =
             "{\"activity_label\":\"a\",\"ctx_a\":\"b\",\"ctx_b\":\"c\",\"endings\":[\"d\",\"e\"],"
             + "\"label\":\"\(label)\"}"
-        #expect(throws: (any Error).self) { try HellaSwag().item(from: Array(record.utf8)) }
-    }
-
-    @Test func standardErrorsAreThoseOfASample() {
-        func score(_ hits: [Bool]) -> TaskScore {
-            TaskScore(
-                task: "t",
-                answers: hits.enumerated().map {
-                    MultipleChoiceAnswer(
-                        document: $0, loglikelihoods: [0], acc: $1, accNorm: !$1)
-                }, dataDigest: "")
+        #expect(throws: RecordError.self) {
+            try HellaSwag().document(from: Record(Array(record.utf8)[...]))
         }
-        // Mean 3/4; squared deviations 3 · 1/16 + 9/16 = 3/4; over 3, over 4, root: 1/4.
-        let four = score([true, true, false, true])
-        #expect(four.acc == 0.75 && four.accStandardError == 0.25)
-        #expect(four.accNorm == 0.25 && four.accNormStandardError == 0.25)
-        let one = score([true])
-        #expect(one.acc == 1 && one.accStandardError == 0)
     }
 }

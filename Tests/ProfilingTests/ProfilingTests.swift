@@ -53,8 +53,10 @@ import Testing
         let device = Device(threadCount: 1)
         func flops(queries: Int, keys: Int, offsets: [Int]) -> Double {
             AttentionInputs(
-                query: device.zeros([queries, 6]), key: device.zeros([keys, 2]),
-                value: device.zeros([keys, 2]), heads: 3, keyValueHeads: 1,
+                query: device.zeros([queries, 6]),
+                keyValues: [
+                    KeyValues(key: device.zeros([keys, 2]), value: device.zeros([keys, 2]))
+                ], heads: 3, keyValueHeads: 1,
                 segments: Segments(offsets: offsets), scale: 1
             ).forwardFLOPs
         }

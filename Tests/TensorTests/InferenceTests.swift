@@ -140,7 +140,7 @@ import Testing
                 shape: SSDShape(
                     heads: heads, headDimension: width, groups: 1, stateSize: stateSize,
                     chunkLength: 4), segments: Segments(rowCount: range.count),
-                initialState: state, finalState: state, on: &tape
+                states: [SegmentState(before: state, after: state)], on: &tape
             ).toArray()
         }
         let (state, other) = (

@@ -26,7 +26,9 @@ import Testing
                 x: try tensor("x"), delta: try tensor("delta"), b: try tensor("b"),
                 c: try tensor("c"), deltaBias: try #require(parameters["deltaBias"]),
                 aLog: try #require(parameters["aLog"]), d: try #require(parameters["d"]),
-                segments: segments, initialState: initial, finalState: final, on: &tape)
+                segments: segments,
+                states: initial == nil && final == nil
+                    ? [] : [SegmentState(before: initial, after: final)], on: &tape)
         }
     }
 

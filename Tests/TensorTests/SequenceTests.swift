@@ -44,7 +44,7 @@ import Testing
             let part = causalConv1d(
                 x.rows(range), weight: weight, bias: bias, scale: scale,
                 segments: Segments(rowCount: range.count),
-                history: padded.rows(start..<start + taps - 1), on: &tape)
+                histories: [padded.rows(start..<start + taps - 1)], on: &tape)
             expectClose(part, whole.rows(range).toArray(), "rows \(range)")
         }
     }
@@ -70,8 +70,8 @@ import Testing
             let part = ssdScan(
                 x: x.rows(range), b: b.rows(range), c: c.rows(range), dt: dt.rows(range),
                 dtBias: dtBias, aLog: aLog, d: d, stepScale: 1, shape: shape,
-                segments: Segments(rowCount: range.count), initialState: state, finalState: state,
-                on: &tape)
+                segments: Segments(rowCount: range.count),
+                states: [SegmentState(before: state, after: state)], on: &tape)
             expectClose(part, Array(y[start * 30..<range.upperBound * 30]), "rows \(range)")
         }
         expectClose(state, expected.state.map(Float.init), "the final state")

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Compares a falcon model with what it exported, in Hugging Face transformers and
-# lm-evaluation-harness: weights, logits, greedy text, token ids, HellaSwag. Then trains small models with
+# lm-evaluation-harness: weights, logits, greedy text, token ids, tasks. Then trains small models with
 # learnable multipliers on the demo's shards and compares what folding them at export makes. Then GGUF files
 # of every type in llama.cpp, and the published model SmolLM2-135M-Instruct in both.
 #
-#   scripts/parity/run.sh [--hf FOLDER] [--model RUN] [--text PATH] [--falcon PROGRAM] [--hellaswag FILE]
-#                         [--shards FOLDER] [--mamba RUN] [--wikitext FILE] [--characters NUMBER]
+#   scripts/parity/run.sh [--hf FOLDER] [--model RUN] [--text PATH] [--falcon PROGRAM]
+#                         [--tasks FOLDER --names TASKS] [--shards FOLDER] [--mamba RUN] [--wikitext FILE] [--characters NUMBER]
 #
 # The Python packages go to .venv-parity in the repository (PYTHON names the interpreter to use);
 # they are installed when requirements.txt changes. Ends with status 1 if any check fails.
@@ -15,7 +15,8 @@ root="$(cd "$(dirname "$0")/../.." && pwd)"
 hf="$root/demo/hf"
 model="$root/demo/run"
 falcon="$root/.build/release/falcon"
-hellaswag="$root/Tests/EvalTests/Fixtures/hellaswag-200.jsonl"
+tasks=
+names=hellaswag
 shards="$root/demo/shards"
 mamba=
 wikitext=
@@ -32,7 +33,8 @@ while [ $# -gt 0 ]; do
         --model) model="$2" ;;
         --text) text=("$2") ;;
         --falcon) falcon="$2" ;;
-        --hellaswag) hellaswag="$2" ;;
+        --tasks) tasks="$(realpath "$2")" ;;
+        --names) names="$2" ;;
         --shards) shards="$2" ;;
         --mamba) mamba="$(realpath "$2")" ;;
         --wikitext) wikitext="$(realpath "$2")" ;;
@@ -42,14 +44,14 @@ while [ $# -gt 0 ]; do
     shift 2
 done
 
-for path in "$hf" "$model" "$falcon" "$hellaswag" "$shards"; do
+for path in "$hf" "$model" "$falcon" "$shards"; do
     if [ ! -e "$path" ]; then
         echo "run.sh: $path is missing; build falcon, run the demo, or name another with an option" >&2
         exit 66
     fi
 done
 
-for name in hf model falcon hellaswag shards; do
+for name in hf model falcon shards; do
     printf -v "$name" %s "$(realpath "${!name}")"
 done
 
@@ -75,7 +77,7 @@ cd "$root/scripts/parity"
 "$python" check_logits.py "${common[@]}" || failed=1
 "$python" check_generation.py "${common[@]}" || failed=1
 "$python" check_tokenizer.py "${common[@]}" "${texts[@]}" || failed=1
-"$python" check_hellaswag.py "${common[@]}" --data "$hellaswag" || failed=1
+"$python" check_tasks.py "${common[@]}" ${tasks:+--data "$tasks" --tasks "$names"} || failed=1
 "$python" check_multipliers.py --falcon "$falcon" --shards "$shards" || failed=1
 "$python" check_llama.py "${common[@]}" "${texts[@]}" --shards "$shards" \
     ${mamba:+--mamba "$mamba"} || failed=1

@@ -1,6 +1,6 @@
 /// Causal depthwise convolution, bias and SiLU: y[t,c] = silu(b[c] + Σ_k w[c,k] · scale[c] · x[t−(K−1)+k, c]).
 ///
-/// Taps before the start of a segment are zero, or come from `history`.
+/// Taps before the start of a segment are zero, or come from its history.
 ///
 /// - Parameters:
 ///   - x: `[R, C]`; rows may be strided.
@@ -8,12 +8,13 @@
 ///   - bias: `[C]`.
 ///   - scale: `[C]`, a fixed multiplier of each channel of x.
 ///   - segments: documents among the rows.
-///   - history: the K−1 rows before x, unscaled, `[K−1, C]`, with one segment only; nil for zeros.
-///   - tape: where the op runs and is recorded; not recordable with a history.
+///   - histories: for each segment, the K−1 rows before it, unscaled, `[K−1, C]`, or nil for zeros; empty for
+///     zeros before all of them.
+///   - tape: where the op runs and is recorded; not recordable with histories.
 /// - Returns: `[R, C]`. **Saved**: `x`.
 public func causalConv1d(
     _ x: Tensor, weight: Parameter, bias: Parameter, scale: Tensor, segments: Segments,
-    history: Tensor? = nil, on tape: inout Tape
+    histories: [Tensor?] = [], on tape: inout Tape
 ) -> Tensor {
     let channels = x.columnCount
     precondition(
@@ -24,17 +25,17 @@ public func causalConv1d(
     precondition(
         segments.rowCount == x.rowCount,
         "causalConv1d: segments of \(segments.rowCount) rows for x \(x.shape)")
-    if let history {
+    precondition(
+        histories.isEmpty || histories.count == segments.count && !tape.isRecording,
+        "causalConv1d: \(histories.count) histories for \(segments.count) segments; not recordable")
+    for case let history? in histories {
         precondition(
             history.shape == [weight.shape[2] - 1, channels] && history.isContiguous,
             "causalConv1d: history is \(history.shape), want [\(weight.shape[2] - 1), \(channels)]")
-        precondition(
-            segments.count == 1 && !tape.isRecording,
-            "causalConv1d: a history goes with one segment and no recording")
     }
     let inputs = ConvolutionInputs(
         x: x, weight: weight.value, bias: bias.value, scale: scale, segments: segments,
-        history: history)
+        histories: histories)
     let y = tape.device.empty([x.rowCount, channels])
     let backend = tape.backend
     tape.run(writing: [y], reading: [x]) { backend.convolutionForward(y, inputs) }
@@ -53,7 +54,8 @@ package struct ConvolutionInputs {
     package let bias: Tensor
     package let scale: Tensor
     package let segments: Segments
-    package let history: Tensor?
+    /// For each segment the rows before it, nil for zeros; empty for zeros before all of them.
+    package let histories: [Tensor?]
 
     /// K.
     package var tapCount: Int { weight.columnCount }

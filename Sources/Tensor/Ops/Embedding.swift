@@ -36,3 +36,18 @@ package struct EmbeddingInputs {
     /// `[1]`; nil is 1.
     package let multiplier: Tensor?
 }
+
+/// Some rows of a tensor, in any order: y[i] = x[rows[i]].
+///
+/// - Parameters:
+///   - x: `[R, D]`.
+///   - rows: `[n]`, each in `0..<R`.
+///   - tape: where the op runs; it is not recorded.
+/// - Returns: `[n, D]`.
+public func gather(_ x: Tensor, rows: IndexTensor, on tape: borrowing Tape) -> Tensor {
+    precondition(!tape.isRecording, "gather: for evaluation only")
+    let y = tape.device.empty([rows.count, x.columnCount])
+    tape.backend.embeddingForward(
+        y, EmbeddingInputs(table: x, tokens: rows, scale: 1, multiplier: nil))
+    return y
+}

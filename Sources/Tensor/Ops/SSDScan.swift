@@ -46,18 +46,16 @@ public struct SSDShape: Equatable, Sendable {
 ///   - stepScale: the fixed multiplier of dt.
 ///   - shape: H, P, G, N and the chunk length.
 ///   - segments: documents among the rows.
-///   - initialState: `[N, H·P]` or of as many elements, contiguous, with one segment only; nil for zeros.
-///   - finalState: written with the state after the last row (one segment only), of the same shape;
-///     may be the same tensor as `initialState`.
-///   - tape: where the op runs and is recorded; not recordable with an initial state.
+///   - states: the states before and after each segment; empty for zeros before all of them.
+///   - tape: where the op runs and is recorded; not recordable with a state before a segment.
 /// - Returns: `[R, H·P]`. **Saved**: the inputs and the tensors that the backend asks for; on the
 ///   CPU the time steps and summed decays `[R, 3·H]`, and the states `[N, H·P]` at the chunk
 ///   borders inside segments.
 /// - SeeAlso: Dao & Gu, arXiv 2405.21060.
 public func ssdScan(
     x: Tensor, b: Tensor, c: Tensor, dt: Tensor, dtBias: Parameter, aLog: Parameter, d: Parameter,
-    stepScale: Float, shape: SSDShape, segments: Segments, initialState: Tensor? = nil,
-    finalState: Tensor? = nil, on tape: inout Tape
+    stepScale: Float, shape: SSDShape, segments: Segments, states: [SegmentState] = [],
+    on tape: inout Tape
 ) -> Tensor {
     let (width, stateWidth) = (shape.heads * shape.headDimension, shape.groups * shape.stateSize)
     precondition(
@@ -69,19 +67,12 @@ public func ssdScan(
     precondition(
         [dtBias, aLog, d].allSatisfy { $0.shape == [shape.heads] },
         "ssdScan: dtBias \(dtBias.shape), aLog \(aLog.shape), d \(d.shape), want [\(shape.heads)]")
-    for state in [initialState, finalState] {
-        guard let state else { continue }
-        precondition(
-            state.count == shape.stateSize * width && state.isContiguous && segments.count == 1,
-            "ssdScan: state \(state.shape), want [\(shape.stateSize), \(width)] and one segment")
-    }
-    precondition(
-        initialState == nil || !tape.isRecording, "ssdScan: an initial state cannot be recorded")
+    SegmentState.check(
+        states, count: shape.stateSize * width, segments, "ssdScan", isRecording: tape.isRecording)
     let (device, backend) = (tape.device, tape.backend)
     let inputs = SSDInputs(
         x: x, b: b, c: c, dt: dt, dtBias: dtBias.value, aLog: aLog.value, d: d.value,
-        stepScale: stepScale, shape: shape, segments: segments, initialState: initialState,
-        finalState: finalState)
+        stepScale: stepScale, shape: shape, segments: segments, states: states)
     let y = device.empty([segments.rowCount, width])
     let room = backend.ssdRoom(inputs, forBackward: tape.isRecording).map { device.empty($0) }
     tape.run(writing: [y] + room, reading: [x, b, c, dt]) {

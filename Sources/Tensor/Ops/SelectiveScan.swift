@@ -13,18 +13,15 @@
 ///   - aLog: `[C, N]`.
 ///   - d: `[C]`, the skip.
 ///   - segments: documents among the rows.
-///   - initialState: `[N, C]`, contiguous, with one segment only; nil for zeros.
-///   - finalState: written with the state after the last row (one segment only), of the same shape;
-///     may be the same tensor as `initialState`.
-///   - tape: where the op runs and is recorded; not recordable with an initial state.
+///   - states: the states before and after each segment; empty for zeros before all of them.
+///   - tape: where the op runs and is recorded; not recordable with a state before a segment.
 /// - Returns: `[R, C]`. **Saved**: the inputs and the tensors that the backend asks for; on the
 ///   CPU, for every 64 rows within a segment, one state `[N, C]`; states in between are computed
 ///   again.
 /// - SeeAlso: Gu & Dao, arXiv 2312.00752, algorithm 2; Zuo et al., arXiv 2410.05355.
 public func selectiveScan(
     x: Tensor, delta: Tensor, b: Tensor, c: Tensor, deltaBias: Parameter, aLog: Parameter,
-    d: Parameter, segments: Segments, initialState: Tensor? = nil, finalState: Tensor? = nil,
-    on tape: inout Tape
+    d: Parameter, segments: Segments, states: [SegmentState] = [], on tape: inout Tape
 ) -> Tensor {
     let (channels, stateSize) = (x.columnCount, b.columnCount)
     precondition(
@@ -37,19 +34,12 @@ public func selectiveScan(
             && [deltaBias, d].allSatisfy { $0.shape == [channels] },
         "selectiveScan: aLog \(aLog.shape), want [\(channels), \(stateSize)]; deltaBias \(deltaBias.shape), d \(d.shape), want [\(channels)]"
     )
-    for state in [initialState, finalState] {
-        guard let state else { continue }
-        precondition(
-            state.shape == [stateSize, channels] && state.isContiguous && segments.count == 1,
-            "selectiveScan: state \(state.shape), want [\(stateSize), \(channels)] and one segment")
-    }
-    precondition(
-        initialState == nil || !tape.isRecording,
-        "selectiveScan: an initial state cannot be recorded")
+    SegmentState.check(states, count: stateSize * channels, segments, "selectiveScan",
+        isRecording: tape.isRecording)
     let (device, backend) = (tape.device, tape.backend)
     let inputs = SelectiveScanInputs(
         x: x, delta: delta, b: b, c: c, deltaBias: deltaBias.value, aLog: aLog.value, d: d.value,
-        segments: segments, initialState: initialState, finalState: finalState)
+        segments: segments, states: states)
     let y = device.empty([segments.rowCount, channels])
     let room = backend.selectiveScanRoom(inputs, forBackward: tape.isRecording).map {
         device.empty($0)

@@ -1,0 +1,61 @@
+/// How far a score may be from an earlier one.
+public struct ScoreTolerance: Equatable, Sendable {
+    /// A limit of one metric, or of all.
+    public struct Limit: Equatable, Sendable {
+        /// The metric; nil for all that have no limit of their own.
+        public let metric: String?
+        /// The largest difference.
+        let amount: Double
+        /// Whether it is counted in standard errors of the difference.
+        let isInErrors: Bool
+
+        /// Reads a limit.
+        ///
+        /// - Parameter text: `[METRIC=]NUMBER`, or `[METRIC=]NUMBERse` for standard errors.
+        /// - Returns: nil if it is something else.
+        public init?(_ text: String) {
+            let parts = text.splitAsPython("=")
+            guard parts.count <= 2, var number = parts.last else { return nil }
+            metric = parts.count == 2 ? parts[0] : nil
+            isInErrors = number.hasSuffix("se")
+            if isInErrors { number = String(number.dropLast(2)) }
+            guard let amount = Double(number), amount >= 0, metric?.isEmpty != true else {
+                return nil
+            }
+            self.amount = amount
+        }
+
+        /// A limit relative to the size of a score, if that is more than 1.
+        public init(_ amount: Double) {
+            (metric, self.amount, isInErrors) = (nil, amount, false)
+        }
+    }
+
+    private let limits: [Limit]
+
+    /// Limits; the last one given for a metric counts.
+    ///
+    /// - Parameter limits: of metrics, or of all.
+    public init(_ limits: [Limit]) { self.limits = limits }
+
+    /// The difference that a score may have, and how it was come to.
+    ///
+    /// - Parameters:
+    ///   - metric: the score's name.
+    ///   - want: the earlier score.
+    ///   - got: the new one.
+    /// - Returns: the largest difference, and its text for a person; nil for no limit that can be applied,
+    ///   because there is no standard error.
+    func room(
+        _ metric: String, want: MetricScore, got: MetricScore
+    ) -> (difference: Double, text: String)? {
+        let limit = limits.last { $0.metric == metric } ?? limits.last { $0.metric == nil }
+        guard let limit else { return (0, "0") }
+        guard limit.isInErrors else {
+            return (limit.amount * max(1, abs(want.value)), "\(limit.amount)")
+        }
+        guard let a = want.standardError, let b = got.standardError else { return nil }
+        let error = (a * a + b * b).squareRoot()
+        return (limit.amount * error, "\(limit.amount) standard errors of \(error)")
+    }
+}

@@ -1,0 +1,200 @@
+import FalconJSON
+import FalconSystem
+
+/// One evaluation of a task: answers go to a file as they come, and a later run goes on from it.
+public struct TaskRun {
+    /// What must be equal for answers to be those of the same evaluation.
+    struct Identity: Codable, Equatable {
+        var task: String
+        var version: String
+        var shots: Int
+        var limit: Int?
+        var dataDigest: String
+        var examplesDigest: String?
+        /// Of weights, configuration and tokenizer.
+        var modelDigest: String
+
+        private enum CodingKeys: String, CodingKey {
+            case task, version, shots, limit
+            case dataDigest = "data_sha256"
+            case examplesDigest = "examples_sha256"
+            case modelDigest = "model_sha256"
+        }
+
+        /// The first difference to another one, as a text; nil if they are equal.
+        func difference(to other: Identity) -> String? {
+            func text(_ name: String, _ a: String, _ b: String) -> String? {
+                a == b ? nil : "\(name) \(b), now \(a)"
+            }
+            return text("task", task, other.task) ?? text("version", version, other.version)
+                ?? text("shots", "\(shots)", "\(other.shots)")
+                ?? text(
+                    "limit", limit.map { "\($0)" } ?? "none", other.limit.map { "\($0)" } ?? "none")
+                ?? text("data_sha256", dataDigest, other.dataDigest)
+                ?? text(
+                    "examples_sha256", examplesDigest ?? "none", other.examplesDigest ?? "none")
+                ?? text("model_sha256", modelDigest, other.modelDigest)
+        }
+    }
+
+    /// A finished evaluation, as its file holds it.
+    private struct Finished: Codable {
+        var identity: Identity
+        var score: TaskScore
+    }
+
+    /// The documents.
+    public let data: TaskData
+    /// The name in results.
+    public let key: String
+    private let identity: Identity
+    private let folder: String?
+
+    /// An evaluation.
+    ///
+    /// - Parameters:
+    ///   - data: the documents.
+    ///   - key: the name in results and of files.
+    ///   - limit: the number of documents asked for; nil for all.
+    ///   - modelDigest: of weights, configuration and tokenizer.
+    ///   - folder: receives `samples_KEY.jsonl` and `results_KEY.json`; nil for none.
+    public init(
+        _ data: TaskData, key: String, limit: Int?, modelDigest: String,
+        samplesFolder folder: String?
+    ) {
+        self.data = data
+        self.key = key
+        self.folder = folder
+        identity = Identity(
+            task: data.task.name, version: data.task.version, shots: data.shots, limit: limit,
+            dataDigest: data.digest, examplesDigest: data.examplesDigest, modelDigest: modelDigest)
+    }
+
+    private var samplesPath: String { (folder ?? "") + "/samples_\(key).jsonl" }
+    private var partPath: String { samplesPath + ".part" }
+    private var resultPath: String { (folder ?? "") + "/results_\(key).json" }
+
+    /// Answers the documents that have no answer yet, and scores all.
+    ///
+    /// - Parameters:
+    ///   - evaluator: with the model.
+    ///   - resumes: whether answers of an earlier run count; without it they are an error.
+    ///   - rows: rows of a pass of the model.
+    ///   - onAnswer: takes the number of documents answered.
+    /// - Returns: the scores.
+    /// - Throws: `FileError`; `EvaluationError.otherSamples`; errors of `Evaluator.answer` and `onAnswer`.
+    public func run(
+        with evaluator: Evaluator, resumes: Bool, rows: Int = Evaluator.usualRows,
+        onAnswer: (Int) throws -> Void
+    ) throws -> TaskScore {
+        guard folder != nil else {
+            var answers: [ModelAnswer] = []
+            try evaluator.answer(data, documents: data.documents.indices, rows: rows) {
+                answers += $0
+                try onAnswer(answers.count)
+            }
+            return score(answers)
+        }
+        if let score = try finishedScore(resumes: resumes) {
+            try onAnswer(data.documents.count)
+            return score
+        }
+        var answers = try earlierAnswers(resumes: resumes)
+        try onAnswer(answers.count)
+        if fileKind(of: partPath) == .missing { try append(try jsonText(identity) + "\n") }
+        let first = answers.count
+        try evaluator.answer(data, documents: first..<data.documents.count, rows: rows) { more in
+            var lines = ""
+            for answer in more {
+                lines += try TaskSample(answer, document: answers.count, of: data).line + "\n"
+                answers.append(answer)
+            }
+            try append(lines)
+            try onAnswer(answers.count)
+        }
+        return try finish(answers)
+    }
+
+    /// The score of an earlier, whole evaluation.
+    private func finishedScore(resumes: Bool) throws -> TaskScore? {
+        guard fileKind(of: resultPath) != .missing else { return nil }
+        guard resumes else {
+            throw FileError.exists(
+                path: resultPath, advice: "--resume takes what is there; or choose another --samples")
+        }
+        guard let finished = try? decodedJSON(Finished.self, from: readBytes(ofFile: resultPath))
+        else {
+            throw EvaluationError.otherSamples(path: resultPath, reason: "it is not a result")
+        }
+        if let difference = identity.difference(to: finished.identity) {
+            throw EvaluationError.otherSamples(path: resultPath, reason: difference)
+        }
+        return finished.score
+    }
+
+    /// The answers of an evaluation that was broken off; a last line that was not written whole is cut.
+    private func earlierAnswers(resumes: Bool) throws -> [ModelAnswer] {
+        guard fileKind(of: partPath) != .missing else { return [] }
+        guard resumes else {
+            throw FileError.exists(
+                path: partPath, advice: "--resume goes on from it; or choose another --samples")
+        }
+        let bytes = try readBytes(ofFile: partPath)
+        let whole = bytes.lastIndex(of: 0x0A).map { $0 + 1 } ?? 0
+        let lines = bytes[..<whole].split(separator: 0x0A)
+        if whole < bytes.count || lines.isEmpty { try replacePart(by: bytes[..<whole]) }
+        guard let first = lines.first else { return [] }
+        guard let earlier = try? decodedJSON(Identity.self, from: Array(first)) else {
+            throw EvaluationError.otherSamples(path: partPath, reason: "its first line is damaged")
+        }
+        if let difference = identity.difference(to: earlier) {
+            throw EvaluationError.otherSamples(path: partPath, reason: difference)
+        }
+        return try lines.dropFirst().enumerated().map { index, line in
+            guard let (document, answer) = TaskSample.answer(from: line), document == index,
+                index < data.documents.count
+            else {
+                throw EvaluationError.badRecord(
+                    path: partPath, line: index + 2,
+                    reason: "want the answer to document \(index)")
+            }
+            return answer
+        }
+    }
+
+    private func append(_ lines: String) throws {
+        try appendToFile(path: partPath, Array(lines.utf8))
+    }
+
+    /// Leaves the whole lines of the file of answers, or the line that begins it.
+    private func replacePart(by lines: ArraySlice<UInt8>) throws {
+        var file = try AtomicFile(path: partPath)
+        try file.write(lines.isEmpty ? jsonText(identity) + "\n" : String(decoding: lines, as: UTF8.self))
+        try file.commit()
+    }
+
+    private func finish(_ answers: [ModelAnswer]) throws -> TaskScore {
+        var samples = try AtomicFile(path: samplesPath)
+        for (index, answer) in answers.enumerated() {
+            try samples.write(try TaskSample(answer, document: index, of: data).line + "\n")
+        }
+        try samples.commit()
+        let score = score(answers)
+        var result = try AtomicFile(path: resultPath)
+        try result.write(try jsonText(Finished(identity: identity, score: score)) + "\n")
+        try result.commit()
+        try removeFile(partPath)
+        return score
+    }
+
+    private func score(_ answers: [ModelAnswer]) -> TaskScore {
+        let metrics = data.task.metrics.map { metric in
+            let values = zip(data.documents, answers).map { metric.value($0.request, $1) }
+            return (metric.name, MetricScore(values, metric.aggregation))
+        }
+        return TaskScore(
+            task: data.task.name, version: data.task.version, shots: data.shots,
+            documents: answers.count, dataDigest: data.digest, examplesDigest: data.examplesDigest,
+            metrics: Dictionary(uniqueKeysWithValues: metrics))
+    }
+}

@@ -1,0 +1,98 @@
+import FalconSystem
+
+/// What is asked for on the command line: tasks, groups and suites, with their numbers of examples.
+public struct TaskSelection: Sendable {
+    /// One task with a number of examples.
+    public struct Part: Sendable {
+        /// The name in results: the task's, with `@SHOTS` if they were asked for there.
+        public let key: String
+        /// The task.
+        public let task: any EvaluationTask
+        /// The number of examples; nil for as many as is usual.
+        public let shots: Int?
+    }
+
+    /// The tasks, each one once.
+    public private(set) var parts: [Part] = []
+    private var groups: [(key: String, group: TaskGroup, parts: [String])] = []
+    private var suites: [(suite: TaskSuite, keys: [String])] = []
+
+    /// Reads a list of names.
+    ///
+    /// - Parameters:
+    ///   - names: tasks, groups and suites, separated by commas; `NAME@5` takes five examples.
+    ///   - shots: the number of examples where a name says nothing; nil for as many as is usual.
+    /// - Throws: `EvaluationError.unknownTask`.
+    public init(_ names: String, shots: Int? = nil) throws(EvaluationError) {
+        for name in names.split(separator: ",", omittingEmptySubsequences: true).map(String.init) {
+            if let suite = TaskCatalog.suites.first(where: { $0.name == name }) {
+                var keys: [String] = []
+                for item in suite.items {
+                    let usual = TaskCatalog.task(named: item.name)?.defaultShots ?? 0
+                    let key = item.name + (item.shots == usual ? "" : "@\(item.shots)")
+                    try add(key, shots: item.shots == usual ? usual : nil)
+                    keys.append(key)
+                }
+                suites.append((suite, keys))
+            } else {
+                try add(name, shots: shots)
+            }
+        }
+        if parts.isEmpty { throw .unknownTask(names, known: TaskCatalog.names) }
+    }
+
+    /// Adds the task or group with a key.
+    private mutating func add(_ key: String, shots usual: Int?) throws(EvaluationError) {
+        let words = key.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
+        let name = String(words[0])
+        var (shots, ending) = (usual, "")
+        if words.count > 1 {
+            guard let count = Int(words[1]), count >= 0 else {
+                throw .unknownTask(key, known: TaskCatalog.names)
+            }
+            (shots, ending) = (count, "@\(count)")
+        }
+        if let group = TaskCatalog.groups.first(where: { $0.name == name }) {
+            if groups.contains(where: { $0.key == key }) { return }
+            for task in group.tasks { add(task, task.name + ending, shots) }
+            groups.append((key, group, group.tasks.map { $0.name + ending }))
+        } else if let task = TaskCatalog.task(named: name) {
+            add(task, key, shots)
+        } else {
+            throw .unknownTask(key, known: TaskCatalog.names)
+        }
+    }
+
+    private mutating func add(_ task: any EvaluationTask, _ key: String, _ shots: Int?) {
+        guard !parts.contains(where: { $0.key == key }) else { return }
+        parts.append(Part(key: key, task: task, shots: shots))
+    }
+
+    /// The scores of the groups and suites.
+    ///
+    /// - Parameter tasks: the scores of all tasks, by their keys.
+    /// - Returns: groups by their keys, suites by their names.
+    public func summaries(
+        of tasks: [String: TaskScore]
+    ) -> (groups: [String: TaskScore], suites: [String: SuiteScore]) {
+        var groupScores: [String: TaskScore] = [:]
+        for (key, group, parts) in groups {
+            let scores = parts.compactMap { tasks[$0] }
+            if scores.count == parts.count { groupScores[key] = group.score(of: scores) }
+        }
+        var suiteScores: [String: SuiteScore] = [:]
+        for (suite, keys) in suites {
+            let shares = zip(suite.items, keys).compactMap { item, key -> Double? in
+                guard let score = (tasks[key] ?? groupScores[key])?.metrics[item.metric] else {
+                    return nil
+                }
+                return (score.value - item.baseline) / (1 - item.baseline)
+            }
+            guard !shares.isEmpty else { continue }
+            suiteScores[suite.name] = SuiteScore(
+                score: shares.reduce(0, +) / Double(shares.count), items: shares.count,
+                missing: suite.missing)
+        }
+        return (groupScores, suiteScores)
+    }
+}

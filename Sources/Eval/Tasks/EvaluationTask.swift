@@ -1,0 +1,68 @@
+/// A task: its data, and how a record becomes requests, exactly as lm-evaluation-harness builds them.
+///
+/// A conformance is one file; `PIQA` is a short example.
+public protocol EvaluationTask: Sendable {
+    /// The name on the command line: the harness's.
+    var name: String { get }
+    /// The version of the harness's task.
+    var version: String { get }
+    /// The scored file below the data folder; the first of several names that is there.
+    var files: [String] { get }
+    /// The file of the examples below the data folder, by the same rule; empty if they are drawn from
+    /// the scored file.
+    var exampleFiles: [String] { get }
+    /// The way in which examples are drawn.
+    var sampling: ExampleSampling { get }
+    /// The number of examples unless asked for otherwise.
+    var defaultShots: Int { get }
+    /// The text before all examples.
+    var preamble: String { get }
+    /// The scores, the first one first in tables.
+    var metrics: [Metric] { get }
+
+    /// Splits a file into records.
+    ///
+    /// - Parameter bytes: the file.
+    /// - Returns: the bytes of each record, in order.
+    func records(in bytes: [UInt8]) -> [ArraySlice<UInt8>]
+
+    /// Turns a record into a document.
+    ///
+    /// - Parameter record: one record of the file.
+    /// - Returns: the document with its requests.
+    /// - Throws: `RecordError` for a record that is not one of this task.
+    func document(from record: Record) throws -> TaskDocument
+}
+
+extension EvaluationTask {
+    /// The first version of a task in the harness.
+    public var version: String { "1.0" }
+    /// Examples come from the scored file.
+    public var exampleFiles: [String] { [] }
+    /// The harness's default sampler.
+    public var sampling: ExampleSampling { .random }
+    /// None.
+    public var defaultShots: Int { 0 }
+    /// None.
+    public var preamble: String { "" }
+    /// Accuracy, also after division by the answers' lengths, and bits per byte of the right answer.
+    public var metrics: [Metric] { [.acc, .accNorm, .answerBitsPerByte] }
+
+    /// One record a line; lines end at byte 0x0A only, as records may hold other Unicode line breaks.
+    public func records(in bytes: [UInt8]) -> [ArraySlice<UInt8>] {
+        bytes.split(separator: 0x0A).filter { line in
+            !line.allSatisfy { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }
+        }
+    }
+}
+
+/// The way in which examples are drawn for a document.
+public enum ExampleSampling: String, Sendable {
+    /// By Python's generator, seeded with 1234 and continued from document to document.
+    case random
+    /// The same with one more than wanted, so that the document itself can be left out; the harness does so where
+    /// a set has no test split, although the examples come from another file.
+    case randomWithSpare
+    /// The first ones of the file, the same for every document.
+    case firstN
+}
