@@ -173,7 +173,7 @@ let package = Package(
             name: "FalconReport",
             dependencies: [
                 "FalconSystem", "FalconData", "FalconRecipe", "FalconModel", "FalconOptim",
-                "FalconCheckpoint", "FalconRunRecord", "FalconTrain", "FalconSweep",
+                "FalconCheckpoint", "FalconRunRecord", "FalconEval", "FalconTrain", "FalconSweep",
             ],
             path: "Sources/Report", swiftSettings: safeSwiftSettings),
         .target(

@@ -19,7 +19,7 @@ struct ConfigurationResult {
             runs.filter { [.finished, .diverged].contains($0.status) }.map { run in
                 RatedRun(
                     learningRate: run.learningRate, seed: run.seed,
-                    objective: run.status == .finished ? run.objective ?? .infinity : .infinity)
+                    objective: run.status == .finished ? run.cost ?? .infinity : .infinity)
             }, tried: runs.map(\.learningRate))
         bestRate = best?.learningRate
         isAtEdge = best?.isAtEdge ?? false
@@ -32,6 +32,8 @@ struct ConfigurationResult {
     }
 
     var bestValues: [Double] { best.compactMap(\.objective) }
+
+    private var meanCost: Double { Statistics.mean(best.compactMap(\.cost)) }
 }
 
 /// The difference between two configurations, each at its best learning rate.
@@ -94,7 +96,7 @@ extension ConfigurationResult {
         // "The best" is the best of those whose losses can be compared.
         var groups: [[ConfigurationResult]] = []
         for result in results {
-            if let place = groups.firstIndex(where: { comparison($0[0], result) == .nats }) {
+            if let place = groups.firstIndex(where: { comparison($0[0], result) == .objective }) {
                 groups[place].append(result)
             } else {
                 groups.append([result])
@@ -102,7 +104,7 @@ extension ConfigurationResult {
         }
         let bests = groups.compactMap { group in
             group.indices.min {
-                Statistics.mean(group[$0].bestValues) < Statistics.mean(group[$1].bestValues)
+                group[$0].meanCost < group[$1].meanCost
             }
         }
         let within = zip(groups, bests).flatMap { group, best in
@@ -125,7 +127,7 @@ extension ConfigurationResult {
                 other.best.allSatisfy { holds(a.measurement, $0.measurement) }
             }
         }
-        if all({ $0.isSame(as: $1) }) { return .nats }
+        if all({ $0.isSame(as: $1) }) { return .objective }
         let haveBits = (one.best + other.best).allSatisfy {
             $0.result.validationBitsPerByte?.isFinite == true
         }
@@ -133,12 +135,21 @@ extension ConfigurationResult {
     }
 
     /// The unit of a difference.
-    private enum Unit: String {
-        case nats
-        case bits = "bits a byte"
+    private enum Unit {
+        /// That of the objective.
+        case objective
+        case bits
 
-        func value(_ run: ReportRun) -> Double? {
-            self == .nats ? run.objective : run.result.validationBitsPerByte
+        /// The number of which less is better.
+        func cost(_ run: ReportRun) -> Double? {
+            self == .objective ? run.cost : run.result.validationBitsPerByte
+        }
+
+        /// The name of the unit of a run's number.
+        func name(_ run: ReportRun?) -> String {
+            if self == .bits { return "bits a byte" }
+            guard case .score(_, let metric) = run?.measurement.objective else { return "nats" }
+            return metric
         }
     }
 
@@ -168,14 +179,14 @@ extension ConfigurationResult {
         _ one: ConfigurationResult, _ other: ConfigurationResult, _ key: String, _ unit: Unit
     ) -> Verdict {
         func values(_ result: ConfigurationResult) -> [Double] {
-            result.best.compactMap(unit.value)
+            result.best.compactMap(unit.cost)
         }
         let isFirst = Statistics.mean(values(one)) <= Statistics.mean(values(other))
         let (better, worse) = isFirst ? (one, other) : (other, one)
         let difference = Interval.difference(values(worse), values(better))
         let byDifference = better.best.compactMap { run in
             worse.best.first { $0.seed == run.seed }.flatMap { match in
-                unit.value(match).flatMap { a in unit.value(run).map { a - $0 } }
+                unit.cost(match).flatMap { a in unit.cost(run).map { a - $0 } }
             }
         }
         let paired = byDifference.count > 1 ? Interval(byDifference) : nil
@@ -187,9 +198,10 @@ extension ConfigurationResult {
             better.best.count == worse.best.count
             ? "\(better.best.count) seeds each"
             : "\(better.best.count) and \(worse.best.count) seeds"
+        let unitName = unit.name(better.best.first)
         var text: String
         if let half = difference.half {
-            let size = "\(nats(difference.mean)) ± \(nats(half)) \(unit.rawValue)"
+            let size = "\(nats(difference.mean)) ± \(nats(half)) \(unitName)"
             text =
                 difference.mean > half
                 ? "\(better.name(key)) beats \(worse.name(key))\(context) by \(size) (\(seeds))"
@@ -200,7 +212,7 @@ extension ConfigurationResult {
             }
         } else {
             text =
-                "\(better.name(key)) is \(nats(difference.mean)) \(unit.rawValue) below "
+                "\(better.name(key)) is better by \(nats(difference.mean)) \(unitName) than "
                 + "\(worse.name(key))\(context); "
                 + (difference.count == 1 ? "one seed: no interval" : "no interval")
         }
@@ -208,7 +220,7 @@ extension ConfigurationResult {
             text += "; the best rate of \(result.name(key)) lies at the edge of its grid"
         }
         return Verdict(
-            better: better.label, worse: worse.label, unit: unit.rawValue, difference: difference,
+            better: better.label, worse: worse.label, unit: unitName, difference: difference,
             paired: paired, text: text + ".")
     }
 }

@@ -61,7 +61,7 @@ struct Measurement: Equatable {
     /// The reason why losses cannot be compared.
     func difference(from other: Measurement) -> String {
         if objective != other.objective {
-            return "one is a validation loss, the other a training loss"
+            return "one is \(objective.name), the other \(other.objective.name)"
         }
         if dataDigest != other.dataDigest || dataDigest == nil && dataPath != other.dataPath {
             return "they are of different data or tokenizers (\(name), \(other.name))"

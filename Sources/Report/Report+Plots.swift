@@ -1,3 +1,4 @@
+import FalconEval
 import FalconModel
 import FalconRunRecord
 import FalconSweep
@@ -41,10 +42,47 @@ extension Report {
         let plot = Plot(
             title:
                 "Loss at the end against the learning rate, 95 % intervals where there are seeds",
-            xLabel: "learning rate", yLabel: "loss, nats", xScale: .log, series: series)
+            xLabel: "learning rate", yLabel: objectiveLabel, xScale: .log, series: series)
         return Page.plots(
             series.isEmpty ? [] : [plot],
             orMissing: "No configuration has finished runs at two or more learning rates.")
+    }
+
+    /// The name of the runs' objective, with its unit.
+    private var objectiveLabel: String {
+        let names = Set(results.flatMap(\.runs).map(\.measurement.objective))
+        if names.count == 1, case .score = names.first { return names.first?.name ?? "" }
+        return "loss, nats"
+    }
+
+    /// A curve of every task that a run has scored, with bars of one standard error.
+    private var taskCurves: [Plot] {
+        let runs = results.compactMap { result in
+            (result.best + result.runs).first { !$0.metrics.isEmpty }.map { (result.label, $0) }
+        }
+        let names = Set(runs.flatMap { $0.1.metrics.flatMap { ($0.taskScores ?? [:]).keys } })
+        return names.sorted().compactMap { name in
+            var metric = ""
+            let series = runs.enumerated().map { color, run in
+                let lines = run.1.metrics.compactMap { line in
+                    line.taskScores?[name].map { (Double(line.tokens), $0) }
+                }
+                let points = lines.compactMap { tokens, scores -> (Double, Double, Double?)? in
+                    guard let score = TaskCatalog.leadingScore(of: name, in: scores) else {
+                        return nil
+                    }
+                    metric = score.metric
+                    return (tokens, score.value, scores[metric + TaskScore.errorEnding])
+                }
+                return Series(
+                    name: run.0, color: color, points: points.map { ($0.0, $0.1) },
+                    hasDots: true, isDashed: color >= Plot.colorCount, bars: points.map(\.2))
+            }
+            guard series.contains(where: { $0.points.count > 1 }) else { return nil }
+            return Plot(
+                title: "\(name), \(metric), with one standard error", xLabel: "tokens",
+                yLabel: metric, series: series)
+        }
     }
 
     var curves: String {
@@ -77,7 +115,7 @@ extension Report {
                     title: "Validation loss", xLabel: "tokens", yLabel: "loss, nats",
                     series: validation))
         }
-        return Page.plots(plots, orMissing: "No run has steps yet.")
+        return Page.plots(plots + taskCurves, orMissing: "No run has steps yet.")
     }
 
     /// Means of windows, at most `curvePoints` of them.

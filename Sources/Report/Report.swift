@@ -79,7 +79,7 @@ public struct Report {
                     configuration: $0.configuration, learningRate: $0.bestRate,
                     isAtEdge: $0.isAtEdge,
                     objective: $0.bestValues.isEmpty ? nil : Interval($0.bestValues),
-                    measured: $0.best.first?.measurement.objective.rawValue)
+                    measured: $0.best.first?.measurement.objective.name)
             }, normFits: normFits, warnings: data.warnings + refusals)
     }
 
@@ -155,9 +155,16 @@ public struct Report {
         let measures = Set(results.flatMap(\.best).map(\.measurement.objective))
         return Page.table(
             keys + [
-                "best rate", measures == [.loss] ? "training loss" : "loss", "95 %", "bits/byte",
+                "best rate", Self.heading(of: measures), "95 %", "bits/byte",
                 "seeds", "diverged",
             ], rows)
+    }
+
+    /// The heading of the column of objectives.
+    private static func heading(of measures: Set<RunObjective>) -> String {
+        if measures == [.loss] { return "training loss" }
+        if measures.count == 1, case .score = measures.first { return measures.first?.name ?? "" }
+        return "loss"
     }
 
     private var runTable: String {

@@ -49,8 +49,11 @@ struct ReportRun {
     /// The data that the objective was measured on.
     var measurement = Measurement()
 
-    /// The finite loss by which runs are compared.
+    /// The finite number by which runs are compared.
     var objective: Double? { result.value(measurement.objective) }
+
+    /// The number of which less is better.
+    var cost: Double? { result.cost(measurement.objective) }
 
     /// Chooses the objective: the training loss if nothing was validated.
     mutating func decide(by kind: RunObjective) {

@@ -1,16 +1,74 @@
-/// The objectives by which runs are compared; lower is better.
-public enum RunObjective: String, Decodable, CaseIterable, Sendable {
+/// The objectives by which runs are compared.
+public enum RunObjective: Hashable, Sendable {
     /// The last validation loss.
-    case validationLoss = "validation_loss"
+    case validationLoss
     /// The mean training loss of the last 5 % of the steps.
     case loss
+    /// The last score of a task, such as `hellaswag` and `acc_norm`.
+    case score(task: String, metric: String)
+
+    /// The name in recipes: `validation_loss`, `loss`, or `TASK.METRIC`.
+    public var name: String {
+        switch self {
+        case .validationLoss: "validation_loss"
+        case .loss: "loss"
+        case .score(let task, let metric): "\(task).\(metric)"
+        }
+    }
+
+    /// Whether a larger number is better: of scores, all but perplexities and bits per byte.
+    public var isHigherBetter: Bool {
+        guard case .score(_, let metric) = self else { return false }
+        return metric != "bits_per_byte" && !metric.hasSuffix("perplexity")
+    }
+
+    /// The number of which less is better, from a value, and back.
+    ///
+    /// - Parameter value: of this objective.
+    /// - Returns: it, or its negative where larger numbers are better.
+    public func cost(_ value: Double) -> Double { isHigherBetter ? -value : value }
+
+    /// The objective with a name.
+    ///
+    /// - Parameter name: as in recipes.
+    /// - Returns: nil if it is something else.
+    public init?(name: String) {
+        switch name {
+        case "validation_loss": self = .validationLoss
+        case "loss": self = .loss
+        default:
+            guard let dot = name.lastIndex(of: "."), dot != name.startIndex,
+                name.index(after: dot) != name.endIndex
+            else { return nil }
+            self = .score(task: String(name[..<dot]), metric: String(name[name.index(after: dot)...]))
+        }
+    }
 
     /// The objective measured in one run: the training loss if nothing was validated.
     ///
     /// - Parameter result: the result of the run.
     /// - Returns: this objective, or `loss`.
     public func measured(in result: RunResult) -> RunObjective {
-        result.validationLoss == nil ? .loss : self
+        self == .validationLoss && result.validationLoss == nil ? .loss : self
+    }
+}
+
+extension RunObjective: Decodable {
+    /// From its name.
+    ///
+    /// - Parameter decoder: of a text.
+    /// - Throws: `DecodingError` for another text.
+    public init(from decoder: any Decoder) throws {
+        let name = try decoder.singleValueContainer().decode(String.self)
+        guard let objective = RunObjective(name: name) else {
+            throw DecodingError.dataCorrupted(
+                DecodingError.Context(
+                    codingPath: decoder.codingPath,
+                    debugDescription:
+                        "got \"\(name)\", wanted validation_loss, loss, or TASK.METRIC such as "
+                        + "hellaswag.acc_norm"))
+        }
+        self = objective
     }
 }
 
@@ -22,6 +80,8 @@ public struct RunResult: Equatable, Sendable {
     public let validationLoss: Double?
     /// The same validation in bits per byte.
     public let validationBitsPerByte: Double?
+    /// The last scores of tasks, by `TASK.METRIC`.
+    public let scores: [String: Double]
     /// Seconds of training.
     public let elapsedSeconds: Double?
 
@@ -31,15 +91,17 @@ public struct RunResult: Equatable, Sendable {
     ///   - loss: the mean training loss of the last 5 % of the steps, in nats.
     ///   - validationLoss: the last validation loss, in nats.
     ///   - validationBitsPerByte: the same validation in bits per byte.
+    ///   - scores: the last scores of tasks, by `TASK.METRIC`.
     ///   - elapsedSeconds: seconds of training.
     public init(
         loss: Double?, validationLoss: Double?, validationBitsPerByte: Double?,
-        elapsedSeconds: Double?
+        scores: [String: Double] = [:], elapsedSeconds: Double?
     ) {
         func finite(_ number: Double?) -> Double? { number.flatMap { $0.isFinite ? $0 : nil } }
         self.loss = finite(loss)
         self.validationLoss = validationLoss.map { $0.isFinite ? $0 : .infinity }
         self.validationBitsPerByte = finite(validationBitsPerByte)
+        self.scores = scores.filter(\.value.isFinite)
         self.elapsedSeconds = elapsedSeconds
     }
 
@@ -51,7 +113,7 @@ public struct RunResult: Equatable, Sendable {
         self.init(
             loss: Self.finalLoss(metrics), validationLoss: validation?.validationLoss,
             validationBitsPerByte: validation?.validationBitsPerByte,
-            elapsedSeconds: Self.trainingSeconds(metrics))
+            scores: Self.scores(metrics), elapsedSeconds: Self.trainingSeconds(metrics))
     }
 
     /// The run's value of an objective.
@@ -59,8 +121,29 @@ public struct RunResult: Equatable, Sendable {
     /// - Parameter objective: the objective by which runs are compared.
     /// - Returns: a finite number; nil for a run that cannot be compared.
     public func value(_ objective: RunObjective) -> Double? {
-        let value = objective.measured(in: self) == .loss ? loss : validationLoss
+        let value: Double?
+        switch objective.measured(in: self) {
+        case .loss: value = loss
+        case .validationLoss: value = validationLoss
+        case .score: value = scores[objective.name]
+        }
         return value.flatMap { $0.isFinite ? $0 : nil }
+    }
+
+    /// The number of which less is better.
+    ///
+    /// - Parameter objective: the objective by which runs are compared.
+    /// - Returns: a finite number; nil for a run that cannot be compared.
+    public func cost(_ objective: RunObjective) -> Double? {
+        value(objective).map(objective.cost)
+    }
+
+    /// The scores of the last step that has some.
+    private static func scores(_ metrics: [StepMetrics]) -> [String: Double] {
+        let last = metrics.last { $0.taskScores != nil }?.taskScores ?? [:]
+        return last.reduce(into: [:]) { all, task in
+            for (metric, value) in task.value { all["\(task.key).\(metric)"] = value }
+        }
     }
 
     /// The mean loss of the last 5 % of the steps, without those that did not move the weights; not

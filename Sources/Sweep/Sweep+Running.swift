@@ -206,7 +206,7 @@ extension Sweep {
         case .checkFailed: (record.status, record.message) = (.diverged, words)
         case .stoppedButSaved:
             if let tokens = rungTokens(one.task), metrics.last?.tokens ?? 0 >= tokens {
-                record.rungs.append(record.objective(objective) ?? .infinity)
+                record.rungs.append(record.cost(objective) ?? .infinity)
                 (record.status, record.message) = (.pending, nil)
             } else if Signals.stopRequested || idle < Self.idleLimit {
                 (record.status, record.message) = (.pending, nil)

@@ -132,7 +132,7 @@ public final class Sweep {
         guard let record = records[run.id] else { return nil }
         switch record.status {
         case .pending, .running, .stopped: return .open(rungs: record.rungs)
-        case .finished: return .ended(record.objective(objective))
+        case .finished: return .ended(record.cost(objective))
         case .diverged, .failed: return .ended(nil)
         }
     }

@@ -57,7 +57,7 @@ struct SweepDatabase {
                         $0.column(name, .integer).notNull()
                     }
                     $0.column("learning_rate", .double).notNull()
-                    for name in ["rungs", "message"] { $0.column(name, .text) }
+                    for name in ["rungs", "scores", "message"] { $0.column(name, .text) }
                     for name in ["steps", "tokens", "parameters"] {
                         $0.column(name, .integer)
                     }
@@ -68,9 +68,10 @@ struct SweepDatabase {
                 }
                 // Of an older version.
                 let columns = try database.columns(in: SweepRecord.databaseTableName)
-                if !columns.contains(where: { $0.name == Self.digestName }) {
+                for name in [Self.digestName, "scores"]
+                where !columns.contains(where: { $0.name == name }) {
                     try database.alter(table: SweepRecord.databaseTableName) {
-                        $0.add(column: Self.digestName, .text)
+                        $0.add(column: name, .text)
                     }
                 }
             }

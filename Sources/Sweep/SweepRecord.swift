@@ -95,6 +95,8 @@ public struct SweepRecord: Codable, Equatable, Sendable {
     public var validationLoss: Double?
     /// The last validation, in bits per byte.
     public var validationBitsPerByte: Double?
+    /// The last scores of tasks, by `TASK.METRIC`; nil for none.
+    public var scores: [String: Double]?
     /// Seconds of training.
     public var elapsedSeconds: Double?
     /// Why it failed.
@@ -110,6 +112,7 @@ public struct SweepRecord: Codable, Equatable, Sendable {
         case starts, rungs, steps, tokens, parameters, loss
         case validationLoss = "validation_loss"
         case validationBitsPerByte = "validation_bits_per_byte"
+        case scores
         case elapsedSeconds = "elapsed_seconds"
         case message
     }
@@ -131,25 +134,25 @@ public struct SweepRecord: Codable, Equatable, Sendable {
     /// The seed of weights and data.
     public var seed: UInt64 { storedSeed.value }
 
-    /// The value of an objective; the training loss if nothing was validated.
+    /// The cost of an objective: the number of which less is better.
     ///
     /// - Parameter kind: the sweep's.
     /// - Returns: a finite number, or nil.
-    public func objective(_ kind: RunObjective) -> Double? {
-        result.value(kind)
-    }
+    public func cost(_ kind: RunObjective) -> Double? { result.cost(kind) }
 
     /// The result of the run, so far or at its end.
     public var result: RunResult {
         get {
             RunResult(
                 loss: loss, validationLoss: validationLoss,
-                validationBitsPerByte: validationBitsPerByte, elapsedSeconds: elapsedSeconds)
+                validationBitsPerByte: validationBitsPerByte, scores: scores ?? [:],
+                elapsedSeconds: elapsedSeconds)
         }
         set {
             loss = newValue.loss
             validationLoss = newValue.validationLoss
             validationBitsPerByte = newValue.validationBitsPerByte
+            scores = newValue.scores.isEmpty ? nil : newValue.scores
             elapsedSeconds = newValue.elapsedSeconds
         }
     }

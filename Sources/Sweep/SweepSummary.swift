@@ -54,7 +54,7 @@ public struct SweepSummary: Encodable, Equatable, Sendable {
         diverged = records.count { $0.status == .diverged }
         failed = records.count { $0.status == .failed }
         let ended = records.filter { [.finished, .diverged].contains($0.status) }.map { record in
-            let value = record.status == .finished ? record.objective(objective) : nil
+            let value = record.status == .finished ? record.cost(objective) : nil
             return RatedRun(
                 learningRate: record.learningRate, seed: record.seed, objective: value ?? .infinity)
         }
@@ -64,7 +64,7 @@ public struct SweepSummary: Encodable, Equatable, Sendable {
         let mean = values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
         learningRate = best?.learningRate
         isAtEdge = best?.isAtEdge ?? false
-        self.mean = mean
+        self.mean = mean.map(objective.cost)
         seeds = values.count
         standardError = mean.flatMap { center in
             guard values.count > 1 else { return nil }

@@ -130,8 +130,8 @@ struct SweepCommand: ParsableCommand {
         case .ended(let record, let done, let known):
             let elapsed = monotonicSeconds() - start
             var text = "\(done)/\(known)  \(record.run)  \(record.status.rawValue)"
-            if let loss = record.objective(objective) {
-                text += "  \(decimal(loss, places: 4))"
+            if let value = record.result.value(objective) {
+                text += "  \(decimal(value, places: 4))"
             }
             if let seconds = record.elapsedSeconds { text += "  \(duration(seconds))" }
             text += "  elapsed \(duration(elapsed))"
@@ -147,14 +147,14 @@ struct SweepCommand: ParsableCommand {
             for record in sweep.results { counts[record.status.rawValue, default: 0] += 1 }
             return try printJSON(
                 Output(
-                    sweep: sweep.path, complete: isComplete, objective: sweep.objective.rawValue,
+                    sweep: sweep.path, complete: isComplete, objective: sweep.objective.name,
                     runs: counts, configurations: summaries))
         }
         let keys = Set(summaries.flatMap(\.configuration.keys)).sorted()
         func last(_ key: String) -> String { String(key.split(separator: ".").last ?? "") }
         var table = Table(
             keys.map { key in keys.count { last($0) == last(key) } == 1 ? last(key) : key }
-                + ["best rate", sweep.objective.rawValue, "std. error", "seeds", "diverged"])
+                + ["best rate", sweep.objective.name, "std. error", "seeds", "diverged"])
         for summary in summaries {
             table.add(
                 keys.map { summary.configuration[$0]?.description ?? "-" } + [
