@@ -288,7 +288,7 @@ let package = Package(
             dependencies: [
                 "FalconSystem", "FalconJSON", "FalconRecipeSection", "FalconTensor", "FalconData",
                 "FalconRecipe", "FalconModel", "FalconOptim", "FalconCheckpoint", "FalconRunRecord",
-                "FalconInterchange", "FalconTrain", "FalconTestSupport",
+                "FalconEval", "FalconInterchange", "FalconTrain", "FalconTestSupport",
             ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(

@@ -64,7 +64,8 @@ public enum EvaluationError: FalconError, Equatable {
     public var exitStatus: ExitStatus {
         switch self {
         case .unknownTask, .noExamples: .usage
-        case .badRecord, .noRecords, .fewExamples, .contextTooShort, .otherSamples, .notText, .emptyText, .notAResult, .notComparable,
+        case .badRecord, .noRecords, .fewExamples, .contextTooShort, .otherSamples, .notText,
+            .emptyText, .notAResult, .notComparable,
             .otherData:
             .badData
         case .missingData, .missingFiles: .missingInput

@@ -45,7 +45,8 @@ extension Evaluator {
             let writer = TextWriter(model, tokenizer, on: device)
             try inPieces(documents) { piece in
                 let prompts = try piece.map { index in
-                    guard case .generation(let question, let until, _) = data.documents[index].request
+                    guard
+                        case .generation(let question, let until, _) = data.documents[index].request
                     else { preconditionFailure("a task of several kinds of requests") }
                     let tokens = try encoded(
                         tokenizer.encodePrompt(data.prefixes[index] + question))
@@ -77,7 +78,9 @@ extension Evaluator {
         }
     }
 
-    private func answer(rolling document: TaskDocument, _ scorer: RequestScorer) throws -> ModelAnswer {
+    private func answer(rolling document: TaskDocument, _ scorer: RequestScorer) throws
+        -> ModelAnswer
+    {
         guard case .rolling(let text, _, _) = document.request else {
             preconditionFailure("a task of several kinds of requests")
         }

@@ -33,6 +33,7 @@ extension String {
     /// - Parameters:
     ///   - old: not empty.
     ///   - new: stands in its place.
+    /// - Returns: the text with all replaced.
     func replacingAsPython(_ old: String, with new: String) -> String {
         let (wanted, source) = (Array(old.utf8), Array(utf8))
         var (result, index) = ([UInt8](), 0)

@@ -27,10 +27,9 @@ public struct ScoreRequirement: Equatable, Sendable {
     private let relation: Relation
     private let bound: Double
 
-    /// Reads a requirement.
+    /// Reads a requirement; nil if it is something else.
     ///
     /// - Parameter text: `NAME.METRIC`, a relation (`>=`, `<=`, `>` or `<`), and a number.
-    /// - Returns: nil if it is something else.
     public init?(_ text: String) {
         let bare = text.filter { $0 != " " }
         // The two-letter relations come first.
@@ -59,10 +58,12 @@ public struct ScoreRequirement: Equatable, Sendable {
         guard let scores = result.scores(of: name) else {
             let known = result.names
             let hint = suggestion(for: name, among: known).map { "; did you mean \($0)?" } ?? ""
-            return "\(text): there is no score of \(name)\(hint) (there are \(known.joined(separator: ", ")))"
+            return
+                "\(text): there is no score of \(name)\(hint) (there are \(known.joined(separator: ", ")))"
         }
         guard let value = scores[metric] else {
-            return "\(text): \(name) has no \(metric); it has \(scores.keys.sorted().joined(separator: ", "))"
+            return
+                "\(text): \(name) has no \(metric); it has \(scores.keys.sorted().joined(separator: ", "))"
         }
         return relation.holds(value, bound) ? nil : "\(text): \(name).\(metric) is \(value)"
     }

@@ -9,10 +9,9 @@ public struct ScoreTolerance: Equatable, Sendable {
         /// Whether it is counted in standard errors of the difference.
         let isInErrors: Bool
 
-        /// Reads a limit.
+        /// Reads a limit; nil if it is something else.
         ///
         /// - Parameter text: `[METRIC=]NUMBER`, or `[METRIC=]NUMBERse` for standard errors.
-        /// - Returns: nil if it is something else.
         public init?(_ text: String) {
             let parts = text.splitAsPython("=")
             guard parts.count <= 2, var number = parts.last else { return nil }

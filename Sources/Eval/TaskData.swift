@@ -46,7 +46,8 @@ public struct TaskData {
         }
         let files = task.exampleFiles.isEmpty ? task.files : task.exampleFiles
         let source = try Self.read(
-            task, files, in: folder, limit: nil, purpose: "the \(self.shots) examples of \(task.name)")
+            task, files, in: folder, limit: nil,
+            purpose: "the \(self.shots) examples of \(task.name)")
         examplesDigest = source.digest
         let examples = source.documents.map(\.example)
         guard let texts = examples as? [String] else {

@@ -120,7 +120,8 @@ public struct TaskRun {
         guard fileKind(of: resultPath) != .missing else { return nil }
         guard resumes else {
             throw FileError.exists(
-                path: resultPath, advice: "--resume takes what is there; or choose another --samples")
+                path: resultPath,
+                advice: "--resume takes what is there; or choose another --samples")
         }
         guard let finished = try? decodedJSON(Finished.self, from: readBytes(ofFile: resultPath))
         else {
@@ -169,7 +170,8 @@ public struct TaskRun {
     /// Leaves the whole lines of the file of answers, or the line that begins it.
     private func replacePart(by lines: ArraySlice<UInt8>) throws {
         var file = try AtomicFile(path: partPath)
-        try file.write(lines.isEmpty ? jsonText(identity) + "\n" : String(decoding: lines, as: UTF8.self))
+        try file.write(
+            lines.isEmpty ? jsonText(identity) + "\n" : String(decoding: lines, as: UTF8.self))
         try file.commit()
     }
 

@@ -12,6 +12,7 @@ struct TaskSample {
     ///   - answer: the answer.
     ///   - index: the document's place in the file.
     ///   - data: the task's documents.
+    /// - Throws: errors of the encoder of JSON.
     init(_ answer: ModelAnswer, document index: Int, of data: TaskData) throws {
         let document = data.documents[index]
         let prompts = document.prompts(after: data.prefixes[index])

@@ -102,7 +102,8 @@ extension TaskScore: Codable {
         try container.encodeIfPresent(examplesDigest, forKey: .examplesDigest)
         for (name, score) in metrics {
             try container.encode(score.value, forKey: Key(name))
-            try container.encodeIfPresent(score.standardError, forKey: Key(name + TaskScore.errorEnding))
+            try container.encodeIfPresent(
+                score.standardError, forKey: Key(name + TaskScore.errorEnding))
         }
     }
 }

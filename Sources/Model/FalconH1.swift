@@ -294,7 +294,8 @@ struct FalconH1Attention {
         let v = projected[2]
         let mixed = causalAttention(
             query: q,
-            keyValues: memory?.keyValues(key: k, value: v) ?? [KeyValues(key: k, value: v)], heads: configuration.numAttentionHeads,
+            keyValues: memory?.keyValues(key: k, value: v) ?? [KeyValues(key: k, value: v)],
+            heads: configuration.numAttentionHeads,
             keyValueHeads: configuration.numKeyValueHeads, segments: context.segments,
             scale: 1 / Float(configuration.headDim).squareRoot(), on: &tape)
         return linear(

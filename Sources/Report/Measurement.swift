@@ -61,13 +61,21 @@ struct Measurement: Equatable {
     /// The reason why losses cannot be compared.
     func difference(from other: Measurement) -> String {
         if objective != other.objective {
-            return "one is \(objective.name), the other \(other.objective.name)"
+            return "one is \(words(objective)), the other \(words(other.objective))"
         }
         if dataDigest != other.dataDigest || dataDigest == nil && dataPath != other.dataPath {
             return "they are of different data or tokenizers (\(name), \(other.name))"
         }
-        func words(_ tokens: Int?) -> String { tokens.map { "\($0)" } ?? "all" }
-        return "they are of \(words(tokens)) and \(words(other.tokens)) validation tokens"
+        func count(_ tokens: Int?) -> String { tokens.map { "\($0)" } ?? "all" }
+        return "they are of \(count(tokens)) and \(count(other.tokens)) validation tokens"
+    }
+
+    private func words(_ objective: RunObjective) -> String {
+        switch objective {
+        case .validationLoss: "a validation loss"
+        case .loss: "a training loss"
+        case .score: objective.name
+        }
     }
 
     private var name: String {

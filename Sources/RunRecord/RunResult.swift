@@ -28,10 +28,9 @@ public enum RunObjective: Hashable, Sendable {
     /// - Returns: it, or its negative where larger numbers are better.
     public func cost(_ value: Double) -> Double { isHigherBetter ? -value : value }
 
-    /// The objective with a name.
+    /// The objective with a name; nil if it is something else.
     ///
     /// - Parameter name: as in recipes.
-    /// - Returns: nil if it is something else.
     public init?(name: String) {
         switch name {
         case "validation_loss": self = .validationLoss
@@ -40,7 +39,8 @@ public enum RunObjective: Hashable, Sendable {
             guard let dot = name.lastIndex(of: "."), dot != name.startIndex,
                 name.index(after: dot) != name.endIndex
             else { return nil }
-            self = .score(task: String(name[..<dot]), metric: String(name[name.index(after: dot)...]))
+            self = .score(
+                task: String(name[..<dot]), metric: String(name[name.index(after: dot)...]))
         }
     }
 

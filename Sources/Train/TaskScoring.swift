@@ -10,10 +10,9 @@ struct TaskScoring {
     private let parts: [(key: String, data: TaskData)]
     private let selection: TaskSelection
 
-    /// Reads the documents of a recipe's tasks.
+    /// Reads the documents of a recipe's tasks; nil if there are none.
     ///
     /// - Parameter section: the recipe's part.
-    /// - Returns: nil if there are none.
     /// - Throws: `FileError` or `EvaluationError` about the data.
     init?(_ section: EvaluationSection) throws {
         guard section.everySteps != nil, let selection = try section.selection else { return nil }

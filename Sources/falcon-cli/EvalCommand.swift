@@ -9,10 +9,12 @@ import FalconTokenizer
 import FalconTrain
 
 extension ScoreRequirement: ExpressibleByArgument {
+    /// From the command line.
     public init?(argument: String) { self.init(argument) }
 }
 
 extension ScoreTolerance.Limit: ExpressibleByArgument {
+    /// From the command line.
     public init?(argument: String) { self.init(argument) }
 }
 
@@ -122,6 +124,10 @@ struct EvalCommand: ParsableCommand {
     func run() throws {
         let selection = try tasks.map { try TaskSelection($0, shots: shots) }
         let golden = try against.map(EvaluationResult.init(path:))
+        if let samples, fileKind(of: samples) == .file {
+            throw FileError.exists(
+                path: samples, advice: "--samples wants a folder; choose another")
+        }
         // All data is read before anything is computed: what is missing is said at once.
         let parts = try (selection?.parts ?? []).map { part in
             (
@@ -142,7 +148,8 @@ struct EvalCommand: ParsableCommand {
         let digest = samples == nil ? "" : loaded.digest()
         for (index, part) in parts.enumerated() {
             result.tasks[part.key] = try run(
-                TaskRun(part.data, key: part.key, limit: limit, modelDigest: digest,
+                TaskRun(
+                    part.data, key: part.key, limit: limit, modelDigest: digest,
                     samplesFolder: samples), evaluator,
                 place: parts.count > 1 ? "\(index + 1)/\(parts.count) " : "")
         }

@@ -170,7 +170,7 @@ import Testing
             let before = try place.read(path)
             try place.failure(
                 "eval run --tasks hellaswag --data . --samples \(path)", status: 73,
-                says: "it is an input")
+                says: "--samples wants a folder")
             #expect(try place.read(path) == before)
         }
     }

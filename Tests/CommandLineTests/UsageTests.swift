@@ -103,7 +103,8 @@ struct BadCommand: CustomTestStringConvertible, Sendable {
         BadCommand("eval run --text gone", "gone: no such"),
         BadCommand("eval run --against gone", "gone: no such"),
         BadCommand(
-            "eval run --tasks hellaswag --data .", "./hellaswag/validation.jsonl: no such file"),
+            "eval run --tasks hellaswag --data .", "the documents of hellaswag are missing",
+            "./hellaswag/validation.jsonl"),
         BadCommand("generate gone --prompt a", "gone: no such"),
         BadCommand("export gone --format hf --output x", "gone: no such"),
         BadCommand("sweep --run gone --resume", "gone holds no sweep", "--recipe"),

@@ -41,7 +41,8 @@ extension TaskDocument {
         let items = try items(Self.fixture, limit: 100)
         #expect(items.reduce(0) { $0 + $1.pairs(after: "").count } == 400)
         #expect(
-            promptDigest(items) == "c30ef03e0d8842d119c007b5a08e7ee1660f00215a60c02cf625e66093ee9f6a")
+            promptDigest(items)
+                == "c30ef03e0d8842d119c007b5a08e7ee1660f00215a60c02cf625e66093ee9f6a")
     }
 
     @Test(.enabled(if: dataFolder != nil, "FALCON_EVAL_DATA names no folder with the data"))
@@ -49,7 +50,8 @@ extension TaskDocument {
         let items = try items(try #require(Self.dataFolder) + "/hellaswag/validation.jsonl")
         #expect(items.reduce(0) { $0 + $1.pairs(after: "").count } == 40_168)
         #expect(
-            promptDigest(items) == "02eaa389180251d1668bdef7a920cbb353cfc9b9dd7d56b8a3eed76777a801c3")
+            promptDigest(items)
+                == "02eaa389180251d1668bdef7a920cbb353cfc9b9dd7d56b8a3eed76777a801c3")
     }
 
     @Test func theFirstDocumentReadsAsItShould() throws {
@@ -81,7 +83,8 @@ extension TaskDocument {
             #expect(item.pairs(after: "")[0].context == "Roof: A man sits. He")
         }
         for (label, message) in [
-            ("4", "label is 4, want a number from 0 to 3"), ("-1", "label is -1"), ("\"\"", "label is"),
+            ("4", "label is 4, want a number from 0 to 3"), ("-1", "label is -1"),
+            ("\"\"", "label is"),
             ("null", "label is null"), ("1.5", "label is 1.5"),
         ] {
             let error = #expect(throws: (any Error).self) {

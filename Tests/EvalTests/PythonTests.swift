@@ -25,7 +25,8 @@ import Testing
     }
 
     @Test(arguments: [
-        (" a\u{85}b\u{1C} ", "a\u{85}b"), ("\u{A0}x\u{3000}\u{2028}", "x"), ("\u{200B}x", "\u{200B}x"),
+        (" a\u{85}b\u{1C} ", "a\u{85}b"), ("\u{A0}x\u{3000}\u{2028}", "x"),
+        ("\u{200B}x", "\u{200B}x"),
         ("", ""), (" \n", ""),
     ]) func strippingIsPythons(_ text: String, _ wanted: String) {
         #expect(text.strippedAsPython() == wanted)

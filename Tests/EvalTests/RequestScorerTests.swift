@@ -157,7 +157,9 @@ import Testing
                 from: Array(prompt.tokens.suffix(44)), maxTokens: TextWriter.tokenLimit,
                 sampler: TokenSampler(temperature: 0, topP: 1, seed: 0),
                 end: evaluator.tokenizer.eosID, on: evaluator.device
-            ) { tokens.append($0); return true }
+            ) {
+                tokens.append($0); return true
+            }
             #expect(try evaluator.tokenizer.decode(tokens) == text)
         }
         // An end that is a part of the text cuts it there; one that is not changes nothing.

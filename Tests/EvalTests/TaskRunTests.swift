@@ -83,7 +83,10 @@ import Testing
             ("[]", "want a JSON object"), ("{}", "answers is missing"),
             (#"{"answers": [], "label": 0}"#, "answers is empty"),
             (#"{"answers": ["a", 1], "label": 0}"#, "answers: want a list of texts"),
-            (#"{"question": "q", "answers": ["a"], "label": 1}"#, "label is 1, want a number from 0 to 0"),
+            (
+                #"{"question": "q", "answers": ["a"], "label": 1}"#,
+                "label is 1, want a number from 0 to 0"
+            ),
             (#"{"answers": ["a"], "label": 0, "question": null}"#, "question is null, want a text"),
         ] {
             let text = try error(line)
@@ -134,7 +137,8 @@ import Testing
             #expect(arguments["gen_args_1"]?.object?["arg_0"]?.string == pairs[1].context)
             #expect(arguments["gen_args_1"]?.object?["arg_1"]?.string == " a long war")
             #expect(sample["filtered_resps"]?.array?.count == 3)
-            #expect(sample["metrics"]?.array?.map(\.string) == ["acc", "acc_norm", "bits_per_byte"])
+            #expect(
+                sample["metrics"]?.array?.map(\.string) == ["acc", "acc_norm", "bits_per_byte"])
             #expect([0, 1].contains(sample["acc"]?.integer))
             #expect(sample["prompt_hash"]?.string?.count == 64)
         }

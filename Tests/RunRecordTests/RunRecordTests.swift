@@ -69,6 +69,24 @@ import Testing
         #expect(measured.value(.validationLoss) == 2.5 && measured.value(.loss) == 2)
     }
 
+    @Test func scoresOfTasksAreObjectives() throws {
+        let acc = try #require(RunObjective(name: "arc_easy@5.acc_norm"))
+        #expect(acc == .score(task: "arc_easy@5", metric: "acc_norm") && acc.isHigherBetter)
+        #expect(acc.name == "arc_easy@5.acc_norm")
+        for name in ["lambada_openai.perplexity", "hellaswag.bits_per_byte", "loss"] {
+            #expect(try #require(RunObjective(name: name)).isHigherBetter == false)
+        }
+        for name in ["", "los", ".acc", "acc."] { #expect(RunObjective(name: name) == nil) }
+        let scored = [
+            line(1, loss: "3", more: ",\"task_scores\":{\"arc_easy@5\":{\"acc_norm\":0.25}}"),
+            line(2, loss: "2", more: ",\"task_scores\":{\"arc_easy@5\":{\"acc_norm\":0.5}}"),
+            line(3, loss: "2"),
+        ]
+        let measured = RunResult(metrics(scored.joined()).steps)
+        #expect(measured.value(acc) == 0.5 && measured.cost(acc) == -0.5)
+        #expect(measured.value(.score(task: "piqa", metric: "acc")) == nil)
+    }
+
     @Test func aRunOfSkippedStepsHasDiverged() {
         let skipped = ",\"applied\":false,\"skip_reason\":\"not_finite\""
         let empty = ",\"applied\":false,\"skip_reason\":\"no_targets\""

@@ -59,7 +59,7 @@ COMMANDS = [
     Command("coordcheck", "coordcheck --recipe tiny.yaml --widths 16,32 --steps 2 --seeds 1 --tolerance 9",
             diverges=DIVERGES),
     Command("eval", "eval run --text text.txt --json", model="run", refuses_nan=True),
-    Command("eval --tasks", "eval run --tasks hellaswag --data tasks --samples OUT --json", "file", model="run",
+    Command("eval --tasks", "eval run --tasks hellaswag --data tasks --samples OUT --resume --json", "tree", model="run",
             refuses_nan=True),
     Command("generate", "generate run --prompt the --max-tokens 40 --ignore-end --top-p 0.9", model="run",
             refuses_nan=True),

@@ -54,7 +54,7 @@ RACES = {
     "import": Race("import hf --output OUT", "import model.gguf --output OUT", "tree"),
     "convert": pair("ckpt convert run --to hf --output OUT", "--quantize bf16", "tree"),
     "report": Race("report run --output OUT", "report sweep --output OUT", "file", replaces=True),
-    "samples": pair("eval run --tasks hellaswag --data tasks --samples OUT", "--limit 4", "file",
+    "samples": Race(*["eval run --tasks hellaswag --data tasks --samples OUT --resume"] * 2, "tree",
                     replaces=True),
 }
 

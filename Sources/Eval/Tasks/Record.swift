@@ -43,6 +43,7 @@ public struct Record {
     ///
     /// - Parameter key: its name.
     /// - Returns: false if it is missing or null.
+    /// - Throws: `RecordError` if the record is not an object.
     public func has(_ key: String) throws -> Bool {
         let value = try object.get()[key]
         return value != nil && value != .null
@@ -110,7 +111,8 @@ public struct Record {
         let number = value.integer ?? value.string.flatMap { Int($0.strippedAsPython()) }
         guard let number, (first..<first + count).contains(number) else {
             throw RecordError(
-                "\(key) is \(value.serialized()), want a number from \(first) to \(first + count - 1)")
+                "\(key) is \(value.serialized()), want a number from \(first) to \(first + count - 1)"
+            )
         }
         return number - first
     }

@@ -17,7 +17,9 @@ public struct TriviaQA: EvaluationTask {
     /// Whether the answer is an alias, but for case and punctuation.
     public let metrics = [
         Metric("exact_match") { request, answer in
-            guard case .generation(_, _, let references) = request else { return Metric.Value(.nan) }
+            guard case .generation(_, _, let references) = request else {
+                return Metric.Value(.nan)
+            }
             let text = bare((answer.text ?? "").strippedAsPython())
             return Metric.Value(references.contains { bare($0) == text } ? 1 : 0)
         }

@@ -25,7 +25,8 @@ public func causalAttention(
     )
     precondition(
         keyValues.count == 1 || keyValues.count == segments.count && !tape.isRecording,
-        "causalAttention: \(keyValues.count) keys for \(segments.count) segments; one to be recorded")
+        "causalAttention: \(keyValues.count) keys for \(segments.count) segments; one to be recorded"
+    )
     for (index, (key, value)) in keyValues.map({ ($0.key, $0.value) }).enumerated() {
         let isShared = keyValues.count == 1 && segments.count > 1
         precondition(

@@ -34,7 +34,8 @@ public func selectiveScan(
             && [deltaBias, d].allSatisfy { $0.shape == [channels] },
         "selectiveScan: aLog \(aLog.shape), want [\(channels), \(stateSize)]; deltaBias \(deltaBias.shape), d \(d.shape), want [\(channels)]"
     )
-    SegmentState.check(states, count: stateSize * channels, segments, "selectiveScan",
+    SegmentState.check(
+        states, count: stateSize * channels, segments, "selectiveScan",
         isRecording: tape.isRecording)
     let (device, backend) = (tape.device, tape.backend)
     let inputs = SelectiveScanInputs(
