@@ -51,7 +51,7 @@ struct BadCommand: CustomTestStringConvertible, Sendable {
         BadCommand("eval run --tasks hellaswag", "--tasks needs --data"),
         BadCommand("eval run --limit 0", "--limit is 0"),
         BadCommand("eval run --sequence-length 0", "--sequence-length is 0"),
-        BadCommand("eval run --tolerance nan", "--tolerance is nan"),
+        BadCommand("eval run --tolerance nan", "'nan' is invalid for '--tolerance"),
         BadCommand("generate run", "one of --prompt and --ids"),
         BadCommand("generate run --prompt a --ids 5", "one of --prompt and --ids"),
         BadCommand(["generate", "run", "--ids", "5 300"], "\"300\"", "below 300"),
