@@ -63,7 +63,7 @@ import Testing
 
     // MARK: The whole sets
 
-    /// Digests of `evaluation.md`: requests, and SHA-256 over all prompts.
+    /// Requests, and SHA-256 over all prompts as the harness's own preprocessing gives them.
     @Test(
         .enabled(
             if: HellaSwagTests.dataFolder != nil, "FALCON_EVAL_DATA names no folder with the data"),
