@@ -24,11 +24,11 @@ extension Evaluator {
         switch data.documents[first].request {
         case .choices, .continuation:
             let scorer = RequestScorer(
-                model, on: device, shared: try encoded(tokenizer.encodePrompt(data.shared)),
+                model, on: device, shared: try prompts.prompt(data.shared),
                 rowLimit: rows)
             try inPieces(documents) { piece in
                 try scorer.score(
-                    piece.map { try requests(data.documents[$0], after: data.prefixes[$0]) },
+                    piece.map { try requests(data.documents[$0].pairs(after: data.prefixes[$0])) },
                     onAnswers: onAnswers)
             }
         case .rolling:
@@ -48,9 +48,8 @@ extension Evaluator {
                     guard
                         case .generation(let question, let until, _) = data.documents[index].request
                     else { preconditionFailure("a task of several kinds of requests") }
-                    let tokens = try encoded(
-                        tokenizer.encodePrompt(data.prefixes[index] + question))
-                    return (tokens.isEmpty ? [tokenizer.scoringPrefix] : tokens, until)
+                    let tokens = try self.prompts.prompt(data.prefixes[index] + question)
+                    return (tokens.isEmpty ? [self.prompts.prefix] : tokens, until)
                 }
                 try writer.write(prompts) { texts in
                     try onAnswers(texts.map { ModelAnswer(text: $0) })
@@ -68,12 +67,12 @@ extension Evaluator {
 
     /// The requests of a document, one for each scored text.
     private func requests(
-        _ document: TaskDocument, after prefix: String
+        _ pairs: [(context: String, continuation: String)]
     ) throws -> [ScoringRequest] {
-        try document.pairs(after: prefix).map { context, continuation in
-            let (before, scored) = try tokenizer.encodePair(context, continuation)
+        try pairs.map { context, continuation in
+            let (before, scored) = try prompts.pair(context, continuation)
             return ScoringRequest(
-                before: try encoded(before), scored: try encoded(scored),
+                before: before, scored: scored,
                 limit: model.configuration.maxPositionEmbeddings)
         }
     }
@@ -85,7 +84,7 @@ extension Evaluator {
             preconditionFailure("a task of several kinds of requests")
         }
         let windows = RollingWindows.requests(
-            try encoded(tokenizer.encodePrompt(text)), prefix: tokenizer.scoringPrefix,
+            try prompts.prompt(text), prefix: prompts.prefix,
             length: model.configuration.maxPositionEmbeddings)
         var answer = ModelAnswer(logLikelihoods: [0], isGreedy: [true])
         // Each window is a document of its own.
@@ -98,12 +97,6 @@ extension Evaluator {
         return answer
     }
 
-    /// Tokens for which the model has embeddings.
-    private func encoded(_ ids: [Int32]) throws(TokenizerError) -> [Int32] {
-        try requireEmbeddings(ids)
-        return ids
-    }
-
     /// Σ log p of each continuation's tokens given the context, as lm-evaluation-harness forms it.
     ///
     /// - Parameters:
@@ -112,12 +105,7 @@ extension Evaluator {
     /// - Returns: sums in nats, by continuation.
     /// - Throws: `TokenizerError` if a text cannot be encoded.
     public func logLikelihoods(context: String, continuations: [String]) throws -> [Double] {
-        let requests = try continuations.map { continuation in
-            let (before, scored) = try tokenizer.encodePair(context, continuation)
-            return ScoringRequest(
-                before: try encoded(before), scored: try encoded(scored),
-                limit: model.configuration.maxPositionEmbeddings)
-        }
+        let requests = try requests(continuations.map { (context, $0) })
         var sums: [Double] = []
         let scorer = RequestScorer(model, on: device, shared: [], rowLimit: Self.usualRows)
         try scorer.score([requests]) { sums += $0.flatMap(\.logLikelihoods) }

@@ -49,6 +49,7 @@ public final class Evaluator {
     let model: any LanguageModel
     let tokenizer: any Tokenizer
     let device: Device
+    let prompts: PromptEncoder
     private let byteCounts: [Int]
 
     /// An evaluator.
@@ -61,6 +62,8 @@ public final class Evaluator {
         self.model = model
         self.tokenizer = tokenizer
         self.device = device
+        prompts = PromptEncoder(
+            tokenizer, vocabularyCount: model.configuration.vocabSize)
         byteCounts = (0..<tokenizer.vocabularyCount).map {
             tokenizer.surface(of: Int32($0)).textByteCount
         }
@@ -74,8 +77,9 @@ public final class Evaluator {
     public func score(_ next: () throws -> Batch?) throws -> TextScore? {
         var (nats, tokens, bytes) = (0.0, 0, 0)
         while let batch = try next() {
-            try requireEmbeddings(batch.tokens)
-            try requireEmbeddings(batch.targets)
+            for ids in [batch.tokens, batch.targets] {
+                try requireEmbeddings(of: ids, vocabularyCount: model.configuration.vocabSize)
+            }
             nats += losses(
                 batch.tokens, targets: batch.targets, segments: Segments(batch.documentOffsets)
             ).reduce(0) { $0 + Double($1) }
@@ -112,14 +116,6 @@ public final class Evaluator {
         }
         guard let score else { throw EvaluationError.emptyText(path: path) }
         return score
-    }
-
-    /// Checks that the model has embeddings for some tokens: a tokenizer may have more.
-    func requireEmbeddings(_ ids: [Int32]) throws(TokenizerError) {
-        let count = model.configuration.vocabSize
-        if let id = ids.max(), id >= count {
-            throw .tokenOutOfRange(id: id, vocabularyCount: count)
-        }
     }
 
     /// −log p of each row's target.

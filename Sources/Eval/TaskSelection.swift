@@ -68,6 +68,11 @@ public struct TaskSelection: Sendable {
         parts.append(Part(key: key, task: task, shots: shots))
     }
 
+    /// The names in results: of tasks, groups and suites.
+    public var names: [String] {
+        parts.map(\.key) + groups.map(\.key) + suites.map(\.suite.name)
+    }
+
     /// The scores of the groups and suites.
     ///
     /// - Parameter tasks: the scores of all tasks, by their keys.

@@ -10,6 +10,7 @@ public enum SweepError: FalconError, Equatable {
     case halvingElsewhere
     case nothingThere(path: String)
     case database(path: String, reason: String)
+    case notScored(task: String, scored: [String])
 
     /// The message for a person.
     public var description: String {
@@ -32,6 +33,10 @@ public enum SweepError: FalconError, Equatable {
                 + "sweep.halving"
         case .nothingThere(let path):
             "\(path) holds no sweep; check --run, or start it with --recipe"
+        case .notScored(let task, let scored):
+            "sweep.objective is a score of \(task), but the runs score "
+                + (scored.isEmpty ? "no task" : scored.joined(separator: ", "))
+                + "; add \(task) to evaluation.tasks"
         case .database(let path, let reason):
             "\(path): the sweep's database cannot be used: \(reason); if it is damaged, move it away and "
                 + "run with --resume: the runs themselves are in their folders"
@@ -42,7 +47,7 @@ public enum SweepError: FalconError, Equatable {
     public var exitStatus: ExitStatus {
         switch self {
         case .folderExists, .notASweep: .cannotCreate
-        case .changed, .noSweep: .badRecipe
+        case .changed, .noSweep, .notScored: .badRecipe
         case .halvingElsewhere: .usage
         case .nothingThere: .missingInput
         case .database: .inputOutput

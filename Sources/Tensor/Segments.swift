@@ -36,11 +36,10 @@ public struct Segments: Equatable, Sendable {
     /// The rows of each segment.
     public var ranges: [Range<Int>] { (0..<count).map { self[$0] } }
 
-    /// The position of every row within its segment: `[rowCount]`, each segment counting from `start`.
+    /// The position of every row within its segment: `[rowCount]`.
     ///
-    /// - Parameter start: the position of a segment's first row.
-    /// - Returns: positions, row by row.
-    public func positions(from start: Int = 0) -> [Int32] {
-        ranges.flatMap { range in (0..<range.count).map { Int32(start + $0) } }
+    /// - Returns: positions, row by row, each segment's from 0.
+    public func positions() -> [Int32] {
+        ranges.flatMap { range in (0..<range.count).map(Int32.init) }
     }
 }

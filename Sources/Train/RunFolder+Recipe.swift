@@ -17,10 +17,7 @@ extension RunFolder {
     public func isComplete(_ recipe: TrainingRecipe) throws -> Bool {
         let steps = BatchPlan(recipe.train, sequenceLength: recipe.data.sequenceLength).steps
         guard let last = try lastStep(), last.step == steps else { return false }
-        guard
-            recipe.evaluation.everySteps == nil || recipe.evaluation.tasks?.isEmpty != false
-                || last.taskScores != nil
-        else { return false }
+        if last.taskScores == nil && !recipe.evaluation.scoredNames.isEmpty { return false }
         if last.validationLoss == nil && recipe.evaluation.everySteps != nil {
             // Data without a validation split give no score.
             guard let dataset = try? TokenDataset(path: recipe.data.path),

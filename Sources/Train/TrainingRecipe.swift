@@ -279,6 +279,11 @@ public struct EvaluationSection: RecipeSection, Codable, Equatable {
         }
     }
 
+    /// The names of the tasks, groups and suites that are scored.
+    public var scoredNames: [String] {
+        everySteps == nil ? [] : (try? selection)?.names ?? []
+    }
+
     /// The problems with the values; empty if there are none.
     public func problems() -> [RecipeProblem] {
         let counts: [(CodingKeys, Int?)] = [
