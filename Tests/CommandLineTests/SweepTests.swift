@@ -30,6 +30,29 @@ import Testing
 
         """
 
+    /// Two rates ranked by a task's score: less is not better there, and the report draws the scores.
+    @Test func runsAreRankedByTheScoreOfATask() throws {
+        let tasks = testsFolder + "/EvalTests/Fixtures/tasks"
+        let place = try place(
+            "  learning_rates: {center: 0.01, steps: 3}\n  objective: hellaswag.acc_norm\n  jobs: 2\n",
+            base: "evaluation: {tasks: [hellaswag], tasks_path: \(tasks), tokens: 48}\n")
+        try place.failure(
+            "sweep --recipe sweep.yaml --run out --set evaluation.tasks=[piqa]", status: 78,
+            says: "sweep.objective is a score of hellaswag", "the runs score piqa")
+        let outcome = try place.success("sweep --recipe sweep.yaml --run out")
+        #expect(outcome.output.contains("hellaswag.acc_norm"))
+        let scores = try results(place).map { line in
+            try #require((line["scores"] as? [String: Double])?["hellaswag.acc_norm"])
+        }
+        #expect(scores.count == 3 && scores.allSatisfy { (0...1).contains($0) })
+        let best = try place.success("sweep --run out --resume --json").json()
+        let configurations = try #require(best["configurations"] as? [[String: Any]])
+        #expect(configurations[0]["mean"] as? Double == scores.max())
+        try place.success("report out --output report.html")
+        let report = String(decoding: try place.read("report.html"), as: UTF8.self)
+        #expect(report.contains("hellaswag, acc_norm, with one standard error"))
+    }
+
     @Test func everyCombinationIsTrainedAndReported() throws {
         let place = try place(
             "  grid: {parametrization.kind: [standard, learnable]}\n"
