@@ -36,7 +36,7 @@ let package = Package(
             targets: [
                 "FalconSystem", "FalconJSON", "FalconTensor", "FalconTokenizer", "FalconRecipe",
                 "FalconCheckpoint", "FalconGGUF", "FalconModel", "FalconData", "FalconInterchange",
-                "FalconTrain", "FalconSweep",
+                "FalconEval", "FalconTrain", "FalconSweep",
             ]),
     ],
     dependencies: [

@@ -6,6 +6,8 @@ import FalconTokenizer
 extension Evaluator {
     /// The usual number of rows in a pass of the model.
     public static let usualRows = 2048
+    /// The most documents that are answered side by side if their answers are written.
+    public static let writtenTogether = TextWriter.batchCount
 
     /// Answers documents of a task.
     ///
@@ -21,40 +23,25 @@ extension Evaluator {
         onAnswers: ([ModelAnswer]) throws -> Void
     ) throws {
         guard let first = documents.first else { return }
-        switch data.documents[first].request {
-        case .choices, .continuation:
-            let scorer = RequestScorer(
-                model, on: device, shared: try prompts.prompt(data.shared),
-                rowLimit: rows)
-            try inPieces(documents) { piece in
-                try scorer.score(
-                    piece.map { try requests(data.documents[$0].pairs(after: data.prefixes[$0])) },
-                    onAnswers: onAnswers)
-            }
-        case .rolling:
-            let scorer = RequestScorer(model, on: device, shared: [], rowLimit: rows)
-            for index in documents {
-                try onAnswers([try answer(rolling: data.documents[index], scorer)])
-            }
-        case .generation:
-            let positions = model.configuration.maxPositionEmbeddings
-            guard positions > TextWriter.tokenLimit else {
-                throw EvaluationError.contextTooShort(
-                    task: data.task.name, positions: positions, wanted: TextWriter.tokenLimit)
-            }
+        if case .generation = data.documents[first].request {
             let writer = TextWriter(model, tokenizer, on: device)
-            try inPieces(documents) { piece in
-                let prompts = try piece.map { index in
-                    guard
-                        case .generation(let question, let until, _) = data.documents[index].request
-                    else { preconditionFailure("a task of several kinds of requests") }
-                    let tokens = try self.prompts.prompt(data.prefixes[index] + question)
-                    return (tokens.isEmpty ? [self.prompts.prefix] : tokens, until)
-                }
-                try writer.write(prompts) { texts in
+            return try inPieces(documents) { piece in
+                try writer.write(try piece.map { try prompt(data, document: $0) }) { texts in
                     try onAnswers(texts.map { ModelAnswer(text: $0) })
                 }
             }
+        }
+        let scorer = try scorer(of: data, rows: rows)
+        if case .rolling = data.documents[first].request {
+            for index in documents {
+                try onAnswers([try answer(windows: windows(data.documents[index]), scorer)])
+            }
+            return
+        }
+        try inPieces(documents) { piece in
+            try scorer.score(
+                piece.map { try requests(data.documents[$0].pairs(after: data.prefixes[$0])) },
+                onAnswers: onAnswers)
         }
     }
 
@@ -77,24 +64,69 @@ extension Evaluator {
         }
     }
 
-    private func answer(rolling document: TaskDocument, _ scorer: RequestScorer) throws
-        -> ModelAnswer
-    {
+    private func scorer(of data: TaskData, rows: Int) throws -> RequestScorer {
+        RequestScorer(model, on: device, shared: try prompts.prompt(data.shared), rowLimit: rows)
+    }
+
+    /// The prompt of a document whose answer is written.
+    private func prompt(_ data: TaskData, document index: Int) throws -> TextWriter.Prompt {
+        guard case .generation(let writing) = data.documents[index].request else {
+            preconditionFailure("a task of several kinds of requests")
+        }
+        let positions = model.configuration.maxPositionEmbeddings
+        guard positions > writing.tokenLimit else {
+            throw EvaluationError.contextTooShort(
+                task: data.task.name, positions: positions, wanted: writing.tokenLimit)
+        }
+        let tokens = try prompts.prompt(data.prefixes[index] + writing.question)
+        return TextWriter.Prompt(
+            tokens: tokens.isEmpty ? [prompts.prefix] : tokens, until: writing.until,
+            tokenLimit: writing.tokenLimit)
+    }
+
+    /// The windows of a long text, each scored as a document of its own.
+    private func windows(_ document: TaskDocument) throws -> [[ScoringRequest]] {
         guard case .rolling(let text, _, _) = document.request else {
             preconditionFailure("a task of several kinds of requests")
         }
-        let windows = RollingWindows.requests(
+        return RollingWindows.requests(
             try prompts.prompt(text), prefix: prompts.prefix,
-            length: model.configuration.maxPositionEmbeddings)
+            length: model.configuration.maxPositionEmbeddings
+        ).map { [$0] }
+    }
+
+    private func answer(
+        windows: [[ScoringRequest]], _ scorer: RequestScorer
+    ) throws -> ModelAnswer {
         var answer = ModelAnswer(logLikelihoods: [0], isGreedy: [true])
-        // Each window is a document of its own.
-        try scorer.score(windows.map { [$0] }) { answers in
+        try scorer.score(windows) { answers in
             for window in answers {
                 answer.logLikelihoods[0] += window.logLikelihoods[0]
                 answer.isGreedy[0] = answer.isGreedy[0] && window.isGreedy[0]
             }
         }
         return answer
+    }
+
+    /// Counts the tokens that the model reads to answer a task: rows of its passes.
+    ///
+    /// - Parameter data: the documents.
+    /// - Returns: the count; a text to be written counts with its prompt and the most tokens that it may have.
+    /// - Throws: as `answer`.
+    public func tokensRead(_ data: TaskData) throws -> Int {
+        let scorer = try scorer(of: data, rows: Self.usualRows)
+        return try data.documents.indices.reduce(0) { sum, index in
+            let document = data.documents[index]
+            switch document.request {
+            case .choices, .continuation:
+                return sum
+                    + scorer.rowCount([try requests(document.pairs(after: data.prefixes[index]))])
+            case .rolling: return sum + scorer.rowCount(try windows(document))
+            case .generation:
+                let prompt = try prompt(data, document: index)
+                return sum + prompt.tokens.count + prompt.tokenLimit
+            }
+        }
     }
 
     /// Σ log p of each continuation's tokens given the context, as lm-evaluation-harness forms it.

@@ -69,6 +69,15 @@ public struct PythonRandom {
         }
     }
 
+    /// `random.shuffle(values)`.
+    ///
+    /// - Parameter values: brought into another order.
+    public mutating func shuffle<Value>(_ values: inout [Value]) {
+        for place in values.indices.dropFirst().reversed() {
+            values.swapAt(place, below(place + 1))
+        }
+    }
+
     /// `random.sample(range(population), count)`.
     ///
     /// - Parameters:

@@ -3,6 +3,11 @@
 extension Unicode.Scalar {
     /// Whether Python's `str.isspace` holds: Unicode's white space and the four separators of ASCII.
     var isPythonSpace: Bool { properties.isWhitespace || (0x1C...0x1F).contains(value) }
+
+    /// Whether Python's `str.isdigit` holds.
+    var isPythonDigit: Bool {
+        properties.numericType == .decimal || properties.numericType == .digit
+    }
 }
 
 extension String {

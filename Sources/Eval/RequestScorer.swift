@@ -95,6 +95,11 @@ final class RequestScorer {
         try run()
     }
 
+    /// The number of rows that the passes for some documents have.
+    func rowCount(_ documents: [[ScoringRequest]]) -> Int {
+        documents.reduce(0) { $0 + plan($1).rowCount }
+    }
+
     /// The memory of the first tokens of the shared beginning.
     private func memory(of count: Int) -> GenerationState {
         if let memory = memories[count] { return memory }

@@ -5,7 +5,7 @@ public enum TaskCatalog {
         HellaSwag(), ARC("arc_easy"), ARC("arc_challenge"), PIQA(), WinoGrande(), Lambada(),
         SciQ(), BoolQ(), OpenBookQA(), CommonsenseQA(), SocialIQA(), COPA(),
         TruthfulQA(hasOneRight: true), TruthfulQA(hasOneRight: false), WikiText(), GSM8K(),
-        TriviaQA(),
+        TriviaQA(), MMLUPro(),
     ]
 
     /// Groups of tasks.
@@ -20,6 +20,9 @@ public enum TaskCatalog {
                 "mmlu_continuation", subjects.map { MMLU($0, isContinuation: true) },
                 isWeighted: true),
             TaskGroup("blimp", BLiMP.parts.map(BLiMP.init), isWeighted: false),
+            TaskGroup("leaderboard_bbh", BBH.parts, isWeighted: true),
+            TaskGroup("leaderboard_gpqa", GPQA.parts.map(GPQA.init), isWeighted: true),
+            TaskGroup("leaderboard_math_hard", MATH.subjects, isWeighted: true),
         ] + parts
     }()
 
@@ -33,11 +36,11 @@ public enum TaskCatalog {
                 .init("hellaswag", shots: 10, "acc_norm"), .init("winogrande", shots: 5, "acc"),
                 .init("gsm8k", shots: 5, "exact_match_strict"),
                 .init("mmlu_stem", shots: 5, "acc"),
-            ],
-            missing: [
-                "bbh", "math_level_5", "gpqa", "mmlu_pro", "humaneval", "humaneval_plus", "mbpp",
-                "mbpp_plus",
-            ]),
+                .init("leaderboard_bbh", shots: 3, "acc_norm"),
+                .init("leaderboard_math_hard", shots: 4, "exact_match_normalized"),
+                .init("leaderboard_gpqa", shots: 5, "acc_norm"),
+                .init("leaderboard_mmlu_pro", shots: 5, "acc"),
+            ], missing: ["humaneval", "humaneval_plus", "mbpp", "mbpp_plus"]),
         // Table 2 of arXiv 2601.04890; it does not say the shots, which are Falcon-H1's.
         TaskSuite(
             "learnable-multipliers",
@@ -45,7 +48,10 @@ public enum TaskCatalog {
                 .init("hellaswag", shots: 10, "acc_norm"),
                 .init("arc_challenge", shots: 25, "acc_norm"), .init("mmlu", shots: 5, "acc"),
                 .init("gsm8k", shots: 5, "exact_match_strict"),
-            ], missing: ["mmlu_pro", "bbh", "math_level_5"]),
+                .init("leaderboard_mmlu_pro", shots: 5, "acc"),
+                .init("leaderboard_bbh", shots: 3, "acc_norm"),
+                .init("leaderboard_math_hard", shots: 4, "exact_match_normalized"),
+            ]),
         // The 22 tasks of DCLM's CORE, arXiv 2406.11794, appendix G, with the harness's prompts.
         TaskSuite(
             "core",

@@ -53,7 +53,8 @@ public struct TaskData {
         guard let texts = examples as? [String] else {
             throw EvaluationError.noExamples(task: task.name)
         }
-        let wanted = self.shots + (task.sampling == .randomWithSpare ? 1 : 0)
+        let hasSpare = task.sampling == .randomWithSpare || task.sampling == .firstOthers
+        let wanted = self.shots + (hasSpare ? 1 : 0)
         guard texts.count >= wanted else {
             throw EvaluationError.fewExamples(
                 path: source.path, count: texts.count, shots: self.shots, wanted: wanted)
@@ -65,11 +66,18 @@ public struct TaskData {
         case .firstN:
             let text = prefix(Array(0..<self.shots))
             (shared, prefixes) = (text, documents.map { _ in text })
+        case .firstOthers:
+            shared = prefix(Array(0..<self.shots))
+            prefixes = records.map { [shots = self.shots] record in
+                let others = texts.indices.lazy.filter {
+                    source.records[$0].bytes != record.bytes
+                }
+                return prefix(Array(others.prefix(shots)))
+            }
         case .random, .randomWithSpare:
             // One generator goes from document to document.
             var random = PythonRandom(seed: 1234)
             shared = task.preamble
-            let hasSpare = task.sampling == .randomWithSpare
             prefixes = records.map { [shots = self.shots] record in
                 guard hasSpare else { return prefix(random.sample(shots, of: texts.count)) }
                 func isOther(_ place: Int) -> Bool { source.records[place].bytes != record.bytes }
@@ -103,10 +111,11 @@ public struct TaskData {
         var source = Source(path: path, digest: SHA256.hex(of: bytes))
         let lines = task.records(in: bytes)
         if lines.isEmpty { throw EvaluationError.noRecords(path: path) }
+        var random = PythonRandom(seed: 0)
         for line in lines.prefix(limit ?? .max) {
             let record = Record(line)
             do {
-                source.documents.append(try task.document(from: record))
+                source.documents.append(try task.document(from: record, random: &random))
                 source.records.append(record)
             } catch let error as RecordError {
                 let number = 1 + bytes[..<line.startIndex].reduce(0) { $0 + ($1 == 0x0A ? 1 : 0) }

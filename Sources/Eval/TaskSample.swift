@@ -91,7 +91,7 @@ extension TaskDocument {
         case .choices, .continuation:
             return pairs(after: prefix).map { [$0.context, $0.continuation] }
         case .rolling(let text, _, _): return [[text]]
-        case .generation(let question, _, _): return [[prefix + question]]
+        case .generation(let writing): return [[prefix + writing.question]]
         }
     }
 
@@ -103,7 +103,7 @@ extension TaskDocument {
             return places.count == 1 ? "\(places[0])" : "\(places)"
         case .continuation(_, let text): return text
         case .rolling(let text, _, _): return text
-        case .generation(_, _, let references): return references.first ?? ""
+        case .generation(let writing): return writing.example
         }
     }
 }

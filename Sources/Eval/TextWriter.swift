@@ -4,10 +4,10 @@ import FalconTokenizer
 
 /// Writes the most probable continuations of several prompts side by side.
 final class TextWriter {
-    /// The most tokens that are written, lm-evaluation-harness's default.
-    static let tokenLimit = 256
-    /// Prompts continued at a time.
-    private static let batchCount = 32
+    /// The most prompts continued at a time.
+    static let batchCount = 32
+    /// The most bytes of their memories, unless one alone has more.
+    private static let memoryBytes = 1 << 30
 
     private let model: any LanguageModel
     private let tokenizer: any Tokenizer
@@ -25,15 +25,25 @@ final class TextWriter {
         self.device = device
     }
 
+    /// A prompt, and how its continuation ends.
+    struct Prompt {
+        /// At least one.
+        var tokens: [Int32]
+        /// Texts that end the continuation.
+        var until: [String]
+        /// The most tokens that are written.
+        var tokenLimit: Int
+    }
+
     /// One prompt on its way.
     private final class Sequence {
-        let until: [String]
+        let prompt: Prompt
         let memory: GenerationState
         var next: Int32 = 0
         var written: [Int32] = []
 
-        init(until: [String], memory: GenerationState) {
-            self.until = until
+        init(_ prompt: Prompt, memory: GenerationState) {
+            self.prompt = prompt
             self.memory = memory
         }
     }
@@ -43,30 +53,42 @@ final class TextWriter {
     /// A prompt too long for the model with what is to be written loses its beginning.
     ///
     /// - Parameters:
-    ///   - prompts: tokens, at least one each, and texts that end the continuation.
+    ///   - prompts: the prompts.
     ///   - onTexts: takes the continuations of some prompts, in order, up to the first of their ends.
     /// - Throws: `TokenizerError`; errors of `onTexts`.
     func write(
-        _ prompts: [(tokens: [Int32], until: [String])], onTexts: ([String]) throws -> Void
+        _ prompts: [Prompt], onTexts: ([String]) throws -> Void
     ) throws {
-        for start in stride(from: 0, to: prompts.count, by: Self.batchCount) {
-            let batch = prompts[start..<min(start + Self.batchCount, prompts.count)]
-            try onTexts(texts(Array(batch)))
+        var batch: [Sequence] = []
+        var bytes = 0
+        for (index, prompt) in prompts.enumerated() {
+            let sequence = begin(prompt)
+            batch.append(sequence)
+            // Room for keys is doubled when it is filled.
+            bytes += 2 * sequence.memory.byteCount
+            let isFull = bytes * (batch.count + 1) / batch.count > Self.memoryBytes
+            if isFull || batch.count == Self.batchCount || index == prompts.count - 1 {
+                try onTexts(texts(batch))
+                (batch, bytes) = ([], 0)
+            }
         }
     }
 
-    private func texts(_ prompts: [(tokens: [Int32], until: [String])]) throws -> [String] {
-        let room = model.configuration.maxPositionEmbeddings - Self.tokenLimit
-        let sequences = prompts.map { prompt in
-            let sequence = Sequence(until: prompt.until, memory: model.makeState(on: device))
-            let tokens = Array(prompt.tokens.suffix(room))
-            sequence.next = Self.best(model.prefill(tokens, sequence.memory, on: device))
-            return sequence
-        }
+    /// Reads a prompt.
+    private func begin(_ prompt: Prompt) -> Sequence {
+        let sequence = Sequence(prompt, memory: model.makeState(on: device))
+        let room = model.configuration.maxPositionEmbeddings - prompt.tokenLimit
+        let tokens = Array(prompt.tokens.suffix(room))
+        sequence.next = Self.best(model.prefill(tokens, sequence.memory, on: device))
+        return sequence
+    }
+
+    private func texts(_ sequences: [Sequence]) throws -> [String] {
         var active = try sequences.filter { try advances($0) }
         // Bits must not depend on the company, so no pass may have few rows.
+        let nobody = Prompt(tokens: [], until: [], tokenLimit: 0)
         let company = (0..<Device.steadyRowCount).map { _ in
-            Sequence(until: [], memory: model.makeState(on: device))
+            Sequence(nobody, memory: model.makeState(on: device))
         }
         while !active.isEmpty {
             var tape = Tape(on: device, isRecording: false)
@@ -81,7 +103,7 @@ final class TextWriter {
             }
             active = try active.filter { try advances($0) }
         }
-        return try sequences.map { try ended(tokenizer.decode($0.written), $0.until).text }
+        return try sequences.map { try ended(tokenizer.decode($0.written), $0.prompt.until).text }
     }
 
     /// The place of the largest logit, the first of equal ones.
@@ -93,8 +115,8 @@ final class TextWriter {
     private func advances(_ sequence: Sequence) throws -> Bool {
         if sequence.next == tokenizer.eosID { return false }
         sequence.written.append(sequence.next)
-        if sequence.written.count == Self.tokenLimit { return false }
-        return !(try ended(tokenizer.decode(sequence.written), sequence.until).isEnded)
+        if sequence.written.count == sequence.prompt.tokenLimit { return false }
+        return !(try ended(tokenizer.decode(sequence.written), sequence.prompt.until).isEnded)
     }
 
     /// A text up to the first of some ends, looked for one after the other.

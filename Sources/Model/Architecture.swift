@@ -95,6 +95,8 @@ public protocol ArchitectureConfiguration: RecipeSection, Codable, Equatable {
     static var hasWidthLaws: Bool { get }
     /// Whether every fixed multiplier is 1.
     var hasUnitMultipliers: Bool { get }
+    /// The keys of recipes that mean nothing with the other values, such as sizes of a mixer that is left out.
+    var idleKeys: [String] { get }
 
     /// The model with the multipliers of a base, each scaled by its width law.
     ///
@@ -109,6 +111,8 @@ extension ArchitectureConfiguration {
     public static var hasWidthLaws: Bool { false }
     /// True.
     public var hasUnitMultipliers: Bool { true }
+    /// None.
+    public var idleKeys: [String] { [] }
     /// The sizes as they are.
     public func withMultipliers(from base: ParametrizationBase) -> Self { self }
 }

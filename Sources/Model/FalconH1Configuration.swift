@@ -90,6 +90,18 @@ public struct FalconH1Configuration: ArchitectureConfiguration {
         sizes.settings(scaledToWidth: width)
     }
 
+    /// The keys of the mixer that is left out; none if both are there.
+    public var idleKeys: [String] {
+        switch sizes.mixers {
+        case .parallel: []
+        case .attention:
+            FalconH1Sizes.ssmKeys.map(\.rawValue) + FalconH1Multipliers.ssmKeys.map(\.rawValue)
+        case .ssm:
+            FalconH1Sizes.attentionKeys.map(\.rawValue)
+                + FalconH1Multipliers.attentionKeys.map(\.rawValue)
+        }
+    }
+
     /// The problems with the sizes and multipliers; empty if there are none.
     public func problems() -> [RecipeProblem] { sizes.problems() + multipliers.problems() }
 

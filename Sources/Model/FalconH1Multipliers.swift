@@ -99,6 +99,11 @@ public struct FalconH1Multipliers: Codable, Equatable, Sendable {
         case mlp = "mlp_multipliers"
     }
 
+    /// Keys of the attention mixer.
+    static let attentionKeys: [CodingKeys] = [.attentionIn, .attentionOut, .key]
+    /// Keys of the state-space mixer.
+    static let ssmKeys: [CodingKeys] = [.ssmIn, .ssmOut, .ssm]
+
     /// All 1.
     public static let unit = FalconH1Multipliers(all: 1)
 

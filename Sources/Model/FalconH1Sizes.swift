@@ -93,6 +93,16 @@ public struct FalconH1Sizes: Codable, Equatable, Sendable {
         case mixers
     }
 
+    /// Keys of the attention mixer.
+    static let attentionKeys: [CodingKeys] = [
+        .numAttentionHeads, .numKeyValueHeads, .headDim, .ropeTheta, .ropeScalingFactor,
+    ]
+    /// Keys of the state-space mixer.
+    static let ssmKeys: [CodingKeys] = [
+        .mambaDSsm, .mambaNHeads, .mambaDHead, .mambaNGroups, .mambaDState, .mambaDConv,
+        .mambaChunkSize, .mambaRmsNorm, .initialization,
+    ]
+
     /// B and C together with x: the channels of the convolution, d_ssm + 2·G·N.
     public var convChannels: Int { mambaDSsm + 2 * mambaNGroups * mambaDState }
     /// Rows of in_proj: z, x, B, C, dt.

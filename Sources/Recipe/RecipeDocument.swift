@@ -127,6 +127,15 @@ public struct RecipeDocument: Sendable {
     /// The paths of all keys, sections and list elements included, in the order of the recipe.
     public var keyPaths: [String] { root.keyPaths }
 
+    /// Whether a value was written for this recipe: by itself, a recipe it extends, or a setting.
+    ///
+    /// - Parameter keyPath: from the root, such as `model.hidden_size`.
+    /// - Returns: false for the program's defaults, and where there is no such key.
+    public func isWritten(_ keyPath: String) -> Bool {
+        let path = keyPath.split(separator: ".").map(String.init)
+        return root.value(at: path).map { !$0.origin.isDefault } ?? false
+    }
+
     /// The whole recipe as a type, strictly: all its problems are reported at once.
     ///
     /// - Parameter type: any `Decodable`; see `RecipeSection` for what the decoder checks.

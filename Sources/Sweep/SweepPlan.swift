@@ -63,10 +63,12 @@ public struct SweepPlan: Encodable, Sendable {
     public let memoryBytes: Int
     /// Bytes of the checkpoints of all runs.
     public let diskBytes: Int
+    /// What is not counted; empty if there is nothing.
+    public let notes: [String]
 
     /// The key of each field.
     public enum CodingKeys: String, CodingKey {
-        case runs
+        case runs, notes
         case extraRuns = "extra_runs"
         case jobs
         case threadsPerRun = "threads_per_run"
@@ -98,12 +100,15 @@ public struct SweepPlan: Encodable, Sendable {
                 * (section.seeds?.count ?? 1) : 0
         let threads = threadsPerRun
         jobs = section.jobs ?? max(1, usableProcessorCount() / threads)
+        var notes: [String] = []
         configurations = try followed.order.map { configuration in
             guard let plan = followed.plans[configuration],
                 let recipe = followed.recipes[configuration]
             else { preconditionFailure("SweepPlan: \(configuration.label) has no plan") }
             let tokens = followed.tokens.filter { $0.key.configuration == configuration }
             let sum = tokens.values.reduce(0, +)
+            let planned = PlannedTasks(recipe)
+            if let note = planned.note, !notes.contains(note) { notes.append(note) }
             return Configuration(
                 configuration: Dictionary(
                     configuration.axes.map { ($0.key, SweepValue(yaml: $0.value)) },
@@ -111,9 +116,12 @@ public struct SweepPlan: Encodable, Sendable {
                 runs: tokens.count, parameterCount: plan.parameterCount,
                 tokensPerRun: plan.totalTokens, flopsPerRun: plan.totalFLOPs, tokens: sum,
                 flops: plan.flopsPerToken * Double(sum),
-                memoryBytes: try MemoryPlan(recipe, threadCount: threads).totalBytes,
+                memoryBytes: try MemoryPlan(
+                    recipe, threadCount: threads, tasks: planned.tasks
+                ).totalBytes,
                 diskBytes: plan.diskBytes)
         }
+        self.notes = notes
         totalTokens = configurations.reduce(0) { $0 + $1.tokens }
         totalFLOPs = configurations.reduce(0) { $0 + $1.flops }
         let most = configurations.map(\.memoryBytes).max() ?? 0

@@ -16,14 +16,20 @@ public struct MemoryFit: Equatable, Sendable {
     /// - Parameters:
     ///   - recipe: a decoded recipe.
     ///   - threadCount: threads that will compute.
+    ///   - tasks: the tasks that the run scores; nil for none.
     ///   - available: bytes available; 0 is unknown and never too few.
-    /// - Throws: `OptimizerError` if the groups do not fit the model.
+    /// - Throws: as `MemoryPlan.init`.
     public init(
-        _ recipe: TrainingRecipe, threadCount: Int, available: Int = availableMemoryByteCount()
+        _ recipe: TrainingRecipe, threadCount: Int, tasks: TaskScoring? = nil,
+        available: Int = availableMemoryByteCount()
     ) throws {
-        plan = try MemoryPlan(recipe, threadCount: threadCount)
+        plan = try MemoryPlan(recipe, threadCount: threadCount, tasks: tasks)
         self.available = available
         isEnough = available == 0 || plan.totalBytes <= available
-        remedies = isEnough ? [] : try MemoryRemedy.all(for: recipe, threadCount: threadCount)
+        remedies =
+            isEnough
+            ? []
+            : try MemoryRemedy.all(
+                for: recipe, threadCount: threadCount, tasks: tasks)
     }
 }

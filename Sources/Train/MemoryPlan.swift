@@ -49,10 +49,12 @@ public struct MemoryPlan: Codable, Equatable, Sendable {
     /// - Parameters:
     ///   - recipe: a decoded recipe.
     ///   - threadCount: threads that will compute; each has scratch of its own.
-    /// - Throws: `OptimizerError` if the groups do not fit the model.
-    public init(_ recipe: TrainingRecipe, threadCount: Int) throws {
+    ///   - tasks: the tasks that the run scores; nil for none.
+    /// - Throws: `OptimizerError` if the groups do not fit the model; `TokenizerError` or `EvaluationError` if
+    ///   the tasks do not.
+    public init(_ recipe: TrainingRecipe, threadCount: Int, tasks: TaskScoring? = nil) throws {
         let device = Device.rehearsal(threadCount: threadCount, precision: recipe.train.precision)
-        let trainer = try Self.rehearse(recipe, on: device)
+        let trainer = try Self.rehearse(recipe, tasks: tasks, on: device)
         let table = trainer.model.table
         let bufferBytes = table.flatCount * MemoryLayout<Float>.stride
         parameterBytes = (table.multipliedMatrices.isEmpty ? 1 : 2) * bufferBytes
@@ -64,15 +66,18 @@ public struct MemoryPlan: Codable, Equatable, Sendable {
         otherBytes = device.reservedByteCount - device.peakByteCount + Self.programBytes
     }
 
-    /// Does everything that a run does with tensors: two steps and a validation.
+    /// Does everything that a run does with tensors: two steps, a validation, and its tasks.
     ///
     /// - Parameters:
     ///   - recipe: a decoded recipe.
+    ///   - tasks: the tasks that the run scores; nil for none.
     ///   - device: a dry device, or a real one to compare it with.
     /// - Returns: the trainer.
-    /// - Throws: `OptimizerError` if the groups do not fit the model.
+    /// - Throws: as `init`.
     @discardableResult
-    static func rehearse(_ recipe: TrainingRecipe, on device: Device) throws -> Trainer {
+    static func rehearse(
+        _ recipe: TrainingRecipe, tasks: TaskScoring? = nil, on device: Device
+    ) throws -> Trainer {
         let trainer = try Trainer(recipe, on: device, initialize: false)
         let sequence = [Int32](repeating: 0, count: recipe.data.sequenceLength + 1)
         let batch = Batch(
@@ -85,6 +90,7 @@ public struct MemoryPlan: Codable, Equatable, Sendable {
                 device.indices(batch.tokens), segments: Segments(batch.documentOffsets), on: &tape)
             _ = trainer.model.losses(hidden, targets: device.indices(batch.targets), on: &tape)
         }
+        try tasks?.rehearse(with: trainer)
         return trainer
     }
 }

@@ -14,9 +14,12 @@ public struct MemoryRemedy: Codable, Equatable, Sendable {
     /// - Parameters:
     ///   - recipe: a decoded recipe.
     ///   - threadCount: threads that will compute.
+    ///   - tasks: the tasks that the run scores; nil for none.
     /// - Returns: only changes that the recipe does not have yet.
-    /// - Throws: `OptimizerError` if the groups do not fit the model.
-    public static func all(for recipe: TrainingRecipe, threadCount: Int) throws -> [MemoryRemedy] {
+    /// - Throws: as `MemoryPlan.init`.
+    public static func all(
+        for recipe: TrainingRecipe, threadCount: Int, tasks: TaskScoring? = nil
+    ) throws -> [MemoryRemedy] {
         typealias Change = (setting: String, apply: (inout TrainingRecipe) -> Void)
         let recompute: [Change] = Recompute.allCases.drop { $0 != recipe.train.recompute }
             .dropFirst().map { value in
@@ -41,7 +44,7 @@ public struct MemoryRemedy: Codable, Equatable, Sendable {
             for change in changes { change.apply(&changed) }
             return MemoryRemedy(
                 settings: changes.map(\.setting),
-                bytes: try MemoryPlan(changed, threadCount: threadCount).totalBytes)
+                bytes: try MemoryPlan(changed, threadCount: threadCount, tasks: tasks).totalBytes)
         }
     }
 
@@ -70,12 +73,15 @@ extension MemoryPlan {
     /// - Parameters:
     ///   - recipe: a decoded recipe.
     ///   - threadCount: threads that will compute.
+    ///   - tasks: the tasks that the run scores; nil for none.
     ///   - available: bytes available; 0 is unknown and never too few.
-    /// - Throws: `TrainError.doesNotFit` with the remedies; `OptimizerError`.
+    /// - Throws: `TrainError.doesNotFit` with the remedies; as `init`.
     public static func requireFit(
-        _ recipe: TrainingRecipe, threadCount: Int, available: Int = availableMemoryByteCount()
+        _ recipe: TrainingRecipe, threadCount: Int, tasks: TaskScoring? = nil,
+        available: Int = availableMemoryByteCount()
     ) throws {
-        let fit = try MemoryFit(recipe, threadCount: threadCount, available: available)
+        let fit = try MemoryFit(
+            recipe, threadCount: threadCount, tasks: tasks, available: available)
         guard !fit.isEnough else { return }
         throw TrainError.doesNotFit(fit.plan, available: available, remedies: fit.remedies)
     }

@@ -76,9 +76,9 @@ public final class PretrainingRun {
             throw TrainError.vocabularyTooSmall(
                 model: recipe.model.vocabSize, tokenizer: tokenizer.vocabularyCount)
         }
-        tasks = try TaskScoring(recipe.evaluation)
-        let plan = RunPlan(recipe)
-        try MemoryPlan.requireFit(recipe, threadCount: threadCount)
+        tasks = try TaskScoring(recipe.evaluation) { tokenizer }
+        let plan = RunPlan(recipe, document: document)
+        try MemoryPlan.requireFit(recipe, threadCount: threadCount, tasks: tasks)
         let state = try Self.state(of: held.folder, existing)
         let source = try Self.checkpoint(
             of: held.folder, state, existing, branch: branch, onEvent: onEvent)

@@ -1,6 +1,7 @@
 import FalconData
 import FalconModel
 import FalconOptim
+import FalconRecipe
 import FalconTensor
 
 /// The numbers that follow from a recipe before anything is allocated.
@@ -31,7 +32,8 @@ public struct RunPlan: Encodable, Equatable, Sendable {
     public let checkpointBytes: Int
     /// Bytes of the checkpoints kept on disk at the end, one more while the last is written.
     public let diskBytes: Int
-    /// The parts of the schedule for which the run is too short, by key; empty if there are none.
+    /// Values that have no effect: parts of the schedule for which the run is too short, and keys of what the
+    /// model leaves out; empty if there are none.
     public let notes: [String]
 
     /// The key of each field in JSON; `batches` follows from the recipe.
@@ -53,8 +55,11 @@ public struct RunPlan: Encodable, Equatable, Sendable {
 
     /// Works out the numbers.
     ///
-    /// - Parameter recipe: a decoded recipe; sizes must be positive.
-    public init(_ recipe: TrainingRecipe) {
+    /// - Parameters:
+    ///   - recipe: a decoded recipe; sizes must be positive.
+    ///   - document: what it was decoded from, to tell values that were written from defaults; nil if that is
+    ///     not wanted.
+    public init(_ recipe: TrainingRecipe, document: RecipeDocument? = nil) {
         let sizes = recipe.model.sizes
         let table = recipe.parametrization.makeModel(recipe.model).table
         parameterCount = table.parameterCount
@@ -83,6 +88,10 @@ public struct RunPlan: Encodable, Equatable, Sendable {
         let (bytes, isTooMany) = (min(saves, kept + recipe.checkpoint.keepLast) + 1)
             .multipliedReportingOverflow(by: checkpointBytes)
         diskBytes = isTooMany ? .max : bytes
-        notes = recipe.schedule.notes(totalTokens: totalTokens)
+        let idle = sizes.idleKeys.filter { document?.isWritten("model." + $0) == true }
+        notes =
+            recipe.schedule.notes(totalTokens: totalTokens)
+            + (idle.isEmpty
+                ? [] : ["the model leaves out what these set: " + idle.joined(separator: ", ")])
     }
 }

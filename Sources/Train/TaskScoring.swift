@@ -1,28 +1,80 @@
 import FalconConcurrency
+import FalconData
 import FalconEval
+import FalconModel
 import FalconSystem
+import FalconTensor
+import FalconTokenizer
 
 /// The tasks that a run scores when it validates.
-struct TaskScoring {
+public struct TaskScoring {
     /// A signal asked to stop.
     private struct Stop: Error {}
 
     private let parts: [(key: String, data: TaskData)]
     private let selection: TaskSelection
+    private let tokenizer: any Tokenizer
+    private let everySteps: Int
 
     /// Reads the documents of a recipe's tasks; nil if there are none.
     ///
-    /// - Parameter section: the recipe's part.
-    /// - Throws: `FileError` or `EvaluationError` about the data.
-    init?(_ section: EvaluationSection) throws {
-        guard section.everySteps != nil, let selection = try section.selection else { return nil }
+    /// - Parameters:
+    ///   - section: the recipe's part.
+    ///   - tokenizer: gives the data's tokenizer; asked only if there are tasks.
+    /// - Throws: `FileError` or `EvaluationError` about the data; errors of `tokenizer`.
+    public init?(_ section: EvaluationSection, tokenizer: () throws -> any Tokenizer) throws {
+        guard let everySteps = section.everySteps, let selection = try section.selection else {
+            return nil
+        }
+        self.everySteps = everySteps
         self.selection = selection
+        self.tokenizer = try tokenizer()
         parts = try selection.parts.map { part in
             (
                 part.key,
                 try TaskData(
                     part.task, in: section.tasksPath, shots: part.shots, limit: section.documents)
             )
+        }
+    }
+
+    /// Reads the documents of a recipe's tasks, with the tokenizer of its data.
+    ///
+    /// - Parameter recipe: a decoded recipe.
+    /// - Throws: `FileError`, `EvaluationError`, `DataError` or `TokenizerError` about what is not there.
+    public init?(_ recipe: TrainingRecipe) throws {
+        try self.init(recipe.evaluation) { try TokenDataset(path: recipe.data.path).tokenizer() }
+    }
+
+    /// Counts what the tasks take.
+    ///
+    /// - Parameter recipe: the recipe.
+    /// - Returns: the cost in a run.
+    /// - Throws: `TokenizerError`, `EvaluationError`.
+    public func cost(in recipe: TrainingRecipe) throws -> TaskCost {
+        let device = Device.rehearsal(threadCount: 1, precision: .f32)
+        let model = recipe.parametrization.makeModel(recipe.model)
+        let evaluator = Evaluator(model: model, tokenizer: tokenizer, device: device)
+        let tokens = try parts.reduce(0) { sum, part in
+            sum + (try evaluator.tokensRead(part.data))
+        }
+        return TaskCost(RunPlan(recipe), everySteps: everySteps, tokens: tokens)
+    }
+
+    /// Answers the tasks on a device that computes nothing, to count memory; of those whose answers are
+    /// written, which take long even there, as many documents as are answered side by side.
+    ///
+    /// - Parameter trainer: on such a device, between two steps.
+    /// - Throws: `TokenizerError`, `EvaluationError`.
+    func rehearse(with trainer: Trainer) throws {
+        let evaluator = Evaluator(
+            model: trainer.model, tokenizer: tokenizer, device: trainer.device)
+        for part in parts {
+            var documents = part.data.documents.indices
+            if case .generation = part.data.documents.first?.request {
+                documents = documents.prefix(Evaluator.writtenTogether)
+            }
+            try evaluator.answer(part.data, documents: documents) { _ in }
         }
     }
 

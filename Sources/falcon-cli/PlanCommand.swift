@@ -15,6 +15,9 @@ struct PlanCommand: ParsableCommand {
             The schedule is drawn with braille characters (UTF-8, in files too); --json has its \
             points. For a recipe with a sweep part, the plan lists the runs and what they cost, \
             each and in all.
+
+            The memory and the time that evaluation.tasks take are counted if their files and the data set are \
+            there; otherwise a note says that they are not.
             """)
 
     @OptionGroup var recipe: RecipeOptions
@@ -29,6 +32,8 @@ struct PlanCommand: ParsableCommand {
         let memory_total_bytes: Int
         let available_memory_bytes: Int
         let remedies: [MemoryRemedy]
+        let tasks: TaskCost?
+        let tasks_note: String?
         let schedule: [StepPlan]
         let recipe: String
         let recipe_sha256: String
@@ -41,22 +46,27 @@ struct PlanCommand: ParsableCommand {
         try Optimizer.groupPlaces(
             of: decoded.parametrization.makeModel(decoded.model).table,
             decoded.optimizerWithMultipliers)
-        let plan = RunPlan(decoded)
-        let fit = try MemoryFit(decoded, threadCount: common.threadCount)
+        let plan = RunPlan(decoded, document: document)
+        let planned = PlannedTasks(decoded)
+        let fit = try MemoryFit(decoded, threadCount: common.threadCount, tasks: planned.tasks)
+        let cost = try planned.tasks?.cost(in: decoded)
         if common.json {
             try printJSON(
                 Output(
                     name: decoded.name, plan: plan, memory: fit.plan,
                     memory_total_bytes: fit.plan.totalBytes, available_memory_bytes: fit.available,
-                    remedies: fit.remedies, schedule: points(decoded, plan),
+                    remedies: fit.remedies, tasks: cost, tasks_note: planned.note,
+                    schedule: points(decoded, plan),
                     recipe: document.resolvedYAML(),
                     recipe_sha256: document.digest))
         } else {
-            show(document, plan, fit)
+            show(document, plan, fit, cost)
             for line in ScheduleReport(decoded, plan).lines {
                 print(line.isEmpty ? "#" : "# \(line)")
             }
-            for note in plan.notes { print("#\n# note: \(note)") }
+            for note in plan.notes + [planned.note].compactMap({ $0 }) {
+                print("#\n# note: \(note)")
+            }
         }
         if !fit.isEnough {
             common.talk(
@@ -106,10 +116,12 @@ struct PlanCommand: ParsableCommand {
         return points
     }
 
-    private func show(_ document: RecipeDocument, _ plan: RunPlan, _ fit: MemoryFit) {
+    private func show(
+        _ document: RecipeDocument, _ plan: RunPlan, _ fit: MemoryFit, _ tasks: TaskCost?
+    ) {
         let (memoryPlan, available) = (fit.plan, fit.available)
         print(document.resolvedYAML())
-        let rows: [(String, String)] = [
+        var rows: [(String, String)] = [
             ("parameters", grouped(plan.parameterCount)),
             ("in products", grouped(plan.productParameterCount)),
             ("FLOPs per token", scientific(plan.flopsPerToken, places: 2)),
@@ -128,6 +140,14 @@ struct PlanCommand: ParsableCommand {
             ("one checkpoint", memory(plan.checkpointBytes)),
             ("checkpoints on disk", memory(plan.diskBytes)),
         ]
+        if let tasks {
+            rows.append(
+                (
+                    "tasks, each time",
+                    "\(grouped(tasks.tokens)) tokens read, \(tasks.scorings) times"
+                ))
+            rows.append(("tasks, of the run's FLOPs", percent(tasks.share)))
+        }
         for (label, value) in rows {
             print("# \(label)\(String(repeating: " ", count: 30 - label.count))\(value)")
         }

@@ -44,7 +44,7 @@ struct SweepPlanReport {
                     scientific(one.flopsPerRun, places: 2), scientific(one.flops, places: 2),
                 ])
         }
-        return list + [""] + table.lines
+        return list + [""] + table.lines + plan.notes.flatMap { ["", "note: \($0)"] }
     }
 
     private func range(_ numbers: [Int]) -> String { range(numbers) { grouped($0) } }

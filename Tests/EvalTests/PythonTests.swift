@@ -18,6 +18,12 @@ import Testing
             (0..<3).map { _ in random.unit() } == [
                 0.6751269332239689, 0.515044969163855, 0.04596531592000641,
             ])
+        var shuffled = Array(0..<10)
+        var seeded = PythonRandom(seed: 0)
+        seeded.shuffle(&shuffled)
+        #expect(shuffled == [7, 8, 1, 5, 3, 4, 2, 0, 9, 6])
+        seeded.shuffle(&shuffled)
+        #expect(shuffled == [6, 3, 9, 2, 7, 8, 0, 1, 5, 4])
         // Past the first 624 words.
         var other = PythonRandom(seed: 99)
         let sum = (0..<2000).reduce(UInt64(0)) { sum, _ in sum &+ UInt64(other.next()) }

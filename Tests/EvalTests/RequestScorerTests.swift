@@ -77,6 +77,23 @@ import Testing
         }
     }
 
+    /// A beginning is counted once for all requests of a document, and not if it is remembered.
+    @Test func rowsAreCountedAsTheyAreRead() throws {
+        let shared = Self.tokens(80, 31)
+        let scorer = RequestScorer(
+            evaluator.model, on: evaluator.device, shared: shared, rowLimit: 2048)
+        let tail = Self.tokens(5, 3)
+        let two = [
+            ScoringRequest(before: shared + tail, scored: [1, 2, 3], limit: 999),
+            ScoringRequest(before: shared + tail, scored: [4, 5], limit: 999),
+        ]
+        // 5 rows for both, then 2 and 1 more.
+        #expect(scorer.rowCount([two]) == 8)
+        #expect(scorer.rowCount([two, [two[0]]]) == 8 + 7)
+        let other = ScoringRequest(before: tail, scored: [1, 2, 3], limit: 999)
+        #expect(scorer.rowCount([[other]]) == 7)
+    }
+
     @Test(arguments: [0, 80]) func batchesOrderAndThreadsChangeNoBit(_ count: Int) throws {
         let shared = Self.tokens(count, 31)
         let documents = Self.documents(after: shared)
@@ -137,7 +154,7 @@ import Testing
     // MARK: Writing
 
     private func written(
-        _ prompts: [(tokens: [Int32], until: [String])], by evaluator: Evaluator
+        _ prompts: [TextWriter.Prompt], by evaluator: Evaluator
     ) throws -> [String] {
         var texts: [String] = []
         let writer = TextWriter(evaluator.model, evaluator.tokenizer, on: evaluator.device)
@@ -147,14 +164,17 @@ import Testing
 
     @Test func textsWrittenSideBySideAreThoseWrittenAlone() throws {
         let evaluator = try EvaluatorTests.makeEvaluator(positions: 300)
-        let prompts = (1...5).map { (tokens: Self.tokens($0 * 7, $0), until: [String]()) }
+        let prompts = (1...5).map {
+            TextWriter.Prompt(tokens: Self.tokens($0 * 7, $0), until: [], tokenLimit: 240 + $0)
+        }
         let together = try written(prompts, by: evaluator)
         for (prompt, text) in zip(prompts, together) {
             #expect(try written([prompt], by: evaluator) == [text])
             // The tokens of the command that generates.
             var tokens: [Int32] = []
             try evaluator.model.generate(
-                from: Array(prompt.tokens.suffix(44)), maxTokens: TextWriter.tokenLimit,
+                from: Array(prompt.tokens.suffix(300 - prompt.tokenLimit)),
+                maxTokens: prompt.tokenLimit,
                 sampler: TokenSampler(temperature: 0, topP: 1, seed: 0),
                 end: evaluator.tokenizer.eosID, on: evaluator.device
             ) {
@@ -166,8 +186,11 @@ import Testing
         let whole = Array(together[0].unicodeScalars)
         try #require(whole.count > 20)
         let end = String(String.UnicodeScalarView(whole[10..<13]))
-        let cut = try written([(prompts[0].tokens, ["\u{1}", end])], by: evaluator)[0]
+        var prompt = prompts[0]
+        prompt.until = ["\u{1}", end]
+        let cut = try written([prompt], by: evaluator)[0]
         #expect(cut == together[0].splitAsPython(end)[0] && cut.utf8.count < together[0].utf8.count)
-        #expect(try written([(prompts[0].tokens, ["\u{1}"])], by: evaluator) == [together[0]])
+        prompt.until = ["\u{1}"]
+        #expect(try written([prompt], by: evaluator) == [together[0]])
     }
 }

@@ -31,7 +31,10 @@ import Testing
     @Test func everyTaskHasItsPrompts() {
         let names = Set(Self.cases.map(\.task))
         #expect(TaskCatalog.tasks.allSatisfy { names.contains($0.name) })
-        for name in ["mmlu_anatomy", "mmlu_anatomy_continuation", "blimp_adjunct_island"] {
+        for name in [
+            "mmlu_anatomy", "mmlu_anatomy_continuation", "blimp_adjunct_island",
+            "leaderboard_gpqa_main", "leaderboard_math_algebra_hard",
+        ] + BBH.parts.map(\.name) {
             #expect(names.contains(name))
         }
         #expect(Self.cases.contains { $0.shots > 0 && $0.task == "hellaswag" })
@@ -51,7 +54,7 @@ import Testing
                     [$0.context, $0.continuation]
                 }
             case .rolling(let text, _, _): got = [[text]]
-            case .generation(let question, _, _): got = [[data.prefixes[index] + question]]
+            case .generation(let writing): got = [[data.prefixes[index] + writing.question]]
             }
             let isEqual = got == requests
             #expect(isEqual, "\(wanted.task), \(wanted.shots) shots, document \(index)")
@@ -136,5 +139,50 @@ import Testing
     ]) func numbersAreFoundAsTheHarnessDoes(_ text: String, _ strict: String, _ flexible: String) {
         #expect(GSM8K.strictNumber(text) == strict)
         #expect(GSM8K.lastNumber(text) == flexible)
+    }
+
+    private struct MathAnswers: Decodable {
+        /// Solutions as a model may write them, with their normalized answers.
+        let written: [[String?]]
+        /// Solutions of the set, with the inside of their boxes.
+        let boxed: [[String?]]
+    }
+
+    @Test func answersToProblemsOfMathAreTheHarnesses() throws {
+        let path = Self.folder + "/math_answers.json"
+        let answers = try JSONDecoder().decode(
+            MathAnswers.self, from: try #require(FileManager.default.contents(atPath: path)))
+        #expect(answers.written.count == 400 && answers.boxed.count == 400)
+        for pair in answers.written {
+            #expect(MinervaAnswer(solution: try #require(pair[0]))?.text == pair[1])
+        }
+        for pair in answers.boxed {
+            #expect(MinervaAnswer.lastBox(try #require(pair[0])) == pair[1])
+        }
+        let metric = try #require(MATH.subjects[0].metrics.first)
+        let request = TaskDocument.Request.generation(
+            .init(question: "", until: [], references: [#"So $\boxed{\frac12}$."#]))
+        func score(_ text: String) -> Double {
+            metric.value(request, ModelAnswer(text: text)).number
+        }
+        #expect(
+            score(#"Final Answer: The final answer is $x = \frac{1}{2}$. I hope it is correct."#)
+                == 1)
+        #expect(score("Final Answer: The final answer is $0.5$. I hope it is correct.") == 0)
+        #expect(score("One half.") == 0)
+    }
+
+    @Test func examplesWithoutTheDocumentItselfAreTheFirstOthers() throws {
+        let data = try TaskData(GPQA("main"), in: Self.folder, shots: 2)
+        let alone = try TaskData(GPQA("main"), in: Self.folder)
+        let texts = alone.documents.compactMap(\.example).map { $0 + "\n\n" }
+        try #require(texts.count == 4)
+        #expect(
+            data.prefixes == [
+                texts[1] + texts[2], texts[0] + texts[2], texts[0] + texts[1], texts[0] + texts[1],
+            ])
+        #expect(throws: EvaluationError.self) {
+            try TaskData(GPQA("main"), in: Self.folder, shots: 4)
+        }
     }
 }

@@ -55,6 +55,38 @@ import Testing
         #expect(try runs.metrics("plain").last?.taskScores == scored.last?.taskScores)
     }
 
+    /// The memory of tasks is planned to the byte, and what they cost is known before.
+    @Test func whatTasksTakeIsPlanned() throws {
+        let runs = try TinyRuns()
+        let names = "evaluation.tasks=[hellaswag, piqa@2, mmlu_anatomy@3, wikitext, lambada_openai]"
+        let tasks = [names] + Self.settings.dropFirst()
+        // The model is the smallest and each document many times the length of its sequences.
+        let recipe = try runs.recipe(tasks + ["train.micro_batch_sequences=1"])
+        let scoring = try #require(try TaskScoring(recipe))
+        let dry = Device.rehearsal(threadCount: 2, precision: .f32)
+        try MemoryPlan.rehearse(recipe, tasks: scoring, on: dry)
+        let real = Device(threadCount: 2)
+        try MemoryPlan.rehearse(recipe, tasks: scoring, on: real)
+        #expect(dry.peakByteCount == real.peakByteCount)
+        #expect(dry.peakScratchByteCount == real.peakScratchByteCount)
+        let without = Device.rehearsal(threadCount: 2, precision: .f32)
+        try MemoryPlan.rehearse(recipe, on: without)
+        #expect(dry.peakByteCount > without.peakByteCount)
+        let cost = try scoring.cost(in: recipe)
+        let plan = RunPlan(recipe)
+        #expect(cost.scorings == 2 && cost.tokens > 100)
+        let share = 2 * Double(cost.tokens) / 3 / Double(plan.totalTokens)
+        #expect(abs(cost.share - share) < 1e-12)
+    }
+
+    @Test func aPlanWithoutTheFilesOfItsTasksSaysSo() throws {
+        let runs = try TinyRuns()
+        let recipe = try runs.recipe(["evaluation.tasks=[sciq]", "evaluation.tasks_path=nowhere"])
+        let planned = PlannedTasks(recipe)
+        #expect(planned.tasks == nil && planned.note?.contains("nowhere/sciq/test.jsonl") == true)
+        #expect(PlannedTasks(try runs.recipe()).note == nil)
+    }
+
     @Test func whatIsMissingIsSaidBeforeAnythingIsWritten() throws {
         let runs = try TinyRuns()
         let error = #expect(throws: EvaluationError.self) {

@@ -119,7 +119,8 @@ def main():
     print(f"{total:7}  in all, with the {len(package.subjects())} subjects of MMLU")
     print(
         "Not in the package: the training splits that examples are drawn from (but MMLU's), sciq/test, "
-        "truthfulqa, blimp,\nwikitext, and lambada_openai with its line breaks; docs/tasks.md says where they are.")
+        "truthfulqa, blimp,\nwikitext, mmlu_pro, gpqa, bbh, math, and lambada_openai with its line breaks; docs/tasks.md says "
+        "where they are.")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,10 @@ SPLITS = {
     "wikitext": (None, "wikitext/test"),
     "gsm8k": ("gsm8k/train", "gsm8k/test"),
     "triviaqa": ("triviaqa/train", "triviaqa/validation"),
+    "leaderboard_mmlu_pro": ("mmlu_pro/validation", "mmlu_pro/test"),
 }
+# The folders of subjects of MATH that are not called as the task is.
+MATH_FOLDERS = {"counting_and_prob": "counting_and_probability", "num_theory": "number_theory"}
 
 
 def splits(name):
@@ -36,6 +39,14 @@ def splits(name):
         return folder + "/dev", folder + "/test"
     if name.startswith("blimp_"):
         return None, "blimp/" + name[len("blimp_"):]
+    # These tasks hold their examples themselves, or take none.
+    if name.startswith("leaderboard_bbh_"):
+        return None, "bbh/" + name.removeprefix("leaderboard_bbh_") + "/test"
+    if name.startswith("leaderboard_gpqa_"):
+        return None, "gpqa/" + name.removeprefix("leaderboard_")
+    if name.startswith("leaderboard_math_"):
+        subject = name.removeprefix("leaderboard_math_").removesuffix("_hard")
+        return None, f"math/{MATH_FOLDERS.get(subject, subject)}/test"
     raise KeyError(name)
 
 

@@ -28,6 +28,16 @@ public protocol EvaluationTask: Sendable {
 
     /// Turns a record into a document.
     ///
+    /// - Parameters:
+    ///   - record: one record of the file.
+    ///   - random: draws what the task leaves to chance; seeded with 0 at the start of a file. Most tasks have
+    ///     the form without it.
+    /// - Returns: the document with its requests.
+    /// - Throws: `RecordError` for a record that is not one of this task.
+    func document(from record: Record, random: inout PythonRandom) throws -> TaskDocument
+
+    /// Turns a record into a document, with nothing left to chance.
+    ///
     /// - Parameter record: one record of the file.
     /// - Returns: the document with its requests.
     /// - Throws: `RecordError` for a record that is not one of this task.
@@ -48,8 +58,22 @@ extension EvaluationTask {
     /// Accuracy, also after division by the answers' lengths, and bits per byte of the right answer.
     public var metrics: [Metric] { [.acc, .accNorm, .answerBitsPerByte] }
 
-    /// One record a line; lines end at byte 0x0A only, as records may hold other Unicode line breaks.
-    public func records(in bytes: [UInt8]) -> [ArraySlice<UInt8>] {
+    /// The form without chance.
+    public func document(
+        from record: Record, random: inout PythonRandom
+    ) throws -> TaskDocument { try document(from: record) }
+
+    /// The form with chance.
+    public func document(from record: Record) throws -> TaskDocument {
+        var random = PythonRandom(seed: 0)
+        return try document(from: record, random: &random)
+    }
+
+    /// One record a line.
+    public func records(in bytes: [UInt8]) -> [ArraySlice<UInt8>] { lines(in: bytes) }
+
+    /// The lines that are not blank; they end at byte 0x0A only, as records may hold other Unicode line breaks.
+    func lines(in bytes: [UInt8]) -> [ArraySlice<UInt8>] {
         bytes.split(separator: 0x0A).filter { line in
             !line.allSatisfy { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }
         }
@@ -65,4 +89,6 @@ public enum ExampleSampling: String, Sendable {
     case randomWithSpare
     /// The first ones of the file, the same for every document.
     case firstN
+    /// The first ones of the file that are not the document itself.
+    case firstOthers
 }

@@ -35,14 +35,15 @@ public struct GSM8K: EvaluationTask {
     public func document(from record: Record) throws -> TaskDocument {
         TaskDocument(
             .generation(
-                question: "Question: \(try record.text("question"))\nAnswer:",
-                until: ["Question:", "</s>", "<|im_end|>"],
-                references: [try record.text("answer")]))
+                .init(
+                    question: "Question: \(try record.text("question"))\nAnswer:",
+                    until: ["Question:", "</s>", "<|im_end|>"],
+                    references: [try record.text("answer")])))
     }
 
     private static func value(_ request: TaskDocument.Request, _ number: String) -> Metric.Value {
-        guard case .generation(_, _, let references) = request else { return Metric.Value(.nan) }
-        return Metric.Value(references.contains { bare($0) == bare(number) } ? 1 : 0)
+        guard case .generation(let writing) = request else { return Metric.Value(.nan) }
+        return Metric.Value(writing.references.contains { bare($0) == bare(number) } ? 1 : 0)
     }
 
     private static let invalid = "[invalid]"

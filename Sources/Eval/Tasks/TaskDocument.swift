@@ -11,8 +11,23 @@ public struct TaskDocument: Equatable, Sendable {
         case continuation(context: String, text: String)
         /// The log-likelihood of a long text, in windows; words and bytes are those of its original.
         case rolling(text: String, words: Int, bytes: Int)
-        /// The most probable text after a question, until one of some texts.
-        case generation(question: String, until: [String], references: [String])
+        /// The most probable text after a question.
+        case generation(Writing)
+    }
+
+    /// A text to be written.
+    public struct Writing: Equatable, Sendable {
+        /// The text before.
+        public var question: String
+        /// Texts that end it; they do not belong to it.
+        public var until: [String]
+        /// Right texts; the first one stands in examples.
+        public var references: [String]
+        /// The most tokens that are written; 256 is lm-evaluation-harness's default.
+        public var tokenLimit = 256
+
+        /// The text after the question, where it is an example.
+        var example: String { references.first ?? "" }
     }
 
     /// What a model is asked.
@@ -42,8 +57,7 @@ public struct TaskDocument: Equatable, Sendable {
             return questions[questions.count == 1 ? 0 : place] + " " + answers[place]
         case .continuation(let context, let text): return context + " " + text
         case .rolling: return nil
-        case .generation(let question, _, let references):
-            return question + " " + (references.first ?? "")
+        case .generation(let writing): return writing.question + " " + writing.example
         }
     }
 

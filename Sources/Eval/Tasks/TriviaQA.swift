@@ -17,11 +17,9 @@ public struct TriviaQA: EvaluationTask {
     /// Whether the answer is an alias, but for case and punctuation.
     public let metrics = [
         Metric("exact_match") { request, answer in
-            guard case .generation(_, _, let references) = request else {
-                return Metric.Value(.nan)
-            }
+            guard case .generation(let writing) = request else { return Metric.Value(.nan) }
             let text = bare((answer.text ?? "").strippedAsPython())
-            return Metric.Value(references.contains { bare($0) == text } ? 1 : 0)
+            return Metric.Value(writing.references.contains { bare($0) == text } ? 1 : 0)
         }
     ]
 
@@ -36,8 +34,10 @@ public struct TriviaQA: EvaluationTask {
     public func document(from record: Record) throws -> TaskDocument {
         TaskDocument(
             .generation(
-                question: "Question: \(try record.text("question"))?\nAnswer:",
-                until: ["\n", ".", ","], references: try record.part("answer").texts("aliases")))
+                .init(
+                    question: "Question: \(try record.text("question"))?\nAnswer:",
+                    until: ["\n", ".", ","],
+                    references: try record.part("answer").texts("aliases"))))
     }
 
     private static let punctuation = Set("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~".unicodeScalars)

@@ -1,5 +1,6 @@
 import FalconCheckpoint
 import FalconData
+import FalconEval
 import FalconGGUF
 import FalconInterchange
 import FalconJSON
@@ -32,13 +33,15 @@ enum Reader: String, CaseIterable {
     case folder
     /// A recipe, with a `sweep` part or without, and the text of a resolved one.
     case recipe
+    /// Records of every evaluation task, the results of an evaluation, and what stands after `--require`.
+    case tasks
 
     /// What an input is.
     var format: Format {
         switch self {
         case .safetensors: .safetensors
         case .shards: .files(Self.shardNames)
-        case .gguf, .sentencepiece, .documents, .recipe: .bytes
+        case .gguf, .sentencepiece, .documents, .recipe, .tasks: .bytes
         case .configuration, .tokenizer: .json
         case .folder: .files(Self.folderNames)
         }
@@ -84,6 +87,7 @@ enum Reader: String, CaseIterable {
                 store(bytes, at: scratch + "/input")
                 try Self.useDocuments(scratch + "/input")
             case .sentencepiece: try Self.use(SentencePieceTokenizer(modelBytes: bytes))
+            case .tasks: try Self.useTasks(bytes, scratch)
             case .recipe: try Self.useRecipe(String(decoding: bytes, as: UTF8.self))
             case .folder:
                 Self.lay(
@@ -175,6 +179,45 @@ extension Reader {
             }
             precondition(reader.unreadable.reasons.count <= LeftOut.reasonLimit)
         }
+    }
+
+    /// Every task that stands alone, and one of each group.
+    private static let tasks: [any EvaluationTask] =
+        TaskCatalog.tasks + TaskCatalog.groups.compactMap(\.tasks.first)
+
+    /// Reads a file as the records and examples of every task, and scores right and wrong answers.
+    private static func useTasks(_ bytes: [UInt8], _ scratch: String) throws {
+        store(bytes, at: scratch + "/input")
+        for task in tasks {
+            for file in task.files.prefix(1) + task.exampleFiles {
+                let path = scratch + "/" + file
+                if access(path, F_OK) == 0 { continue }
+                try createFolder(String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]))
+                symlink(scratch + "/input", path)
+            }
+            for shots in [0, 2] {
+                // What is wrong for one task may be right for the next.
+                guard let data = try? TaskData(task, in: scratch, shots: shots) else { continue }
+                precondition(data.prefixes.count == data.documents.count)
+                for (document, prefix) in zip(data.documents, data.prefixes) {
+                    score(document.request, of: task, writing: prefix)
+                }
+            }
+        }
+        _ = ScoreRequirement(String(decoding: bytes.prefix(200), as: UTF8.self))
+        let result = try EvaluationResult(path: scratch + "/input")
+        _ = try result.tasks.map { try jsonText($0.value) }
+    }
+
+    private static func score(
+        _ request: TaskDocument.Request, of task: any EvaluationTask, writing text: String
+    ) {
+        var count = 1
+        if case .choices(_, let answers, _) = request { count = answers.count }
+        let answer = ModelAnswer(
+            logLikelihoods: (0..<count).map { -Double($0) },
+            isGreedy: (0..<count).map { $0 == 0 }, text: text)
+        for metric in task.metrics { _ = metric.value(request, answer) }
     }
 
     private static func useConfiguration(_ bytes: [UInt8]) throws {

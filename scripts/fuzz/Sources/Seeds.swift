@@ -1,5 +1,6 @@
 import FalconCheckpoint
 import FalconData
+import FalconEval
 import FalconGGUF
 import FalconInterchange
 import FalconJSON
@@ -43,6 +44,16 @@ struct Seeds {
             add(try fixture(path), name, to: .sentencepiece)
         }
         try addRecipes()
+        try addTasks()
+    }
+
+    /// The records of every task that the tests have.
+    private func addTasks() throws {
+        for task in TaskCatalog.tasks + TaskCatalog.groups.compactMap(\.tasks.first) {
+            let path = "EvalTests/Fixtures/tasks/" + task.files[0]
+            guard fileKind(of: fixtures + "/" + path) == .file else { continue }
+            add(try fixture(path), task.name, to: .tasks)
+        }
     }
 
     private func addRecipes() throws {
