@@ -182,13 +182,13 @@ extension Reader {
     }
 
     /// Every task that stands alone, and one of each group.
-    private static let tasks: [any EvaluationTask] =
+    private static let readTasks: [any EvaluationTask] =
         TaskCatalog.tasks + TaskCatalog.groups.compactMap(\.tasks.first)
 
     /// Reads a file as the records and examples of every task, and scores right and wrong answers.
     private static func useTasks(_ bytes: [UInt8], _ scratch: String) throws {
         store(bytes, at: scratch + "/input")
-        for task in tasks {
+        for task in readTasks {
             for file in task.files.prefix(1) + task.exampleFiles {
                 let path = scratch + "/" + file
                 if access(path, F_OK) == 0 { continue }
