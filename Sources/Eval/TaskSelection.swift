@@ -28,7 +28,7 @@ public struct TaskSelection: Sendable {
             if let suite = TaskCatalog.suites.first(where: { $0.name == name }) {
                 var keys: [String] = []
                 for item in suite.items {
-                    let usual = TaskCatalog.task(named: item.name)?.defaultShots ?? 0
+                    let usual = TaskCatalog.defaultShots(of: item.name)
                     let key = item.name + (item.shots == usual ? "" : "@\(item.shots)")
                     try add(key, shots: item.shots == usual ? usual : nil)
                     keys.append(key)
@@ -66,6 +66,30 @@ public struct TaskSelection: Sendable {
     private mutating func add(_ task: any EvaluationTask, _ key: String, _ shots: Int?) {
         guard !parts.contains(where: { $0.key == key }) else { return }
         parts.append(Part(key: key, task: task, shots: shots))
+    }
+
+    /// Reads the documents of all tasks.
+    ///
+    /// - Parameters:
+    ///   - folder: holds the tasks' files.
+    ///   - limit: documents of each task, from the start of its file; nil for all.
+    /// - Returns: the documents by the tasks' names in results.
+    /// - Throws: as `TaskData.init`; files that are missing are named together.
+    public func data(in folder: String, limit: Int?) throws -> [(key: String, data: TaskData)] {
+        var found: [(key: String, data: TaskData)] = []
+        var missing: [EvaluationError] = []
+        for part in parts {
+            do {
+                let data = try TaskData(part.task, in: folder, shots: part.shots, limit: limit)
+                found.append((part.key, data))
+            } catch let error as EvaluationError {
+                guard case .missingFiles = error else { throw error }
+                missing.append(error)
+            }
+        }
+        if missing.count > 1 { throw EvaluationError.several(missing) }
+        if let error = missing.first { throw error }
+        return found
     }
 
     /// The names in results: of tasks, groups and suites.

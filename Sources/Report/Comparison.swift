@@ -211,9 +211,11 @@ extension ConfigurationResult {
                 text += "; paired by seed \(nats(paired.mean)) ± \(nats(half))"
             }
         } else {
+            let relation =
+                difference.mean == 0
+                ? "ends as" : "is better by \(nats(difference.mean)) \(unitName) than"
             text =
-                "\(better.name(key)) is better by \(nats(difference.mean)) \(unitName) than "
-                + "\(worse.name(key))\(context); "
+                "\(better.name(key)) \(relation) \(worse.name(key))\(context); "
                 + (difference.count == 1 ? "one seed: no interval" : "no interval")
         }
         for result in [better, worse] where result.isAtEdge {

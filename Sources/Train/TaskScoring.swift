@@ -29,13 +29,7 @@ public struct TaskScoring {
         self.everySteps = everySteps
         self.selection = selection
         self.tokenizer = try tokenizer()
-        parts = try selection.parts.map { part in
-            (
-                part.key,
-                try TaskData(
-                    part.task, in: section.tasksPath, shots: part.shots, limit: section.documents)
-            )
-        }
+        parts = try selection.data(in: section.tasksPath, limit: section.documents)
     }
 
     /// Reads the documents of a recipe's tasks, with the tokenizer of its data.

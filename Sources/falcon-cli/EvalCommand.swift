@@ -129,13 +129,7 @@ struct EvalCommand: ParsableCommand {
                 path: samples, advice: "--samples wants a folder; choose another")
         }
         // All data is read before anything is computed: what is missing is said at once.
-        let parts = try (selection?.parts ?? []).map { part in
-            (
-                key: part.key,
-                data: try TaskData(
-                    part.task, in: data ?? ".", shots: part.shots, limit: limit)
-            )
-        }
+        let parts = try selection?.data(in: data ?? ".", limit: limit) ?? []
         let loaded = try LoadedModel(path: model, on: common.makeDevice())
         let tokenizer = try loaded.requireTokenizer()
         let evaluator = Evaluator(model: loaded.model, tokenizer: tokenizer, device: loaded.device)

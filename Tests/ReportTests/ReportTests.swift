@@ -124,6 +124,10 @@ import Testing
         try sweep(gap: 0.05, seeds: 1)
         let single = try #require(try Report(paths: [folder]).summary.verdicts.first)
         #expect(single.text.contains("one seed: no interval"))
+        // As much as the noise between them.
+        try sweep(gap: 0.003, seeds: 1)
+        let equal = try #require(try Report(paths: [folder]).summary.verdicts.first)
+        #expect(equal.text.contains(" ends as ") && !equal.text.contains("better"))
     }
 
     @Test func normsFollowTheLawOfTheirData() throws {
