@@ -50,6 +50,8 @@ let package = Package(
         .target(name: "CSystem", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CBzip2", providers: [.apt(["libbz2-dev"])]),
+        .systemLibrary(name: "CLzma", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(
             name: "CSentencePiece",
@@ -125,7 +127,7 @@ let package = Package(
         .target(
             name: "FalconData",
             dependencies: [
-                "CZstd", "CZlib", "FalconSystem", "FalconConcurrency", "FalconJSON",
+                "CZstd", "CZlib", "CBzip2", "CLzma", "FalconSystem", "FalconConcurrency", "FalconJSON",
                 "FalconRecipeSection", "FalconTokenizer",
             ],
             path: "Sources/Data", swiftSettings: safeSwiftSettings),

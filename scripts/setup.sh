@@ -2,24 +2,24 @@
 # Installs what the build needs, and nothing that is there already.
 #
 #   scripts/setup.sh          what `make build` and `make test` need
-#   scripts/setup.sh demo     also what `make demo` needs: pip, unzip, bzip2, xz
+#   scripts/setup.sh demo     also what `make demo` needs: pip, unzip
 #   scripts/setup.sh lint     also what `make lint` and `make format` need: clang-format
 #
 # Runs as root or with sudo, on Debian 12. Swift itself is not installed.
 set -euo pipefail
 
 # Headers and libraries that falcon is linked with.
-packages=(libsentencepiece-dev libzstd-dev zlib1g-dev libssl-dev libsqlite3-dev)
+packages=(libsentencepiece-dev libzstd-dev zlib1g-dev libbz2-dev liblzma-dev libssl-dev libsqlite3-dev)
 # What the Swift toolchain needs of a bare system: a C library, a linker's helpers, its own libraries.
 packages+=(binutils libc6-dev libstdc++-12-dev libcurl4 libncurses6 libxml2 tzdata
     ca-certificates)
 # Programs, as "command package".
-programs=("git git" "make make" "pkg-config pkg-config" "zstd zstd")
+programs=("git git" "make make" "pkg-config pkg-config" "zstd zstd" "bzip2 bzip2" "xz xz-utils")
 
 wanted=${1:-build}
 case $wanted in
     build) ;;
-    demo) programs+=("python3 python3" "unzip unzip" "bzip2 bzip2" "xz xz-utils") ;;
+    demo) programs+=("python3 python3" "unzip unzip") ;;
     lint) programs+=("clang-format-14 clang-format-14") ;;
     *)
         echo "setup: got \"$wanted\", want nothing, \"demo\" or \"lint\"" >&2
@@ -43,9 +43,9 @@ if command -v dpkg-query >/dev/null; then
     for package in "${packages[@]}"; do
         grep -qxF "$package" <<<"$installed" || missing+=("$package")
     done
-elif ! pkg-config --exists sentencepiece libzstd zlib libcrypto sqlite3 2>/dev/null; then
+elif ! pkg-config --exists sentencepiece libzstd zlib liblzma libcrypto sqlite3 2>/dev/null; then
     echo "setup: this is not Debian, so nothing is installed; wanted for pkg-config:" \
-        "sentencepiece, libzstd, zlib, libcrypto, sqlite3" >&2
+        "sentencepiece, libzstd, zlib, liblzma, libcrypto, sqlite3, and libbz2" >&2
     exit 69
 fi
 

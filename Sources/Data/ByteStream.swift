@@ -46,20 +46,53 @@ final class FileByteStream: ByteStream {
 }
 
 /// The compression of a file, recognised by its first bytes.
-enum Compression {
-    case none, gzip, zstd
+enum Compression: CaseIterable {
+    case gzip, zstd, bzip2, xz
 
-    /// - Parameter start: the first 4 bytes. Valid UTF-8 starts like none of the magic numbers.
-    init(start: [UInt8]) {
-        if start.starts(with: [0x1f, 0x8b]) {
-            self = .gzip
-        } else if start.starts(with: [0x28, 0xb5, 0x2f, 0xfd])
-            || start.count == 4 && start[0] & 0xf0 == 0x50
-                && start[1...].elementsEqual([0x2a, 0x4d, 0x18])
-        {
-            self = .zstd
-        } else {
-            self = .none
+    /// The compression of a file that begins with some bytes; nil for none.
+    ///
+    /// - Parameter start: the first 6 bytes. Valid UTF-8 starts like none of the magic numbers but bzip2's,
+    ///   which is followed by a digit and one of two marks.
+    init?(start: [UInt8]) {
+        guard let found = Self.allCases.first(where: { $0.begins(start) }) else { return nil }
+        self = found
+    }
+
+    private func begins(_ start: [UInt8]) -> Bool {
+        switch self {
+        case .gzip: start.starts(with: [0x1f, 0x8b])
+        case .zstd:
+            start.starts(with: [0x28, 0xb5, 0x2f, 0xfd])
+                // A frame to be skipped.
+                || start.count >= 4 && start[0] & 0xf0 == 0x50
+                    && start[1...3].elementsEqual([0x2a, 0x4d, 0x18])
+        case .bzip2:
+            // The marks are digits of pi and of its square root.
+            start.count >= 6 && start.starts(with: Array("BZh".utf8))
+                && (0x31...0x39).contains(start[3])
+                && (start[4...5].elementsEqual([0x31, 0x41])
+                    || start[4...5].elementsEqual([0x17, 0x72]))
+        case .xz: start.starts(with: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0])
+        }
+    }
+
+    /// What names of files end in.
+    var ending: String {
+        switch self {
+        case .gzip: ".gz"
+        case .zstd: ".zst"
+        case .bzip2: ".bz2"
+        case .xz: ".xz"
+        }
+    }
+
+    /// A decompressor.
+    func makeDecompressor() -> any Decompressor {
+        switch self {
+        case .gzip: GzipDecompressor()
+        case .zstd: ZstdDecompressor()
+        case .bzip2: Bzip2Decompressor()
+        case .xz: XzDecompressor()
         }
     }
 }

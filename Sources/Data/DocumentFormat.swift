@@ -11,11 +11,11 @@ public enum DocumentFormat: String, Sendable, CaseIterable {
     static let jsonlEndings = [".jsonl", ".ndjson", ".json", ".jl", ".jsonlines"]
     static let knownEndings = textEndings + jsonlEndings
 
-    /// The format that a name tells, below `.gz` or `.zst`; nil if it tells none.
+    /// The format that a name tells, below the ending of a compression; nil if it tells none.
     static func ofFile(named name: String) -> DocumentFormat? {
         var name = name.lowercased()
-        for ending in [".gz", ".zst"] where name.hasSuffix(ending) {
-            name.removeLast(ending.count)
+        for kind in Compression.allCases where name.hasSuffix(kind.ending) {
+            name.removeLast(kind.ending.count)
         }
         if textEndings.contains(where: name.hasSuffix) { return .text }
         if jsonlEndings.contains(where: name.hasSuffix) { return .jsonl }
@@ -97,7 +97,7 @@ struct ForeignFile: Equatable {
     }
 
     private static let unpack = "unpack it, and give the files in it"
-    private static let decompress = "decompress it, or compress it with gzip or zstd"
+    private static let decompress = "decompress it, or compress it with gzip, zstd, bzip2 or xz"
     private static let toLines =
         "convert it to JSON lines first, one object with the text per line"
     private static let toUTF8 = "convert it to UTF-8 first (iconv -f "
@@ -118,8 +118,6 @@ struct ForeignFile: Equatable {
         (0, [0x50, 0x4B, 0x05, 0x06], .init("a zip archive", unpack)),
         (0, [0x37, 0x7A, 0xBC, 0xAF], .init("a 7z archive", unpack)),
         (0, Array("Rar!".utf8), .init("a RAR archive", unpack)),
-        (0, [0xFD, 0x37, 0x7A, 0x58, 0x5A], .init("an xz file", decompress)),
-        (0, Array("BZh".utf8), .init("a bzip2 file", decompress)),
         (0, [0x04, 0x22, 0x4D, 0x18], .init("an lz4 file", decompress)),
         (0, Array("%PDF-".utf8), .init("a PDF file", "take its text out first")),
         (0, Array("GGUF".utf8), .init("a GGUF model", "give files of text")),

@@ -7,7 +7,7 @@ import FalconTokenizer
 
 /// Streams documents from files, folders, patterns and standard input, in a fixed order.
 ///
-/// Memory holds one document at a time, however large the files are. Compression (gzip, zstd) is
+/// Memory holds one document at a time, however large the files are. Compression (gzip, zstd, bzip2, xz) is
 /// recognised by a file's first bytes. In a folder, files are read in the order of their names'
 /// bytes; hidden files are left out, and so are links to folders, which are counted.
 public final class DocumentReader {
@@ -257,22 +257,17 @@ private final class LineSource {
         self.format = format
         self.told = told
         file = FileByteStream(input)
-        let start = try file.peek(4)
-        switch Compression(start: start) {
-        case .gzip:
-            stream = GzipByteStream(file, path: path)
-        case .zstd:
-            stream = ZstdByteStream(file, path: path)
-        case .none:
-            for (ending, kind) in [(".gz", "gzip"), (".zst", "zstd")] {
-                if path.lowercased().hasSuffix(ending) && !start.isEmpty {
-                    throw DataError.damagedCompression(
-                        path: path, reason: "the name ends in \(ending), but it is not \(kind) data"
-                    )
-                }
-            }
-            stream = file
+        let start = try file.peek(6)
+        if let compression = Compression(start: start) {
+            stream = DecompressedStream(file, compression.makeDecompressor(), path: path)
+            return
         }
+        for kind in Compression.allCases
+        where path.lowercased().hasSuffix(kind.ending) && !start.isEmpty {
+            throw DataError.damagedCompression(
+                path: path, reason: "the name ends in \(kind.ending), but it is not \(kind) data")
+        }
+        stream = file
     }
 
     func next() throws -> (bytes: [UInt8], line: Int?)? {

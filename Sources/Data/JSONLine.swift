@@ -27,7 +27,7 @@ struct JSONLine {
 
     /// The text of a field of the object.
     ///
-    /// - Parameter field: the key.
+    /// - Parameter field: the key, or keys of objects within each other with dots between.
     /// - Returns: the text, escapes resolved.
     /// - Throws: `JSONLineFault` for what is no object, lacks the field, has it twice, or holds something
     ///   else in it.
@@ -41,35 +41,8 @@ struct JSONLine {
             try rest.skipValue()
             throw JSONLineFault(message: "not a JSON object but \(kind)")
         }
-        position += 1
-        let name = Array(field.utf8)
         var found: String?
-        skipBlanks()
-        if !skip("}") {
-            while true {
-                skipBlanks()
-                let start = position
-                let isWanted = try readKey() == name
-                if isWanted {
-                    guard found == nil else {
-                        throw fault("the key \"\(field)\" occurs twice in the object", at: start)
-                    }
-                    skipBlanks()
-                    guard next == UInt8(ascii: "\"") else {
-                        let kind = kindOfValue
-                        try skipValue()
-                        throw JSONLineFault(
-                            message: "field \"\(field)\" is not a string but \(kind)")
-                    }
-                    found = try readString()
-                } else {
-                    try skipValue()
-                }
-                skipBlanks()
-                if skip("}") { break }
-                guard skip(",") else { throw fault("expected ',' or '}'") }
-            }
-        }
+        try readObject(Array(field.utf8)[...], of: field, into: &found)
         skipBlanks()
         guard position == bytes.count else {
             throw fault("more after the end of the object; want one object per line")
@@ -80,6 +53,42 @@ struct JSONLine {
                     + "name the right one with --field")
         }
         return found
+    }
+
+    /// Reads over an object, and takes the wanted text.
+    ///
+    /// A key that is the whole rest of the path counts, dots and all.
+    private mutating func readObject(
+        _ path: ArraySlice<UInt8>, of field: String, into found: inout String?
+    ) throws(JSONLineFault) {
+        position += 1
+        skipBlanks()
+        if skip("}") { return }
+        let dot = path.firstIndex(of: UInt8(ascii: "."))
+        while true {
+            skipBlanks()
+            let start = position
+            let key = try readKey()
+            skipBlanks()
+            if key[...] == path {
+                guard found == nil else {
+                    throw fault("the key \"\(field)\" occurs twice in the object", at: start)
+                }
+                guard next == UInt8(ascii: "\"") else {
+                    let kind = kindOfValue
+                    try skipValue()
+                    throw JSONLineFault(message: "field \"\(field)\" is not a string but \(kind)")
+                }
+                found = try readString()
+            } else if let dot, next == UInt8(ascii: "{"), key[...] == path[..<dot] {
+                try readObject(path[(dot + 1)...], of: field, into: &found)
+            } else {
+                try skipValue()
+            }
+            skipBlanks()
+            if skip("}") { return }
+            guard skip(",") else { throw fault("expected ',' or '}'") }
+        }
     }
 
     /// Reads over one value with blanks around it, to the end of the line.

@@ -77,69 +77,45 @@ private func zstdReason(_ code: Int) -> String {
     unsafe String(cString: ZSTD_getErrorName(code))
 }
 
-/// Decompresses a stream of any number of zstd frames, piece by piece.
-@safe final class ZstdByteStream: ByteStream {
-    private let source: any ByteStream
+/// Decompresses zstd frames.
+@safe final class ZstdDecompressor: Decompressor {
     private let context: OpaquePointer
-    private var input: [UInt8] = []
-    private var inputPosition = 0
-    private var isInsideFrame = false
-    private var outputMayWait = false
-    private let path: String
+    private(set) var isInsideMember = false
+    private(set) var outputMayWait = false
+    let allowsPadding = false
 
-    /// - Parameters:
-    ///   - source: compressed bytes.
-    ///   - path: the name for errors.
-    init(_ source: any ByteStream, path: String) {
+    init() {
         guard let context = unsafe ZSTD_createDCtx() else {
-            preconditionFailure("ZstdByteStream: out of memory")
+            preconditionFailure("ZstdDecompressor: out of memory")
         }
         // Up to 2 GiB windows (zstd --long=31); memory is used only as a file asks for it.
         unsafe ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, 31)
         unsafe self.context = context
-        self.source = source
-        self.path = path
     }
 
     deinit { unsafe ZSTD_freeDCtx(context) }
 
-    func next() throws -> [UInt8] {
-        while true {
-            if inputPosition == input.count && !outputMayWait {
-                input = try source.next()
-                inputPosition = 0
-                if input.isEmpty {
-                    if isInsideFrame {
-                        throw DataError.damagedCompression(path: path, reason: "cut short")
-                    }
-                    return []
-                }
-            }
-            let bytes = try step()
-            if !bytes.isEmpty { return bytes }
-        }
-    }
-
-    private func step() throws(DataError) -> [UInt8] {
+    func step(
+        _ input: inout [UInt8], from position: inout Int
+    ) throws(DecompressionFault) -> [UInt8] {
         let capacity = byteStreamChunk
-        var status = 0
+        var (status, place) = (0, position)
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
             unsafe input.withUnsafeBytes { bytes in
                 var source = unsafe ZSTD_inBuffer(
-                    src: bytes.baseAddress, size: bytes.count, pos: inputPosition)
+                    src: bytes.baseAddress, size: bytes.count, pos: place)
                 var target = unsafe ZSTD_outBuffer(
                     dst: buffer.baseAddress, size: capacity, pos: 0)
                 status = unsafe ZSTD_decompressStream(context, &target, &source)
-                unsafe inputPosition = source.pos
+                unsafe place = source.pos
                 unsafe count = target.pos
             }
         }
-        if ZSTD_isError(status) != 0 {
-            throw DataError.damagedCompression(path: path, reason: zstdReason(status))
-        }
-        isInsideFrame = status != 0
+        position = place
+        if ZSTD_isError(status) != 0 { throw DecompressionFault(reason: zstdReason(status)) }
+        isInsideMember = status != 0
         // After the last byte of a frame nothing waits, and a call without input would start another.
-        outputMayWait = bytes.count == capacity && isInsideFrame
+        outputMayWait = bytes.count == capacity && isInsideMember
         return bytes
     }
 }

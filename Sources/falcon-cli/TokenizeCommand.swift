@@ -14,7 +14,7 @@ struct TokenizeCommand: ParsableCommand {
             """)
 
     @Argument(
-        help: "Files, folders or patterns (*.txt, *.jsonl, with .gz or .zst), or - for stdin.")
+        help: "Files, folders or patterns (*.txt, *.jsonl, with .gz, .zst, .bz2 or .xz), or - for stdin.")
     var paths: [String] = []
 
     @Option(help: "A tokenizer.model or tokenizer.json, or a folder with one.")

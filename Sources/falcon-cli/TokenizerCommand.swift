@@ -19,7 +19,8 @@ struct InputOptions: ParsableArguments {
             """)
     var format = DocumentFormat.auto
 
-    @Option(help: "The field of a jsonl object that holds the text.")
+    @Option(
+        help: "The field of a jsonl object that holds the text; a.b is b in the object a.")
     var field = "text"
 
     @Flag(
@@ -65,7 +66,7 @@ extension TokenizerCommand {
 
         @Option(
             parsing: .upToNextOption,
-            help: "Files, folders or patterns (*.txt, *.jsonl, with .gz or .zst), or - for stdin.")
+            help: "Files, folders or patterns (*.txt, *.jsonl, with .gz, .zst, .bz2 or .xz), or - for stdin.")
         var input: [String]
 
         @Option(help: "Pieces in the vocabulary, including 4 special ones and 256 bytes.")

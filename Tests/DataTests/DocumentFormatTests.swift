@@ -93,8 +93,7 @@ import Testing
             ([0xFF, 0xFE, 0, 0, 0x61, 0, 0, 0], "UTF-32", "iconv -f UTF-32"),
             (Array("PAR1".utf8) + [0x15, 0x00, 0xFF], "a Parquet file", "JSON lines"),
             ([0x50, 0x4B, 0x03, 0x04, 0x14, 0x00], "a zip archive", "unpack"),
-            (Array("BZh91AY&SY".utf8) + [0xD1, 0xFF], "a bzip2 file", "gzip or zstd"),
-            ([0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00], "an xz file", "decompress"),
+            ([0x04, 0x22, 0x4D, 0x18, 0x64, 0x40, 0xA7, 0xFF], "an lz4 file", "bzip2 or xz"),
             (Array("a{\"text\"}".utf8.flatMap { [$0, 0] }), "UTF-16LE", "iconv -f UTF-16LE"),
             (
                 Array(repeating: 0x61, count: 257) + Array("ustar\u{0}00".utf8), "a tar archive",

@@ -67,15 +67,16 @@ import Testing
         let parts = (0..<3).map { part in
             (0..<lines).map { "{\"text\":\"part \(part) line \($0)\"}\n" }.joined()
         }
-        var gz: [UInt8] = []
-        var zst: [UInt8] = []
-        for (number, part) in parts.enumerated() {
-            let path = try folder.write("p\(number).jsonl", part)
-            gz += try output(of: "gzip", ["-nc", path])
-            zst += try output(of: "zstd", ["-qc", path])
-        }
         let wanted = 3 * lines
-        for path in [try folder.write("all.jsonl.gz", gz), try folder.write("all.jsonl.zst", zst)] {
+        for (program, ending) in Self.compressors {
+            var bytes: [UInt8] = []
+            for (number, part) in parts.enumerated() {
+                let path = try folder.write("p\(number).jsonl", part)
+                bytes += try output(of: program, ["-qc", path])
+                // What may stand between: padding.
+                if ending == "gz" || ending == "xz" { bytes += [0, 0, 0, 0] }
+            }
+            let path = try folder.write("all.jsonl.\(ending)", bytes)
             let reader = try DocumentReader(paths: [path])
             var count = 0
             var last = ""
@@ -88,17 +89,33 @@ import Testing
         }
     }
 
-    @Test(arguments: ["gz", "zst"])
-    func aCutCompressedFileIsAnError(ending: String) throws {
+    /// Programs, and what the names of their files end in.
+    private static let compressors = [
+        ("gzip", "gz"), ("zstd", "zst"), ("bzip2", "bz2"), ("xz", "xz"),
+    ]
+
+    @Test(arguments: compressors)
+    func aDamagedCompressedFileIsAnError(program: String, ending: String) throws {
         let folder = try TemporaryFolder()
         let text = (0..<5000).map { "line \($0 &* 2_654_435_761 % 1_000_003)\n" }.joined()
         let path = try folder.write("a.txt", text)
-        ending == "gz" ? try gzip(path) : try zstd(path)
-        let whole = try InputFile.contents(of: "\(path).\(ending)")
+        let whole = try output(of: program, ["-qc", path])
         let cut = try folder.write("cut.txt.\(ending)", Array(whole.dropLast(whole.count / 3)))
         let reader = try DocumentReader(paths: [cut])
         #expect(throws: DataError.damagedCompression(path: cut, reason: "cut short")) {
             try reader.next()
+        }
+        var spoilt = whole
+        spoilt[whole.count / 2] ^= 1
+        for (name, bytes) in [("spoilt", spoilt), ("more", whole + Array("more".utf8))] {
+            let path = try folder.write("\(name).txt.\(ending)", bytes)
+            let error = #expect(throws: DataError.self) {
+                try DocumentReader(paths: [path]).next()
+            }
+            guard case .damagedCompression(path, _) = error else {
+                Issue.record("\(ending), \(name): \(String(describing: error))")
+                continue
+            }
         }
     }
 

@@ -21,6 +21,29 @@ import Testing
         #expect(try text(line) == wanted)
     }
 
+    /// Dots lead into objects; a key with the dots in it counts as well.
+    @Test(arguments: [
+        (#"{"id":{"text":"no"},"data":{"n":1,"text":"a"},"text":"no"}"#, "data.text", "a"),
+        (#"{"data.text":"a","data":1}"#, "data.text", "a"),
+        (#"{"a":{"b.c":"x","b":[{}]}}"#, "a.b.c", "x"), (#"{"a":{"b":{"c":"y"}}}"#, "a.b.c", "y"),
+        (#"{"a":{},"a":{"b":"z"}}"#, "a.b", "z"), (#"{".":"dot"}"#, ".", "dot"),
+        (#"{"":{"":"empty"}}"#, ".", "empty"),
+    ]) func dotsLeadIntoObjects(_ line: String, _ field: String, _ wanted: String) throws {
+        #expect(try text(line, field) == wanted)
+    }
+
+    @Test(arguments: [
+        (#"{"data":{"text":1}}"#, "field \"data.text\" is not a string but a number"),
+        (#"{"data":"text"}"#, "no field \"data.text\" (there is: data)"),
+        (#"{"data":{"text":"a"},"data.text":"b"}"#, "\"data.text\" occurs twice"),
+        (#"{"data":{"text":"a"},"data":{"text":"b"}}"#, "\"data.text\" occurs twice"),
+        (#"{"data":{"text":"a""#, "the line ends inside"),
+        (#"{"data":{"text":"a"]}"#, "expected ',' or '}'"),
+    ]) func whatIsWrongInAnObjectIsNamed(_ line: String, _ reason: String) {
+        let fault = #expect(throws: JSONLineFault.self) { try text(line, "data.text") }
+        #expect(fault?.message.contains(reason) == true, "\(fault?.message ?? "")")
+    }
+
     @Test(arguments: [
         (#"{"text":"a \ud800 b"}"#, 11, "\\ud800 is one half of a surrogate pair"),
         (#"{"text":"\ud83d\u0041"}"#, 9, "\\ud83d is one half"),
