@@ -127,7 +127,8 @@ let package = Package(
         .target(
             name: "FalconData",
             dependencies: [
-                "CZstd", "CZlib", "CBzip2", "CLzma", "FalconSystem", "FalconConcurrency", "FalconJSON",
+                "CZstd", "CZlib", "CBzip2", "CLzma", "FalconSystem", "FalconConcurrency",
+                "FalconJSON",
                 "FalconRecipeSection", "FalconTokenizer",
             ],
             path: "Sources/Data", swiftSettings: safeSwiftSettings),
@@ -237,7 +238,7 @@ let package = Package(
         .testTarget(
             name: "DataTests",
             dependencies: [
-                "FalconSystem", "FalconConcurrency", "FalconTokenizer", "FalconData",
+                "FalconSystem", "FalconJSON", "FalconConcurrency", "FalconTokenizer", "FalconData",
                 "FalconTestSupport",
             ],
             swiftSettings: swiftSettings),

@@ -87,7 +87,8 @@ public struct CorpusTokenizer: Sendable {
         let train = ShardWriter(folder: partial, split: .train, layout: layout)
         let validation = ShardWriter(folder: partial, split: .validation, layout: layout)
         let counts = try run(
-            documents, endOfDocumentID, train: train, validation: validation, progress)
+            documents, endOfDocumentID, train: train, validation: validation, in: partial,
+            progress)
         try train.finish()
         try validation.finish()
         if train.shards.isEmpty { throw noTrainingDocuments(counts) }
@@ -123,7 +124,9 @@ public struct CorpusTokenizer: Sendable {
             let text = String(decoding: name, as: UTF8.self)
             let isShard = Split.allCases.contains { text.hasPrefix("\($0.rawValue)-") }
             let base = text.hasSuffix(".partial") ? String(text.dropLast(8)) : text
-            let isOurs = TokenizerFiles.names.contains(base) || base == DatasetIndex.fileName
+            let isOurs =
+                TokenizerFiles.names.contains(base) || base == DatasetIndex.fileName
+                || base == RejectedItem.fileName
             if isShard && base.hasSuffix(".tok.zst") || isOurs || text == FolderLock.fileName {
                 continue
             }
@@ -147,7 +150,7 @@ public struct CorpusTokenizer: Sendable {
     /// Reader thread -> jobs -> encoder threads -> results in order -> this thread writes.
     private func run(
         _ documents: sending DocumentReader, _ endOfDocumentID: Int32, train: ShardWriter,
-        validation: ShardWriter, _ progress: ((Progress) -> Void)?
+        validation: ShardWriter, in folder: String, _ progress: ((Progress) -> Void)?
     ) throws -> Progress {
         let threads = max(1, min(threadCount, WorkerThread.countLimit))
         let jobs = BoundedQueue<Job>(capacity: 2 * threads)
@@ -187,6 +190,7 @@ public struct CorpusTokenizer: Sendable {
             counts.emptyDocuments += encoded.emptyDocuments
             counts.badDocuments += encoded.badDocuments
             counts.firstBadDocument = counts.firstBadDocument ?? encoded.firstBadDocument
+            try RejectedItem.append(encoded.rejected, in: folder)
             counts.endTokenTexts += encoded.endTokenTexts
             counts.unreadable = encoded.unreadable
             counts.inputBytes = encoded.inputBytes
@@ -195,6 +199,7 @@ public struct CorpusTokenizer: Sendable {
         try sink.finish()
         sink.add(to: &counts)
         counts.unreadable = source.unreadable
+        try RejectedItem.append(source.takeRejected(), in: folder)
         return counts
     }
 }
@@ -261,6 +266,8 @@ private struct Job: Sendable {
     let documentBytes: Int
     let inputBytes: Int
     let unreadable: LeftOut
+    /// Items left out on the way to these documents.
+    let rejected: [RejectedItem]
 }
 
 /// Reads documents into jobs of a size that does not depend on the number of threads.
@@ -273,6 +280,9 @@ private final class JobSource: @unchecked Sendable {
 
     /// The items that the reader left out, once all was read.
     var unreadable: LeftOut { documents.unreadable }
+
+    /// Those behind the last job.
+    func takeRejected() -> [RejectedItem] { documents.takeRejected() }
 
     func read(
         into jobs: BoundedQueue<Job>, _ results: OrderedResults<Result<Encoded, any Error>>,
@@ -291,7 +301,8 @@ private final class JobSource: @unchecked Sendable {
                 guard budget.take(bytes) else { return }
                 let job = Job(
                     number: number, documents: batch, documentBytes: bytes,
-                    inputBytes: documents.bytesRead, unreadable: documents.unreadable)
+                    inputBytes: documents.bytesRead, unreadable: documents.unreadable,
+                    rejected: documents.takeRejected())
                 guard jobs.push(job) else { return }
                 number += 1
             }
@@ -314,6 +325,7 @@ private struct Encoded: Sendable {
     let documentBytes: Int
     let inputBytes: Int
     let unreadable: LeftOut
+    var rejected: [RejectedItem]
 }
 
 /// Encodes documents and chooses their split.
@@ -339,7 +351,7 @@ private struct DocumentEncoder: Sendable {
     func encode(_ job: Job, _ words: any TokenEncoder) throws -> Encoded {
         var encoded = Encoded(
             documentBytes: job.documentBytes, inputBytes: job.inputBytes,
-            unreadable: job.unreadable)
+            unreadable: job.unreadable, rejected: job.rejected)
         let endText = tokenizer.endOfDocumentText
         for raw in job.documents {
             let text: String
@@ -349,6 +361,7 @@ private struct DocumentEncoder: Sendable {
                 guard skipsBadDocuments else { throw error }
                 encoded.badDocuments += 1
                 encoded.firstBadDocument = encoded.firstBadDocument ?? error.finding
+                encoded.rejected.append(RejectedItem(error))
                 continue
             }
             if text.isEmpty {

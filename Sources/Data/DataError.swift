@@ -20,7 +20,7 @@ public enum DataError: FalconError, Equatable {
     case noTrainingDocuments(reason: String)
     /// A file that is named as one text cannot be read as such.
     case unreadableText(path: String, reason: String)
-    /// A `.gz` or `.zst` file is damaged or cut short.
+    /// A compressed file is damaged or cut short.
     case damagedCompression(path: String, reason: String)
     /// One document is larger than the tokenizer can take.
     case documentTooLarge(path: String, line: Int?, limitBytes: Int)
@@ -59,6 +59,18 @@ public enum DataError: FalconError, Equatable {
         }
     }
 
+    /// The place of one file or document that can be left out.
+    var item: (path: String, line: Int?) {
+        switch self {
+        case .invalidDocument(let path, let line, _), .documentTooLarge(let path, let line, _):
+            (path, line)
+        case .emptyInput(let path), .damagedCompression(let path, _), .notText(let path, _, _),
+            .undecidedFormat(let path, _, _), .danglingLink(let path, _), .notAFile(let path):
+            (path, nil)
+        default: ("", nil)
+        }
+    }
+
     /// The remedy for one file or document.
     private var remedy: String {
         switch self {
@@ -92,7 +104,8 @@ public enum DataError: FalconError, Equatable {
         case .noReadableFiles(let path, let leftOut):
             return "\(path) holds no file whose name ends in "
                 + DocumentFormat.knownEndings.joined(separator: ", ")
-                + " (or those with .gz or .zst)"
+                + " (or those with "
+                + Compression.allCases.map(\.ending).joined(separator: ", ") + ")"
                 + (leftOut.map { ", but for instance \($0)" } ?? "")
                 + "; name such files or folders directly, or their format: --format text or jsonl"
         case .noTrainingDocuments(let reason):

@@ -42,6 +42,8 @@ public final class DocumentReader {
     public private(set) var linkedFolders = LeftOut()
     /// The items left out because they cannot be read; only if that was asked for.
     public private(set) var unreadable = LeftOut()
+    /// Those since the last `takeRejected`.
+    private var rejected: [RejectedItem] = []
 
     /// Bytes read from disk so far, before decompression.
     public var bytesRead: Int { finishedBytes + (current?.lines.file.byteCount ?? 0) }
@@ -116,11 +118,22 @@ public final class DocumentReader {
                 documentsInCurrent = 0
                 current = (input, try open(input))
             } catch let error as DataError where skipsBadItems && error.isOfOneItem {
-                unreadable.add(error.finding)
+                reject(RejectedItem(error))
             } catch let error as FileError where skipsBadItems && error.isOfOneItem {
-                unreadable.add(error.description)
+                reject(RejectedItem(error))
             }
         }
+    }
+
+    private func reject(_ item: RejectedItem) {
+        unreadable.add(item.reason)
+        rejected.append(item)
+    }
+
+    /// The items left out since the last call.
+    func takeRejected() -> [RejectedItem] {
+        defer { rejected = [] }
+        return rejected
     }
 
     /// Reads the next document.
@@ -178,7 +191,7 @@ extension DocumentReader {
         do throws(FileError) {
             names = try folder.names()
         } catch {
-            try leaveOut(error, error.description)
+            try leaveOut(error, RejectedItem(error))
             return
         }
         for name in names where name.first != UInt8(ascii: ".") {
@@ -201,19 +214,19 @@ extension DocumentReader {
                 found.append(Input(path: path, format: format, told: told, isNamed: false))
             case .other:
                 let error = DataError.notAFile(path: path.description)
-                try leaveOut(error, error.finding)
+                try leaveOut(error, RejectedItem(error))
             case .missing:
                 let error = DataError.danglingLink(
                     path: path.description, target: (path.linkTarget ?? path).description)
-                try leaveOut(error, error.finding)
+                try leaveOut(error, RejectedItem(error))
             }
         }
     }
 
     /// Counts an entry that cannot be read, or throws the error.
-    private func leaveOut(_ error: any Error, _ finding: String) throws {
+    private func leaveOut(_ error: any Error, _ item: RejectedItem) throws {
         guard skipsBadItems else { throw error }
-        unreadable.add(finding)
+        reject(item)
     }
 }
 

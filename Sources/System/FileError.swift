@@ -28,6 +28,14 @@ public enum FileError: FalconError, Equatable {
             : .failed(action: action, path: path, code: code)
     }
 
+    /// The path concerned.
+    public var path: String {
+        switch self {
+        case .missing(let path), .exists(let path, _), .held(let path, _), .failed(_, let path, _):
+            path
+        }
+    }
+
     /// The message for a person.
     public var description: String {
         switch self {

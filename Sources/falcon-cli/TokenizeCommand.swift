@@ -14,7 +14,9 @@ struct TokenizeCommand: ParsableCommand {
             """)
 
     @Argument(
-        help: "Files, folders or patterns (*.txt, *.jsonl, with .gz, .zst, .bz2 or .xz), or - for stdin.")
+        help:
+            "Files, folders or patterns (*.txt, *.jsonl, with .gz, .zst, .bz2 or .xz), or - for stdin."
+    )
     var paths: [String] = []
 
     @Option(help: "A tokenizer.model or tokenizer.json, or a folder with one.")
@@ -75,6 +77,9 @@ struct TokenizeCommand: ParsableCommand {
         common.talk(of: counts.unreadable, "files, folders or documents that cannot be read")
         if let first = counts.firstBadDocument {
             common.talk("left out \(counts.badDocuments) documents that are not valid: \(first)")
+        }
+        if counts.badDocuments + counts.unreadable.count > 0 {
+            common.talk("all that was left out is listed in \(output)/\(RejectedItem.fileName)")
         }
         if counts.emptyDocuments > 0 {
             common.talk("left out \(counts.emptyDocuments) empty documents")

@@ -66,7 +66,9 @@ extension TokenizerCommand {
 
         @Option(
             parsing: .upToNextOption,
-            help: "Files, folders or patterns (*.txt, *.jsonl, with .gz, .zst, .bz2 or .xz), or - for stdin.")
+            help:
+                "Files, folders or patterns (*.txt, *.jsonl, with .gz, .zst, .bz2 or .xz), or - for stdin."
+        )
         var input: [String]
 
         @Option(help: "Pieces in the vocabulary, including 4 special ones and 256 bytes.")

@@ -1,3 +1,4 @@
+import FalconJSON
 import FalconSystem
 import FalconTestSupport
 import FalconTokenizer
@@ -115,6 +116,41 @@ import Testing
         #expect(counts.documents == 2 && counts.emptyDocuments == 1 && counts.badDocuments == 2)
         #expect(counts.firstBadDocument?.contains("line 3") == true)
         #expect(counts.inputBytes == lines.utf8.count)
+    }
+
+    /// Everything that is left out is listed with its place, the same for any number of threads.
+    @Test func whatIsLeftOutIsListed() throws {
+        let folder = try TemporaryFolder()
+        var lines = Array(
+            repeating: "{\"text\":\"\(String(repeating: "a ", count: 500))\"}", count: 600)
+        for bad in stride(from: 50, to: 600, by: 90) { lines[bad] = "{\"n\":\(bad)}" }
+        let good = try folder.write("in/a.jsonl", lines.joined(separator: "\n"))
+        let parquet = try folder.write("in/b.txt", Array("PAR1".utf8) + [0xFF, 0, 0xFE])
+        let last = try folder.write("in/c.jsonl", "{\"text\":\"x\"}\n{")
+        func list(threads: Int, overwriting: Bool) throws -> [UInt8] {
+            var corpus = self.corpus(threads: threads, fraction: 0)
+            (corpus.skipsBadDocuments, corpus.overwrites) = (true, overwriting)
+            let reader = try DocumentReader(paths: [folder.file("in")], skipsBadItems: true)
+            let output = folder.file("out")
+            let (_, counts) = try corpus.write(reader, to: output)
+            #expect(counts.badDocuments == 8 && counts.unreadable.count == 1)
+            return try InputFile.contents(of: output + "/" + RejectedItem.fileName)
+        }
+        let first = try list(threads: 1, overwriting: false)
+        #expect(try list(threads: 3, overwriting: true) == first)
+        let items = try first.split(separator: 0x0A).map {
+            try decodedJSON(RejectedItem.self, from: Array($0))
+        }
+        let places = Set(items.map { "\($0.path):\($0.line ?? 0)" })
+        let bad = stride(from: 50, to: 600, by: 90).map { "\(good):\($0 + 1)" }
+        #expect(places == Set(bad + ["\(parquet):0", "\(last):2"]) && items.count == 9)
+        #expect(items.allSatisfy { $0.reason.hasPrefix($0.path) })
+        // A data set without such items has no list, whatever was there before.
+        var corpus = corpus(fraction: 0)
+        corpus.overwrites = true
+        let clean = try folder.write("clean.jsonl", "{\"text\":\"x\"}")
+        _ = try corpus.write(DocumentReader(paths: [clean]), to: folder.file("out"))
+        #expect(fileKind(of: folder.file("out") + "/" + RejectedItem.fileName) == .missing)
     }
 
     @Test(arguments: [1, 2, 4])

@@ -1,0 +1,40 @@
+import FalconJSON
+import FalconSystem
+
+/// A document, file or folder that was left out, as a line of `rejected.jsonl`.
+public struct RejectedItem: Codable, Equatable, Sendable {
+    /// The name of the list in the folder of a data set.
+    public static let fileName = "rejected.jsonl"
+
+    /// The file or folder.
+    public let path: String
+    /// The line in the decompressed file, from 1; nil for a whole file or folder.
+    public let line: Int?
+    /// The reason, with the place.
+    public let reason: String
+
+    /// An item that a reader met.
+    init(_ error: DataError) {
+        (path, line) = error.item
+        reason = error.finding
+    }
+
+    /// A file or folder that the system does not give.
+    init(_ error: FileError) {
+        path = error.path
+        line = nil
+        reason = error.description
+    }
+
+    /// Appends items to the list.
+    ///
+    /// - Parameters:
+    ///   - items: in the order in which they were met; nothing is written if there are none.
+    ///   - folder: of the data set.
+    /// - Throws: `FileError`.
+    static func append(_ items: [RejectedItem], in folder: String) throws {
+        guard !items.isEmpty else { return }
+        let lines = try items.map { try jsonText($0) + "\n" }.joined()
+        try appendToFile(path: folder + "/" + fileName, Array(lines.utf8))
+    }
+}
