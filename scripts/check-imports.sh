@@ -17,7 +17,7 @@ listed=$(swift package describe | awk '
     /^        / && isDependency && isSwift && $1 != "falcon-cli" { print target, $1 == "Yams" ? "CYaml" : $1 }
 ')
 imported=$(sed -n 's/ =/ /p' <<<"$listed" | while read -r target folder; do
-    { grep -rhoE --include='*.swift' '^ *(@[^ ]+ )*import [A-Za-z]+' "$folder" || true; } \
+    { grep -rhoE --include='*.swift' '^ *(@[^ ]+ )*import [A-Za-z0-9]+' "$folder" || true; } \
         | awk -v target="$target" -v always="$always" '$NF !~ always { print target, $NF }'
 done | sort -u)
 
