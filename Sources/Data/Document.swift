@@ -16,7 +16,7 @@ public struct Document: Sendable, Equatable {
 public struct RawDocument: Sendable {
     /// The file, or "standard input".
     public let path: String
-    /// The line in the decompressed file, from 1; nil where the whole file is the document.
+    /// The line in the decompressed file at which it begins, from 1; nil where the whole file is the document.
     public let line: Int?
     /// The document's bytes: its text, or one line of JSON.
     public let bytes: [UInt8]
@@ -52,12 +52,12 @@ public struct RawDocument: Sendable {
     private func invalidUTF8() -> DataError {
         let offset = firstInvalidByte(of: bytes[...]) ?? 0
         let hex = hexadecimal([bytes[offset]])
-        // A whole file has no line number yet: count the newlines before the bad byte.
-        let line = self.line ?? bytes[..<offset].count { $0 == 0x0A } + 1
+        // A text has many lines: count the newlines before the bad byte.
+        let passed = field == nil ? bytes[..<offset].count { $0 == 0x0A } : 0
         return .invalidDocument(
-            path: path, line: line,
+            path: path, line: (line ?? 1) + passed,
             reason: "not UTF-8: byte 0x\(hex) at offset \(offset) of the "
-                + (self.line == nil ? "text" : "line"))
+                + (field == nil ? "text" : "line"))
     }
 }
 

@@ -27,6 +27,7 @@ public final class DocumentReader {
     public static let documentLimitBytes = longestTextBytes
 
     private let field: String
+    private let separator: [UInt8]?
     private let format: DocumentFormat
     private let skipsBadItems: Bool
     private let documentLimit: Int
@@ -54,17 +55,24 @@ public final class DocumentReader {
     ///   - paths: files, folders, patterns, or "-" for standard input; at least one.
     ///   - format: how documents lie in the files.
     ///   - field: the field of a jsonl object that holds the text.
+    ///   - separator: the text between the documents of a text file, line breaks on either side of it
+    ///     included; nil if the whole file is one.
     ///   - skipsBadItems: whether files, folders and documents that cannot be read are left out and
     ///     counted in `unreadable`, instead of being errors.
     ///   - documentLimit: bytes of the largest document that is read.
     /// - Throws: `FileError.missing` for a path or pattern that names nothing,
-    ///   `DataError.noReadableFiles` for a folder without texts, and what is wrong with an entry of a
+    ///   `DataError.invalidOption` for an empty separator, `DataError.noReadableFiles` for a folder without texts, and what is wrong with an entry of a
     ///   folder.
     public init(
         paths: [String], format: DocumentFormat = .auto, field: String = "text",
-        skipsBadItems: Bool = false, documentLimit: Int = documentLimitBytes
+        separator: String? = nil, skipsBadItems: Bool = false,
+        documentLimit: Int = documentLimitBytes
     ) throws {
+        if separator?.isEmpty == true {
+            throw DataError.invalidOption(name: "--separator", got: "empty", wanted: "a text")
+        }
         self.field = field
+        self.separator = separator.map { Array($0.utf8) }
         self.format = format
         self.skipsBadItems = skipsBadItems
         self.documentLimit = documentLimit
@@ -180,7 +188,8 @@ public final class DocumentReader {
     private func open(_ input: Input) throws -> LineSource {
         let file = try input.path.map { try InputFile($0) } ?? InputFile.standardInput()
         return try LineSource(
-            file, format: input.format, told: input.told, documentLimit: documentLimit)
+            file, format: input.format, told: input.told, separator: separator,
+            documentLimit: documentLimit)
     }
 }
 
@@ -251,20 +260,26 @@ private final class LineSource {
     private var isAtEnd = false
     private var isStarted = false
     private var isBehindBadLine = false
+    /// Whether a separator stands before the next record.
+    private var hasSeparator = false
     private let format: DocumentFormat
     private let told: DocumentFormat?
+    private let separator: [UInt8]?
     private let documentLimit: Int
 
     /// - Parameters:
     ///   - input: an open file.
     ///   - format: the format asked for, or `auto`.
     ///   - told: the format that the name tells.
+    ///   - separator: bytes between the documents of a text; nil if it is one.
     ///   - documentLimit: bytes of the largest document.
     /// - Throws: `FileError` if it cannot be read; `DataError` if its name says that it is compressed, and it
     ///   is not.
     init(
-        _ input: InputFile, format: DocumentFormat, told: DocumentFormat?, documentLimit: Int
+        _ input: InputFile, format: DocumentFormat, told: DocumentFormat?, separator: [UInt8]?,
+        documentLimit: Int
     ) throws {
+        self.separator = separator
         self.documentLimit = documentLimit
         path = input.path
         self.format = format
@@ -285,7 +300,8 @@ private final class LineSource {
 
     func next() throws -> (bytes: [UInt8], line: Int?)? {
         try start()
-        return isLineBased ? try nextLine() : try whole()
+        if isLineBased { return try nextRecord(endingIn: [0x0A]) }
+        return try separator.map(nextRecord) ?? whole()
     }
 
     private func start() throws {
@@ -354,40 +370,43 @@ private final class LineSource {
         return (buffer, nil)
     }
 
-    private func nextLine() throws -> (bytes: [UInt8], line: Int?)? {
+    /// The next record that is not blank, with the line at which it begins.
+    private func nextRecord(endingIn ending: [UInt8]) throws -> (bytes: [UInt8], line: Int?)? {
         var searched = position
         while true {
-            if let end = lineEnd(from: searched) {
-                let line = buffer[position..<end]
-                lineNumber += 1
-                position = end + 1
+            if let end = place(of: ending, from: searched) {
+                let (line, isBehind) = (lineNumber + 1, hasSeparator)
+                let record = take(to: end, behind: end + ending.count)
                 searched = position
                 if isBehindBadLine {
                     isBehindBadLine = false
-                } else if line.count > documentLimit {
-                    throw tooLarge(line: lineNumber)
-                } else if !isBlank(line) {
-                    return (Array(line), lineNumber)
+                } else if record.count > documentLimit {
+                    throw tooLarge(line: line)
+                } else if !isBlank(record) {
+                    return trimmed(record, line, behindSeparator: isBehind, before: true)
                 }
             } else if isAtEnd {
-                let line = buffer[position...]
-                if line.isEmpty { return nil }
+                let record = buffer[position...]
+                if record.isEmpty { return nil }
                 position = buffer.count
                 lineNumber += 1
                 if isBehindBadLine { return nil }
-                if line.count > documentLimit {
+                if record.count > documentLimit {
                     throw tooLarge(line: lineNumber)
                 }
-                return isBlank(line) ? nil : (Array(line), lineNumber)
-            } else if isBehindBadLine {
-                buffer = []
-                position = 0
-                searched = 0
-                try fill()
+                return isBlank(record)
+                    ? nil
+                    : trimmed(
+                        record, lineNumber, behindSeparator: hasSeparator, before: false)
             } else {
-                searched = buffer.count - position
+                // The start of an ending may be there already.
+                let kept = ending.count - 1
+                if isBehindBadLine {
+                    _ = take(to: max(position, buffer.count - kept))
+                }
+                searched = max(0, buffer.count - position - kept)
                 try fill()
-                if buffer.count > documentLimit + byteStreamChunk {
+                if !isBehindBadLine && buffer.count > documentLimit + byteStreamChunk {
                     isBehindBadLine = true
                     throw tooLarge(line: lineNumber + 1)
                 }
@@ -395,18 +414,54 @@ private final class LineSource {
         }
     }
 
-    private func lineEnd(from place: Int) -> Int? {
-        let end = unsafe buffer.withUnsafeBytes { bytes -> Int? in
-            guard place < bytes.count, let start = bytes.baseAddress,
-                let found = unsafe memchr(start + place, 0x0A, bytes.count - place)
-            else { return nil }
-            return unsafe UnsafeRawPointer(found) - start
+    /// Moves behind a record and counts its lines.
+    @discardableResult
+    private func take(to end: Int, behind next: Int? = nil) -> ArraySlice<UInt8> {
+        let (record, next) = (buffer[position..<end], next ?? end)
+        lineNumber +=
+            isLineBased ? (next > end ? 1 : 0) : buffer[position..<next].count { $0 == 0x0A }
+        position = next
+        if next > end { hasSeparator = true }
+        return record
+    }
+
+    /// A record with its line; one of a text without the line breaks that belong to the separators beside it.
+    private func trimmed(
+        _ record: ArraySlice<UInt8>, _ line: Int, behindSeparator isBehind: Bool,
+        before isBefore: Bool
+    ) -> (bytes: [UInt8], line: Int?) {
+        if isLineBased { return (Array(record), line) }
+        var (record, line) = (record, line)
+        if isBehind, record.starts(with: [0x0D, 0x0A]) || record.first == 0x0A {
+            record.removeFirst(record.first == 0x0D ? 2 : 1)
+            line += 1
         }
-        return end
+        if isBefore, record.last == 0x0A {
+            record.removeLast()
+            if record.last == 0x0D { record.removeLast() }
+        }
+        return (Array(record), line)
+    }
+
+    private func place(of ending: [UInt8], from start: Int) -> Int? {
+        guard let first = ending.first else { return nil }
+        var start = start
+        return unsafe buffer.withUnsafeBytes { bytes -> Int? in
+            guard let base = bytes.baseAddress else { return nil }
+            while bytes.count - start >= ending.count,
+                let found = unsafe memchr(
+                    base + start, Int32(first), bytes.count - start - ending.count + 1)
+            {
+                let place = unsafe UnsafeRawPointer(found) - base
+                if unsafe memcmp(found, ending, ending.count) == 0 { return place }
+                start = place + 1
+            }
+            return nil
+        }
     }
 
     private func isBlank(_ line: ArraySlice<UInt8>) -> Bool {
-        line.allSatisfy { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }
+        line.allSatisfy { $0 == 0x20 || $0 == 0x09 || $0 == 0x0A || $0 == 0x0D }
     }
 
     private func tooLarge(line: Int?) -> DataError {

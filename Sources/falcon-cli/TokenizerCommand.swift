@@ -23,6 +23,13 @@ struct InputOptions: ParsableArguments {
         help: "The field of a jsonl object that holds the text; a.b is b in the object a.")
     var field = "text"
 
+    @Option(
+        help: """
+            What stands between the documents of a text file, such as '<|endoftext|>'; a line break on \
+            either side belongs to it.
+            """)
+    var separator: String?
+
     @Flag(
         help: "Leave out documents, files and folders that cannot be read; count and name them."
     )
@@ -30,7 +37,8 @@ struct InputOptions: ParsableArguments {
 
     func reader(of paths: [String]) throws -> DocumentReader {
         try DocumentReader(
-            paths: paths, format: format, field: field, skipsBadItems: skipBadDocuments)
+            paths: paths, format: format, field: field, separator: separator,
+            skipsBadItems: skipBadDocuments)
     }
 }
 

@@ -119,6 +119,57 @@ import Testing
         }
     }
 
+    // MARK: Separators
+
+    private func separated(
+        _ text: String, by separator: String, limit: Int = 1 << 20
+    ) throws -> [(text: String, line: Int?)] {
+        let folder = try TemporaryFolder()
+        let path = try folder.write("a.txt", text)
+        let reader = try DocumentReader(
+            paths: [path], separator: separator, skipsBadItems: true, documentLimit: limit)
+        var found: [(String, Int?)] = []
+        while let document = try reader.next() { found.append((document.text, document.line)) }
+        return found
+    }
+
+    @Test(arguments: [
+        ("one\n<|e|>\ntwo\nmore\n<|e|>\nthree\n", ["one", "two\nmore", "three\n"], [1, 3, 6]),
+        ("one<|e|>two<|e|>", ["one", "two"], [1, 1]), ("<|e|>\n\n<|e|>one", ["one"], [3]),
+        ("\none\n\n<|e|>\n\ntwo", ["\none\n", "\ntwo"], [1, 5]),
+        ("a\r\n<|e|>\r\nb\r\n", ["a", "b\r\n"], [1, 3]),
+        ("a<|e|<|e|>|>", ["a<|e|", "|>"], [1, 1]),
+        ("none", ["none"], [1]),
+    ]) func separatorsStandBetweenDocuments(_ text: String, _ wanted: [String], _ lines: [Int])
+        throws
+    {
+        let found = try separated(text, by: "<|e|>")
+        #expect(found.map(\.text) == wanted)
+        #expect(found.map(\.line) == lines)
+    }
+
+    /// Separators and documents that lie across the pieces in which a file is read.
+    @Test func longDocumentsAreSeparatedWhole() throws {
+        let lengths = [262_141, 5, 262_144, 1, 700_000, 262_139, 3]
+        let texts = lengths.enumerated().map { number, length in
+            String(repeating: "\(number)\n", count: length / 2 + 1) + "x"
+        }
+        let found = try separated(texts.joined(separator: "\n<|end|>\n"), by: "<|end|>")
+        #expect(found.map(\.text) == texts)
+        var (line, lines) = (1, [Int]())
+        for text in texts {
+            lines.append(line)
+            line += text.utf8.count { $0 == 0x0A } + 2
+        }
+        #expect(found.map(\.line) == lines)
+        // One that is too large is left out, and those behind it are read.
+        let short = try separated(
+            texts.joined(separator: "<|end|>"), by: "<|end|>", limit: 300_000)
+        #expect(short.map(\.text) == texts.filter { $0.utf8.count <= 300_000 })
+        let folder = try TemporaryFolder()
+        #expect(throws: DataError.self) { try DocumentReader(paths: [folder.path], separator: "") }
+    }
+
     @Test func badDocumentsAreNamedWithFileAndLineAndReadingGoesOn() throws {
         let folder = try TemporaryFolder()
         let lines: [[UInt8]] = [
