@@ -142,7 +142,7 @@ let package = Package(
             name: "FalconEval",
             dependencies: [
                 "FalconSystem", "FalconJSON", "FalconTensor", "FalconTokenizer", "FalconData",
-                "FalconModel",
+                "FalconModel", "FalconRunRecord",
             ],
             path: "Sources/Eval", swiftSettings: safeSwiftSettings),
         .target(
@@ -276,7 +276,7 @@ let package = Package(
             name: "EvalTests",
             dependencies: [
                 "FalconSystem", "FalconJSON", "FalconTensor", "FalconTokenizer", "FalconModel",
-                "FalconEval", "FalconTestSupport",
+                "FalconRunRecord", "FalconEval", "FalconTestSupport",
             ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(

@@ -44,12 +44,27 @@ public struct EvaluationComparison: Equatable, Sendable {
             }
             compare(name, got, want, isSameTokenizer: isSameTokenizer)
         }
-        for (name, want) in golden.tasks.sorted(by: { $0.key < $1.key }) {
-            guard let got = result.tasks[name] else {
-                differences.append("\(name): missing")
+        for (new, old) in [
+            (result.tasks, golden.tasks), (result.groups ?? [:], golden.groups ?? [:]),
+        ] {
+            for (name, want) in old.sorted(by: { $0.key < $1.key }) {
+                guard let got = new[name] else {
+                    differences.append("\(name): missing")
+                    continue
+                }
+                compare(name, got, want)
+            }
+        }
+        for (name, want) in (golden.suites ?? [:]).sorted(by: { $0.key < $1.key }) {
+            guard let got = result.suites?[name] else {
+                differences.append("\(name): missing, want score \(want.score)")
                 continue
             }
-            compare(name, got, want)
+            if got.items != want.items {
+                obstacles.append("\(name): a mean of \(got.items) scores, want \(want.items)")
+            } else {
+                check(name, "score", got.score, want.score)
+            }
         }
     }
 
@@ -112,7 +127,9 @@ public struct EvaluationComparison: Equatable, Sendable {
         _ name: String, _ metric: String, _ got: MetricScore, _ want: MetricScore
     ) {
         guard let room = tolerance.room(metric, want: want, got: got) else {
-            obstacles.append("\(name) \(metric): there is no standard error of it")
+            differences.append(
+                "\(name) \(metric): there is no standard error of it, so its tolerance cannot be in those; "
+                    + "give it a number: \(metric)=0.01")
             return
         }
         // Written so that NaN is a difference.

@@ -3,15 +3,21 @@ import FalconSystem
 /// An error in evaluation data or tasks.
 public enum EvaluationError: FalconError, Equatable {
     case unknownTask(String, known: [String])
+    /// A score that will not be measured.
+    case unknownScore(text: String, reason: String)
     case badRecord(path: String, line: Int, reason: String)
     case missingFiles(task: String, purpose: String, paths: [String])
     /// Files of several tasks are missing.
     indirect case several([EvaluationError])
     case noExamples(task: String)
+    case badShots(name: String)
+    case suiteWithShots(name: String)
     case fewExamples(path: String, count: Int, shots: Int, wanted: Int)
+    case answerTooLong(path: String, document: Int, tokens: Int, positions: Int)
     case contextTooShort(task: String, positions: Int, wanted: Int)
     case otherSamples(path: String, reason: String)
-    case noRecords(path: String)
+    case damagedSamples(path: String, reason: String)
+    case noRecords(path: String, task: String)
     case notText(path: String)
     case emptyText(path: String)
     case notComparable(path: String, reasons: [String])
@@ -27,6 +33,7 @@ public enum EvaluationError: FalconError, Equatable {
                 + (suggestion(for: name, among: known).map { "; did you mean \($0)?" } ?? "")
                 + " The tasks, groups and suites are \(known.joined(separator: ", ")), and the tasks of "
                 + "groups"
+        case .unknownScore(let text, let reason): "\(text): \(reason)"
         case .badRecord(let path, let line, let reason):
             "\(path):\(line): not a record of this task: \(reason)"
         case .missingFiles(let task, _, _):
@@ -37,16 +44,25 @@ public enum EvaluationError: FalconError, Equatable {
                 + "docs/tasks.md says what each task reads"
                 + errors.map { "\n  \($0.missing)" }.joined()
         case .noExamples(let task):
-            "\(task) scores long texts, which take no examples; leave out --shots"
+            "\(task) takes no examples, as in lm-evaluation-harness; ask for it without @"
+        case .badShots(let name):
+            "\(name): want a whole number of examples behind @, such as hellaswag@5"
+        case .suiteWithShots(let name):
+            "\(name): a suite has its own numbers of examples; name it without @"
         case .fewExamples(let path, let count, let shots, let wanted):
             "\(path): holds \(count) examples, want at least \(wanted) to draw \(shots)"
+        case .answerTooLong(let path, let document, let tokens, let positions):
+            "\(path), document \(document): an answer has \(tokens) tokens, but this model reads "
+                + "\(positions) at most; leave the document out"
         case .contextTooShort(let task, let positions, let wanted):
             "\(task) writes up to \(wanted) tokens, but this model has only \(positions) positions for "
                 + "question and answer"
         case .otherSamples(let path, let reason):
             "\(path) is of another evaluation: \(reason); choose another folder for --samples"
-        case .noRecords(let path):
-            "\(path): holds no records; want one JSON object per line"
+        case .damagedSamples(let path, let reason):
+            "\(path): \(reason); remove it to answer the task again, or choose another folder for --samples"
+        case .noRecords(let path, let task):
+            "\(path): holds no records of \(task); docs/tasks.md says what it reads"
         case .notText(let path):
             "\(path): not UTF-8; want a text"
         case .emptyText(let path):
@@ -75,8 +91,10 @@ public enum EvaluationError: FalconError, Equatable {
     /// The code that the program exits with.
     public var exitStatus: ExitStatus {
         switch self {
-        case .unknownTask, .noExamples: .usage
-        case .badRecord, .noRecords, .fewExamples, .contextTooShort, .otherSamples, .notText,
+        case .unknownTask, .noExamples, .badShots, .suiteWithShots, .unknownScore: .usage
+        case .badRecord, .noRecords, .fewExamples, .answerTooLong, .contextTooShort, .otherSamples,
+            .damagedSamples,
+            .notText,
             .emptyText, .notAResult, .notComparable,
             .otherData:
             .badData

@@ -40,7 +40,7 @@ extension Evaluator {
         }
         try inPieces(documents) { piece in
             try scorer.score(
-                piece.map { try requests(data.documents[$0].pairs(after: data.prefixes[$0])) },
+                piece.map { try requests(data, document: $0) },
                 onAnswers: onAnswers)
         }
     }
@@ -52,12 +52,32 @@ extension Evaluator {
         }
     }
 
+    /// The requests of a document of a task.
+    private func requests(_ data: TaskData, document index: Int) throws -> [ScoringRequest] {
+        let pairs = data.documents[index].pairs(after: data.prefixes[index])
+        do {
+            return try requests(pairs)
+        } catch let error as AnswerTooLong {
+            throw EvaluationError.answerTooLong(
+                path: data.path, document: index, tokens: error.tokens,
+                positions: model.configuration.maxPositionEmbeddings)
+        }
+    }
+
+    /// A text to be scored that the model cannot read at once.
+    private struct AnswerTooLong: Error {
+        let tokens: Int
+    }
+
     /// The requests of a document, one for each scored text.
     private func requests(
         _ pairs: [(context: String, continuation: String)]
     ) throws -> [ScoringRequest] {
         try pairs.map { context, continuation in
             let (before, scored) = try prompts.pair(context, continuation)
+            if scored.count > model.configuration.maxPositionEmbeddings {
+                throw AnswerTooLong(tokens: scored.count)
+            }
             return ScoringRequest(
                 before: before, scored: scored,
                 limit: model.configuration.maxPositionEmbeddings)
@@ -119,8 +139,7 @@ extension Evaluator {
             let document = data.documents[index]
             switch document.request {
             case .choices, .continuation:
-                return sum
-                    + scorer.rowCount([try requests(document.pairs(after: data.prefixes[index]))])
+                return sum + scorer.rowCount([try requests(data, document: index)])
             case .rolling: return sum + scorer.rowCount(try windows(document))
             case .generation:
                 let prompt = try prompt(data, document: index)

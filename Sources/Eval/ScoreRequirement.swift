@@ -50,6 +50,31 @@ public struct ScoreRequirement: Equatable, Sendable {
         return nil
     }
 
+    /// Checks that there will be such a score.
+    ///
+    /// - Parameters:
+    ///   - texts: the names of texts that will be scored.
+    ///   - selection: the tasks; nil for none.
+    /// - Throws: `EvaluationError.unknownScore`.
+    public func requireMeasured(
+        texts: [String], _ selection: TaskSelection?
+    ) throws(EvaluationError) {
+        let names = ["loss", "perplexity", "bits_per_byte"]
+        if texts.contains(name) {
+            if names.contains(metric) { return }
+            throw .unknownScore(
+                text: text, reason: "a text has \(names.joined(separator: ", ")), no \(metric)")
+        }
+        let known = texts + (selection?.names ?? [])
+        guard let selection, selection.metrics(of: name) != nil else {
+            let hint = suggestion(for: name, among: known).map { "; did you mean \($0)?" } ?? ""
+            throw .unknownScore(text: text, reason: "\(name) will not be scored\(hint)")
+        }
+        if let problem = selection.problem(scoreOf: name, metric) {
+            throw .unknownScore(text: text, reason: problem)
+        }
+    }
+
     /// The reason why a result does not keep the requirement.
     ///
     /// - Parameter result: the scores.

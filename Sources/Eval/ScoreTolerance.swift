@@ -32,6 +32,9 @@ public struct ScoreTolerance: Equatable, Sendable {
 
     private let limits: [Limit]
 
+    /// The metrics that have limits of their own.
+    public var metrics: [String] { limits.compactMap(\.metric) }
+
     /// Limits; the last one given for a metric counts.
     ///
     /// - Parameter limits: of metrics, or of all.
@@ -48,13 +51,19 @@ public struct ScoreTolerance: Equatable, Sendable {
     func room(
         _ metric: String, want: MetricScore, got: MetricScore
     ) -> (difference: Double, text: String)? {
-        let limit = limits.last { $0.metric == metric } ?? limits.last { $0.metric == nil }
-        guard let limit else { return (0, "0") }
+        var error: Double?
+        if let a = want.standardError, let b = got.standardError {
+            error = (a * a + b * b).squareRoot()
+        }
+        // A limit for all in standard errors is one for those that have them.
+        let general = limits.last { $0.metric == nil && !($0.isInErrors && error == nil) }
+        guard let limit = limits.last(where: { $0.metric == metric }) ?? general else {
+            return (0, "0")
+        }
         guard limit.isInErrors else {
             return (limit.amount * max(1, abs(want.value)), "\(limit.amount)")
         }
-        guard let a = want.standardError, let b = got.standardError else { return nil }
-        let error = (a * a + b * b).squareRoot()
+        guard let error else { return nil }
         return (limit.amount * error, "\(limit.amount) standard errors of \(error)")
     }
 }

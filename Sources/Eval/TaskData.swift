@@ -1,6 +1,10 @@
 import FalconJSON
 import FalconSystem
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// The documents of a task with the text before each: preamble and examples.
 public struct TaskData {
     /// The task.
@@ -103,6 +107,9 @@ public struct TaskData {
         purpose: String?
     ) throws -> Source {
         let paths = names.map { folder + "/" + $0 }
+        if let folder = paths.first(where: { fileKind(of: $0) == .folder }) {
+            throw FileError(action: "read", path: folder, code: EISDIR)
+        }
         guard let path = paths.first(where: { fileKind(of: $0) == .file }) else {
             throw EvaluationError.missingFiles(
                 task: task.name, purpose: purpose ?? "the documents of \(task.name)", paths: paths)
@@ -110,7 +117,7 @@ public struct TaskData {
         let bytes = try readBytes(ofFile: path)
         var source = Source(path: path, digest: SHA256.hex(of: bytes))
         let lines = task.records(in: bytes)
-        if lines.isEmpty { throw EvaluationError.noRecords(path: path) }
+        if lines.isEmpty { throw EvaluationError.noRecords(path: path, task: task.name) }
         var random = PythonRandom(seed: 0)
         for line in lines.prefix(limit ?? .max) {
             let record = Record(line)

@@ -1,4 +1,5 @@
 import FalconJSON
+import FalconRunRecord
 import FalconSystem
 
 /// One evaluation of a task: answers go to a file as they come, and a later run goes on from it.
@@ -41,6 +42,13 @@ public struct TaskRun {
     private struct Finished: Codable {
         var identity: Identity
         var score: TaskScore
+        /// SHA-256 of the file of samples.
+        var samplesDigest: String
+
+        private enum CodingKeys: String, CodingKey {
+            case identity, score
+            case samplesDigest = "samples_sha256"
+        }
     }
 
     /// The documents.
@@ -101,7 +109,7 @@ public struct TaskRun {
         }
         var answers = try earlierAnswers(resumes: resumes)
         try onAnswer(answers.count)
-        if fileKind(of: partPath) == .missing { try append(try jsonText(identity) + "\n") }
+        if fileKind(of: partPath) == .missing { try append(try firstLine) }
         let first = answers.count
         try evaluator.answer(data, documents: first..<data.documents.count, rows: rows) { more in
             var lines = ""
@@ -123,12 +131,23 @@ public struct TaskRun {
                 path: resultPath,
                 advice: "--resume takes what is there; or choose another --samples")
         }
-        guard let finished = try? decodedJSON(Finished.self, from: readBytes(ofFile: resultPath))
-        else {
-            throw EvaluationError.otherSamples(path: resultPath, reason: "it is not a result")
+        let bytes = try readBytes(ofFile: resultPath)
+        let finished: Finished
+        do {
+            finished = try CheckedLine.decoded(Finished.self, from: bytes.prefix { $0 != 0x0A })
+        } catch {
+            let reason = (error as? CheckedLine.Damaged)?.description ?? "it is not a result"
+            throw EvaluationError.damagedSamples(path: resultPath, reason: reason)
         }
         if let difference = identity.difference(to: finished.identity) {
             throw EvaluationError.otherSamples(path: resultPath, reason: difference)
+        }
+        guard fileKind(of: samplesPath) == .file,
+            SHA256.hex(of: try readBytes(ofFile: samplesPath)) == finished.samplesDigest
+        else {
+            throw EvaluationError.damagedSamples(
+                path: resultPath,
+                reason: "\(samplesPath), of which it is the result, is not there as it was")
         }
         return finished.score
     }
@@ -145,8 +164,9 @@ public struct TaskRun {
         let lines = bytes[..<whole].split(separator: 0x0A)
         if whole < bytes.count || lines.isEmpty { try replacePart(by: bytes[..<whole]) }
         guard let first = lines.first else { return [] }
-        guard let earlier = try? decodedJSON(Identity.self, from: Array(first)) else {
-            throw EvaluationError.otherSamples(path: partPath, reason: "its first line is damaged")
+        guard let earlier = try? CheckedLine.decoded(Identity.self, from: first) else {
+            throw EvaluationError.damagedSamples(
+                path: partPath, reason: "its first line is not as it was written")
         }
         if let difference = identity.difference(to: earlier) {
             throw EvaluationError.otherSamples(path: partPath, reason: difference)
@@ -155,11 +175,20 @@ public struct TaskRun {
             guard let (document, answer) = TaskSample.answer(from: line), document == index,
                 index < data.documents.count
             else {
-                throw EvaluationError.badRecord(
-                    path: partPath, line: index + 2,
-                    reason: "want the answer to document \(index)")
+                throw EvaluationError.damagedSamples(
+                    path: partPath,
+                    reason:
+                        "line \(index + 2) is not the answer to document \(index) as it was written"
+                )
             }
             return answer
+        }
+    }
+
+    /// The line that says whose answers follow.
+    private var firstLine: String {
+        get throws {
+            String(decoding: try CheckedLine.bytes(of: identity), as: UTF8.self) + "\n"
         }
     }
 
@@ -170,8 +199,7 @@ public struct TaskRun {
     /// Leaves the whole lines of the file of answers, or the line that begins it.
     private func replacePart(by lines: ArraySlice<UInt8>) throws {
         var file = try AtomicFile(path: partPath)
-        try file.write(
-            lines.isEmpty ? jsonText(identity) + "\n" : String(decoding: lines, as: UTF8.self))
+        try file.write(lines.isEmpty ? firstLine : String(decoding: lines, as: UTF8.self))
         try file.commit()
     }
 
@@ -180,10 +208,12 @@ public struct TaskRun {
         for (index, answer) in answers.enumerated() {
             try samples.write(try TaskSample(answer, document: index, of: data).line + "\n")
         }
-        try samples.commit()
+        let digest = try samples.commit()
         let score = score(answers)
         var result = try AtomicFile(path: resultPath)
-        try result.write(try jsonText(Finished(identity: identity, score: score)) + "\n")
+        try result.write(
+            try CheckedLine.bytes(
+                of: Finished(identity: identity, score: score, samplesDigest: digest)) + [0x0A])
         try result.commit()
         try removeFile(partPath)
         return score

@@ -1,4 +1,5 @@
 import FalconJSON
+import FalconRunRecord
 import FalconSystem
 
 /// The answer to a document as one line of a samples file, in the fields of lm-evaluation-harness.
@@ -38,7 +39,9 @@ struct TaskSample {
             let isSum = metric.aggregation != .mean && metric.aggregation != .perplexity
             fields.append((metric.name, isSum ? "[\(text), \(Int(value.weight))]" : text))
         }
-        line = "{" + fields.map { "\"\($0)\": \($1)" }.joined(separator: ", ") + "}"
+        let object = "{" + fields.map { "\"\($0)\": \($1)" }.joined(separator: ", ") + "}"
+        line = String(
+            decoding: CheckedLine.bytes(ofObject: Array(object.utf8)), as: UTF8.self)
     }
 
     private static func arguments(_ prompts: [[String]]) throws -> String {
@@ -62,9 +65,10 @@ struct TaskSample {
     /// Reads the answer of a line back.
     ///
     /// - Parameter bytes: a line that this type wrote.
-    /// - Returns: the document's place and the answer; nil for a line that was not written whole.
+    /// - Returns: the document's place and the answer; nil for a line that is not as it was written.
     static func answer(from bytes: ArraySlice<UInt8>) -> (document: Int, answer: ModelAnswer)? {
-        guard let sample = try? JSONValue(parsing: Array(bytes)).object,
+        guard CheckedLine.isIntact(Array(bytes)),
+            let sample = try? JSONValue(parsing: Array(bytes)).object,
             let document = sample["doc_id"]?.integer,
             let replies = sample["filtered_resps"]?.array?.map({ $0.array?.map(\.string) })
         else { return nil }

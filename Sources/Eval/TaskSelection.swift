@@ -24,7 +24,9 @@ public struct TaskSelection: Sendable {
     ///   - shots: the number of examples where a name says nothing; nil for as many as is usual.
     /// - Throws: `EvaluationError.unknownTask`.
     public init(_ names: String, shots: Int? = nil) throws(EvaluationError) {
-        for name in names.split(separator: ",", omittingEmptySubsequences: true).map(String.init) {
+        for part in names.split(separator: ",") {
+            let name = String(part).strippedAsPython()
+            if name.isEmpty { continue }
             if let suite = TaskCatalog.suites.first(where: { $0.name == name }) {
                 var keys: [String] = []
                 for item in suite.items {
@@ -47,23 +49,33 @@ public struct TaskSelection: Sendable {
         let name = String(words[0])
         var (shots, ending) = (usual, "")
         if words.count > 1 {
-            guard let count = Int(words[1]), count >= 0 else {
-                throw .unknownTask(key, known: TaskCatalog.names)
+            if TaskCatalog.suites.contains(where: { $0.name == name }) {
+                throw .suiteWithShots(name: key)
             }
+            guard let count = Int(words[1]), count >= 0 else { throw .badShots(name: key) }
             (shots, ending) = (count, "@\(count)")
         }
         if let group = TaskCatalog.groups.first(where: { $0.name == name }) {
-            if groups.contains(where: { $0.key == key }) { return }
-            for task in group.tasks { add(task, task.name + ending, shots) }
-            groups.append((key, group, group.tasks.map { $0.name + ending }))
+            if groups.contains(where: { $0.key == name + ending }) { return }
+            for task in group.tasks {
+                try add(task, task.name + ending, shots, isExplicit: !ending.isEmpty)
+            }
+            groups.append((name + ending, group, group.tasks.map { $0.name + ending }))
         } else if let task = TaskCatalog.task(named: name) {
-            add(task, key, shots)
+            try add(task, name + ending, shots, isExplicit: !ending.isEmpty)
         } else {
             throw .unknownTask(key, known: TaskCatalog.names)
         }
     }
 
-    private mutating func add(_ task: any EvaluationTask, _ key: String, _ shots: Int?) {
+    private mutating func add(
+        _ task: any EvaluationTask, _ key: String, _ shots: Int?, isExplicit: Bool
+    ) throws(EvaluationError) {
+        var shots = shots
+        if !task.takesExamples, let count = shots, count > 0 {
+            if isExplicit { throw .noExamples(task: task.name) }
+            shots = nil
+        }
         guard !parts.contains(where: { $0.key == key }) else { return }
         parts.append(Part(key: key, task: task, shots: shots))
     }
@@ -95,6 +107,35 @@ public struct TaskSelection: Sendable {
     /// The names in results: of tasks, groups and suites.
     public var names: [String] {
         parts.map(\.key) + groups.map(\.key) + suites.map(\.suite.name)
+    }
+
+    /// The metrics of a task, group or suite; nil if it is not among those asked for.
+    ///
+    /// - Parameter name: in results.
+    public func metrics(of name: String) -> [String]? {
+        if let part = parts.first(where: { $0.key == name }) {
+            return part.task.metrics.map(\.name)
+        }
+        if let entry = groups.first(where: { $0.key == name }) {
+            return entry.group.tasks[0].metrics.map(\.name)
+        }
+        return suites.contains { $0.suite.name == name } ? ["score"] : nil
+    }
+
+    /// The reason why there will be no score of a name and a metric; nil if there will be one.
+    ///
+    /// - Parameters:
+    ///   - name: of a task, group or suite in results.
+    ///   - metric: its metric.
+    /// - Returns: the reason, with a suggestion.
+    public func problem(scoreOf name: String, _ metric: String) -> String? {
+        guard let metrics = metrics(of: name) else {
+            let hint = suggestion(for: name, among: names).map { "; did you mean \($0)?" } ?? ""
+            return "there is no score of \(name)\(hint)"
+        }
+        if metrics.contains(metric) { return nil }
+        let hint = suggestion(for: metric, among: metrics).map { "; did you mean \($0)?" } ?? ""
+        return "\(name) has no \(metric)\(hint) (it has \(metrics.joined(separator: ", ")))"
     }
 
     /// The scores of the groups and suites.

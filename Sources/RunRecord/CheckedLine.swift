@@ -23,8 +23,15 @@ public enum CheckedLine {
     /// - Returns: the bytes, without a line break.
     /// - Throws: what encoding throws.
     public static func bytes(of value: some Encodable) throws -> [UInt8] {
-        let object = Array(try jsonText(value).utf8)
-        return object.dropLast() + start + digits(of: object) + end
+        bytes(ofObject: Array(try jsonText(value).utf8))
+    }
+
+    /// The line of an object that is text already.
+    ///
+    /// - Parameter object: a JSON object with at least one key.
+    /// - Returns: the bytes, without a line break.
+    public static func bytes(ofObject object: [UInt8]) -> [UInt8] {
+        object.dropLast() + start + digits(of: object) + end
     }
 
     /// The value of a line.
@@ -38,14 +45,20 @@ public enum CheckedLine {
         _ type: Value.Type, from line: some Collection<UInt8>
     ) throws -> Value {
         let bytes = Array(line)
-        let place = bytes.count - start.count - digitCount - end.count
-        if place > 0, bytes[place...].starts(with: start), bytes.suffix(end.count) == end[...] {
-            let found = bytes[(place + start.count)...].prefix(digitCount)
-            guard found.elementsEqual(digits(of: bytes[..<place] + [UInt8(ascii: "}")])) else {
-                throw Damaged()
-            }
-        }
+        guard isIntact(bytes) else { throw Damaged() }
         return try decodedJSON(type, from: bytes)
+    }
+
+    /// Whether a line is as it was written, as far as its check says.
+    ///
+    /// - Parameter bytes: without a line break.
+    /// - Returns: true for lines without a check.
+    public static func isIntact(_ bytes: [UInt8]) -> Bool {
+        let place = bytes.count - start.count - digitCount - end.count
+        guard place > 0, bytes[place...].starts(with: start), bytes.suffix(end.count) == end[...]
+        else { return true }
+        let found = bytes[(place + start.count)...].prefix(digitCount)
+        return found.elementsEqual(digits(of: bytes[..<place] + [UInt8(ascii: "}")]))
     }
 
     /// The check of a value: the same for values that are encoded as the same text.

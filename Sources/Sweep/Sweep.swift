@@ -59,12 +59,8 @@ public final class Sweep {
         folder = SweepFolder(path: path)
         // Nothing is written before all the first runs are known to be possible.
         for task in schedule.tasks({ _ in nil }) {
-            let recipe = try self.document.applying(task.run.settings).decode(TrainingRecipe.self)
-            if case .score(let name, _) = section.objective,
-                !recipe.evaluation.scoredNames.contains(name)
-            {
-                throw SweepError.notScored(task: name, scored: recipe.evaluation.scoredNames)
-            }
+            try section.requireObjective(
+                in: self.document.applying(task.run.settings).decode(TrainingRecipe.self))
         }
         lock = try folder.prepare(document, resume: resume)
         database = try SweepDatabase(path: folder.databasePath)

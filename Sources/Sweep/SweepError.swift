@@ -10,7 +10,7 @@ public enum SweepError: FalconError, Equatable {
     case halvingElsewhere
     case nothingThere(path: String)
     case database(path: String, reason: String)
-    case notScored(task: String, scored: [String])
+    case notScored(objective: String, reason: String)
 
     /// The message for a person.
     public var description: String {
@@ -33,10 +33,8 @@ public enum SweepError: FalconError, Equatable {
                 + "sweep.halving"
         case .nothingThere(let path):
             "\(path) holds no sweep; check --run, or start it with --recipe"
-        case .notScored(let task, let scored):
-            "sweep.objective is a score of \(task), but the runs score "
-                + (scored.isEmpty ? "no task" : scored.joined(separator: ", "))
-                + "; add \(task) to evaluation.tasks"
+        case .notScored(let objective, let reason):
+            "sweep.objective is \(objective), but \(reason)"
         case .database(let path, let reason):
             "\(path): the sweep's database cannot be used: \(reason); if it is damaged, move it away and "
                 + "run with --resume: the runs themselves are in their folders"

@@ -32,10 +32,12 @@ public struct SweepPlan: Encodable, Sendable {
         public let memoryBytes: Int
         /// Bytes of the checkpoints that one run leaves.
         public let diskBytes: Int
+        /// What scoring tasks takes in a run; nil if none are scored, or it is not known.
+        public let tasks: TaskCost?
 
         /// The key of each field.
         public enum CodingKeys: String, CodingKey {
-            case configuration, runs
+            case configuration, runs, tasks
             case parameterCount = "parameters"
             case tokensPerRun = "tokens_per_run"
             case flopsPerRun = "flops_per_run"
@@ -82,7 +84,8 @@ public struct SweepPlan: Encodable, Sendable {
     /// Works out the numbers.
     ///
     /// - Parameter document: a recipe with a `sweep` part.
-    /// - Throws: `RecipeError` for the first run whose recipe is wrong; `OptimizerError`.
+    /// - Throws: `RecipeError` for the first run whose recipe is wrong; `SweepError.notScored`;
+    ///   `OptimizerError`.
     public init(_ document: RecipeDocument) throws {
         let section = try document.decode(SweepSection.self, at: "sweep")
         let recipe = document.removing("sweep")
@@ -91,7 +94,11 @@ public struct SweepPlan: Encodable, Sendable {
             section, recipeRate: base.optimizer.learningRate, recipeSeed: base.seed)
         threadsPerRun = section.threadsPerRun ?? 1
         var followed = FollowedSweep(section, schedule)
-        try followed.follow { try recipe.applying($0.settings).decode(TrainingRecipe.self) }
+        try followed.follow { run in
+            let recipe = try recipe.applying(run.settings).decode(TrainingRecipe.self)
+            try section.requireObjective(in: recipe)
+            return recipe
+        }
         runs = followed.tokens.count
         let isGrowing = section.learningRates?.extend == true
         extraRuns =
@@ -119,7 +126,7 @@ public struct SweepPlan: Encodable, Sendable {
                 memoryBytes: try MemoryPlan(
                     recipe, threadCount: threads, tasks: planned.tasks
                 ).totalBytes,
-                diskBytes: plan.diskBytes)
+                diskBytes: plan.diskBytes, tasks: try planned.tasks?.cost(in: recipe))
         }
         self.notes = notes
         totalTokens = configurations.reduce(0) { $0 + $1.tokens }

@@ -2,6 +2,8 @@ import FalconConcurrency
 import FalconRecipe
 import FalconRecipeSection
 import FalconRunRecord
+import FalconSystem
+import FalconTrain
 
 /// The `sweep` part of a recipe: the runs to make of it.
 ///
@@ -44,6 +46,20 @@ public struct SweepSection: RecipeSection {
     public static let rateKey = "optimizer.learning_rate"
     /// The key path of the seed.
     public static let seedKey = "seed"
+
+    /// Checks that runs of a recipe have the objective.
+    ///
+    /// - Parameter recipe: of a run.
+    /// - Throws: `SweepError.notScored`.
+    func requireObjective(in recipe: TrainingRecipe) throws(SweepError) {
+        guard case .score(let task, let metric)? = objective,
+            let problem = recipe.evaluation.problem(scoreOf: task, metric)
+        else { return }
+        let name = "\(task).\(metric)"
+        let losses = [RunObjective.validationLoss.name, RunObjective.loss.name]
+        let hint = suggestion(for: name, among: losses).map { "; did you mean \($0)?" } ?? ""
+        throw .notScored(objective: name, reason: problem + hint)
+    }
 
     /// The problems with the values; empty if there are none.
     public func problems() -> [RecipeProblem] {

@@ -83,9 +83,10 @@ public final class MappedFile: @unchecked Sendable {
 
 /// The contents of a small file.
 ///
-/// - Parameter path: the file.
+/// - Parameter path: the file, or a pipe, which is read to its end.
 /// - Returns: its bytes.
 /// - Throws: `FileError` if it cannot be read.
 public func readBytes(ofFile path: String) throws(FileError) -> [UInt8] {
-    try MappedFile(path: path).withBytes { bytes in bytes.withUnsafeBytes { [UInt8]($0) } }
+    if isStream(path) { return try InputFile.contents(of: path) }
+    return try MappedFile(path: path).withBytes { bytes in bytes.withUnsafeBytes { [UInt8]($0) } }
 }

@@ -284,6 +284,21 @@ public struct EvaluationSection: RecipeSection, Codable, Equatable {
         everySteps == nil ? [] : (try? selection)?.names ?? []
     }
 
+    /// The reason why runs have no score of a task and a metric; nil if they have.
+    ///
+    /// - Parameters:
+    ///   - name: of a task, group or suite.
+    ///   - metric: its metric.
+    /// - Returns: the reason, with what to do.
+    public func problem(scoreOf name: String, _ metric: String) -> String? {
+        guard let selection = try? selection else {
+            return "the runs score no task; add \(name) to evaluation.tasks"
+        }
+        return selection.problem(scoreOf: name, metric).map {
+            $0 + "; the runs score \(scoredNames.joined(separator: ", "))"
+        }
+    }
+
     /// The problems with the values; empty if there are none.
     public func problems() -> [RecipeProblem] {
         let counts: [(CodingKeys, Int?)] = [
@@ -293,7 +308,15 @@ public struct EvaluationSection: RecipeSection, Codable, Equatable {
         if let shots, shots < 0 {
             problems.append(RecipeProblem(key: "shots", "got \(shots), want 0 or more"))
         }
-        do { _ = try selection } catch {
+        do {
+            if try selection != nil && everySteps == nil {
+                problems.append(
+                    RecipeProblem(
+                        key: "tasks",
+                        "tasks are scored every every_steps steps, but that is null; set it, or set tasks "
+                            + "to null"))
+            }
+        } catch {
             problems.append(RecipeProblem(key: "tasks", error.description))
         }
         return problems

@@ -42,16 +42,21 @@ struct EvalCommand: ParsableCommand {
     var text: [String] = []
 
     @Option(
+        parsing: .singleValue,
         help: "Tasks, groups and suites, separated by commas; hellaswag@10 takes ten examples.")
-    var tasks: String?
+    var tasks: [String] = []
 
     @Option(help: "The folder that holds the tasks' files, such as hellaswag/validation.jsonl.")
     var data: String?
 
-    @Option(help: "Examples before each document. Default: as is usual for the task.")
+    @Option(
+        parsing: .unconditional,
+        help: "Examples before each document. Default: as is usual for the task.")
     var shots: Int?
 
-    @Option(help: "Score only this many documents of each task, from the start of its file.")
+    @Option(
+        parsing: .unconditional,
+        help: "Score only this many documents of each task, from the start of its file.")
     var limit: Int?
 
     @Option(
@@ -103,8 +108,18 @@ struct EvalCommand: ParsableCommand {
     private static let lengthLimit = 1 << 24
 
     func validate() throws {
-        if tasks != nil && data == nil {
+        if !tasks.isEmpty && data == nil {
             throw ValidationError("--tasks needs --data, the folder with the tasks' files")
+        }
+        let idle = [
+            ("--data", data != nil), ("--shots", shots != nil), ("--limit", limit != nil),
+            ("--samples", samples != nil),
+        ]
+        for (option, isGiven) in idle where isGiven && tasks.isEmpty {
+            throw ValidationError("\(option) needs --tasks, the names of the tasks to score")
+        }
+        if !tolerance.isEmpty && against == nil {
+            throw ValidationError("--tolerance needs --against, the result to compare with")
         }
         if resume && samples == nil {
             throw ValidationError("--resume needs --samples, the folder with the answers")
@@ -122,7 +137,10 @@ struct EvalCommand: ParsableCommand {
     }
 
     func run() throws {
-        let selection = try tasks.map { try TaskSelection($0, shots: shots) }
+        let selection =
+            tasks.isEmpty
+            ? nil : try TaskSelection(tasks.joined(separator: ","), shots: shots)
+        try checkScores(of: selection)
         let golden = try against.map(EvaluationResult.init(path:))
         if let samples, fileKind(of: samples) == .file {
             throw FileError.exists(
@@ -134,7 +152,7 @@ struct EvalCommand: ParsableCommand {
         let tokenizer = try loaded.requireTokenizer()
         let evaluator = Evaluator(model: loaded.model, tokenizer: tokenizer, device: loaded.device)
         var result = EvaluationResult(model: loaded.path, tokenizer: tokenizer.fingerprint)
-        try scoreTexts(of: loaded, with: evaluator, hasTasks: !parts.isEmpty, &result)
+        try scoreTexts(of: loaded, with: evaluator, &result)
         let lock = try samples.map { folder in
             try createFolder(folder)
             return try FolderLock(folder: folder)
@@ -158,15 +176,32 @@ struct EvalCommand: ParsableCommand {
         if !isKept { throw ExitCode(ExitStatus.checkFailed.rawValue) }
     }
 
+    /// Whether the validation split is scored.
+    private var scoresValidation: Bool { shards != nil || text.isEmpty && tasks.isEmpty }
+
+    /// Checks that what is required or tolerated will be measured, before anything is.
+    private func checkScores(of selection: TaskSelection?) throws {
+        let texts = text + (scoresValidation ? ["validation"] : [])
+        for requirement in require { try requirement.requireMeasured(texts: texts, selection) }
+        let metrics = selection?.names.flatMap { selection?.metrics(of: $0) ?? [] } ?? []
+        let known = ["loss", "bits_per_byte"] + metrics
+        for metric in ScoreTolerance(tolerance).metrics where !known.contains(metric) {
+            let last = metric.split(separator: ".").last.map(String.init) ?? metric
+            let hint = (known.contains(last) ? last : suggestion(for: metric, among: known))
+                .map { "; did you mean \($0)?" }
+            throw ValidationError(
+                "--tolerance \(metric)=…: there is no metric \(metric)\(hint ?? "")")
+        }
+    }
+
     private func scoreTexts(
-        of loaded: LoadedModel, with evaluator: Evaluator, hasTasks: Bool,
-        _ result: inout EvaluationResult
+        of loaded: LoadedModel, with evaluator: Evaluator, _ result: inout EvaluationResult
     ) throws {
         let trained = try TrainingData(of: loaded.files)
         let length =
             sequenceLength ?? trained?.section.sequenceLength
             ?? min(Evaluator.usualLength, loaded.model.configuration.maxPositionEmbeddings)
-        if shards != nil || (text.isEmpty && !hasTasks) {
+        if scoresValidation {
             guard let folder = try shards ?? trained?.locate() else {
                 throw ValidationError("\(model) names no data; give --shards, --text or --tasks")
             }
@@ -214,7 +249,7 @@ struct EvalCommand: ParsableCommand {
         }
         for (name, suite) in (result.suites ?? [:]).sorted(by: { $0.key < $1.key }) {
             print(
-                "\(name)  \(decimal(suite.score, places: 4)), the mean of \(suite.items) scores above guessing"
+                "\(name)  \(decimal(suite.score, places: 4)), the mean of \(suite.items) scores"
                     + (suite.missing.isEmpty
                         ? "" : "; without \(suite.missing.joined(separator: ", "))"))
         }

@@ -1,5 +1,6 @@
 import FalconSweep
 import FalconSystem
+import FalconTrain
 
 /// The cost of a sweep, for a person.
 struct SweepPlanReport {
@@ -16,7 +17,7 @@ struct SweepPlanReport {
             plan.extraRuns > 0
             ? ", and up to \(grouped(plan.extraRuns)) more where a best rate lies at an edge" : ""
         let threads = plan.threadsPerRun == 1 ? "1 thread" : "\(plan.threadsPerRun) threads"
-        let rows: [(String, String)] = [
+        var rows: [(String, String)] = [
             ("configurations", grouped(plan.configurations.count)),
             ("runs", grouped(plan.runs) + extra),
             ("runs at a time", "\(grouped(plan.jobs)) of \(threads)"),
@@ -31,6 +32,13 @@ struct SweepPlanReport {
             ("memory available here", available > 0 ? memory(available) : "unknown"),
             ("checkpoints on disk", memory(plan.diskBytes)),
         ]
+        let tasks = plan.configurations.compactMap(\.tasks)
+        if !tasks.isEmpty {
+            rows += [
+                ("tasks, each time", range(tasks.map(\.tokens)) + " tokens read"),
+                ("tasks, of a run's FLOPs", range(tasks.map(\.share), percent)),
+            ]
+        }
         let list = rows.map { label, value in
             label + String(repeating: " ", count: 30 - label.count) + value
         }

@@ -177,6 +177,19 @@ import Testing
 
     @Test func anEarlierResultMustBeOne() throws {
         try place.failure(
+            "eval run --tolerance 0.1", status: 64, says: "--tolerance needs --against")
+        for option in ["--shots 3", "--limit 1", "--data .", "--samples out"] {
+            try place.failure("eval run " + option, status: 64, says: "needs --tasks")
+        }
+        try place.failure(
+            "eval run --tasks piqa --data . --limit -1", status: 64, says: "--limit is -1")
+        try place.failure(
+            "eval run --tasks piqa --data . --require piqa.accc>0", status: 64,
+            says: "did you mean acc?")
+        try place.failure(
+            "eval run --against corpus.jsonl --tolerance validation.loss=1", status: 64,
+            says: "did you mean loss?")
+        try place.failure(
             "eval run --against corpus.jsonl", status: 65,
             says: "corpus.jsonl: not a result of falcon eval --json")
     }

@@ -38,7 +38,20 @@ import Testing
             base: "evaluation: {tasks: [hellaswag], tasks_path: \(tasks), tokens: 48}\n")
         try place.failure(
             "sweep --recipe sweep.yaml --run out --set evaluation.tasks=[piqa]", status: 78,
-            says: "sweep.objective is a score of hellaswag", "the runs score piqa")
+            says: "sweep.objective is hellaswag.acc_norm", "the runs score piqa")
+        for command in ["sweep --run typo", "plan"] {
+            try place.failure(
+                command + " --recipe sweep.yaml --set sweep.objective=hellaswag.acc_nrm",
+                status: 78, says: "hellaswag has no acc_nrm; did you mean acc_norm?")
+            try place.failure(
+                command + " --recipe sweep.yaml --set sweep.objective=validation.loss",
+                status: 78, says: "did you mean validation_loss?")
+        }
+        try place.failure(
+            "plan --recipe sweep.yaml --set evaluation.every_steps=null", status: 78,
+            says: "tasks are scored every every_steps steps, but that is null")
+        #expect(
+            try place.success("plan --recipe sweep.yaml").output.contains("tasks, each time"))
         let outcome = try place.success("sweep --recipe sweep.yaml --run out")
         #expect(outcome.output.contains("hellaswag.acc_norm"))
         let scores = try results(place).map { line in

@@ -1,4 +1,5 @@
 import FalconJSON
+import FalconSystem
 import Foundation
 import Testing
 
@@ -111,9 +112,68 @@ import Testing
         #expect(try verdict("acc=0.11") == .differs)
         #expect(try verdict("acc=0.11", "acc_norm=2se") == .matches)
         #expect(try verdict("0.4se") == .differs && verdict("0.5se") == .matches)
+        // A score without an error has the limit in numbers.
+        var (old, new) = (golden, other)
+        (old.suites, new.suites) = (["s": suite(0.5)], ["s": suite(0.501)])
+        func suites(_ limits: String...) throws -> EvaluationComparison {
+            let limits = try limits.map { try #require(ScoreTolerance.Limit($0)) }
+            return EvaluationComparison(
+                new, with: old, tolerance: ScoreTolerance([.init(1e-4)] + limits))
+        }
+        #expect(try suites("2se").differences.count == 1)
+        #expect(try suites("0.01", "2se").verdict == .matches)
+        #expect(
+            try suites("2se", "score=2se").differences.first?.contains("no standard error") == true)
         for text in ["", "x", "acc=", "=1", "-1", "acc=1=2", "nan", "acc=-1se"] {
             #expect(ScoreTolerance.Limit(text) == nil, "\(text)")
         }
+    }
+
+    private func suite(_ score: Double, items: Int = 2) -> SuiteScore {
+        SuiteScore(score: score, items: items, missing: [])
+    }
+
+    /// A group may lose what each of its tasks may lose by chance.
+    @Test func groupsAndSuitesAreCompared() {
+        func result(group right: Int?, suite score: Double?, items: Int = 2) -> EvaluationResult {
+            var result = Self.result(tasks: ["t": Self.task(right: 3)])
+            result.groups = right.map { ["g": Self.task(right: $0)] }
+            result.suites = score.map { ["s": suite($0, items: items)] }
+            return result
+        }
+        let golden = result(group: 5, suite: 0.5)
+        #expect(compare(golden, golden).verdict == .matches)
+        let worse = compare(result(group: 4, suite: 0.4), golden)
+        #expect(
+            worse.differences.map { $0.prefix(6) } == ["g acc:", "g acc_", "s scor"])
+        let missing = compare(result(group: nil, suite: nil), golden)
+        #expect(missing.differences == ["g: missing", "s: missing, want score 0.5"])
+        let others = compare(result(group: 5, suite: 0.5, items: 3), golden)
+        #expect(others.obstacles == ["s: a mean of 3 scores, want 2"])
+    }
+
+    /// What will not be measured is an error before anything is.
+    @Test func requirementsOfScoresThatAreNotMeasuredAreErrors() throws {
+        let selection = try TaskSelection("arc_easy@5,bpb,mmlu")
+        func problem(_ text: String, _ selection: TaskSelection?) throws -> String? {
+            let requirement = try #require(ScoreRequirement(text))
+            do throws(EvaluationError) {
+                try requirement.requireMeasured(texts: ["a.txt"], selection)
+                return nil
+            } catch {
+                #expect(error.exitStatus == .usage)
+                return error.description
+            }
+        }
+        for text in [
+            "arc_easy@5.acc>0", "bpb.score<9", "mmlu.acc>0", "mmlu_anatomy.acc>0", "a.txt.loss<9",
+        ] { #expect(try problem(text, selection) == nil) }
+        #expect(try problem("arc_easy@5.accc>0", selection)?.contains("did you mean acc?") == true)
+        #expect(
+            try problem("arc_esy@5.acc>0", selection)?.contains("did you mean arc_easy@5?") == true)
+        #expect(try problem("a.txt.acc>0", nil)?.contains("a text has loss") == true)
+        #expect(try problem("mmlu.acc>0", nil)?.contains("will not be scored") == true)
+        #expect(try problem("bpb.acc>0", selection)?.contains("it has score") == true)
     }
 
     @Test func requirementsAreKeptOrNot() throws {

@@ -1,4 +1,5 @@
 import FalconJSON
+import FalconRunRecord
 import FalconSystem
 import FalconTestSupport
 import Foundation
@@ -94,7 +95,9 @@ import Testing
         }
         let whole = #"{"question": "q", "answers": ["a"], "label": 0}"#
         #expect(try error(whole, shots: 10).contains("holds 9 examples, want at least 10"))
-        #expect(throws: EvaluationError.noRecords(path: folder.path + "/quiz/test.jsonl")) {
+        #expect(
+            throws: EvaluationError.noRecords(path: folder.path + "/quiz/test.jsonl", task: "quiz")
+        ) {
             _ = try folder.write("quiz/test.jsonl", "\n \n")
             _ = try data()
         }
@@ -154,11 +157,12 @@ import Testing
             for torn in ["", "{\"doc_id\": "] {
                 let name = "part-\(count)-\(torn.count)"
                 // A run that ends before its first answer leaves the line that names it.
-                let first = try jsonText(
-                    TaskRun.Identity(
-                        task: "quiz", version: "1.0", shots: 1, limit: nil,
-                        dataDigest: data.digest, examplesDigest: data.examplesDigest,
-                        modelDigest: "m"))
+                let first = String(
+                    decoding: try CheckedLine.bytes(
+                        of: TaskRun.Identity(
+                            task: "quiz", version: "1.0", shots: 1, limit: nil,
+                            dataDigest: data.digest, examplesDigest: data.examplesDigest,
+                            modelDigest: "m")), as: UTF8.self)
                 let kept = ([first] + lines.prefix(count).map(String.init)).joined(separator: "\n")
                 _ = try folder.write("\(name)/samples_quiz.jsonl.part", kept + "\n" + torn)
                 #expect(throws: FileError.self) { try run(data, name) }
@@ -175,6 +179,41 @@ import Testing
         #expect(try contents("torn") == whole)
     }
 
+    /// A byte that has changed is noticed, wherever it is.
+    @Test func changedAnswersAndResultsAreNotTaken() throws {
+        let data = try data(shots: 1)
+        _ = try run(data, "whole")
+        let whole = try contents("whole")
+        let samples = try #require(whole["samples_quiz.jsonl"])
+        let result = try #require(whole["results_quiz.json"])
+        func isRefused(_ name: String, _ files: [String: String]) throws {
+            for (file, text) in files { _ = try folder.write("\(name)/\(file)", text) }
+            let error = #expect(throws: EvaluationError.self) { try run(data, name, resumes: true) }
+            guard case .damagedSamples? = error else {
+                Issue.record("\(name): \(String(describing: error))")
+                return
+            }
+            // Nothing of it is lost.
+            for (file, text) in files { #expect(try contents(name)[file] == text) }
+        }
+        let changed = samples.replacing(
+            "\"filtered_resps\": [[\"-", with: "\"filtered_resps\": [[\"-9", maxReplacements: 1)
+        #expect(changed != samples)
+        try isRefused("samples", ["samples_quiz.jsonl": changed, "results_quiz.json": result])
+        try isRefused("lost", ["results_quiz.json": result])
+        let score = result.replacing("\"acc\":0.", with: "\"acc\":0.9", maxReplacements: 1)
+        #expect(score != result)
+        try isRefused("score", ["samples_quiz.jsonl": samples, "results_quiz.json": score])
+        try isRefused("noise", ["samples_quiz.jsonl": samples, "results_quiz.json": "{}\n"])
+        let identity = TaskRun.Identity(
+            task: "quiz", version: "1.0", shots: 1, limit: nil, dataDigest: data.digest,
+            examplesDigest: data.examplesDigest, modelDigest: "m")
+        let first = String(decoding: try CheckedLine.bytes(of: identity), as: UTF8.self)
+        try isRefused("part", ["samples_quiz.jsonl.part": first + "\n" + changed])
+        let swapped = first.replacing("\"m\"", with: "\"n\"") + "\n" + samples
+        try isRefused("first", ["samples_quiz.jsonl.part": swapped])
+    }
+
     @Test func answersOfAnotherEvaluationAreRefused() throws {
         _ = try run(data(shots: 1))
         func reason(_ data: TaskData, model: String = "m") throws -> String {
@@ -189,6 +228,16 @@ import Testing
         let text = try String(contentsOfFile: path, encoding: .utf8)
         _ = try folder.write("quiz/test.jsonl", text.replacingOccurrences(of: "law", with: "laws"))
         #expect(try reason(data(shots: 1)).contains("data_sha256"))
+    }
+
+    /// Half an answer must not be scored as if it were whole.
+    @Test func anAnswerLongerThanTheContextIsAnError() throws {
+        let long = String(repeating: "peace ", count: 400)
+        let line = #"{"question": "q", "answers": ["a", "\#(long)"], "label": 0}"#
+        _ = try folder.write("quiz/test.jsonl", line + "\n")
+        let error = try #require(throws: EvaluationError.self) { try run(data(), "long") }
+        #expect(error.description.contains("test.jsonl, document 0: an answer has "))
+        #expect(error.exitStatus == .badData)
     }
 
     // MARK: Scores

@@ -18,6 +18,22 @@ import Testing
         let three = try TaskSelection("piqa,arc_easy@5", shots: 3)
         #expect(three.parts.map(\.key) == ["piqa", "arc_easy@5"])
         #expect(three.parts.map(\.shots) == [3, 5])
+        #expect(
+            try TaskSelection(" piqa , arc_easy@+05").parts.map(\.key) == ["piqa", "arc_easy@5"])
+    }
+
+    /// The harness leaves examples out where a task says so, whatever is asked for.
+    @Test func tasksWithoutExamplesTakeNone() throws {
+        let mixed = try TaskSelection("wikitext,piqa,truthfulqa_mc1,blimp", shots: 3)
+        for part in mixed.parts { #expect(part.shots == (part.key == "piqa" ? 3 : nil)) }
+        #expect(throws: EvaluationError.noExamples(task: "wikitext")) {
+            try TaskSelection("wikitext@2")
+        }
+        #expect(try TaskSelection("wikitext@0").parts.map(\.shots) == [0])
+        #expect(throws: EvaluationError.suiteWithShots(name: "core@5")) {
+            try TaskSelection("core@5")
+        }
+        #expect(throws: EvaluationError.badShots(name: "piqa@x")) { try TaskSelection("piqa@x") }
     }
 
     @Test(arguments: ["", ",", "hellswag", "piqa@", "piqa@x", "piqa@-1", "piqa,nope"])

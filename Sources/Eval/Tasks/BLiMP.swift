@@ -8,6 +8,8 @@ public struct BLiMP: EvaluationTask {
 
     /// The name on the command line.
     public var name: String { "blimp_" + part }
+    /// False.
+    public let takesExamples = false
     /// The scored file.
     public var files: [String] { ["blimp/\(part).jsonl"] }
     /// Accuracy.

@@ -11,6 +11,8 @@ public protocol EvaluationTask: Sendable {
     /// The file of the examples below the data folder, by the same rule; empty if they are drawn from
     /// the scored file.
     var exampleFiles: [String] { get }
+    /// Whether it takes examples; the harness leaves them out where a task says so, whatever is asked for.
+    var takesExamples: Bool { get }
     /// The way in which examples are drawn.
     var sampling: ExampleSampling { get }
     /// The number of examples unless asked for otherwise.
@@ -49,6 +51,8 @@ extension EvaluationTask {
     public var version: String { "1.0" }
     /// Examples come from the scored file.
     public var exampleFiles: [String] { [] }
+    /// True.
+    public var takesExamples: Bool { true }
     /// The harness's default sampler.
     public var sampling: ExampleSampling { .random }
     /// None.

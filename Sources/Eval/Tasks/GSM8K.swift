@@ -33,12 +33,15 @@ public struct GSM8K: EvaluationTask {
     /// - Returns: the document.
     /// - Throws: `RecordError`.
     public func document(from record: Record) throws -> TaskDocument {
-        TaskDocument(
+        let answer = try record.text("answer")
+        guard answer.splitAsPython("#### ").count > 1 else {
+            throw RecordError("answer has no \"#### \" with the number behind it")
+        }
+        return TaskDocument(
             .generation(
                 .init(
                     question: "Question: \(try record.text("question"))\nAnswer:",
-                    until: ["Question:", "</s>", "<|im_end|>"],
-                    references: [try record.text("answer")])))
+                    until: ["Question:", "</s>", "<|im_end|>"], references: [answer])))
     }
 
     private static func value(_ request: TaskDocument.Request, _ number: String) -> Metric.Value {

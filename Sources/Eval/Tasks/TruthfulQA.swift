@@ -13,6 +13,8 @@ public struct TruthfulQA: EvaluationTask {
     public var name: String { hasOneRight ? "truthfulqa_mc1" : "truthfulqa_mc2" }
     /// The version of the harness's task.
     public var version: String { hasOneRight ? "2.0" : "3.0" }
+    /// False.
+    public let takesExamples = false
     /// The scored file.
     public let files = ["truthfulqa/validation.jsonl"]
     /// Accuracy, or the share.

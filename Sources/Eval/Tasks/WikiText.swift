@@ -8,6 +8,8 @@ public struct WikiText: EvaluationTask {
     public let name = "wikitext"
     /// The version of the harness's task.
     public let version = "2.0"
+    /// False.
+    public let takesExamples = false
     /// The scored file.
     public let files = ["wikitext/test.jsonl", "wikitext/wiki.test.raw", "wikitext2/wiki.test.raw"]
     /// Perplexities of words and bytes.
