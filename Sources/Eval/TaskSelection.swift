@@ -112,6 +112,7 @@ public struct TaskSelection: Sendable {
     /// The metrics of a task, group or suite; nil if it is not among those asked for.
     ///
     /// - Parameter name: in results.
+    /// - Returns: their names, the first one first in tables.
     public func metrics(of name: String) -> [String]? {
         if let part = parts.first(where: { $0.key == name }) {
             return part.task.metrics.map(\.name)

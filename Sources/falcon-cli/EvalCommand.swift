@@ -8,16 +8,6 @@ import FalconSystem
 import FalconTokenizer
 import FalconTrain
 
-extension ScoreRequirement: ExpressibleByArgument {
-    /// From the command line.
-    public init?(argument: String) { self.init(argument) }
-}
-
-extension ScoreTolerance.Limit: ExpressibleByArgument {
-    /// From the command line.
-    public init?(argument: String) { self.init(argument) }
-}
-
 struct EvalCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "eval",
@@ -84,7 +74,15 @@ struct EvalCommand: ParsableCommand {
         help: """
             A bound that a score must keep, such as 'arc_easy.acc_norm>=0.35' or \
             'validation.loss<3'; exit status 1 if it does not.
-            """)
+            """,
+        transform: { text in
+            guard let requirement = ScoreRequirement(text) else {
+                throw ValidationError(
+                    "\"\(text)\": want NAME.METRIC, one of >=, <=, > and <, and a number, such as "
+                        + "arc_easy.acc_norm>=0.35")
+            }
+            return requirement
+        })
     var require: [ScoreRequirement] = []
 
     @Option(
@@ -99,7 +97,15 @@ struct EvalCommand: ParsableCommand {
         help: """
             The largest difference allowed from --against, relative to numbers above 1: 0.01, or \
             acc=0.01 for one metric, or 2se or acc=2se for standard errors. Default: 1e-4.
-            """)
+            """,
+        transform: { text in
+            guard let limit = ScoreTolerance.Limit(text) else {
+                throw ValidationError(
+                    "\"\(text)\": want a number of 0 or more, perhaps with se behind it and METRIC= before "
+                        + "it, such as acc=2se")
+            }
+            return limit
+        })
     var tolerance: [ScoreTolerance.Limit] = []
 
     @OptionGroup var common: CommonOptions
