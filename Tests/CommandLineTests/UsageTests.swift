@@ -49,7 +49,7 @@ struct BadCommand: CustomTestStringConvertible, Sendable {
         BadCommand("eval run --threads 9223372036854775808", "--threads"),
         BadCommand("eval run --tasks nope --data .", "unknown task \"nope\"", "hellaswag"),
         BadCommand("eval run --tasks hellaswag", "--tasks needs --data"),
-        BadCommand("eval run --limit 0", "--limit is 0"),
+        BadCommand("eval run --tasks piqa --data . --limit 0", "--limit is 0"),
         BadCommand("eval run --sequence-length 0", "--sequence-length is 0"),
         BadCommand("eval run --tolerance nan", "'nan' is invalid for '--tolerance"),
         BadCommand("generate run", "one of --prompt and --ids"),
