@@ -15,6 +15,10 @@ public struct CorpusTokenizer: Sendable {
     public struct Progress: Sendable, Equatable {
         /// Documents written.
         public fileprivate(set) var documents = 0
+        /// Documents that are the same as an earlier one, left out.
+        public fileprivate(set) var duplicateDocuments = 0
+        /// UTF-8 bytes of those.
+        public fileprivate(set) var duplicateBytes = 0
         /// Empty documents, left out.
         public fileprivate(set) var emptyDocuments = 0
         /// Documents that are not valid, left out; only with `skipsBadDocuments`.
@@ -46,6 +50,8 @@ public struct CorpusTokenizer: Sendable {
     public var threadCount = 1
     /// Leave out documents that are not valid instead of stopping.
     public var skipsBadDocuments = false
+    /// Which documents are the same, of which the first is kept; a digest of each is in memory.
+    public var deduplication = Deduplication.off
     /// Replace the data set that is in the folder.
     public var overwrites = false
     /// The layout of tokens in shards.
@@ -158,7 +164,8 @@ public struct CorpusTokenizer: Sendable {
         let budget = ByteBudget(limit: DocumentReader.documentLimitBytes + threads << 20)
         let encoder = DocumentEncoder(
             tokenizer: tokenizer, endOfDocumentID: endOfDocumentID,
-            validationFraction: validationFraction, skipsBadDocuments: skipsBadDocuments)
+            validationFraction: validationFraction, skipsBadDocuments: skipsBadDocuments,
+            deduplication: deduplication)
         var workers: [WorkerThread] = []
         defer {
             jobs.cancel()
@@ -182,9 +189,17 @@ public struct CorpusTokenizer: Sendable {
         }
         var counts = Progress()
         var sink = SplitWriter(train, validation, encoder)
+        var seen: Set<DocumentDigest> = []
         while let result = results.take() {
             let encoded = try result.get()
-            for document in encoded.documents { try sink.write(document) }
+            for document in encoded.documents {
+                if let digest = document.digest, !seen.insert(digest).inserted {
+                    counts.duplicateDocuments += 1
+                    counts.duplicateBytes += document.textBytes
+                } else {
+                    try sink.write(document)
+                }
+            }
             budget.give(back: encoded.documentBytes)
             sink.add(to: &counts)
             counts.emptyDocuments += encoded.emptyDocuments
@@ -334,17 +349,19 @@ private struct DocumentEncoder: Sendable {
     let endOfDocumentID: Int32
     let validationFraction: Double
     let skipsBadDocuments: Bool
+    let deduplication: Deduplication
     /// Up as long as the writer may need the texts of documents.
     let keepsTexts: SharedFlag
 
     init(
         tokenizer: any Tokenizer, endOfDocumentID: Int32, validationFraction: Double,
-        skipsBadDocuments: Bool
+        skipsBadDocuments: Bool, deduplication: Deduplication
     ) {
         self.tokenizer = tokenizer
         self.endOfDocumentID = endOfDocumentID
         self.validationFraction = validationFraction
         self.skipsBadDocuments = skipsBadDocuments
+        self.deduplication = deduplication
         keepsTexts = SharedFlag(isUp: validationFraction > 0 && validationFraction < 1)
     }
 
@@ -374,7 +391,7 @@ private struct DocumentEncoder: Sendable {
             encoded.documents.append(
                 EncodedDocument(
                     tokens: tokens, textBytes: text.utf8.count, place: place(of: text),
-                    text: keepsTexts.isUp ? text : nil))
+                    digest: deduplication.digest(of: text), text: keepsTexts.isUp ? text : nil))
         }
         return encoded
     }
@@ -386,11 +403,7 @@ private struct DocumentEncoder: Sendable {
     }
 
     private func place(of text: String) -> Double {
-        if validationFraction <= 0 { return 1 }
-        var digest = SHA256()
-        digest.update(text)
-        let start = digest.finalize().prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        return Double(start) / 0x1p64
+        validationFraction <= 0 ? 1 : DocumentDigest(of: text).place
     }
 }
 

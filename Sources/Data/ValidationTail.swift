@@ -6,6 +6,8 @@ struct EncodedDocument: Sendable {
     let textBytes: Int
     /// Its place between 0 and 1: below the validation fraction, it is held out.
     let place: Double
+    /// The digest that the same documents share; nil if all are kept.
+    var digest: DocumentDigest?
     /// Its text, as long as its end may still be cut off.
     let text: String?
 }

@@ -7,6 +7,14 @@ import Testing
 
 @testable import FalconData
 
+extension [String] {
+    /// The first of each.
+    fileprivate func uniqued() -> [String] {
+        var seen: Set<String> = []
+        return filter { seen.insert($0).inserted }
+    }
+}
+
 @Suite struct CorpusTokenizerTests {
     private let tokenizer: SentencePieceTokenizer
 
@@ -116,6 +124,44 @@ import Testing
         #expect(counts.documents == 2 && counts.emptyDocuments == 1 && counts.badDocuments == 2)
         #expect(counts.firstBadDocument?.contains("line 3") == true)
         #expect(counts.inputBytes == lines.utf8.count)
+    }
+
+    /// The first of the same documents is kept, whatever the threads; it decides the split.
+    @Test func theFirstOfTheSameDocumentsIsKept() throws {
+        let folder = try TemporaryFolder()
+        let base = texts(300)
+        var all: [String] = []
+        for (number, text) in base.enumerated() {
+            all.append(text)
+            if number % 3 == 0 { all.append(base[number / 2]) }
+            if number % 5 == 0 { all.append("  " + base[number].uppercased() + "!\n") }
+        }
+        let marks = ["?!", "...", "\u{2014}"]
+        let path = try folder.write("in.jsonl", try jsonl(all + marks + marks))
+        func write(_ mode: Deduplication, threads: Int) throws -> (
+            DatasetIndex, CorpusTokenizer.Progress
+        ) {
+            var corpus = self.corpus(threads: threads, fraction: 0.2)
+            corpus.deduplication = mode
+            return try corpus.write(
+                DocumentReader(paths: [path]), to: folder.file("\(mode)-\(threads)"))
+        }
+        let off = try write(.off, threads: 1).1
+        #expect(off.documents == all.count + 6 && off.duplicateDocuments == 0)
+        let unique = Set(base).count
+        let (exact, counts) = try write(.exact, threads: 1)
+        #expect(counts.documents == Set(all).count + 3)
+        #expect(counts.documents + counts.duplicateDocuments == off.documents)
+        #expect(counts.textBytes + counts.duplicateBytes == off.textBytes)
+        #expect(try write(.exact, threads: 3).0.datasetDigest == exact.datasetDigest)
+        let (normal, fewer) = try write(.normalized, threads: 2)
+        // Marks alone are compared as they are.
+        #expect(fewer.documents == unique + 3)
+        // What is kept is what a corpus of the first documents gives.
+        let plain = try folder.write("plain.jsonl", try jsonl(base.uniqued() + marks))
+        let (wanted, _) = try corpus(fraction: 0.2).write(
+            DocumentReader(paths: [plain]), to: folder.file("plain"))
+        #expect(normal.datasetDigest == wanted.datasetDigest)
     }
 
     /// Everything that is left out is listed with its place, the same for any number of threads.

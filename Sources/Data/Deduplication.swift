@@ -1,0 +1,57 @@
+import FalconSystem
+
+/// Which documents count as the same, so that only the first of them is kept.
+public enum Deduplication: String, CaseIterable, Sendable {
+    /// None.
+    case off
+    /// Those with the same bytes.
+    case exact
+    /// Those with the same letters and digits in the same order, whatever their case; blanks, punctuation and
+    /// marks do not count. A document without letters and digits is compared by its bytes.
+    case normalized
+
+    /// The digest that the same documents share; nil if none are the same.
+    ///
+    /// - Parameter text: a document.
+    /// - Returns: half of a SHA-256: two of a trillion different documents share one with probability 1e-15.
+    func digest(of text: String) -> DocumentDigest? {
+        switch self {
+        case .off: nil
+        case .exact: DocumentDigest(of: text)
+        case .normalized: DocumentDigest(of: Self.normalized(text))
+        }
+    }
+
+    private static func normalized(_ text: String) -> String {
+        var kept = String.UnicodeScalarView()
+        // Through capitals, so that a sharp s and its two are one.
+        for scalar in text.uppercased().lowercased().unicodeScalars {
+            // ASCII without its table.
+            if scalar.isASCII {
+                if (0x61...0x7A).contains(scalar.value) || (0x30...0x39).contains(scalar.value) {
+                    kept.append(scalar)
+                }
+            } else if scalar.properties.isAlphabetic || scalar.properties.numericType != nil {
+                kept.append(scalar)
+            }
+        }
+        return kept.isEmpty ? text : String(kept)
+    }
+}
+
+/// The first 16 bytes of the SHA-256 of a text.
+struct DocumentDigest: Hashable, Sendable {
+    private let high: UInt64
+    private let low: UInt64
+
+    init(of text: String) {
+        var digest = SHA256()
+        digest.update(text)
+        let bytes = digest.finalize()
+        high = bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+        low = bytes.dropFirst(8).prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    /// Its place between 0 and 1.
+    var place: Double { Double(high) / 0x1p64 }
+}
