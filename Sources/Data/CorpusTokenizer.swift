@@ -27,6 +27,8 @@ public struct CorpusTokenizer: Sendable {
         public fileprivate(set) var firstBadDocument: String?
         /// Files and folders that cannot be read, left out; only if the reader skips them.
         public fileprivate(set) var unreadable = LeftOut()
+        /// Texts in which the separator does not stand.
+        public fileprivate(set) var unseparated = LeftOut()
         /// Documents whose end was held out, because no document fell in the validation part.
         public fileprivate(set) var cutDocuments = 0
         /// Occurrences in documents of the end token's text, which were taken for text.
@@ -117,15 +119,17 @@ public struct CorpusTokenizer: Sendable {
                 ? "all \(counts.documents) documents were held out; "
                     + "choose a smaller --validation-fraction"
                 : "\(counts.emptyDocuments) documents were empty and \(counts.badDocuments) not "
-                    + "valid; give a file with text in it")
+                    + "valid"
+                    + ((counts.firstBadDocument ?? counts.unreadable.reasons.first).map {
+                        " (the first: \($0))"
+                    } ?? "") + "; give a file with text in it")
     }
 
     /// Gives files in the folder that are not part of a data set a second name in the new one.
     private func keepOtherFiles(of folder: String, in partial: String) throws {
         guard fileKind(of: folder) == .folder else { return }
-        if fileKind(of: "\(folder)/\(DatasetIndex.fileName)") != .missing && !overwrites {
-            throw DataError.outputExists(path: folder)
-        }
+        let isDataset = fileKind(of: "\(folder)/\(DatasetIndex.fileName)") != .missing
+        if isDataset && !overwrites { throw DataError.outputExists(path: folder) }
         for name in try RawPath(folder).names() {
             let text = String(decoding: name, as: UTF8.self)
             let isShard = Split.allCases.contains { text.hasPrefix("\($0.rawValue)-") }
@@ -133,10 +137,17 @@ public struct CorpusTokenizer: Sendable {
             let isOurs =
                 TokenizerFiles.names.contains(base) || base == DatasetIndex.fileName
                 || base == RejectedItem.fileName
+            let path = RawPath(folder).appending(name)
+            if text == RejectedItem.fileName && !isDataset {
+                throw FileError.exists(
+                    path: path.description,
+                    advice:
+                        "a list of this name may become part of the data set; move it away, or choose "
+                        + "another --output")
+            }
             if isShard && base.hasSuffix(".tok.zst") || isOurs || text == FolderLock.fileName {
                 continue
             }
-            let path = RawPath(folder).appending(name)
             guard path.kind != .folder || path.linkTarget != nil else {
                 throw FileError.exists(
                     path: path.description,
@@ -214,6 +225,7 @@ public struct CorpusTokenizer: Sendable {
         try sink.finish()
         sink.add(to: &counts)
         counts.unreadable = source.unreadable
+        counts.unseparated = source.unseparated
         try RejectedItem.append(source.takeRejected(), in: folder)
         return counts
     }
@@ -295,6 +307,9 @@ private final class JobSource: @unchecked Sendable {
 
     /// The items that the reader left out, once all was read.
     var unreadable: LeftOut { documents.unreadable }
+
+    /// The texts in which the separator does not stand.
+    var unseparated: LeftOut { documents.unseparated }
 
     /// Those behind the last job.
     func takeRejected() -> [RejectedItem] { documents.takeRejected() }

@@ -22,6 +22,8 @@ public enum DataError: FalconError, Equatable {
     case unreadableText(path: String, reason: String)
     /// A compressed file is damaged or cut short.
     case damagedCompression(path: String, reason: String)
+    /// A compressed pipe is damaged, and documents before the damage are used already.
+    case damagedStream(path: String, reason: String)
     /// One document is larger than the tokenizer can take.
     case documentTooLarge(path: String, line: Int?, limitBytes: Int)
     /// Shards and tokenizer do not belong together.
@@ -96,6 +98,10 @@ public enum DataError: FalconError, Equatable {
             return "\(path): cannot decompress: \(reason)"
         case .documentTooLarge(let path, let line, let limitBytes):
             return "\(place(path, line)): the document is larger than \(limitBytes) bytes"
+        case .damagedStream(let path, let reason):
+            return
+                "\(path): cannot decompress: \(reason); a pipe cannot be left out in the middle: give the "
+                + "file itself, which is checked before it is used"
         case .notText(let path, let kind, _): return "\(path) is \(kind)"
         case .undecidedFormat(let path, let found, _): return "\(path): \(found)"
         case .danglingLink(let path, let target):

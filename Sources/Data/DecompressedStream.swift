@@ -33,6 +33,8 @@ final class DecompressedStream: ByteStream {
     private let path: String
     private var input: [UInt8] = []
     private var position = 0
+    /// Whether a member has ended, and the next one has given nothing yet.
+    private var isBehindMember = false
 
     /// - Parameters:
     ///   - source: compressed bytes.
@@ -51,7 +53,7 @@ final class DecompressedStream: ByteStream {
                 position = 0
                 if input.isEmpty {
                     guard decompressor.isInsideMember else { return [] }
-                    throw DataError.damagedCompression(path: path, reason: "cut short")
+                    throw damaged("cut short")
                 }
             }
             if decompressor.allowsPadding && !decompressor.isInsideMember {
@@ -60,10 +62,20 @@ final class DecompressedStream: ByteStream {
             }
             do throws(DecompressionFault) {
                 let bytes = try decompressor.step(&input, from: &position)
+                if !bytes.isEmpty || !decompressor.isInsideMember {
+                    isBehindMember = !decompressor.isInsideMember
+                }
                 if !bytes.isEmpty { return bytes }
             } catch {
-                throw DataError.damagedCompression(path: path, reason: error.reason)
+                throw damaged(error.reason)
             }
         }
+    }
+
+    private func damaged(_ reason: String) -> DataError {
+        .damagedCompression(
+            path: path,
+            reason: isBehindMember
+                ? "something else follows the end of the compressed data" : reason)
     }
 }

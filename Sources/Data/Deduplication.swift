@@ -7,7 +7,7 @@ public enum Deduplication: String, CaseIterable, Sendable {
     /// Those with the same bytes.
     case exact
     /// Those with the same letters and digits in the same order, whatever their case; blanks, punctuation and
-    /// marks do not count. A document without letters and digits is compared by its bytes.
+    /// marks do not count. A letter with its accent and one with the accent behind it differ. A document without letters and digits is compared by its bytes.
     case normalized
 
     /// The digest that the same documents share; nil if none are the same.
@@ -24,8 +24,8 @@ public enum Deduplication: String, CaseIterable, Sendable {
 
     private static func normalized(_ text: String) -> String {
         var kept = String.UnicodeScalarView()
-        // Through capitals, so that a sharp s and its two are one.
-        for scalar in text.uppercased().lowercased().unicodeScalars {
+        // Through capitals, so that a sharp s, its capital and two s are one.
+        for scalar in text.lowercased().uppercased().lowercased().unicodeScalars {
             // ASCII without its table.
             if scalar.isASCII {
                 if (0x61...0x7A).contains(scalar.value) || (0x30...0x39).contains(scalar.value) {

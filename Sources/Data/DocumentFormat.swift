@@ -119,6 +119,12 @@ struct ForeignFile: Equatable {
         (0, [0x37, 0x7A, 0xBC, 0xAF], .init("a 7z archive", unpack)),
         (0, Array("Rar!".utf8), .init("a RAR archive", unpack)),
         (0, [0x04, 0x22, 0x4D, 0x18], .init("an lz4 file", decompress)),
+        (0, [0x5D, 0, 0], .init("an lzma file", decompress)),
+        // Inside of another one.
+        (0, [0x1F, 0x8B], .init("compressed twice", unpack)),
+        (0, [0x28, 0xB5, 0x2F, 0xFD], .init("compressed twice", unpack)),
+        (0, [0xFD, 0x37, 0x7A, 0x58, 0x5A], .init("compressed twice", unpack)),
+        (0, Array("BZh".utf8), .init("compressed twice", unpack)),
         (0, Array("%PDF-".utf8), .init("a PDF file", "take its text out first")),
         (0, Array("GGUF".utf8), .init("a GGUF model", "give files of text")),
         (0, [0x7F, 0x45, 0x4C, 0x46], .init("a program", "give files of text")),

@@ -43,6 +43,8 @@ public final class DocumentReader {
     public private(set) var linkedFolders = LeftOut()
     /// The items left out because they cannot be read; only if that was asked for.
     public private(set) var unreadable = LeftOut()
+    /// Texts in which the separator does not stand.
+    public private(set) var unseparated = LeftOut()
     /// Those since the last `takeRejected`.
     private var rejected: [RejectedItem] = []
 
@@ -121,9 +123,16 @@ public final class DocumentReader {
     public func nextRaw() throws -> RawDocument? {
         while true {
             do {
-                if let document = try nextOfCurrent() { return document }
+                do {
+                    if let document = try nextOfCurrent() { return document }
+                } catch DataError.damagedCompression(let path, let reason) where skipsBadItems {
+                    // A pipe cannot be checked before: what came before the damage is used already, and
+                    // nobody knows how much of it is right.
+                    throw DataError.damagedStream(path: path, reason: reason)
+                }
                 guard let input = inputs.popFirst() else { return nil }
                 documentsInCurrent = 0
+                if skipsBadItems { try requireIntact(input) }
                 current = (input, try open(input))
             } catch let error as DataError where skipsBadItems && error.isOfOneItem {
                 reject(RejectedItem(error))
@@ -174,8 +183,15 @@ public final class DocumentReader {
             throw error
         }
         close(lines)
-        if documentsInCurrent == 0 && input.isNamed {
-            throw DataError.emptyInput(path: lines.path)
+        if separator != nil && !lines.isLineBased && !lines.hasSeparator {
+            unseparated.add(lines.path)
+        }
+        if documentsInCurrent == 0 {
+            if input.isNamed { throw DataError.emptyInput(path: lines.path) }
+            // An empty text in a folder is an empty document; JSON lines without a line are none.
+            if !lines.isLineBased {
+                return RawDocument(path: lines.path, line: nil, bytes: [], field: nil)
+            }
         }
         return nil
     }
@@ -183,6 +199,18 @@ public final class DocumentReader {
     private func close(_ lines: LineSource) {
         finishedBytes += lines.file.byteCount
         current = nil
+    }
+
+    /// Decompresses a file to its end, if it is compressed: its checks stand behind what they are of.
+    ///
+    /// - Throws: `DataError.damagedCompression`; `FileError`.
+    private func requireIntact(_ input: Input) throws {
+        guard let path = input.path, path.kind == .regularFile else { return }
+        let file = FileByteStream(try InputFile(path))
+        guard let compression = Compression(start: try file.peek(6)) else { return }
+        let stream = DecompressedStream(
+            file, compression.makeDecompressor(), path: path.description)
+        while try !stream.next().isEmpty {}
     }
 
     private func open(_ input: Input) throws -> LineSource {

@@ -57,14 +57,13 @@ struct JSONLine {
 
     /// Reads over an object, and takes the wanted text.
     ///
-    /// A key that is the whole rest of the path counts, dots and all.
+    /// Keys may have dots themselves.
     private mutating func readObject(
         _ path: ArraySlice<UInt8>, of field: String, into found: inout String?
     ) throws(JSONLineFault) {
         position += 1
         skipBlanks()
         if skip("}") { return }
-        let dot = path.firstIndex(of: UInt8(ascii: "."))
         while true {
             skipBlanks()
             let start = position
@@ -72,7 +71,7 @@ struct JSONLine {
             skipBlanks()
             if key[...] == path {
                 guard found == nil else {
-                    throw fault("the key \"\(field)\" occurs twice in the object", at: start)
+                    throw fault("\"\(field)\" occurs twice in the object", at: start)
                 }
                 guard next == UInt8(ascii: "\"") else {
                     let kind = kindOfValue
@@ -80,8 +79,10 @@ struct JSONLine {
                     throw JSONLineFault(message: "field \"\(field)\" is not a string but \(kind)")
                 }
                 found = try readString()
-            } else if let dot, next == UInt8(ascii: "{"), key[...] == path[..<dot] {
-                try readObject(path[(dot + 1)...], of: field, into: &found)
+            } else if next == UInt8(ascii: "{"), path.count > key.count,
+                path.starts(with: key + [UInt8(ascii: ".")])
+            {
+                try readObject(path.dropFirst(key.count + 1), of: field, into: &found)
             } else {
                 try skipValue()
             }

@@ -18,7 +18,7 @@ final class LineSource {
     private var isStarted = false
     private var isBehindBadLine = false
     /// Whether a separator stands before the next record.
-    private var hasSeparator = false
+    private(set) var hasSeparator = false
     private let format: DocumentFormat
     private let told: DocumentFormat?
     private let separator: [UInt8]?
@@ -139,8 +139,8 @@ final class LineSource {
                     isBehindBadLine = false
                 } else if record.count > documentLimit {
                     throw tooLarge(line: line)
-                } else if !isBlank(record) {
-                    return trimmed(record, line, behindSeparator: isBehind, before: true)
+                } else if let found = trimmed(record, line, isBehind, isBefore: true) {
+                    return found
                 }
             } else if isAtEnd {
                 let record = buffer[position...]
@@ -151,10 +151,7 @@ final class LineSource {
                 if record.count > documentLimit {
                     throw tooLarge(line: lineNumber)
                 }
-                return isBlank(record)
-                    ? nil
-                    : trimmed(
-                        record, lineNumber, behindSeparator: hasSeparator, before: false)
+                return trimmed(record, lineNumber, hasSeparator, isBefore: false)
             } else {
                 // The start of an ending may be there already.
                 let kept = ending.count - 1
@@ -183,11 +180,12 @@ final class LineSource {
     }
 
     /// A record with its line; one of a text without the line breaks that belong to the separators beside it.
+    ///
+    /// - Returns: nil for a blank line, and for nothing before the first or behind the last separator.
     private func trimmed(
-        _ record: ArraySlice<UInt8>, _ line: Int, behindSeparator isBehind: Bool,
-        before isBefore: Bool
-    ) -> (bytes: [UInt8], line: Int?) {
-        if isLineBased { return (Array(record), line) }
+        _ record: ArraySlice<UInt8>, _ line: Int, _ isBehind: Bool, isBefore: Bool
+    ) -> (bytes: [UInt8], line: Int?)? {
+        if isLineBased { return isBlank(record) ? nil : (Array(record), line) }
         var (record, line) = (record, line)
         if isBehind, record.starts(with: [0x0D, 0x0A]) || record.first == 0x0A {
             record.removeFirst(record.first == 0x0D ? 2 : 1)
@@ -197,6 +195,7 @@ final class LineSource {
             record.removeLast()
             if record.last == 0x0D { record.removeLast() }
         }
+        if record.isEmpty && !(isBehind && isBefore) { return nil }
         return (Array(record), line)
     }
 
@@ -218,7 +217,7 @@ final class LineSource {
     }
 
     private func isBlank(_ line: ArraySlice<UInt8>) -> Bool {
-        line.allSatisfy { $0 == 0x20 || $0 == 0x09 || $0 == 0x0A || $0 == 0x0D }
+        line.allSatisfy { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }
     }
 
     private func tooLarge(line: Int?) -> DataError {

@@ -90,8 +90,11 @@ struct TokenizeCommand: ParsableCommand {
             common.talk("left out \(counts.badDocuments) documents that are not valid: \(first)")
         }
         if counts.badDocuments + counts.unreadable.count > 0 {
-            common.talk("all that was left out is listed in \(output)/\(RejectedItem.fileName)")
+            common.talk("what could not be read is listed in \(output)/\(RejectedItem.fileName)")
         }
+        common.talk(
+            of: counts.unseparated, "texts whole, as the separator does not stand in them",
+            as: "took")
         if counts.duplicateDocuments > 0 {
             common.talk(
                 "left out \(grouped(counts.duplicateDocuments)) documents, "

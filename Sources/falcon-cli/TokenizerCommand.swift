@@ -50,11 +50,11 @@ extension CommonOptions {
     }
 
     /// Reports the number of things left out, and names the first few.
-    func talk(of leftOut: LeftOut, _ what: String) {
+    func talk(of leftOut: LeftOut, _ what: String, as verb: String = "left out") {
         guard leftOut.count > 0 else { return }
         let more = leftOut.count > leftOut.reasons.count ? "\n  ..." : ""
         talk(
-            "left out \(leftOut.count) \(what):\n  " + leftOut.reasons.joined(separator: "\n  ")
+            "\(verb) \(leftOut.count) \(what):\n  " + leftOut.reasons.joined(separator: "\n  ")
                 + more)
     }
 }

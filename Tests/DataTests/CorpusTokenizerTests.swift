@@ -191,6 +191,20 @@ extension [String] {
         let bad = stride(from: 50, to: 600, by: 90).map { "\(good):\($0 + 1)" }
         #expect(places == Set(bad + ["\(parquet):0", "\(last):2"]) && items.count == 9)
         #expect(items.allSatisfy { $0.reason.hasPrefix($0.path) })
+        // Such a list in a folder without a data set is somebody else's.
+        let mine = try folder.write("mine/" + RejectedItem.fileName, "mine")
+        #expect(throws: FileError.self) {
+            try self.corpus(fraction: 0).write(
+                DocumentReader(paths: [good]), to: folder.file("mine"))
+        }
+        #expect(try InputFile.contents(of: mine) == Array("mine".utf8))
+        let wrong = try folder.write("bad.jsonl", "{\"text\":1}\n")
+        let nothing = #expect(throws: DataError.self) {
+            var corpus = self.corpus(fraction: 0)
+            corpus.skipsBadDocuments = true
+            _ = try corpus.write(DocumentReader(paths: [wrong]), to: folder.file("nothing"))
+        }
+        #expect(nothing?.description.contains("bad.jsonl, line 1: field") == true)
         // A data set without such items has no list, whatever was there before.
         var corpus = corpus(fraction: 0)
         corpus.overwrites = true

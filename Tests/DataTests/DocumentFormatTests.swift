@@ -94,6 +94,7 @@ import Testing
             (Array("PAR1".utf8) + [0x15, 0x00, 0xFF], "a Parquet file", "JSON lines"),
             ([0x50, 0x4B, 0x03, 0x04, 0x14, 0x00], "a zip archive", "unpack"),
             ([0x04, 0x22, 0x4D, 0x18, 0x64, 0x40, 0xA7, 0xFF], "an lz4 file", "bzip2 or xz"),
+            ([0x5D, 0, 0, 0x80, 0, 0xFF, 0xFF, 0xFF], "an lzma file", "decompress"),
             (Array("a{\"text\"}".utf8.flatMap { [$0, 0] }), "UTF-16LE", "iconv -f UTF-16LE"),
             (
                 Array(repeating: 0x61, count: 257) + Array("ustar\u{0}00".utf8), "a tar archive",
@@ -188,7 +189,7 @@ import Testing
         #expect(try reading(false).reader.ignoredFiles.count == 1)
     }
 
-    @Test func damagedFilesEndWhereTheDamageIs() throws {
+    @Test func damagedFilesAreLeftOut() throws {
         try folder.write("in/a.txt", "a")
         let lines = (0..<9000).map { "{\"text\":\"line \($0 &* 7919)\"}\n" }.joined()
         let zst = try output(of: "zstd", ["-qc", folder.write("plain", lines)])
@@ -197,7 +198,7 @@ import Testing
         try folder.write("in/d.txt", "d")
         #expect(throws: DataError.self) { try reading(false) }
         let (texts, reader) = try reading(true)
-        #expect(texts.first == "a" && texts.last == "d" && texts.count > 2)
+        #expect(texts == ["a", "d"])
         #expect(reader.unreadable.count == 2)
         #expect(reader.unreadable.reasons.last?.contains("a Parquet file") == true)
     }

@@ -119,6 +119,41 @@ import Testing
         }
     }
 
+    /// Nothing of a damaged file is used, whatever came out of it before the damage.
+    @Test(arguments: compressors)
+    func aDamagedCompressedFileIsLeftOutWhole(program: String, ending: String) throws {
+        let folder = try TemporaryFolder()
+        let lines = (0..<40_000).map { "{\"text\":\"line \($0 &* 2_654_435_761 % 1_000_003)\"}\n" }
+        let path = try folder.write("in/b.jsonl", lines.joined())
+        var bytes = try output(of: program, ["-qc", path])
+        bytes[bytes.count * 2 / 3] ^= 4
+        let damaged = try folder.write("in/a.jsonl.\(ending)", bytes)
+        let reader = try DocumentReader(paths: [folder.file("in")], skipsBadItems: true)
+        var count = 0
+        while let document = try reader.next() {
+            #expect(document.path == path)
+            count += 1
+        }
+        #expect(count == lines.count && reader.unreadable.count == 1)
+        #expect(reader.unreadable.reasons.allSatisfy { $0.hasPrefix(damaged) })
+        // Behind the end: told as such.
+        let more = try folder.write(
+            "more.jsonl.\(ending)", try output(of: program, ["-qc", path]) + Array("\n".utf8))
+        let error = #expect(throws: DataError.self) {
+            let reader = try DocumentReader(paths: [more])
+            while try reader.nextRaw() != nil {}
+        }
+        #expect(error?.description.contains("follows the end of the compressed data") == true)
+    }
+
+    @Test func anEmptyTextInAFolderIsAnEmptyDocument() throws {
+        let folder = try TemporaryFolder()
+        for (name, text) in [("a.txt", ""), ("b.txt", "b"), ("c.jsonl", "")] {
+            _ = try folder.write("in/" + name, text)
+        }
+        #expect(try texts(DocumentReader(paths: [folder.file("in")])) == ["", "b"])
+    }
+
     // MARK: Separators
 
     private func separated(
@@ -135,7 +170,7 @@ import Testing
 
     @Test(arguments: [
         ("one\n<|e|>\ntwo\nmore\n<|e|>\nthree\n", ["one", "two\nmore", "three\n"], [1, 3, 6]),
-        ("one<|e|>two<|e|>", ["one", "two"], [1, 1]), ("<|e|>\n\n<|e|>one", ["one"], [3]),
+        ("one<|e|>two<|e|>", ["one", "two"], [1, 1]), ("<|e|>\n\n<|e|>one", ["", "one"], [2, 3]),
         ("\none\n\n<|e|>\n\ntwo", ["\none\n", "\ntwo"], [1, 5]),
         ("a\r\n<|e|>\r\nb\r\n", ["a", "b\r\n"], [1, 3]),
         ("a<|e|<|e|>|>", ["a<|e|", "|>"], [1, 1]),
@@ -168,6 +203,13 @@ import Testing
         #expect(short.map(\.text) == texts.filter { $0.utf8.count <= 300_000 })
         let folder = try TemporaryFolder()
         #expect(throws: DataError.self) { try DocumentReader(paths: [folder.path], separator: "") }
+        // Files without a separator are named; JSON lines need none.
+        _ = try folder.write("in/a.txt", "one\r\n\r\ntwo")
+        _ = try folder.write("in/b.txt", "one\n\ntwo")
+        _ = try folder.write("in/c.jsonl", "{\"text\":\"three\"}")
+        let reader = try DocumentReader(paths: [folder.file("in")], separator: "\n\n")
+        #expect(try self.texts(reader) == ["one\r\n\r\ntwo", "one", "two", "three"])
+        #expect(reader.unseparated.reasons == [folder.file("in/a.txt")])
     }
 
     @Test func badDocumentsAreNamedWithFileAndLineAndReadingGoesOn() throws {

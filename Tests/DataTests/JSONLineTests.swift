@@ -26,7 +26,8 @@ import Testing
         (#"{"id":{"text":"no"},"data":{"n":1,"text":"a"},"text":"no"}"#, "data.text", "a"),
         (#"{"data.text":"a","data":1}"#, "data.text", "a"),
         (#"{"a":{"b.c":"x","b":[{}]}}"#, "a.b.c", "x"), (#"{"a":{"b":{"c":"y"}}}"#, "a.b.c", "y"),
-        (#"{"a":{},"a":{"b":"z"}}"#, "a.b", "z"), (#"{".":"dot"}"#, ".", "dot"),
+        (#"{"a.b":{"c":"z"}}"#, "a.b.c", "z"), (#"{"a":{},"a":{"b":"z"}}"#, "a.b", "z"),
+        (#"{".":"dot"}"#, ".", "dot"),
         (#"{"":{"":"empty"}}"#, ".", "empty"),
     ]) func dotsLeadIntoObjects(_ line: String, _ field: String, _ wanted: String) throws {
         #expect(try text(line, field) == wanted)
