@@ -8,7 +8,8 @@ class Command:
 
     - name: as in the table.
     - line: words separated by spaces; OUT is the output.
-    - kind: how the output is compared: file, tree, run, sweep; None if there is none.
+    - kind: how the output is compared: file, tree, run, sweep; answers for a tree that keeps what was answered
+      before a stop; None if there is none.
     - before: what lies at OUT at the start: a name of the workplace, or None.
     - again: the line that goes on after a stop or kill; the same one without it.
     - saves: whether a first signal asks it to save and stop.
@@ -59,8 +60,8 @@ COMMANDS = [
     Command("coordcheck", "coordcheck --recipe tiny.yaml --widths 16,32 --steps 2 --seeds 1 --tolerance 9",
             diverges=DIVERGES),
     Command("eval", "eval run --text text.txt --json", model="run", refuses_nan=True),
-    Command("eval --tasks", "eval run --tasks hellaswag --data tasks --samples OUT --resume --json", "tree", model="run",
-            refuses_nan=True),
+    Command("eval --tasks", "eval run --tasks hellaswag --data tasks --samples OUT --resume --json",
+            "answers", model="run", refuses_nan=True),
     Command("generate", "generate run --prompt the --max-tokens 40 --ignore-end --top-p 0.9", model="run",
             refuses_nan=True),
     Command("export hf", "export run --format hf --output OUT", "tree", model="run", refuses_nan=True),

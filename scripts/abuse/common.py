@@ -366,7 +366,7 @@ def fingerprint(kind, path):
         return None
     if kind == "file":
         return sha256(path)
-    if kind == "tree":
+    if kind in ("tree", "answers"):
         return tree(path)
     if kind == "run":
         saves = sorted(n for n in os.listdir(os.path.join(path, "checkpoints"))
