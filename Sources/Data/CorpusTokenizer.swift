@@ -403,10 +403,13 @@ private struct DocumentEncoder: Sendable {
             if let endText { encoded.endTokenTexts += occurrences(of: endText, in: text) }
             var tokens = try words.encode(text)
             tokens.append(endOfDocumentID)
+            let needsOwn = validationFraction > 0 || deduplication == .exact
+            let own = needsOwn ? DocumentDigest(of: text) : nil
             encoded.documents.append(
                 EncodedDocument(
-                    tokens: tokens, textBytes: text.utf8.count, place: place(of: text),
-                    digest: deduplication.digest(of: text), text: keepsTexts.isUp ? text : nil))
+                    tokens: tokens, textBytes: text.utf8.count, place: own?.place ?? 1,
+                    digest: deduplication.digest(of: text, own: own),
+                    text: keepsTexts.isUp ? text : nil))
         }
         return encoded
     }
@@ -415,10 +418,6 @@ private struct DocumentEncoder: Sendable {
         if validationFraction <= 0 { return false }
         // 2^64; the fraction is compared in double, where 1 - 2^-64 rounds to 1.
         return document.place < validationFraction || validationFraction >= 1
-    }
-
-    private func place(of text: String) -> Double {
-        validationFraction <= 0 ? 1 : DocumentDigest(of: text).place
     }
 }
 

@@ -12,12 +12,14 @@ public enum Deduplication: String, CaseIterable, Sendable {
 
     /// The digest that the same documents share; nil if none are the same.
     ///
-    /// - Parameter text: a document.
+    /// - Parameters:
+    ///   - text: a document.
+    ///   - own: the digest of its bytes.
     /// - Returns: half of a SHA-256: two of a trillion different documents share one with probability 1e-15.
-    func digest(of text: String) -> DocumentDigest? {
+    func digest(of text: String, own: DocumentDigest?) -> DocumentDigest? {
         switch self {
         case .off: nil
-        case .exact: DocumentDigest(of: text)
+        case .exact: own
         case .normalized: DocumentDigest(of: Self.normalized(text))
         }
     }

@@ -156,7 +156,7 @@ final class LineSource {
                 // The start of an ending may be there already.
                 let kept = ending.count - 1
                 if isBehindBadLine {
-                    _ = take(to: max(position, buffer.count - kept))
+                    take(to: max(position, buffer.count - kept))
                 }
                 searched = max(0, buffer.count - position - kept)
                 try fill()

@@ -8,12 +8,12 @@ public enum EvaluationError: FalconError, Equatable {
     case badRecord(path: String, line: Int, reason: String)
     case missingFiles(task: String, purpose: String, paths: [String])
     /// Files of several tasks are missing.
-    indirect case several([EvaluationError])
+    case several([EvaluationError])
     case noExamples(task: String)
     case badShots(name: String)
     case suiteWithShots(name: String)
     case fewExamples(path: String, count: Int, shots: Int, wanted: Int)
-    case answerTooLong(path: String, document: Int, tokens: Int, positions: Int)
+    case answerTooLong(place: String, tokens: Int, positions: Int)
     case contextTooShort(task: String, positions: Int, wanted: Int)
     case otherSamples(path: String, reason: String)
     case damagedSamples(path: String, reason: String)
@@ -51,8 +51,8 @@ public enum EvaluationError: FalconError, Equatable {
             "\(name): a suite has its own numbers of examples; name it without @"
         case .fewExamples(let path, let count, let shots, let wanted):
             "\(path): holds \(count) examples, want at least \(wanted) to draw \(shots)"
-        case .answerTooLong(let path, let document, let tokens, let positions):
-            "\(path), document \(document): an answer has \(tokens) tokens, but this model reads "
+        case .answerTooLong(let place, let tokens, let positions):
+            "\(place): an answer has \(tokens) tokens, but this model reads "
                 + "\(positions) at most; leave the document out"
         case .contextTooShort(let task, let positions, let wanted):
             "\(task) writes up to \(wanted) tokens, but this model has only \(positions) positions for "
@@ -93,10 +93,7 @@ public enum EvaluationError: FalconError, Equatable {
         switch self {
         case .unknownTask, .noExamples, .badShots, .suiteWithShots, .unknownScore: .usage
         case .badRecord, .noRecords, .fewExamples, .answerTooLong, .contextTooShort, .otherSamples,
-            .damagedSamples,
-            .notText,
-            .emptyText, .notAResult, .notComparable,
-            .otherData:
+            .damagedSamples, .notText, .emptyText, .notAResult, .notComparable, .otherData:
             .badData
         case .missingData, .missingFiles, .several: .missingInput
         }

@@ -54,33 +54,23 @@ extension Evaluator {
 
     /// The requests of a document of a task.
     private func requests(_ data: TaskData, document index: Int) throws -> [ScoringRequest] {
-        let pairs = data.documents[index].pairs(after: data.prefixes[index])
-        do {
-            return try requests(pairs)
-        } catch let error as AnswerTooLong {
-            throw EvaluationError.answerTooLong(
-                path: data.path, document: index, tokens: error.tokens,
-                positions: model.configuration.maxPositionEmbeddings)
-        }
-    }
-
-    /// A text to be scored that the model cannot read at once.
-    private struct AnswerTooLong: Error {
-        let tokens: Int
+        try requests(
+            data.documents[index].pairs(after: data.prefixes[index]),
+            place: "\(data.path), document \(index)")
     }
 
     /// The requests of a document, one for each scored text.
     private func requests(
-        _ pairs: [(context: String, continuation: String)]
+        _ pairs: [(context: String, continuation: String)], place: @autoclosure () -> String
     ) throws -> [ScoringRequest] {
-        try pairs.map { context, continuation in
+        let positions = model.configuration.maxPositionEmbeddings
+        return try pairs.map { context, continuation in
             let (before, scored) = try prompts.pair(context, continuation)
-            if scored.count > model.configuration.maxPositionEmbeddings {
-                throw AnswerTooLong(tokens: scored.count)
+            if scored.count > positions {
+                throw EvaluationError.answerTooLong(
+                    place: place(), tokens: scored.count, positions: positions)
             }
-            return ScoringRequest(
-                before: before, scored: scored,
-                limit: model.configuration.maxPositionEmbeddings)
+            return ScoringRequest(before: before, scored: scored, limit: positions)
         }
     }
 
@@ -156,7 +146,8 @@ extension Evaluator {
     /// - Returns: sums in nats, by continuation.
     /// - Throws: `TokenizerError` if a text cannot be encoded.
     public func logLikelihoods(context: String, continuations: [String]) throws -> [Double] {
-        let requests = try requests(continuations.map { (context, $0) })
+        let requests = try requests(
+            continuations.map { (context, $0) }, place: "a continuation")
         var sums: [Double] = []
         let scorer = RequestScorer(model, on: device, shared: [], rowLimit: Self.usualRows)
         try scorer.score([requests]) { sums += $0.flatMap(\.logLikelihoods) }

@@ -108,13 +108,17 @@ public struct SweepPlan: Encodable, Sendable {
         let threads = threadsPerRun
         jobs = section.jobs ?? max(1, usableProcessorCount() / threads)
         var notes: [String] = []
+        var last: (recipe: TrainingRecipe, tasks: PlannedTasks)?
         configurations = try followed.order.map { configuration in
             guard let plan = followed.plans[configuration],
                 let recipe = followed.recipes[configuration]
             else { preconditionFailure("SweepPlan: \(configuration.label) has no plan") }
             let tokens = followed.tokens.filter { $0.key.configuration == configuration }
             let sum = tokens.values.reduce(0, +)
-            let planned = PlannedTasks(recipe)
+            // Most configurations score the same tasks: their files are read once.
+            let known = last.flatMap { $0.recipe.scoresTasks(like: recipe) ? $0.tasks : nil }
+            let planned = known ?? PlannedTasks(recipe)
+            last = (recipe, planned)
             if let note = planned.note, !notes.contains(note) { notes.append(note) }
             return Configuration(
                 configuration: Dictionary(

@@ -130,6 +130,14 @@ extension TrainingRecipe {
         return settings
     }
 
+    /// Whether runs of another recipe score the same documents in the same tokens.
+    ///
+    /// - Parameter other: the other recipe.
+    /// - Returns: true for equal sections of evaluation and the same data set.
+    public func scoresTasks(like other: TrainingRecipe) -> Bool {
+        evaluation == other.evaluation && data.path == other.data.path
+    }
+
     /// The update rule, with a group for the learnable multipliers if there are any.
     public var optimizerWithMultipliers: OptimizerSection {
         guard parametrization.multipliers != nil else { return optimizer }

@@ -3,9 +3,9 @@ import FalconData
 import FalconSystem
 import FalconTokenizer
 
-/// Turns text into token shards.
 extension Deduplication: ExpressibleByArgument {}
 
+/// Turns text into token shards.
 struct TokenizeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tokenize", abstract: "Turn text into token shards.",
@@ -33,8 +33,8 @@ struct TokenizeCommand: ParsableCommand {
     @Option(
         help: """
             Keep the first of several documents that are the same: off, exact (the same bytes), or \
-            normalized (the same letters and digits, whatever their case). Takes some 40 bytes of memory a \
-            document.
+            normalized (the same letters and digits, whatever their case). A digest of every document is \
+            kept in memory.
             """)
     var deduplicate = Deduplication.off
 

@@ -156,6 +156,9 @@ extension TokenizerCommand {
         ) {
             common.talk(of: documents)
             common.talk(of: documents.unreadable, "files, folders or documents that cannot be read")
+            common.talk(
+                of: documents.unseparated, "texts whole, as the separator does not stand in them",
+                as: "took")
             if trained.forgottenWordCount > 0 {
                 common.talk(
                     "forgot \(grouped(trained.forgottenWordCount)) rare words to bound memory")

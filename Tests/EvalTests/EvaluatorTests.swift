@@ -122,7 +122,7 @@ import Testing
         let wanted = logProbability(of: ending, after: kept)
         #expect(abs(sum - wanted) <= 1e-5 * abs(wanted))
         // A continuation longer than the context cannot be scored whole.
-        #expect(throws: (any Error).self) {
+        #expect(throws: EvaluationError.self) {
             try evaluator.logLikelihoods(context: "a", continuations: [" " + words])
         }
     }

@@ -67,12 +67,6 @@ extension EvaluationTask {
         from record: Record, random: inout PythonRandom
     ) throws -> TaskDocument { try document(from: record) }
 
-    /// The form with chance.
-    public func document(from record: Record) throws -> TaskDocument {
-        var random = PythonRandom(seed: 0)
-        return try document(from: record, random: &random)
-    }
-
     /// One record a line.
     public func records(in bytes: [UInt8]) -> [ArraySlice<UInt8>] { lines(in: bytes) }
 

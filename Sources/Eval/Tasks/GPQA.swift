@@ -51,6 +51,16 @@ public struct GPQA: EvaluationTask {
             right: answers.firstIndex(of: right) ?? 0)
     }
 
+    /// A question, as the first of its file.
+    ///
+    /// - Parameter record: one record.
+    /// - Returns: the document.
+    /// - Throws: `RecordError`.
+    public func document(from record: Record) throws -> TaskDocument {
+        var random = PythonRandom(seed: 0)
+        return try document(from: record, random: &random)
+    }
+
     /// An answer, cleaned as HellaSwag's texts are; a blank for null.
     private func answer(_ record: Record, _ key: String) throws -> String {
         try record.value(key) == .null ? " " : HellaSwag.cleaned(record.text(key))
