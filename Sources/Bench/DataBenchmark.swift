@@ -56,10 +56,11 @@ public struct DataBenchmark: Sendable {
     /// The rate of a new loader, from its start to the last batch.
     private func loaderRate(_ dataset: TokenDataset) throws -> (tokens: Int, rate: Double) {
         let start = monotonicSeconds()
-        let loader = try BatchLoader(
-            dataset: dataset, sequenceLength: sequenceLength, sequencesPerBatch: sequences, seed: 0)
+        let stream = try SampleStream(dataset, sequenceLength: sequenceLength, seed: 0)
         let batchTokens = sequences * sequenceLength
-        let wanted = min(tokenLimit, loader.sampleCount * sequenceLength)
+        let loader = BatchLoader(stream, batchTokens: batchTokens)
+        let samples = stream.sampleCount(ofSource: 0, sequenceLength: sequenceLength)
+        let wanted = min(tokenLimit, samples * sequenceLength)
         let batches = max(1, wanted / batchTokens)
         for _ in 0..<batches { _ = try loader.next() }
         return (

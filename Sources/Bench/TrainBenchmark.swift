@@ -73,7 +73,7 @@ public struct TrainBenchmark: Sendable {
                 return min(Int32(vocabulary - 1), Int32(uniform * Float(vocabulary)))
             }
         }
-        return Batch(sequences: sequences, endOfDocumentID: -1, position: 0)
+        return Batch(sequences: sequences, endOfDocumentID: -1)
     }
 }
 

@@ -18,8 +18,6 @@ public struct Batch: Sendable, Equatable {
     /// Every sequence starts a segment, and so does every document within one: rows of different
     /// segments must not see each other.
     public let documentOffsets: [Int32]
-    /// The place to continue from: samples consumed before the batch after this one.
-    public let position: Int
     /// Rows that are scored.
     public let targetCount: Int
 
@@ -29,13 +27,11 @@ public struct Batch: Sendable, Equatable {
     ///   - sequences: B pieces of the stream of T + 1 tokens each: inputs and the token after them.
     ///   - endOfDocumentID: the token that ends a document; nothing is predicted from it.
     ///   - scoredRows: rows from the start that may be scored; nil for all.
-    ///   - position: see `position`.
     package init(
-        sequences: [[Int32]], endOfDocumentID: Int32, scoredRows: Int? = nil, position: Int
+        sequences: [[Int32]], endOfDocumentID: Int32, scoredRows: Int? = nil
     ) {
         sequenceCount = sequences.count
         sequenceLength = (sequences.first?.count ?? 1) - 1
-        self.position = position
         let rowCount = sequenceCount * sequenceLength
         var tokens: [Int32] = []
         var targets: [Int32] = []

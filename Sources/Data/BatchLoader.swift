@@ -1,9 +1,9 @@
 import FalconConcurrency
 
-/// Gives batches of training samples in the order of `SampleOrder`, read ahead by a thread if the
+/// Gives batches of training samples in the order of a `SampleStream`, read ahead by a thread if the
 /// system gives one.
 ///
-/// The token stream of the split is cut into samples: sample i covers tokens i·T to (i+1)·T, both
+/// The token stream of a split is cut into samples: sample i covers tokens i·T to (i+1)·T, both
 /// included: T inputs and, one later, T targets. Its last tokens, too few for a sample, are left
 /// out. Samples of later epochs follow without a gap; a batch may hold the end of one epoch and the
 /// start of the next.
@@ -13,11 +13,11 @@ public final class BatchLoader {
     // Two batches ahead hide the reading; more only cost memory.
     private static let queuedBatchCount = 2
 
-    /// Samples in an epoch.
-    public let sampleCount: Int
-    /// Samples consumed so far by the whole run; checkpoints store it.
+    /// Tokens consumed so far by the whole run.
     public private(set) var position: Int
-    private let queue: BoundedQueue<Result<Batch, any Error>>
+    /// Those of each source of the stream.
+    public private(set) var tokensBySource: [Int]
+    private let queue: BoundedQueue<Result<LoadedBatch, any Error>>
     private let thread: WorkerThread?
     /// The reader of the batches if there is no thread.
     private let source: BatchSource?
@@ -26,43 +26,29 @@ public final class BatchLoader {
     /// Starts reading ahead.
     ///
     /// - Parameters:
-    ///   - dataset: the shards.
-    ///   - split: which split, usually `train`.
-    ///   - sequenceLength: T, at least 1.
-    ///   - sequencesPerBatch: B, at least 1.
-    ///   - seed: the run's seed.
-    ///   - position: samples consumed before, from 0.
+    ///   - stream: the samples of the run.
+    ///   - batchTokens: tokens of a batch, a multiple of the sequence length of every stage.
+    ///   - position: tokens consumed before: whole steps.
     ///   - rank: the part of the run, 0 to `rankCount - 1`.
-    ///   - rankCount: parts of the run; each step consumes B · `rankCount` samples, rank r takes
-    ///     those from B·r.
-    /// - Throws: `DataError.splitTooShort` if the split has no whole sample.
+    ///   - rankCount: parts of the run; each step consumes `batchTokens` · `rankCount`, rank r takes
+    ///     the samples from `batchTokens` · r.
     public init(
-        dataset: TokenDataset, split: Split = .train, sequenceLength: Int, sequencesPerBatch: Int,
-        seed: UInt64, position: Int = 0, rank: Int = 0, rankCount: Int = 1
-    ) throws {
+        _ stream: SampleStream, batchTokens: Int, position: Int = 0, rank: Int = 0,
+        rankCount: Int = 1
+    ) {
         precondition(
-            sequenceLength >= 1 && sequencesPerBatch >= 1 && position >= 0 && rankCount >= 1
-                && (0..<rankCount).contains(rank),
-            "BatchLoader: \(sequencesPerBatch) x \(sequenceLength), position \(position), "
-                + "rank \(rank) of \(rankCount)")
-        let tokenCount = dataset.index[split].tokens
-        sampleCount = (tokenCount - 1) / sequenceLength
-        guard tokenCount > sequenceLength else {
-            throw DataError.splitTooShort(
-                path: dataset.path, split: split, tokenCount: tokenCount,
-                wanted: sequenceLength + 1)
-        }
+            stream.stages.allSatisfy { batchTokens > 0 && batchTokens % $0.sequenceLength == 0 }
+                && position >= 0 && rankCount >= 1 && (0..<rankCount).contains(rank),
+            "BatchLoader: \(batchTokens) tokens, position \(position), rank \(rank) of \(rankCount)"
+        )
+        let cursor = stream.cursor(at: position)
         self.position = position
-        let order = SampleOrder(
-            datasetDigest: dataset.index.datasetDigest, seed: seed, sampleCount: sampleCount)
-        let queue = BoundedQueue<Result<Batch, any Error>>(capacity: Self.queuedBatchCount)
+        tokensBySource = cursor.tokensBySource
+        let queue = BoundedQueue<Result<LoadedBatch, any Error>>(capacity: Self.queuedBatchCount)
         self.queue = queue
         let makeSource = { @Sendable in
             BatchSource(
-                samples: SampleSource(dataset, split, sequenceLength), order: order,
-                endOfDocumentID: dataset.index.endOfDocumentID,
-                sequencesPerBatch: sequencesPerBatch, rank: rank, rankCount: rankCount,
-                position: position)
+                stream, cursor, batchTokens: batchTokens, rank: rank, rankCount: rankCount)
         }
         thread = try? WorkerThread {
             let source = makeSource()
@@ -81,7 +67,7 @@ public final class BatchLoader {
 
     /// The next batch; waits only if reading is behind.
     ///
-    /// - Returns: a batch of B sequences of T tokens.
+    /// - Returns: a batch of sequences of T tokens.
     /// - Throws: `DataError.damagedShard` or `FileError` if the shards cannot be read, now and at
     ///   every later call.
     public func next() throws -> Batch {
@@ -90,9 +76,10 @@ public final class BatchLoader {
             preconditionFailure("BatchLoader: the thread stopped without an error")
         }
         do {
-            let batch = try result.get()
-            position = batch.position
-            return batch
+            let loaded = try result.get()
+            position = loaded.position
+            tokensBySource = loaded.tokensBySource
+            return loaded.batch
         } catch {
             failure = error
             throw error
@@ -100,54 +87,44 @@ public final class BatchLoader {
     }
 }
 
-/// Puts batches together, one after the other.
-private final class BatchSource {
-    private let samples: SampleSource
-    private let order: SampleOrder
-    private let endOfDocumentID: Int32
-    private let sequencesPerBatch: Int
-    private let rank: Int
-    private let rankCount: Int
-    private var position: Int
-
-    init(
-        samples: SampleSource, order: SampleOrder, endOfDocumentID: Int32, sequencesPerBatch: Int,
-        rank: Int, rankCount: Int, position: Int
-    ) {
-        self.samples = samples
-        self.order = order
-        self.endOfDocumentID = endOfDocumentID
-        self.sequencesPerBatch = sequencesPerBatch
-        self.rank = rank
-        self.rankCount = rankCount
-        self.position = position
-    }
-
-    func next() -> Result<Batch, any Error> {
-        let first = position + rank * sequencesPerBatch
-        position += rankCount * sequencesPerBatch
-        return Result {
-            Batch(
-                sequences: try (first..<first + sequencesPerBatch).map {
-                    try samples.sample(order.sample(at: $0))
-                },
-                endOfDocumentID: endOfDocumentID, position: position)
-        }
-    }
+/// A batch, and the place behind it.
+private struct LoadedBatch {
+    let batch: Batch
+    let position: Int
+    let tokensBySource: [Int]
 }
 
-/// Cuts samples out of a split.
-private struct SampleSource {
-    private let reader: TokenReader
-    private let sequenceLength: Int
+/// Puts batches together, one after the other.
+private final class BatchSource {
+    private let readers: [TokenReader]
+    private let endOfDocumentID: Int32
+    private let batchTokens: Int
+    private let rank: Int
+    private let rankCount: Int
+    private var cursor: SampleCursor
 
-    init(_ dataset: TokenDataset, _ split: Split, _ sequenceLength: Int) {
-        reader = dataset.reader(of: split)
-        self.sequenceLength = sequenceLength
+    init(
+        _ stream: SampleStream, _ cursor: SampleCursor, batchTokens: Int, rank: Int, rankCount: Int
+    ) {
+        readers = stream.sources.map { $0.reader(of: .train) }
+        endOfDocumentID = stream.sources[0].index.endOfDocumentID
+        (self.batchTokens, self.rank, self.rankCount) = (batchTokens, rank, rankCount)
+        self.cursor = cursor
     }
 
-    func sample(_ number: Int) throws -> [Int32] {
-        let first = number * sequenceLength
-        return try reader.tokens(in: first..<first + sequenceLength + 1)
+    func next() -> Result<LoadedBatch, any Error> {
+        let count = batchTokens / cursor.sequenceLength
+        // The samples of all ranks are passed; those of this one are read.
+        let samples = (0..<count * rankCount).map { _ in cursor.next() }
+        return Result {
+            LoadedBatch(
+                batch: Batch(
+                    sequences: try samples[rank * count..<(rank + 1) * count].map { sample in
+                        let first = sample.firstToken
+                        return try readers[sample.source].tokens(
+                            in: first..<first + sample.sequenceLength + 1)
+                    }, endOfDocumentID: endOfDocumentID),
+                position: cursor.position, tokensBySource: cursor.tokensBySource)
+        }
     }
 }

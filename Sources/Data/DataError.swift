@@ -28,6 +28,12 @@ public enum DataError: FalconError, Equatable {
     case documentTooLarge(path: String, line: Int?, limitBytes: Int)
     /// Shards and tokenizer do not belong together.
     case tokenizerMismatch(path: String, got: String, wanted: String)
+    /// Data sets that are mixed were written with different tokenizers.
+    case mixedTokenizers(path: String, got: String, other: String, wanted: String)
+    /// Two data sets of a mixture are the same.
+    case sameData(path: String, other: String)
+    /// A run would read a data set more often than its recipe allows.
+    case tooManyRepeats(path: String, tokens: Int, epochs: Double, limit: Double)
     /// A file of the tokenizer beside the shards is not the one that was written.
     case damagedTokenizer(path: String, got: String, wanted: String)
     /// The output folder holds a data set already.
@@ -119,6 +125,18 @@ public enum DataError: FalconError, Equatable {
         case .tokenizerMismatch(let path, let got, let wanted):
             return "\(path): the shards were written with tokenizer \(got), not with \(wanted); "
                 + "tokenize again, or use the tokenizer.model beside the shards"
+        case .mixedTokenizers(let path, let got, let other, let wanted):
+            return
+                "\(path) was written with tokenizer \(got), \(other) with \(wanted): their ids mean "
+                + "different texts; tokenize one of them again with the tokenizer of the other"
+        case .sameData(let path, let other):
+            return
+                "\(path) and \(other) hold the same tokens; name the data set once, with one weight"
+        case .tooManyRepeats(let path, let tokens, let epochs, let limit):
+            return
+                "\(path): the run would read \(tokens) tokens of it, \(decimal(epochs, places: 2)) times "
+                + "its training split, and max_repeats is \(decimal(limit, places: 2)); lower its weight "
+                + "or the tokens of the run, raise max_repeats, or give more data"
         case .damagedTokenizer(let path, let got, let wanted):
             return
                 "\(path): SHA-256 is \(got), want \(wanted) as index.json says: it is not the file "

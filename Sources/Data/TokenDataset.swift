@@ -73,6 +73,22 @@ public final class TokenDataset: Sendable {
             path: path, got: index.tokenizerDigest, wanted: tokenizer.digest)
     }
 
+    /// Checks that another data set was written with the same tokenizer, so that their ids mean the same.
+    ///
+    /// - Parameter other: any data set.
+    /// - Throws: `DataError.mixedTokenizers` if it was not.
+    func requireSameTokenizer(as other: TokenDataset) throws(DataError) {
+        if index.tokenizerDigest == other.index.tokenizerDigest { return }
+        if let own = try? tokenizer(), let others = try? other.tokenizer(),
+            own.fingerprint == others.fingerprint
+        {
+            return
+        }
+        throw .mixedTokenizers(
+            path: path, got: index.tokenizerDigest, other: other.path,
+            wanted: other.index.tokenizerDigest)
+    }
+
     /// Compares the files of the tokenizer with the index.
     ///
     /// - Throws: `DataError.damagedTokenizer` for a file that is not the one the shards were written with;

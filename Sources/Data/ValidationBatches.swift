@@ -61,7 +61,7 @@ public struct ValidationBatches: Sendable {
             reader = batches.dataset.reader(of: batches.split)
         }
 
-        /// The next batch; its `position` counts sequences.
+        /// The next batch.
         ///
         /// - Returns: nil after the last one.
         /// - Throws: `DataError.damagedShard` or `FileError` if the shards cannot be read.
@@ -81,8 +81,7 @@ public struct ValidationBatches: Sendable {
             }
             nextSequence += count
             return Batch(
-                sequences: sequences, endOfDocumentID: endOfDocumentID, scoredRows: rowsLeft,
-                position: nextSequence)
+                sequences: sequences, endOfDocumentID: endOfDocumentID, scoredRows: rowsLeft)
         }
     }
 }

@@ -4,29 +4,38 @@ import FalconSystem
 
 // Scores with the data that they were measured on.
 extension Evaluator {
-    /// Scores the validation split of a data set.
+    /// Scores the validation splits of data sets, all together.
     ///
     /// - Parameters:
-    ///   - folder: written by `falcon tokenize` with the model's tokenizer.
+    ///   - folders: written by `falcon tokenize` with the model's tokenizer; at least one.
     ///   - sequenceLength: tokens that see each other.
-    /// - Returns: the score, and the digest of the data set.
-    /// - Throws: `DataError` if the split is too short or was made with another tokenizer, or if it
+    /// - Returns: the score, and the digest of the data.
+    /// - Throws: `DataError` if no split is long enough or one was made with another tokenizer, or if it
     ///   cannot be read; `FileError`.
     public func result(
-        ofShards folder: String, sequenceLength: Int
+        ofShards folders: [String], sequenceLength: Int
     ) throws -> EvaluationResult.Text {
-        let dataset = try TokenDataset(path: folder)
-        try dataset.requireTokenizer(tokenizer)
-        let batches = try ValidationBatches(
-            dataset: dataset, sequenceLength: sequenceLength, sequencesPerBatch: 1)
-        let iterator = batches.makeIterator()
-        guard let score = try score({ try iterator.next() }) else {
+        var digests: [String] = []
+        var scores: [TextScore] = []
+        for folder in folders {
+            let dataset = try TokenDataset(path: folder)
+            try dataset.requireTokenizer(tokenizer)
+            let digest = dataset.index.datasetDigest
+            // Data that lies at two places counts once.
+            if digests.contains(digest) { continue }
+            digests.append(digest)
+            guard dataset.hasValidation || folders.count == 1 else { continue }
+            let batches = try ValidationBatches(
+                dataset: dataset, sequenceLength: sequenceLength, sequencesPerBatch: 1)
+            let iterator = batches.makeIterator()
+            if let score = try score({ try iterator.next() }) { scores.append(score) }
+        }
+        guard let score = TextScore(combining: scores) else {
             throw DataError.splitTooShort(
-                path: folder, split: .validation, tokenCount: dataset.index.validation.tokens,
-                wanted: 2)
+                path: folders.joined(separator: ", "), split: .validation, tokenCount: 0, wanted: 2)
         }
         return EvaluationResult.Text(
-            score: score, dataDigest: dataset.index.datasetDigest, sequenceLength: sequenceLength)
+            score: score, dataDigest: combinedDigest(digests), sequenceLength: sequenceLength)
     }
 
     /// Scores a text file.

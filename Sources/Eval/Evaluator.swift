@@ -26,6 +26,18 @@ public struct TextScore: Codable, Equatable, Sendable {
         case bitsPerByte = "bits_per_byte"
     }
 
+    /// The score of several texts together.
+    ///
+    /// - Parameter scores: of each; nil comes of none.
+    public init?(combining scores: [TextScore]) {
+        // One score keeps its bits.
+        if scores.count == 1 { self = scores[0]; return }
+        guard !scores.isEmpty else { return nil }
+        self.init(
+            nats: scores.reduce(0) { $0 + $1.loss * Double($1.tokens) },
+            tokens: scores.reduce(0) { $0 + $1.tokens }, bytes: scores.reduce(0) { $0 + $1.bytes })
+    }
+
     /// A score from sums.
     ///
     /// - Parameters:
@@ -112,7 +124,7 @@ public final class Evaluator {
             guard tokens.count > 1 else { return nil }
             let sequence = Array(tokens.prefix(sequenceLength + 1))
             tokens.removeFirst(sequence.count - 1)
-            return Batch(sequences: [sequence], endOfDocumentID: -1, position: 0)
+            return Batch(sequences: [sequence], endOfDocumentID: -1)
         }
         guard let score else { throw EvaluationError.emptyText(path: path) }
         return score

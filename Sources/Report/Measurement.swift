@@ -31,16 +31,21 @@ struct Measurement: Equatable {
     /// - Parameters:
     ///   - path: the run.
     ///   - recipe: its recipe.
-    ///   - index: of the data that the recipe names; nil if it no longer exists.
-    init(run path: String, _ recipe: TrainingRecipe, index: DatasetIndex?) {
+    ///   - indexes: of the data that the recipe names; none if some no longer exists.
+    init(run path: String, _ recipe: TrainingRecipe, indexes: [DatasetIndex]) {
         dataDigest = RunFolder(path: path).checkpoints.newestManifest()?.dataDigest
-        dataPath = recipe.data.path
+        dataPath = recipe.data.paths.joined(separator: ", ")
         tokens = recipe.evaluation.tokens
-        guard let index, index.datasetDigest == dataDigest else { return }
-        if let limit = tokens, limit >= index.validation.tokens { tokens = nil }
+        let splits = indexes.map(\.validation)
+        guard !indexes.isEmpty, combinedDigest(indexes.map(\.datasetDigest)) == dataDigest else {
+            return
+        }
+        // The limit is that of each data set.
+        if let limit = tokens, splits.allSatisfy({ limit >= $0.tokens }) { tokens = nil }
         if tokens == nil {
             text = ScoredText(
-                documents: index.validation.documents, bytes: index.validation.textBytes)
+                documents: splits.reduce(0) { $0 + $1.documents },
+                bytes: splits.reduce(0) { $0 + $1.textBytes })
         }
     }
 

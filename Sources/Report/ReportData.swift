@@ -161,9 +161,12 @@ struct ReportData {
     private mutating func measurement(
         ofRun path: String, _ recipe: TrainingRecipe
     ) -> Measurement {
-        let data = recipe.data.path
-        if indexes[data] == nil { indexes[data] = .some(try? TokenDataset(path: data).index) }
-        return Measurement(run: path, recipe, index: indexes[data] ?? nil)
+        let found = recipe.data.paths.compactMap { data in
+            if indexes[data] == nil { indexes[data] = .some(try? TokenDataset(path: data).index) }
+            return indexes[data] ?? nil
+        }
+        return Measurement(
+            run: path, recipe, indexes: found.count == recipe.data.paths.count ? found : [])
     }
 
     /// The steps of a run; damaged lines, except a half-written last one, give a warning.

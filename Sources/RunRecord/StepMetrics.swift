@@ -32,6 +32,8 @@ public struct StepMetrics: Codable, Equatable, Sendable {
     public var applied: Bool?
     /// The reason why it did not.
     public var skipReason: SkipReason?
+    /// What each data set of a mixture has given so far, by its path; absent for one data set.
+    public var sources: [String: SourceMetrics]?
     /// The loss on the validation split, after steps that validate.
     public var validationLoss: Double?
     /// Bits per UTF-8 byte of the validation text.
@@ -62,6 +64,7 @@ public struct StepMetrics: Codable, Equatable, Sendable {
         case peakMemoryBytes = "peak_memory_bytes"
         case applied
         case skipReason = "skip_reason"
+        case sources
         case validationLoss = "validation_loss"
         case validationBitsPerByte = "validation_bits_per_byte"
         case taskScores = "task_scores"

@@ -126,7 +126,7 @@ public struct SweepPlan: Encodable, Sendable {
                     uniquingKeysWith: { $1 }),
                 runs: tokens.count, parameterCount: plan.parameterCount,
                 tokensPerRun: plan.totalTokens, flopsPerRun: plan.totalFLOPs, tokens: sum,
-                flops: plan.flopsPerToken * Double(sum),
+                flops: plan.totalFLOPs * Double(sum) / Double(plan.totalTokens),
                 memoryBytes: try MemoryPlan(
                     recipe, threadCount: threads, tasks: planned.tasks
                 ).totalBytes,

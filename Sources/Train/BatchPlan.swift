@@ -1,3 +1,5 @@
+import FalconData
+
 /// The tokens and batches of each optimizer step.
 ///
 /// Without a ramp all steps have B = batch_tokens. With a ramp from S = start_tokens over R tokens, a step
@@ -117,6 +119,29 @@ public struct BatchPlan: Equatable, Sendable {
     /// - Returns: a multiple of `microBatchTokens`.
     public func batchTokens(atStep step: Int) -> Int {
         microBatches(atStep: step) * microBatchTokens
+    }
+
+    /// The tokens before each stage of the data, which change between two steps.
+    ///
+    /// - Parameter stages: each but the last with its tokens.
+    /// - Returns: 0 first; the ends of the steps in which the stages before have got their tokens.
+    func starts(of stages: [DataSection.ResolvedStage]) -> [Int] {
+        var (starts, wanted) = ([0], 0)
+        for stage in stages.dropLast() {
+            wanted += stage.tokens ?? 0
+            starts.append(wholeSteps(reaching: wanted))
+        }
+        return starts
+    }
+
+    /// The end of the step in which a number of tokens is reached, whether or not the run goes on so long.
+    ///
+    /// - Parameter tokens: 1 or more.
+    /// - Returns: tokens seen when that step is done.
+    public func wholeSteps(reaching tokens: Int) -> Int {
+        self.tokens(
+            afterStep: Self.step(
+                reaching: tokens, in: stages, microBatchTokens: microBatchTokens))
     }
 
     /// The step in which a number of tokens is reached.

@@ -99,10 +99,9 @@ public struct CoordinateCheck: Encodable, Sendable {
             onProgress(done)
             let device = Device(threadCount: threadCount, precision: recipe.train.precision)
             let trainer = try Trainer(recipe, on: device)
-            let dataset = try TokenDataset(path: recipe.data.path)
-            let loader = try BatchLoader(
-                dataset: dataset, split: .train, sequenceLength: recipe.data.sequenceLength,
-                sequencesPerBatch: recipe.train.microBatchSequences, seed: recipe.seed, position: 0)
+            let loader = BatchLoader(
+                try recipe.openedData(trainer.plan),
+                batchTokens: trainer.plan.batches.microBatchTokens)
             let monitor = Monitor(trainer: trainer)
             let width = recipe.model.hiddenSize
             var first: Batch?
@@ -123,7 +122,8 @@ public struct CoordinateCheck: Encodable, Sendable {
                 }
             }
             if trainer.optimizer.stepCount == 0 {
-                throw TrainError.nothingToLearn(path: recipe.data.path, steps: steps)
+                throw TrainError.nothingToLearn(
+                    path: recipe.data.paths.joined(separator: ", "), steps: steps)
             }
             if let problem = trainer.stateProblem(probing: first) {
                 throw TrainError.diverged(

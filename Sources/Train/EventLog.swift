@@ -10,13 +10,13 @@ struct EventLog {
 
     private let folder: RunFolder
     private let recipe: TrainingRecipe
-    private let dataset: TokenDataset
+    private let data: SampleStream
     /// Events that are written and wait for the next applied step.
     private var open: [StepEvent] = []
 
     /// The events of a run.
-    init(_ folder: RunFolder, recipe: TrainingRecipe, dataset: TokenDataset) {
-        (self.folder, self.recipe, self.dataset) = (folder, recipe, dataset)
+    init(_ folder: RunFolder, recipe: TrainingRecipe, data: SampleStream) {
+        (self.folder, self.recipe, self.data) = (folder, recipe, data)
     }
 
     /// Removes the events of later steps, which will be done again.
@@ -34,30 +34,26 @@ struct EventLog {
     /// - Parameters:
     ///   - result: the result of the step, with sizes by parameter.
     ///   - planned: the step.
-    ///   - firstPosition: samples consumed before it.
     ///   - spikeGuard: the guard that judged the step; nil for none.
     /// - Returns: the event, and the file that holds it.
     /// - Throws: `FileError` or `DataError` if it cannot be written, or the data not be read.
     mutating func write(
-        _ result: StepResult, _ planned: StepPlan, firstPosition: Int, _ spikeGuard: SpikeGuard?
+        _ result: StepResult, _ planned: StepPlan, _ spikeGuard: SpikeGuard?
     ) throws -> (event: StepEvent, path: String) {
-        let finder = try DocumentFinder(dataset, split: .train)
-        let length = recipe.data.sequenceLength
+        let finders = try data.sources.map { try DocumentFinder($0, split: .train) }
         // The same order as in the loader.
-        let order = SampleOrder(
-            datasetDigest: dataset.index.datasetDigest, seed: recipe.seed,
-            sampleCount: (finder.tokenCount - 1) / length)
-        let rows = recipe.train.microBatchSequences
+        var cursor = data.cursor(at: planned.tokens - planned.batchTokens)
+        let rows =
+            planned.batchTokens / max(1, result.microBatches.count) / cursor.sequenceLength
         let microBatches = try result.microBatches.enumerated().map { place, batch in
-            let first = firstPosition + place * rows
-            return StepEvent.MicroBatch(
+            StepEvent.MicroBatch(
                 number: place + 1, loss: batch.loss, targets: batch.targets,
-                sequences: try (first..<first + rows).map {
-                    try sequence(order.sample(at: $0), finder)
+                sequences: try (0..<rows).map { _ in
+                    let sample = cursor.next()
+                    return try sequence(sample, finders[sample.source])
                 })
         }
         let worst = microBatches.filter { $0.targets > 0 }.max { Self.isBelow($0.loss, $1.loss) }
-        let documents = worst?.sequences.flatMap(\.documents).map { "\($0.firstToken)" }
         let event = StepEvent(
             step: planned.step, tokens: planned.tokens,
             reason: result.skipReason ?? .notFinite, loss: result.loss,
@@ -66,11 +62,8 @@ struct EventLog {
             learningRate: result.learningRate, parameter: result.parameter,
             microBatch: worst?.number,
             history: spikeGuard.map { Self.history($0, result) }, microBatches: microBatches,
-            parameters: result.norms, data: recipe.data.path,
-            command: documents.map {
-                (["falcon", "documents", quotedForShell(recipe.data.path)] + $0)
-                    .joined(separator: " ")
-            })
+            parameters: result.norms, data: data.sources.map(\.path).joined(separator: ", "),
+            command: worst.map { command(for: $0.sequences) })
         let file = try save(event)
         open.append(event)
         return (event, file)
@@ -111,9 +104,19 @@ struct EventLog {
             losses: spikeGuard.history.losses, gradientNorms: spikeGuard.history.gradientNorms)
     }
 
-    private func sequence(_ sample: Int, _ finder: DocumentFinder) throws -> StepEvent.Sequence {
-        let length = recipe.data.sequenceLength
-        let first = sample * length
+    /// The command that prints the documents of sequences: one for each data set.
+    private func command(for sequences: [StepEvent.Sequence]) -> String {
+        data.sources.compactMap { source in
+            let own = sequences.filter { $0.source == nil || $0.source == source.path }
+            let documents = own.flatMap(\.documents).map { "\($0.firstToken)" }
+            guard !documents.isEmpty else { return nil }
+            return (["falcon", "documents", quotedForShell(source.path)] + documents)
+                .joined(separator: " ")
+        }.joined(separator: " && ")
+    }
+
+    private func sequence(_ sample: Sample, _ finder: DocumentFinder) throws -> StepEvent.Sequence {
+        let (first, length) = (sample.firstToken, sample.sequenceLength)
         let (shard, token) = finder.shard(ofToken: first)
         let starts = try finder.starts(in: first..<first + length)
         let documents = try starts.enumerated().map { place, start in
@@ -123,7 +126,8 @@ struct EventLog {
                 firstToken: start, text: try finder.text(of: start..<end, limit: Self.shownTokens))
         }
         return StepEvent.Sequence(
-            sample: sample, firstToken: first, shard: shard, firstTokenInShard: token,
+            source: recipe.data.isMixed ? data.sources[sample.source].path : nil,
+            sample: sample.number, firstToken: first, shard: shard, firstTokenInShard: token,
             documents: documents)
     }
 }

@@ -79,12 +79,18 @@ public struct MemoryPlan: Codable, Equatable, Sendable {
         _ recipe: TrainingRecipe, tasks: TaskScoring? = nil, on device: Device
     ) throws -> Trainer {
         let trainer = try Trainer(recipe, on: device, initialize: false)
-        let sequence = [Int32](repeating: 0, count: recipe.data.sequenceLength + 1)
-        let batch = Batch(
-            sequences: Array(repeating: sequence, count: recipe.train.microBatchSequences),
-            endOfDocumentID: Batch.notScored, position: 0)
-        for _ in 0..<2 { _ = trainer.step([batch]) }
+        func batch(sequenceLength: Int) -> Batch {
+            let sequence = [Int32](repeating: 0, count: sequenceLength + 1)
+            let tokens = recipe.train.microBatchSequences * recipe.data.sequenceLength
+            return Batch(
+                sequences: Array(repeating: sequence, count: max(1, tokens / sequenceLength)),
+                endOfDocumentID: Batch.notScored)
+        }
+        for length in Set(recipe.data.resolvedStages.map(\.sequenceLength)).sorted() {
+            for _ in 0..<2 { _ = trainer.step([batch(sequenceLength: length)]) }
+        }
         if recipe.evaluation.everySteps != nil {
+            let batch = batch(sequenceLength: recipe.data.sequenceLength)
             var tape = Tape(on: device, isRecording: false)
             let hidden = trainer.model.hidden(
                 device.indices(batch.tokens), segments: Segments(batch.documentOffsets), on: &tape)

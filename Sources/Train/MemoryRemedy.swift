@@ -39,9 +39,11 @@ public struct MemoryRemedy: Codable, Equatable, Sendable {
             (leaves + recompute + batch + length).map { [$0] }
             + (together.count > 1 ? [together] : [])
             + (together.isEmpty || length.isEmpty ? [] : [together + length])
-        return try choices.map { changes in
+        return try choices.compactMap { changes in
             var changed = recipe
             for change in changes { change.apply(&changed) }
+            // A micro-batch may then be too small for the sequences of a stage.
+            guard changed.problems().isEmpty else { return nil }
             return MemoryRemedy(
                 settings: changes.map(\.setting),
                 bytes: try MemoryPlan(changed, threadCount: threadCount, tasks: tasks).totalBytes)

@@ -73,17 +73,48 @@ extension PretrainingRun {
                 ? TrainError.branchChanged(path: checkpoint.path, differences: lines)
                 : TrainError.recipeChanged(path: checkpoint.path, differences: lines)
         }
-        guard checkpoint.manifest.dataDigest == dataset.index.datasetDigest else {
-            throw TrainError.dataChanged(
-                path: recipe.data.path, got: dataset.index.datasetDigest,
-                want: checkpoint.manifest.dataDigest)
-        }
+        try requireSameData(as: checkpoint, old.decode(TrainingRecipe.self))
         if isBranch { try requireSteps(after: checkpoint, differences) }
         if differences.isEmpty {
             resolvedRecipe = text
             recipeDigest = checkpoint.manifest.recipeDigest
         }
         return differences.map(\.description)
+    }
+
+    /// Checks that the recipe draws the same samples up to a checkpoint.
+    private func requireSameData(as checkpoint: Checkpoint, _ old: TrainingRecipe) throws {
+        let state = try checkpoint.bytes(of: CheckpointFileName.state).map {
+            try TrainingState(decoding: $0, path: checkpoint.path)
+        }
+        let (tokens, known) = (checkpoint.manifest.tokens, checkpoint.manifest.dataDigest)
+        // Checkpoints of one data set name its digest in the manifest alone.
+        let digests = state?.data ?? [old.data.path: known]
+        let drawn = SampleStream.StageHistory.stages(
+            of: old.data, firstTokens: RunPlan(old).stageStarts, until: tokens
+        ) { digests[$0] }
+        let ours = data.digests(of: recipe.data)
+        let planned = SampleStream.StageHistory.stages(
+            of: recipe.data, firstTokens: trainer.plan.stageStarts, until: tokens
+        ) { ours[$0] }
+        if drawn == planned { return }
+        if old.data.paths.count == 1 && recipe.data.paths.count == 1, known != data.digest {
+            throw TrainError.dataChanged(
+                path: recipe.data.paths[0], got: data.digest, want: known)
+        }
+        let names = Dictionary((digests.map { ($1, $0) } + ours.map { ($1, $0) })) { _, ours in ours
+        }
+        func lines(_ stages: [SampleStream.StageHistory]?) -> [String] {
+            (stages ?? []).map { stage in
+                "from token \(stage.firstToken): sequences of \(stage.sequenceLength), "
+                    + zip(stage.digests, stage.weights).map { digest, weight in
+                        let place = names[digest].map { "\($0) (\(digest.prefix(8)))" }
+                        return "\(weight) of " + (place ?? String(digest.prefix(8)))
+                    }.joined(separator: ", ")
+            }
+        }
+        throw TrainError.drawnDataChanged(
+            path: checkpoint.path, tokens: tokens, got: lines(planned), want: lines(drawn))
     }
 
     /// Checks that a branch counts tokens as its parent did, and has something left to do.
@@ -113,7 +144,7 @@ extension PretrainingRun {
         if let other = source.tokenizer, other.digest != tokenizer.digest,
             other.fingerprint != tokenizer.fingerprint
         {
-            throw TrainError.initialTokenizerDiffers(path: path, data: recipe.data.path)
+            throw TrainError.initialTokenizerDiffers(path: path, data: data.sources[0].path)
         }
         for parameter in trainer.model.table.modelParameters {
             try parameter.master.upload { elements, values in

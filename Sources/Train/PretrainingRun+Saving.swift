@@ -14,7 +14,7 @@ extension PretrainingRun {
         let start = monotonicSeconds()
         let state = TrainingState(
             step: trainer.step, tokens: trainer.tokens,
-            dataPosition: dataPosition, appliedSteps: trainer.optimizer.stepCount,
+            data: data.digests(of: recipe.data), appliedSteps: trainer.optimizer.stepCount,
             skippedInARow: judge.skippedInARow, spikeHistory: trainer.spikeGuard?.history)
         let table = trainer.model.table
         let parameters = table.modelParameters.map {
@@ -26,12 +26,12 @@ extension PretrainingRun {
                 + slots.map { ($0.description.name, $0.tensor) })
         let contents = CheckpointContents(
             step: trainer.step, tokens: state.tokens, recipeDigest: recipeDigest,
-            dataDigest: dataset.index.datasetDigest, ancestors: ancestors, parameters: parameters,
+            dataDigest: data.digest, ancestors: ancestors, parameters: parameters,
             optimizerTensors: slots.map(\.description),
             configuration: try trainer.model.exportedConfiguration.encoded(),
             state: try state.encoded(),
             recipe: Array(resolvedRecipe.utf8),
-            tokenizerFiles: try dataset.tokenizerFiles().all.map { ($0.name, $0.bytes) })
+            tokenizerFiles: try data.sources[0].tokenizerFiles().all.map { ($0.name, $0.bytes) })
         try folder.checkpoints.write(contents) { _, tensor, take in
             try tensors[tensor.name]?.download(take)
         }
@@ -104,7 +104,6 @@ extension PretrainingRun {
         }
         trainer.restoreCounters(
             step: state.step, appliedSteps: state.appliedSteps, history: state.spikeHistory)
-        dataPosition = state.dataPosition
         judge.skippedInARow = state.skippedInARow
         lastSavedStep = state.step
     }

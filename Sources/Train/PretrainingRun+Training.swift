@@ -45,10 +45,8 @@ extension PretrainingRun {
         try judge.removeEvents(after: trainer.step)
         let start = monotonicSeconds()
         guard try finishLastLine(of: &metrics, start: start) else { return .stopped }
-        let loader = try BatchLoader(
-            dataset: dataset, split: .train, sequenceLength: recipe.data.sequenceLength,
-            sequencesPerBatch: recipe.train.microBatchSequences, seed: recipe.seed,
-            position: dataPosition)
+        let loader = BatchLoader(
+            data, batchTokens: trainer.plan.batches.microBatchTokens, position: trainer.tokens)
         while trainer.step < trainer.plan.steps {
             if trainer.tokens >= untilTokens ?? .max { return try stop() }
             let stepStart = monotonicSeconds()
@@ -57,8 +55,6 @@ extension PretrainingRun {
             guard let result = try step(planned, of: loader, &reading, start: stepStart) else {
                 return try stop()
             }
-            let firstPosition = dataPosition
-            dataPosition = loader.position
             lastBatch = reading.last
             var line = StepMetrics(
                 planned,
@@ -67,6 +63,7 @@ extension PretrainingRun {
                 tokensPerSecond: Double(planned.batchTokens) / (monotonicSeconds() - stepStart),
                 elapsedSeconds: 0, dataWaitSeconds: reading.waitSeconds,
                 peakMemoryBytes: peakMemoryByteCount(), skipReason: result.skipReason)
+            line.sources = sourceMetrics(loader.tokensBySource)
             let isInterrupted = try isEvaluationDue && !addScores(to: &line)
             line.multiplierGradientNorm = result.multiplierGradientNorm.flatMap {
                 $0.isFinite ? $0 : nil
@@ -82,7 +79,7 @@ extension PretrainingRun {
             line.elapsedSeconds = monotonicSeconds() - start
             try metrics.append(line)
             onEvent(.step(line))
-            try lookAt(result, planned, firstPosition: firstPosition)
+            try lookAt(result, planned)
             if let problem = validationProblem, result.isApplied { throw try divergence(problem) }
             if isInterrupted { return try stop() }
             if isDue(recipe.checkpoint.everySteps) || Signals.takeSaveRequest() { isSaveDue = true }
@@ -125,6 +122,18 @@ extension PretrainingRun {
         return result
     }
 
+    /// What each source of a mixture has given; nil for one data set.
+    func sourceMetrics(_ tokens: [Int]) -> [String: SourceMetrics]? {
+        guard recipe.data.isMixed else { return nil }
+        return Dictionary(
+            uniqueKeysWithValues: zip(data.sources, tokens).map { source, tokens in
+                (
+                    source.path,
+                    SourceMetrics(tokens: tokens, epochs: data.epochs(tokens, of: source))
+                )
+            })
+    }
+
     /// Whether something done at an interval is due now; at the last step it always is.
     func isDue(_ interval: Int?) -> Bool {
         guard let interval else { return false }
@@ -132,8 +141,8 @@ extension PretrainingRun {
     }
 
     /// Reports a step that was not applied, and ends a run that cannot continue.
-    private func lookAt(_ result: StepResult, _ planned: StepPlan, firstPosition: Int) throws {
-        let skipped = try judge.judge(result, planned, firstPosition: firstPosition, trainer)
+    private func lookAt(_ result: StepResult, _ planned: StepPlan) throws {
+        let skipped = try judge.judge(result, planned, trainer)
         if let skipped { onEvent(.skipped(skipped)) }
         if judge.isOver { throw try divergence() }
     }
@@ -144,103 +153,10 @@ extension PretrainingRun {
     private func finish() throws -> RunOutcome {
         if judge.lastReason == .notFinite { throw try divergence() }
         if trainer.optimizer.stepCount == 0 {
-            throw TrainError.nothingToLearn(path: recipe.data.path, steps: trainer.step)
+            throw TrainError.nothingToLearn(
+                path: recipe.data.paths.joined(separator: ", "), steps: trainer.step)
         }
         try saveIfSound(isEnd: true)
         return .finished
-    }
-}
-
-// Validation and tasks.
-extension PretrainingRun {
-    /// Whether the step just done is to be scored.
-    private var isEvaluationDue: Bool {
-        isDue(recipe.evaluation.everySteps) && (dataset.hasValidation || tasks != nil)
-    }
-
-    /// Whether the line of a step has all scores that are due.
-    private func hasScores(_ line: StepMetrics?) -> Bool {
-        (!dataset.hasValidation || line?.validationLoss != nil)
-            && (tasks == nil || line?.taskScores != nil)
-    }
-
-    /// Scores the validation split and the tasks for the line of a step.
-    ///
-    /// - Returns: false if a stop came before the end; the line is then as it was.
-    private func addScores(to line: inout StepMetrics) throws -> Bool {
-        let start = monotonicSeconds()
-        var scored = line
-        if dataset.hasValidation, try !addValidation(to: &scored) { return false }
-        if let tasks {
-            let scores = try tasks.scores(by: evaluator) { name, done, count in
-                onEvent(
-                    .progress(
-                        RunProgress(
-                            phase: .task(name), step: trainer.step, done: done, count: count,
-                            seconds: monotonicSeconds() - start)))
-            }
-            guard let scores else { return false }
-            scored.taskScores = scores
-        }
-        scored.evaluationSeconds = monotonicSeconds() - start
-        line = scored
-        return true
-    }
-
-    /// Scores the validation split.
-    ///
-    /// - Returns: false if a stop came before the end.
-    private func addValidation(to line: inout StepMetrics) throws -> Bool {
-        let batches = try ValidationBatches(
-            dataset: dataset, sequenceLength: recipe.data.sequenceLength,
-            sequencesPerBatch: recipe.train.microBatchSequences,
-            tokenLimit: recipe.evaluation.tokens)
-        let (iterator, start) = (batches.makeIterator(), monotonicSeconds())
-        var done = 0
-        let score = try evaluator.score {
-            if Signals.stopRequested { return nil }
-            onEvent(
-                .progress(
-                    RunProgress(
-                        phase: .validation, step: trainer.step, done: done,
-                        count: batches.batchCount, seconds: monotonicSeconds() - start)))
-            done += 1
-            return try iterator.next()
-        }
-        if Signals.stopRequested { return false }
-        validationProblem = nil
-        if let score, !score.loss.isFinite {
-            validationProblem = "the validation loss is \(decimal(score.loss, places: 2))"
-        } else {
-            line.validationLoss = score?.loss
-            line.validationBitsPerByte = score?.bitsPerByte
-        }
-        return true
-    }
-
-    /// Completes the line of the last step done before this run resumed.
-    ///
-    /// A stop during its validation left it without a score. A line that was lost is written again
-    /// without the values that only the step itself knew.
-    ///
-    /// - Returns: false if a stop came before the end.
-    private func finishLastLine(of metrics: inout MetricsFile, start: Double) throws -> Bool {
-        guard trainer.step > firstStep else { return true }
-        let isThere = metrics.last?.step == trainer.step
-        guard !isThere || isEvaluationDue && !hasScores(metrics.last) else { return true }
-        let planned = StepPlan(step: trainer.step, of: recipe, trainer.plan.batches)
-        var line =
-            metrics.last.flatMap { isThere ? $0 : nil }
-            ?? StepMetrics(
-                planned, loss: nil, gradientNorm: nil, tokensPerSecond: 0, elapsedSeconds: 0,
-                dataWaitSeconds: 0, peakMemoryBytes: peakMemoryByteCount(), skipReason: nil)
-        let isWhole = try !isEvaluationDue || addScores(to: &line)
-        if isThere && isWhole {
-            try metrics.completeLast(with: line)
-        } else if !isThere {
-            try metrics.append(line)
-        }
-        if isWhole { onEvent(.step(line)) }
-        return isWhole
     }
 }

@@ -16,7 +16,7 @@ import FalconTokenizer
 /// `PretrainingRun+Beginning` its start.
 public final class PretrainingRun {
     let recipe: TrainingRecipe
-    let dataset: TokenDataset
+    let data: SampleStream
     let evaluator: Evaluator
     /// The tasks to be scored; nil for none.
     let tasks: TaskScoring?
@@ -32,8 +32,6 @@ public final class PretrainingRun {
     var recipeDigest: String
     /// The checkpoints of other runs that this one comes from, the oldest first.
     var ancestors: [CheckpointAncestor] = []
-    /// The position in the data: sequences consumed since the beginning.
-    var dataPosition = 0
     var lastSavedStep: Int?
     /// The judge of steps that are not applied.
     var judge: StepJudge
@@ -66,18 +64,14 @@ public final class PretrainingRun {
         recipeDigest = document.digest
         self.held = held
         self.onEvent = onEvent
-        do {
-            dataset = try TokenDataset(path: recipe.data.path)
-        } catch FileError.missing(let path) {
-            throw TrainError.noData(path: recipe.data.path, missing: path)
-        }
-        let tokenizer = try dataset.tokenizer()
+        let plan = RunPlan(recipe, document: document)
+        data = try recipe.openedData(plan)
+        let tokenizer = try data.sources[0].tokenizer()
         if tokenizer.vocabularyCount > recipe.model.vocabSize {
             throw TrainError.vocabularyTooSmall(
                 model: recipe.model.vocabSize, tokenizer: tokenizer.vocabularyCount)
         }
         tasks = try TaskScoring(recipe.evaluation) { tokenizer }
-        let plan = RunPlan(recipe, document: document)
         try MemoryPlan.requireFit(recipe, threadCount: threadCount, tasks: tasks)
         let state = try Self.state(of: held.folder, existing)
         let source = try Self.checkpoint(
@@ -86,7 +80,7 @@ public final class PretrainingRun {
         trainer = try Trainer(recipe, on: device, initialize: source == nil)
         evaluator = Evaluator(model: trainer.model, tokenizer: tokenizer, device: device)
         judge = StepJudge(
-            EventLog(held.folder, recipe: recipe, dataset: dataset),
+            EventLog(held.folder, recipe: recipe, data: data),
             limit: recipe.train.maxSkippedSteps)
         var beginning: RunStart.Beginning = state == .begun ? .again : .fresh
         var changes: [String] = []
@@ -104,7 +98,7 @@ public final class PretrainingRun {
             .started(
                 RunStart(
                     beginning: beginning, step: trainer.step, changes: changes, plan: plan,
-                    datasetTokens: dataset.index.train.tokens, threadCount: device.threadCount,
+                    sources: PlannedSource.all(of: data, plan), threadCount: device.threadCount,
                     precision: device.precision, wantedPrecision: recipe.train.precision)))
     }
 

@@ -24,8 +24,8 @@ enum RecipeChange {
     private static let ofGroups = RecipeKeyPaths(
         ["roles", "names", "kind"].map { "optimizer.groups.*.\($0)" })
 
-    /// The place of the data; the data themselves are compared by their digest.
-    static let ofData = RecipeKeyPaths(["data.path"])
+    /// The data: free if what was drawn so far stays as it was.
+    static let ofData = RecipeKeyPaths(["data.path", "data.mix", "data.stages"])
     /// The tokens of a step: free if the tokens up to the branch stay as they were.
     static let ofBatches = RecipeKeyPaths(["train.batch_tokens", "train.batch_ramp"])
 

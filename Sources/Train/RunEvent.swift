@@ -46,8 +46,8 @@ public struct RunStart: Sendable {
     public let changes: [String]
     /// The numbers that follow from the recipe.
     public let plan: RunPlan
-    /// Tokens of the training split.
-    public let datasetTokens: Int
+    /// What the run reads of each data set.
+    public let sources: [PlannedSource]
     /// Threads that compute.
     public let threadCount: Int
     /// The type of the factors in products; float32 on a processor without bfloat16.

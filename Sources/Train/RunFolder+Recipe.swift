@@ -20,9 +20,8 @@ extension RunFolder {
         if last.taskScores == nil && !recipe.evaluation.scoredNames.isEmpty { return false }
         if last.validationLoss == nil && recipe.evaluation.everySteps != nil {
             // Data without a validation split give no score.
-            guard let dataset = try? TokenDataset(path: recipe.data.path),
-                !dataset.hasValidation
-            else { return false }
+            let datasets = try? recipe.data.paths.map { try TokenDataset(path: $0) }
+            guard let datasets, !datasets.contains(where: \.hasValidation) else { return false }
         }
         return (try? Checkpoint.open(checkpoints.path(ofStep: steps)))?.manifest.step == steps
     }
@@ -52,9 +51,4 @@ extension RunFolder {
         try file.write(resolvedRecipe)
         try file.commit()
     }
-}
-
-extension TokenDataset {
-    /// Whether there is something to validate with.
-    var hasValidation: Bool { index.validation.tokens > 1 }
 }

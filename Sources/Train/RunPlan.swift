@@ -14,7 +14,7 @@ public struct RunPlan: Encodable, Equatable, Sendable {
     public let multiplierCount: Int
     /// Weights that take part in products; the embedding look-up is not one.
     public let productParameterCount: Int
-    /// Forward and backward.
+    /// Forward and backward, at `data.sequence_length`.
     public let flopsPerToken: Double
     /// Tokens of one optimizer step; with a batch ramp, of those after it.
     public let stepTokens: Int
@@ -24,6 +24,8 @@ public struct RunPlan: Encodable, Equatable, Sendable {
     public let steps: Int
     /// Tokens of the run.
     public let totalTokens: Int
+    /// The tokens of the run before each stage of the data, in whole steps.
+    public let stageStarts: [Int]
     /// Floating-point operations of the run.
     public let totalFLOPs: Double
     /// Weights, masters, gradients and the optimizer's state in float32.
@@ -32,8 +34,8 @@ public struct RunPlan: Encodable, Equatable, Sendable {
     public let checkpointBytes: Int
     /// Bytes of the checkpoints kept on disk at the end, one more while the last is written.
     public let diskBytes: Int
-    /// Values that have no effect: parts of the schedule for which the run is too short, and keys of what the
-    /// model leaves out; empty if there are none.
+    /// Values that have no effect: parts of the schedule and stages of the data for which the run is too short,
+    /// and keys of what the model or the data leave out; empty if there are none.
     public let notes: [String]
 
     /// The key of each field in JSON; `batches` follows from the recipe.
@@ -46,6 +48,7 @@ public struct RunPlan: Encodable, Equatable, Sendable {
         case microBatches = "micro_batches"
         case steps
         case totalTokens = "total_tokens"
+        case stageStarts = "stage_starts"
         case totalFLOPs = "total_flops"
         case stateBytes = "state_bytes"
         case checkpointBytes = "checkpoint_bytes"
@@ -71,7 +74,14 @@ public struct RunPlan: Encodable, Equatable, Sendable {
         microBatches = stepTokens / batches.microBatchTokens
         steps = batches.steps
         totalTokens = batches.totalTokens
-        totalFLOPs = flopsPerToken * Double(totalTokens)
+        let stages = recipe.data.resolvedStages
+        stageStarts = batches.starts(of: stages)
+        let ends = (stageStarts.dropFirst() + [.max]).map { [totalTokens] in min($0, totalTokens) }
+        let starts = stageStarts
+        totalFLOPs = stages.indices.reduce(0) { sum, place in
+            sum + sizes.trainingFLOPsPerToken(sequenceLength: stages[place].sequenceLength)
+                * Double(max(0, ends[place] - starts[place]))
+        }
         // Groups that do not fit the model are refused elsewhere.
         let moments =
             (try? Optimizer.stateCount(of: table, recipe.optimizerWithMultipliers)) ?? 0
@@ -89,8 +99,16 @@ public struct RunPlan: Encodable, Equatable, Sendable {
             .multipliedReportingOverflow(by: checkpointBytes)
         diskBytes = isTooMany ? .max : bytes
         let idle = sizes.idleKeys.filter { document?.isWritten("model." + $0) == true }
+        let late = starts.lastIndex { [totalTokens] in $0 < totalTokens } ?? 0
         notes =
             recipe.schedule.notes(totalTokens: totalTokens)
+            + (document?.isWritten("data.path") == true && !recipe.data.readsPath
+                ? ["data.path is not read: the mixture names the data"] : [])
+            + (late + 1 < stages.count
+                ? [
+                    "the run ends before data.stages.\(late + 1) begins, after \(starts[late + 1]) tokens"
+                ]
+                : [])
             + (idle.isEmpty
                 ? [] : ["the model leaves out what these set: " + idle.joined(separator: ", ")])
     }

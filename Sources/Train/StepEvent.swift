@@ -4,6 +4,8 @@ import FalconRunRecord
 public struct StepEvent: Codable, Equatable, Sendable {
     /// A sequence of a micro-batch and where its tokens come from.
     public struct Sequence: Codable, Equatable, Sendable {
+        /// The data set; absent if the run has one.
+        public let source: String?
         /// Its number among the samples of the split: it begins at token `sample` · sequence length.
         public let sample: Int
         /// The place of its first token in the split.
@@ -17,7 +19,7 @@ public struct StepEvent: Codable, Equatable, Sendable {
 
         /// The key of each field.
         public enum CodingKeys: String, CodingKey {
-            case sample, shard, documents
+            case source, sample, shard, documents
             case firstToken = "first_token"
             case firstTokenInShard = "first_token_in_shard"
         }
@@ -116,9 +118,9 @@ public struct StepEvent: Codable, Equatable, Sendable {
     public let microBatches: [MicroBatch]
     /// Sizes by parameter; the weights are those before the step.
     public let parameters: [ParameterNorms]
-    /// The data set that the places refer to.
+    /// The data set that the places refer to; of a mixture, all of them.
     public let data: String
-    /// The command that prints the documents of the micro-batch with the largest loss.
+    /// The commands that print the documents of the micro-batch with the largest loss.
     public let command: String?
     /// The next step that was applied; absent until there is one.
     public internal(set) var after: After?

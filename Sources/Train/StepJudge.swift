@@ -73,12 +73,11 @@ struct StepJudge {
     /// - Parameters:
     ///   - result: its result.
     ///   - planned: its plan.
-    ///   - firstPosition: samples consumed before it.
     ///   - trainer: the trainer that did the step.
     /// - Returns: the report; nil for an applied step.
     /// - Throws: `FileError` or `DataError` if the black box cannot be written.
     mutating func judge(
-        _ result: StepResult, _ planned: StepPlan, firstPosition: Int, _ trainer: Trainer
+        _ result: StepResult, _ planned: StepPlan, _ trainer: Trainer
     ) throws -> SkippedStep? {
         defer { trainer.wantsNorms = events.isOpen }
         guard let reason = result.skipReason else {
@@ -92,8 +91,7 @@ struct StepJudge {
                 microBatchCount: result.microBatches.count,
                 documents: [], event: nil)
         }
-        let (event, path) = try events.write(
-            result, planned, firstPosition: firstPosition, trainer.spikeGuard)
+        let (event, path) = try events.write(result, planned, trainer.spikeGuard)
         let worst = event.microBatches.first { $0.number == event.microBatch }
         let skipped = SkippedStep(
             step: planned.step, reason: reason,

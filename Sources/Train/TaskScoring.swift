@@ -37,7 +37,9 @@ public struct TaskScoring {
     /// - Parameter recipe: a decoded recipe.
     /// - Throws: `FileError`, `EvaluationError`, `DataError` or `TokenizerError` about what is not there.
     public init?(_ recipe: TrainingRecipe) throws {
-        try self.init(recipe.evaluation) { try TokenDataset(path: recipe.data.path).tokenizer() }
+        try self.init(recipe.evaluation) {
+            try TokenDataset(path: recipe.data.paths[0]).tokenizer()
+        }
     }
 
     /// Counts what the tasks take.

@@ -15,6 +15,8 @@ public enum TrainError: FalconError, Equatable {
     case branchAtEnd(path: String, step: Int, steps: Int)
     case noData(path: String, missing: String)
     case dataChanged(path: String, got: String, want: String)
+    /// The stages of the data up to a checkpoint are not those that it was trained with.
+    case drawnDataChanged(path: String, tokens: Int, got: [String], want: [String])
     case vocabularyTooSmall(model: Int, tokenizer: Int)
     case initialModelDiffers(path: String, differences: [String])
     case initialTokenizerDiffers(path: String, data: String)
@@ -62,11 +64,18 @@ public enum TrainError: FalconError, Equatable {
             "the branch would end with step \(steps), and \(path) has already done \(step); raise "
                 + "train.tokens (or train.steps)"
         case .noData(let path, let missing):
-            "data.path is \(path), relative to the current folder, and \(missing) is not there; "
-                + "`falcon tokenize --output \(path)` makes it, --set data.path names another place"
+            "the data of the recipe is \(path), relative to the current folder, and \(missing) is not there; "
+                + "`falcon tokenize --output \(path)` makes it, --set data.path (or data.mix.0.path) names "
+                + "another place"
         case .dataChanged(let path, let got, let want):
             "the data at \(path) is not what this run was trained on: its digest is \(got), the "
                 + "checkpoint's is \(want); restore the shards, or start a new run with --run"
+        case .drawnDataChanged(let path, let tokens, let got, let want):
+            "the recipe does not draw what \(path) has drawn in its first \(tokens) tokens:\n"
+                + (got.map { "  got   \($0)" } + want.map { "  want  \($0)" }).joined(
+                    separator: "\n")
+                + "\nkeep the stages up to there: end the one that has begun with tokens, and put what "
+                + "changes into a stage behind it"
         case .vocabularyTooSmall(let model, let tokenizer):
             "model.vocab_size is \(model), but the tokenizer of the data has \(tokenizer) pieces; set "
                 + "model.vocab_size to at least \(tokenizer)"
@@ -106,7 +115,8 @@ public enum TrainError: FalconError, Equatable {
         case .isSweep, .recipeChanged, .branchChanged, .branchAtEnd, .vocabularyTooSmall,
             .doesNotFit, .initialModelDiffers:
             .badRecipe
-        case .dataChanged, .badState, .initialTokenizerDiffers, .noWholeCheckpoint,
+        case .dataChanged, .drawnDataChanged, .badState, .initialTokenizerDiffers,
+            .noWholeCheckpoint,
             .noTrainingState, .nothingToLearn, .notFinite:
             .badData
         case .widthDoesNotScale: .usage

@@ -11,7 +11,7 @@ public struct TrainingData {
     public let section: DataSection
     /// The digest of the data set; "" if the checkpoint does not say.
     private let digest: String
-    private let place: String
+    private let recipe: String
     private let model: String
 
     /// The data of a model; nil if its recipe is not there.
@@ -23,39 +23,53 @@ public struct TrainingData {
         section = try RecipeDocument(yaml: recipe, name: "recipe.resolved.yaml")
             .decode(DataSection.self, at: "data")
         digest = model.manifest?.dataDigest ?? ""
-        place =
-            "data.path in line \(Self.line(in: recipe)) of recipe.resolved.yaml of \(model.path)"
+        self.recipe = recipe
         self.model = model.path
     }
 
-    /// The line of the recipe that names the data.
-    private static func line(in recipe: String) -> Int {
+    /// The place in the recipe that names the data at a path.
+    private func place(of path: String) -> String {
         let lines = recipe.split(separator: "\n", omittingEmptySubsequences: false)
         let start = lines.firstIndex { $0.hasPrefix("data:") } ?? 0
-        let path = lines[start...].firstIndex { $0.hasPrefix("  path:") } ?? start
-        return path + 1
+        let line =
+            lines[start...].firstIndex { $0.contains("path: ") && $0.contains(path) } ?? start
+        return "data.path in line \(line + 1) of recipe.resolved.yaml of \(model)"
     }
 
-    /// The folder of the data: the recipe's path, from here or from a folder that contains the run.
+    /// The folders of the data: the recipe's paths, from here or from a folder that contains the run.
     ///
-    /// - Returns: the folder.
-    /// - Throws: `EvaluationError` if it is not there or is other data.
-    public func locate() throws -> String {
-        var candidates = [section.path]
-        if !section.path.hasPrefix("/") {
+    /// - Returns: one for each data set.
+    /// - Throws: `EvaluationError` if one is not there or is other data.
+    public func locate() throws -> [String] {
+        let paths = section.paths
+        guard paths.count > 1 else {
+            return [try locate(paths[0]) { digest.isEmpty || $0 == digest }]
+        }
+        let found = try paths.map { try locate($0) { _ in true } }
+        let digests = try found.map { try TokenDataset(path: $0).index.datasetDigest }
+        guard digest.isEmpty || combinedDigest(Array(Set(digests))) == digest else {
+            throw EvaluationError.otherData(
+                path: found.joined(separator: ", "), place: place(of: paths[0]))
+        }
+        return found
+    }
+
+    /// The folder of one data set, with a digest that is wanted.
+    private func locate(_ path: String, isWanted: (String) -> Bool) throws -> String {
+        var candidates = [path]
+        if !path.hasPrefix("/") {
             var folder = canonicalPath(model)[...]
             while let slash = folder.lastIndex(of: "/"), !folder.isEmpty {
                 folder = folder[..<slash]
-                candidates.append(folder + "/" + section.path)
+                candidates.append(folder + "/" + path)
             }
         }
         var other: String?
         for path in candidates where fileKind(of: path + "/" + DatasetIndex.fileName) == .file {
-            let found = try TokenDataset(path: path).index.datasetDigest
-            if digest.isEmpty || found == digest { return path }
+            if isWanted(try TokenDataset(path: path).index.datasetDigest) { return path }
             other = other ?? path
         }
-        if let other { throw EvaluationError.otherData(path: other, place: place) }
-        throw EvaluationError.missingData(path: section.path, place: place, model: model)
+        if let other { throw EvaluationError.otherData(path: other, place: place(of: path)) }
+        throw EvaluationError.missingData(path: path, place: place(of: path), model: model)
     }
 }

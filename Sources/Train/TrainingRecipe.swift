@@ -54,6 +54,14 @@ public struct TrainingRecipe: RecipeSection, Equatable {
         {
             found.append(RecipeProblem(key: "train", "batch_ramp: " + problem))
         }
+        for (place, stage) in (data.stages ?? []).enumerated() {
+            guard let length = stage.sequenceLength, sequenceBatch % length != 0 else { continue }
+            found.append(
+                RecipeProblem(
+                    key: "data.stages.\(place).sequence_length",
+                    "got \(length), want a divisor of train.micro_batch_sequences · data.sequence_length = "
+                        + "\(sequenceBatch), the tokens of a micro-batch in every stage"))
+        }
         let microBatches = max(1, train.batchTokens / sequenceBatch)
         if train.leaves > microBatches {
             found.append(
@@ -93,12 +101,17 @@ public struct TrainingRecipe: RecipeSection, Equatable {
                     key: "parametrization", "base gives model.\($0.key ?? ""): \($0.message)")
             }
         }
-        if data.sequenceLength > model.maxPositionEmbeddings {
+        let lengths =
+            [(CodingKeys.data.stringValue, data.sequenceLength)]
+            + (data.stages ?? []).enumerated().compactMap { place, stage in
+                stage.sequenceLength.map { ("data.stages.\(place)", $0) }
+            }
+        for (key, length) in lengths where length > model.maxPositionEmbeddings {
             found.append(
                 RecipeProblem(
-                    key: "data",
-                    "sequence_length is \(data.sequenceLength), more than "
-                        + "model.max_position_embeddings = \(model.maxPositionEmbeddings)"))
+                    key: key,
+                    "sequence_length is \(length), more than model.max_position_embeddings = "
+                        + "\(model.maxPositionEmbeddings)"))
         }
         return found
     }
@@ -133,9 +146,9 @@ extension TrainingRecipe {
     /// Whether runs of another recipe score the same documents in the same tokens.
     ///
     /// - Parameter other: the other recipe.
-    /// - Returns: true for equal sections of evaluation and the same data set.
+    /// - Returns: true for equal sections of evaluation and the same data sets.
     public func scoresTasks(like other: TrainingRecipe) -> Bool {
-        evaluation == other.evaluation && data.path == other.data.path
+        evaluation == other.evaluation && data.paths == other.data.paths
     }
 
     /// The update rule, with a group for the learnable multipliers if there are any.

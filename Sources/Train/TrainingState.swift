@@ -9,8 +9,9 @@ import FoundationEssentials
 struct TrainingState: Codable, Equatable {
     let step: Int
     let tokens: Int
-    /// Sequences consumed since the beginning: the whole position in the data.
-    let dataPosition: Int
+    /// The digests of the data sets by their paths; nil in older checkpoints, of one data set each. With the
+    /// recipe and the tokens it tells what was drawn.
+    var data: [String: String]?
     /// Steps that moved the weights: AdamW's t.
     let appliedSteps: Int
     let skippedInARow: Int
@@ -19,7 +20,7 @@ struct TrainingState: Codable, Equatable {
 
     enum CodingKeys: String, CodingKey {
         case step, tokens
-        case dataPosition = "data_position"
+        case data = "data_sha256"
         case appliedSteps = "applied_steps"
         case skippedInARow = "skipped_in_a_row"
         case spikeHistory = "spike_history"

@@ -208,11 +208,11 @@ struct EvalCommand: ParsableCommand {
             sequenceLength ?? trained?.section.sequenceLength
             ?? min(Evaluator.usualLength, loaded.model.configuration.maxPositionEmbeddings)
         if scoresValidation {
-            guard let folder = try shards ?? trained?.locate() else {
+            guard let folders = try shards.map({ [$0] }) ?? trained?.locate() else {
                 throw ValidationError("\(model) names no data; give --shards, --text or --tasks")
             }
             result.texts["validation"] = try evaluator.result(
-                ofShards: folder, sequenceLength: length)
+                ofShards: folders, sequenceLength: length)
         }
         for path in text {
             result.texts[path] = try evaluator.result(ofText: path, sequenceLength: length)

@@ -34,6 +34,7 @@ struct PlanCommand: ParsableCommand {
         let remedies: [MemoryRemedy]
         let tasks: TaskCost?
         let tasks_note: String?
+        let sources: [PlannedSource]
         let schedule: [StepPlan]
         let recipe: String
         let recipe_sha256: String
@@ -50,17 +51,19 @@ struct PlanCommand: ParsableCommand {
         let planned = PlannedTasks(decoded)
         let fit = try MemoryFit(decoded, threadCount: common.threadCount, tasks: planned.tasks)
         let cost = try planned.tasks?.cost(in: decoded)
+        let sources = try plannedSources(decoded, plan)
         if common.json {
             try printJSON(
                 Output(
                     name: decoded.name, plan: plan, memory: fit.plan,
                     memory_total_bytes: fit.plan.totalBytes, available_memory_bytes: fit.available,
                     remedies: fit.remedies, tasks: cost, tasks_note: planned.note,
+                    sources: sources,
                     schedule: points(decoded, plan),
                     recipe: document.resolvedYAML(),
                     recipe_sha256: document.digest))
         } else {
-            show(document, plan, fit, cost)
+            show(document, plan, fit, cost, sources)
             for line in ScheduleReport(decoded, plan).lines {
                 print(line.isEmpty ? "#" : "# \(line)")
             }
@@ -116,8 +119,20 @@ struct PlanCommand: ParsableCommand {
         return points
     }
 
+    /// What the run reads of each data set; empty while they are not there.
+    private func plannedSources(
+        _ recipe: TrainingRecipe, _ plan: RunPlan
+    ) throws -> [PlannedSource] {
+        do {
+            return PlannedSource.all(of: try recipe.openedData(plan), plan)
+        } catch TrainError.noData {
+            return []
+        }
+    }
+
     private func show(
-        _ document: RecipeDocument, _ plan: RunPlan, _ fit: MemoryFit, _ tasks: TaskCost?
+        _ document: RecipeDocument, _ plan: RunPlan, _ fit: MemoryFit, _ tasks: TaskCost?,
+        _ sources: [PlannedSource]
     ) {
         let (memoryPlan, available) = (fit.plan, fit.available)
         print(document.resolvedYAML())
@@ -140,6 +155,7 @@ struct PlanCommand: ParsableCommand {
             ("one checkpoint", memory(plan.checkpointBytes)),
             ("checkpoints on disk", memory(plan.diskBytes)),
         ]
+        rows += sources.map { ("data " + $0.path, $0.description) }
         if let tasks {
             rows.append(
                 (
@@ -149,7 +165,7 @@ struct PlanCommand: ParsableCommand {
             rows.append(("tasks, of the run's FLOPs", percent(tasks.share)))
         }
         for (label, value) in rows {
-            print("# \(label)\(String(repeating: " ", count: 30 - label.count))\(value)")
+            print("# \(label)\(String(repeating: " ", count: max(1, 30 - label.count)))\(value)")
         }
     }
 }

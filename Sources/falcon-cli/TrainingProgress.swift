@@ -59,8 +59,12 @@ final class TrainingProgress {
             "\(grouped(plan.parameterCount)) parameters, \(grouped(plan.totalTokens)) tokens in "
                 + "\(grouped(plan.steps)) steps of \(stepTokensText(plan)), "
                 + "\(decimal(plan.flopsPerToken / 1e6, places: 1)) MFLOP a token, "
-                + "\(decimal(Double(plan.totalTokens) / Double(max(1, start.datasetTokens)), places: 2)) epochs, "
+                + (start.sources.count == 1
+                    ? "\(decimal(start.sources[0].epochs, places: 2)) epochs, " : "")
                 + "\(start.threadCount) threads, \(start.precision.rawValue) products")
+        if start.sources.count > 1 {
+            for source in start.sources { common.talk("  \(source.path): \(source)") }
+        }
         common.tellThreads(start.threadCount)
         if start.precision != start.wantedPrecision {
             common.talk(

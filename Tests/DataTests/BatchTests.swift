@@ -22,7 +22,6 @@ import Testing
         #expect(first.targets == [6, 7, 2, -1, 2, -1, -1, 10, 11, 12])
         #expect(first.documentOffsets == [0, 4, 5, 6, 7, 10])
         #expect(first.targetCount == 7)
-        #expect(first.position == 2)
         let last = try #require(try iterator.next())
         #expect(last.tokens == [12, 2, 2, 2, 2])
         #expect(last.targets == [2, -1, -1, -1, -1])
@@ -90,31 +89,31 @@ import Testing
         let documents = randomDocuments(50)
         let stream = Array(documents.joined())
         let dataset = try writeDataset(folder.file("d"), train: documents)
-        let loader = try BatchLoader(
-            dataset: dataset, sequenceLength: 10, sequencesPerBatch: 1, seed: 4)
-        #expect(loader.sampleCount == (stream.count - 1) / 10)
+        let order = try SampleStream(dataset, sequenceLength: 10, seed: 4)
+        let loader = BatchLoader(order, batchTokens: 10)
+        let count = order.sampleCount(ofSource: 0, sequenceLength: 10)
+        #expect(count == (stream.count - 1) / 10)
         var samples: Set<[Int32]> = []
-        for _ in 0..<loader.sampleCount { samples.insert(try loader.next().tokens) }
-        let wanted = (0..<loader.sampleCount).map { Array(stream[$0 * 10..<$0 * 10 + 10]) }
+        for _ in 0..<count { samples.insert(try loader.next().tokens) }
+        let wanted = (0..<count).map { Array(stream[$0 * 10..<$0 * 10 + 10]) }
         #expect(samples == Set(wanted))
-        #expect(loader.position == loader.sampleCount)
+        #expect(loader.position == 10 * count && loader.tokensBySource == [10 * count])
     }
 
     @Test func aResumedLoaderGoesOnAsIfItHadNeverStopped() throws {
         let folder = try TemporaryFolder()
         let dataset = try writeDataset(folder.file("d"), train: randomDocuments(80))
-        func loader(at position: Int) throws -> BatchLoader {
-            try BatchLoader(
-                dataset: dataset, sequenceLength: 9, sequencesPerBatch: 4, seed: 11,
-                position: position)
-        }
-        let whole = try loader(at: 0)
+        let order = try SampleStream(dataset, sequenceLength: 9, seed: 11)
+        let whole = BatchLoader(order, batchTokens: 36)
         let epochs = 3
-        let steps = epochs * whole.sampleCount / 4 + 2
-        let batches = try (0..<steps).map { _ in try whole.next() }
-        #expect(batches.map(\.position) == (1...steps).map { 4 * $0 })
+        let steps = epochs * order.sampleCount(ofSource: 0, sequenceLength: 9) / 4 + 2
+        let batches = try (1...steps).map { step in
+            let batch = try whole.next()
+            #expect(whole.position == 36 * step)
+            return batch
+        }
         for stop in stride(from: 0, to: steps, by: 7) {
-            let resumed = try loader(at: stop == 0 ? 0 : batches[stop - 1].position)
+            let resumed = BatchLoader(order, batchTokens: 36, position: 36 * stop)
             for step in stop..<min(steps, stop + 5) {
                 #expect(try resumed.next() == batches[step])
             }
@@ -125,19 +124,17 @@ import Testing
     func ranksTogetherSeeWhatOneLoaderSees(ranks: Int) throws {
         let folder = try TemporaryFolder()
         let dataset = try writeDataset(folder.file("d"), train: randomDocuments(80))
-        let alone = try BatchLoader(
-            dataset: dataset, sequenceLength: 6, sequencesPerBatch: 2 * ranks, seed: 2)
-        let parts = try (0..<ranks).map {
-            try BatchLoader(
-                dataset: dataset, sequenceLength: 6, sequencesPerBatch: 2, seed: 2, rank: $0,
-                rankCount: ranks)
+        let order = try SampleStream(dataset, sequenceLength: 6, seed: 2)
+        let alone = BatchLoader(order, batchTokens: 12 * ranks)
+        let parts = (0..<ranks).map {
+            BatchLoader(order, batchTokens: 12, rank: $0, rankCount: ranks)
         }
         for _ in 0..<200 {
             let whole = try alone.next()
             let pieces = try parts.map { try $0.next() }
             #expect(pieces.flatMap(\.tokens) == whole.tokens)
             #expect(pieces.flatMap(\.targets) == whole.targets)
-            #expect(pieces.allSatisfy { $0.position == whole.position })
+            #expect(parts.allSatisfy { $0.position == alone.position })
         }
     }
 
@@ -151,10 +148,10 @@ import Testing
         bytes[20] ^= 1
         try Data(bytes).write(to: URL(fileURLWithPath: name))
         let opened = try TokenDataset(path: path)
-        let loader = try BatchLoader(
-            dataset: opened, sequenceLength: 8, sequencesPerBatch: 1, seed: 0)
+        let order = try SampleStream(opened, sequenceLength: 8, seed: 0)
+        let loader = BatchLoader(order, batchTokens: 8)
         var failures = 0
-        for _ in 0..<2 * loader.sampleCount {
+        for _ in 0..<2 * order.sampleCount(ofSource: 0, sequenceLength: 8) {
             do {
                 _ = try loader.next()
                 #expect(failures == 0)
@@ -170,8 +167,8 @@ import Testing
         let folder = try TemporaryFolder()
         let dataset = try writeDataset(folder.file("d"), train: randomDocuments(30))
         for turn in 0..<300 {
-            let loader = try BatchLoader(
-                dataset: dataset, sequenceLength: 5, sequencesPerBatch: 3, seed: UInt64(turn))
+            let loader = BatchLoader(
+                try SampleStream(dataset, sequenceLength: 5, seed: UInt64(turn)), batchTokens: 15)
             if turn % 3 > 0 { _ = try loader.next() }
         }
         // Each loader's thread is joined; more than a few left over would be a leak.
@@ -182,11 +179,11 @@ import Testing
     @Test func aSplitWithoutAWholeSampleIsAnError() throws {
         let folder = try TemporaryFolder()
         let dataset = try writeDataset(folder.file("d"), train: [[5, 6, 7, 2]])
-        _ = try BatchLoader(dataset: dataset, sequenceLength: 3, sequencesPerBatch: 1, seed: 0)
+        _ = try SampleStream(dataset, sequenceLength: 3, seed: 0)
         #expect(
             throws: DataError.splitTooShort(
                 path: dataset.path, split: .train, tokenCount: 4, wanted: 5)
-        ) { try BatchLoader(dataset: dataset, sequenceLength: 4, sequencesPerBatch: 1, seed: 0) }
+        ) { try SampleStream(dataset, sequenceLength: 4, seed: 0) }
         #expect(
             throws: DataError.splitTooShort(
                 path: dataset.path, split: .validation, tokenCount: 0, wanted: 2)

@@ -75,9 +75,9 @@ package final class TinyRuns {
 
     /// The first micro-batches of a run, 2 sequences of 24 tokens each.
     package func batches(_ count: Int) throws -> [Batch] {
-        let loader = try BatchLoader(
-            dataset: TokenDataset(path: path("shards")), sequenceLength: 24, sequencesPerBatch: 2,
-            seed: 0)
+        let stream = try SampleStream(
+            TokenDataset(path: path("shards")), sequenceLength: 24, seed: 0)
+        let loader = BatchLoader(stream, batchTokens: 48)
         return try (0..<count).map { _ in try loader.next() }
     }
 

@@ -139,8 +139,7 @@ import Testing
                 "optimizer.weight_decay=3.0",
             ]), on: device)
         let batch = Batch(
-            sequences: [[5, 6, 7, 8, 9, 10], [11, 5, 12, 6, 13, 7]], endOfDocumentID: -1,
-            position: 0)
+            sequences: [[5, 6, 7, 8, 9, 10], [11, 5, 12, 6, 13, 7]], endOfDocumentID: -1)
         for _ in 0..<3 { _ = moving.step([batch]) }
         let planned = moving.nextStep
         #expect(planned.step == 4 && planned.tokens == 160 && planned.weightDecay < 2)

@@ -119,7 +119,7 @@ import Testing
     /// A rank without targets takes the step that others give; without any, the step is skipped.
     @Test func targetsAreThoseOfAllRanks() throws {
         let ends = [Int32](repeating: 2, count: 25)
-        let empty = Batch(sequences: [ends, ends], endOfDocumentID: 2, position: 2)
+        let empty = Batch(sequences: [ends, ends], endOfDocumentID: 2)
         let alone = RecordingCommunicator()
         let passed = try trainer(alone).step([empty, empty])
         #expect(passed.skipReason == .noTargets && passed.microBatches.map(\.loss) == [0, 0])

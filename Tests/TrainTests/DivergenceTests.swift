@@ -127,7 +127,7 @@ import Testing
             sequences: Array(
                 repeating: Array(repeating: 2, count: recipe.data.sequenceLength + 1),
                 count: recipe.train.microBatchSequences),
-            endOfDocumentID: 2, position: 2)
+            endOfDocumentID: 2)
     }
 
     @Test func aStepWithoutTargetsIsCountedAndPassedOver() throws {
@@ -149,8 +149,8 @@ import Testing
         let runs = try TinyRuns.unvalidated()
         let recipe = try runs.document().decode(TrainingRecipe.self)
         let dataset = try TokenDataset(path: recipe.data.path)
-        let loader = try BatchLoader(
-            dataset: dataset, split: .train, sequenceLength: 24, sequencesPerBatch: 2, seed: 0)
+        let loader = BatchLoader(
+            try SampleStream(dataset, sequenceLength: 24, seed: 0), batchTokens: 48)
         let full = try loader.next()
         let alone = try Trainer(recipe, on: Device(threadCount: 1))
         let mixed = try Trainer(recipe, on: Device(threadCount: 1))

@@ -33,7 +33,7 @@ import Testing
                 Array(ids[(2 * step + row) * 19..<(2 * step + row + 1) * 19])
             }
             let result = trainer.step([
-                Batch(sequences: sequences, endOfDocumentID: -1, position: step)
+                Batch(sequences: sequences, endOfDocumentID: -1)
             ])
             worstLoss = max(worstLoss, abs(result.loss - losses[step]) / losses[step])
             #expect(abs(result.loss - losses[step]) <= 1e-5 * losses[step])
