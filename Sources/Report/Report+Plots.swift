@@ -10,7 +10,7 @@ import FalconTrain
 
 /// The pictures.
 extension Report {
-    private static let curvePoints = 300
+    static let curvePoints = 300
     private static let notMonitored =
         "No run was monitored; write monitor: {every_steps: 100} into the recipe."
 
@@ -115,7 +115,7 @@ extension Report {
                     title: "Validation loss", xLabel: "tokens", yLabel: "loss, nats",
                     series: validation))
         }
-        return Page.plots(plots + taskCurves, orMissing: "No run has steps yet.")
+        return Page.plots(plots + sourceCurves + taskCurves, orMissing: "No run has steps yet.")
     }
 
     /// Means of windows, at most `curvePoints` of them.
