@@ -40,17 +40,14 @@ struct EventLog {
     mutating func write(
         _ result: StepResult, _ planned: StepPlan, _ spikeGuard: SpikeGuard?
     ) throws -> (event: StepEvent, path: String) {
-        let finders = try data.sources.map { try DocumentFinder($0, split: .train) }
-        // The same order as in the loader.
-        var cursor = data.cursor(at: planned.tokens - planned.batchTokens)
-        let rows =
-            planned.batchTokens / max(1, result.microBatches.count) / cursor.sequenceLength
-        let microBatches = try result.microBatches.enumerated().map { place, batch in
+        let sequences = try StepSequences(
+            recipe, data, BatchPlan(recipe.train, sequenceLength: recipe.data.sequenceLength))
+        let samples = sequences.microBatches(ofStep: planned.step)
+        let microBatches = try zip(result.microBatches, samples).enumerated().map { place, part in
             StepEvent.MicroBatch(
-                number: place + 1, loss: batch.loss, targets: batch.targets,
-                sequences: try (0..<rows).map { _ in
-                    let sample = cursor.next()
-                    return try sequence(sample, finders[sample.source])
+                number: place + 1, loss: part.0.loss, targets: part.0.targets,
+                sequences: try part.1.map {
+                    try sequences.sequence($0, beginnings: Self.shownTokens)
                 })
         }
         let worst = microBatches.filter { $0.targets > 0 }.max { Self.isBelow($0.loss, $1.loss) }
@@ -113,21 +110,5 @@ struct EventLog {
             return (["falcon", "documents", quotedForShell(source.path)] + documents)
                 .joined(separator: " ")
         }.joined(separator: " && ")
-    }
-
-    private func sequence(_ sample: Sample, _ finder: DocumentFinder) throws -> StepEvent.Sequence {
-        let (first, length) = (sample.firstToken, sample.sequenceLength)
-        let (shard, token) = finder.shard(ofToken: first)
-        let starts = try finder.starts(in: first..<first + length)
-        let documents = try starts.enumerated().map { place, start in
-            // No further than the sequence, or the next document.
-            let end = place + 1 < starts.count ? starts[place + 1] : first + length
-            return StepEvent.Document(
-                firstToken: start, text: try finder.text(of: start..<end, limit: Self.shownTokens))
-        }
-        return StepEvent.Sequence(
-            source: recipe.data.isMixed ? data.sources[sample.source].path : nil,
-            sample: sample.number, firstToken: first, shard: shard, firstTokenInShard: token,
-            documents: documents)
     }
 }
