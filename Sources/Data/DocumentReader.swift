@@ -267,6 +267,50 @@ extension DocumentReader {
     }
 }
 
+// The shares of several workers.
+extension DocumentReader {
+    /// The settings of the reader and all of its files, in short.
+    var settings: PartSettings.Input {
+        var digest = SHA256()
+        for input in inputs {
+            digest.update(input.path?.bytes ?? [UInt8(ascii: "-")])
+            digest.update("\0\(input.path?.byteCount.map(String.init) ?? "?")\n")
+        }
+        return PartSettings.Input(
+            format: format.rawValue, field: field,
+            separator: separator.map { String(decoding: $0, as: UTF8.self) },
+            skipsBadItems: skipsBadItems, files: inputs.count, bytes: byteCount,
+            digest: digest.finalizeHex())
+    }
+
+    /// Leaves the files of other workers out; only before anything is read.
+    ///
+    /// What was left out while the files were looked up is told by the first worker alone.
+    ///
+    /// - Parameter share: of which worker.
+    /// - Throws: `PartError.cannotShare` if the size of a file is not known.
+    func keep(_ share: InputShare) throws(PartError) {
+        precondition(current == nil, "DocumentReader: a share is chosen before reading")
+        if share.count == 1 { return }
+        var sizes: [Int] = []
+        for input in inputs {
+            guard let size = input.path?.byteCount else {
+                throw .cannotShare(
+                    share: share,
+                    reason: "\(input.path?.description ?? "standard input") has no size by which it "
+                        + "could be shared; write it to files, or read it with one worker, without --shard")
+            }
+            sizes.append(size)
+        }
+        let range = share.range(ofFilesWith: sizes)
+        inputs = Array(inputs)[range]
+        byteCount = sizes[range].reduce(0, +)
+        guard share.number > 1 else { return }
+        (ignoredFiles, linkedFolders, unreadable) = (LeftOut(), LeftOut(), LeftOut())
+        rejected = []
+    }
+}
+
 extension FileError {
     /// Whether the error is about one file among others, not about the disk.
     var isOfOneItem: Bool {

@@ -1,5 +1,5 @@
 /// Items that were left out, and the reasons.
-public struct LeftOut: Sendable, Equatable {
+public struct LeftOut: Sendable, Equatable, Codable {
     /// Reasons that are kept.
     public static let reasonLimit = 5
 
@@ -17,5 +17,10 @@ public struct LeftOut: Sendable, Equatable {
     public mutating func add(_ reason: String) {
         count += 1
         if reasons.count < Self.reasonLimit { reasons.append(reason) }
+    }
+    /// Counts those of another list, which come behind these.
+    mutating func add(_ later: LeftOut) {
+        count += later.count
+        reasons += later.reasons.prefix(max(0, Self.reasonLimit - reasons.count))
     }
 }

@@ -21,16 +21,23 @@ struct ValidationTail {
     /// Shorter texts are not cut.
     static let smallestCutBytes = 1 << 10
     /// Bytes of text that wait, but for the last document.
-    private static let waitingBytes = 32 << 20
+    static let usualWaitingBytes = 32 << 20
     // A paragraph or line may end this much earlier than the share wants.
     private static let searchBytes = 1 << 12
 
     private let fraction: Double
+    private let waitingBytes: Int
     private var waiting: [EncodedDocument] = []
     private var byteCount = 0
 
-    /// - Parameter fraction: the share that is wanted, above 0.
-    init(fraction: Double) { self.fraction = fraction }
+    /// - Parameters:
+    ///   - fraction: the share that is wanted.
+    ///   - waitingBytes: bytes of text that wait, but for the last document.
+    /// - Returns: nil if none or all documents are held out.
+    init?(fraction: Double, waitingBytes: Int = usualWaitingBytes) {
+        guard fraction > 0 && fraction < 1 else { return nil }
+        (self.fraction, self.waitingBytes) = (fraction, waitingBytes)
+    }
 
     /// Lets a document wait.
     ///
@@ -39,7 +46,7 @@ struct ValidationTail {
         waiting.append(document)
         byteCount += document.textBytes
         var done = 0
-        while done < waiting.count - 1, byteCount - waiting[done].textBytes >= Self.waitingBytes {
+        while done < waiting.count - 1, byteCount - waiting[done].textBytes >= waitingBytes {
             byteCount -= waiting[done].textBytes
             done += 1
         }

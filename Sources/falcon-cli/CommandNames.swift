@@ -22,7 +22,7 @@ enum CommandNames {
         (["checkpoint", "checkpoints", "model"], "ckpt"),
         (["sample", "infer", "inference", "complete", "chat", "run", "text"], "generate"),
         (["search", "tune", "grid", "hpo", "experiment"], "sweep"),
-        (["prepare", "preprocess", "data", "dataset", "shard", "shards", "pack"], "tokenize"),
+        (["prepare", "preprocess", "dataset", "shard", "shards", "pack"], "tokenize"),
         (["train-tokenizer", "vocab", "bpe"], "tokenizer train"),
         (["quantize", "quantise", "gguf", "hf", "save"], "export"),
         (["load"], "import"),

@@ -9,7 +9,8 @@ struct Falcon: ParsableCommand {
         abstract: "From raw text to an evaluated, exported language model.",
         version: "0.1.0",
         subcommands: [
-            TokenizerCommand.self, TokenizeCommand.self, DocumentsCommand.self,
+            TokenizerCommand.self, TokenizeCommand.self, DataCommand.self,
+            DocumentsCommand.self,
             PretrainCommand.self, SweepCommand.self,
             ReportCommand.self,
             PlanCommand.self,

@@ -2,6 +2,7 @@ import ArgumentParser
 import FalconData
 import FalconSystem
 import FalconTokenizer
+import FoundationEssentials
 
 extension Deduplication: ExpressibleByArgument {}
 
@@ -13,6 +14,10 @@ struct TokenizeCommand: ParsableCommand {
             Documents are held out for validation by the SHA-256 of their text, so the same text \
             always falls in the same split. If none falls in the validation split, the ends of the \
             documents are held out. `zstd -d` turns a shard into raw little-endian tokens.
+
+            Several workers share the input with --shard 1/N to N/N: whole files, about as many bytes \
+            each. Each writes a part to OUTPUT.parts, and `falcon data merge OUTPUT` makes of them the \
+            bytes that one process would have written. A worker whose part is there does nothing.
             """)
 
     @Argument(
@@ -38,7 +43,15 @@ struct TokenizeCommand: ParsableCommand {
             """)
     var deduplicate = Deduplication.off
 
-    @Flag(help: "Replace the data set in the folder.")
+    @Option(
+        help: ArgumentHelp(
+            """
+            Be one of several workers: I/N is the Ith of N, counted from 1; auto takes the place that \
+            srun or mpirun gives this process.
+            """, valueName: "i/n"))
+    var shard: String?
+
+    @Flag(help: "Replace the data set in the folder, or with --shard the worker's part.")
     var overwrite = false
 
     @OptionGroup var source: InputOptions
@@ -56,9 +69,20 @@ struct TokenizeCommand: ParsableCommand {
             throw ValidationError(
                 "--output \(output) is a folder to read; choose another one")
         }
+        if shard != nil {
+            let parent = canonicalPath(RawPath(output).parent) + "/"
+            for path in paths where fileKind(of: path) == .folder {
+                guard !parent.hasPrefix(canonicalPath(path) + "/") else {
+                    throw ValidationError(
+                        "--output \(output) lies in \(path): what one worker writes, the next would "
+                            + "read; choose another one")
+                }
+            }
+        }
     }
 
     func run() throws {
+        let share = try shard.map { try $0 == "auto" ? launchedShare() : InputShare($0) }
         let tokenizer = try openTokenizer(path: tokenizer)
         var corpus = CorpusTokenizer(tokenizer: tokenizer)
         corpus.validationFraction = validationFraction
@@ -67,142 +91,38 @@ struct TokenizeCommand: ParsableCommand {
         corpus.overwrites = overwrite
         corpus.deduplication = deduplicate
         let documents = try source.reader(of: paths.isEmpty ? ["-"] : paths)
-        common.talk(of: documents)
+        if share.map({ $0.number == 1 }) ?? true { common.talk(of: documents) }
         let start = monotonicSeconds()
         let line = common.progressLine()
         var bytes = WorkProgress(.bytes, of: documents.byteCount, at: start)
-        let (index, counts) = try corpus.write(documents, to: output) { counts in
+        let show = { (counts: CorpusTokenizer.Progress) in
             bytes.advance(to: counts.inputBytes, at: monotonicSeconds())
             line.show("\(bytes)  \(grouped(counts.tokens)) tokens")
         }
+        let report: TokenizeReport
+        if let share {
+            let part = try corpus.writePart(
+                of: documents, share: share, to: output, progress: show)
+            report = TokenizeReport(
+                path: part.path, part: share, isUnchanged: part.isUnchanged, index: part.index,
+                counts: part.counts, seconds: monotonicSeconds() - start)
+        } else {
+            let (index, counts) = try corpus.write(documents, to: output, progress: show)
+            report = TokenizeReport(
+                path: output, index: index, counts: counts, seconds: monotonicSeconds() - start)
+        }
         line.end()
-        warn(index, counts, tokenizer.endOfDocumentText)
-        let seconds = monotonicSeconds() - start
-        try common.printResult(
-            Result(output, index, counts, seconds), table: table(index, counts, seconds))
+        report.warn(common, endText: tokenizer.endOfDocumentText)
+        try common.printResult(report.result, table: report.table)
     }
 
-    private func warn(
-        _ index: DatasetIndex, _ counts: CorpusTokenizer.Progress, _ endText: String?
-    ) {
-        common.talk(of: counts.unreadable, "files, folders or documents that cannot be read")
-        if let first = counts.firstBadDocument {
-            common.talk("left out \(counts.badDocuments) documents that are not valid: \(first)")
-        }
-        if counts.badDocuments + counts.unreadable.count > 0 {
-            common.talk("what could not be read is listed in \(output)/\(RejectedItem.fileName)")
-        }
-        common.talk(
-            of: counts.unseparated, "texts whole, as the separator does not stand in them",
-            as: "took")
-        if counts.duplicateDocuments > 0 {
-            common.talk(
-                "left out \(grouped(counts.duplicateDocuments)) documents, "
-                    + "\(grouped(counts.duplicateBytes)) bytes, that are the same as an earlier one"
-            )
-        }
-        if counts.emptyDocuments > 0 {
-            common.talk("left out \(counts.emptyDocuments) empty documents")
-        }
-        if counts.endTokenTexts > 0, let text = endText {
-            common.talk(
-                "\(text), which ends documents, occurs \(grouped(counts.endTokenTexts)) times in "
-                    + "them and was taken for text; if it separates documents, give each a line "
-                    + "(jsonl) or a file")
-        }
-        if counts.cutDocuments > 0 {
-            common.talk(
-                "no document fell in the validation split: the ends of "
-                    + "\(grouped(counts.cutDocuments)) documents were held out, "
-                    + "\(grouped(index.validation.textBytes)) bytes")
-        } else if validationFraction > 0 && index.validation.documents == 0 {
-            common.talk(
-                "no document fell in the validation split, and there is too little text to cut "
-                    + "some off: training will have no validation")
-        }
-    }
-
-    private func table(
-        _ index: DatasetIndex, _ counts: CorpusTokenizer.Progress, _ seconds: Double
-    ) -> [(String, String)] {
-        func part(_ split: Split) -> String {
-            let part = index[split]
-            return "\(grouped(part.documents)) documents, \(grouped(part.tokens)) tokens, "
-                + "\(grouped(part.textBytes)) bytes, \(part.shards.count) shards"
-        }
-        let bytesPerToken = Double(counts.textBytes) / Double(max(1, counts.tokens))
-        return [
-            ("shards", output), ("train", part(.train)), ("validation", part(.validation)),
-            ("token type", index.tokenType.rawValue),
-            ("bytes per token", decimal(bytesPerToken, places: 2)),
-            ("digest", index.datasetDigest),
-            (
-                "time",
-                "\(decimal(seconds, places: 1)) s, "
-                    + "\(megabytes(Int(Double(counts.textBytes) / max(seconds, 1e-9))))/s"
-            ),
-        ]
-    }
-
-    private struct Result: Encodable {
-        let path: String
-        let datasetDigest: String
-        let tokenizerDigest: String
-        let tokenType: TokenType
-        let vocabularySize: Int
-        let documents: Int
-        let duplicateDocuments: Int
-        let duplicateBytes: Int
-        let emptyDocuments: Int
-        let skippedDocuments: Int
-        let skippedFiles: Int
-        let cutDocuments: Int
-        let endTokenTexts: Int
-        let tokens: Int
-        let textBytes: Int
-        let train: DatasetIndex.SplitIndex
-        let validation: DatasetIndex.SplitIndex
-        let elapsedSeconds: Double
-
-        enum CodingKeys: String, CodingKey {
-            case path, documents, tokens, train, validation
-            case datasetDigest = "dataset_digest"
-            case tokenizerDigest = "tokenizer_sha256"
-            case tokenType = "token_type"
-            case vocabularySize = "vocabulary_size"
-            case duplicateDocuments = "duplicate_documents"
-            case duplicateBytes = "duplicate_bytes"
-            case emptyDocuments = "empty_documents"
-            case skippedDocuments = "skipped_documents"
-            case skippedFiles = "skipped_files"
-            case cutDocuments = "cut_documents"
-            case endTokenTexts = "end_token_texts"
-            case textBytes = "text_bytes"
-            case elapsedSeconds = "elapsed_seconds"
-        }
-
-        init(
-            _ path: String, _ index: DatasetIndex, _ counts: CorpusTokenizer.Progress,
-            _ elapsedSeconds: Double
-        ) {
-            self.path = path
-            datasetDigest = index.datasetDigest
-            tokenizerDigest = index.tokenizerDigest
-            tokenType = index.tokenType
-            vocabularySize = index.vocabularyCount
-            documents = counts.documents
-            duplicateDocuments = counts.duplicateDocuments
-            duplicateBytes = counts.duplicateBytes
-            emptyDocuments = counts.emptyDocuments
-            skippedDocuments = counts.badDocuments
-            skippedFiles = counts.unreadable.count
-            cutDocuments = counts.cutDocuments
-            endTokenTexts = counts.endTokenTexts
-            tokens = counts.tokens
-            textBytes = counts.textBytes
-            train = index.train
-            validation = index.validation
-            self.elapsedSeconds = elapsedSeconds
+    /// The share of the process by the launcher's numbers, which begin at 0.
+    private func launchedShare() throws -> InputShare {
+        do {
+            let place = try LauncherPlace(environment: ProcessInfo.processInfo.environment)
+            return try InputShare("\(place.rank + 1)/\(place.size)")
+        } catch let error as LauncherError {
+            throw ValidationError("--shard auto: \(error), as --shard I/N with I from 1")
         }
     }
 }

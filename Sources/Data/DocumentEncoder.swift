@@ -1,0 +1,173 @@
+import FalconConcurrency
+import FalconTokenizer
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// A few documents that one thread encodes at a time.
+struct Job: Sendable {
+    let number: Int
+    let documents: [RawDocument]
+    let documentBytes: Int
+    let inputBytes: Int
+    let unreadable: LeftOut
+    /// Items left out on the way to these documents, each with the number of documents before it.
+    let rejected: [(place: Int, item: RejectedItem)]
+}
+
+/// Reads documents into jobs of a size that does not depend on the number of threads.
+final class JobSource: @unchecked Sendable {
+    // - Invariant: only the reader thread touches `documents` until the last result is there.
+    private let documents: DocumentReader
+    private static let jobBytes = 1 << 17
+
+    init(_ documents: sending DocumentReader) { self.documents = documents }
+
+    /// The items that the reader left out, once all was read.
+    var unreadable: LeftOut { documents.unreadable }
+
+    /// The texts in which the separator does not stand.
+    var unseparated: LeftOut { documents.unseparated }
+
+    /// Those behind the last job.
+    func takeRejected() -> [RejectedItem] { documents.takeRejected() }
+
+    func read(
+        into jobs: BoundedQueue<Job>, _ results: OrderedResults<Result<Encoded, any Error>>,
+        _ budget: ByteBudget
+    ) {
+        var number = 0
+        do {
+            while true {
+                var batch: [RawDocument] = []
+                var bytes = 0
+                var rejected: [(Int, RejectedItem)] = []
+                while bytes < Self.jobBytes, let document = try documents.nextRaw() {
+                    rejected += documents.takeRejected().map { (batch.count, $0) }
+                    batch.append(document)
+                    bytes += document.bytes.count
+                }
+                if batch.isEmpty { break }
+                guard budget.take(bytes) else { return }
+                let job = Job(
+                    number: number, documents: batch, documentBytes: bytes,
+                    inputBytes: documents.bytesRead, unreadable: documents.unreadable,
+                    rejected: rejected)
+                guard jobs.push(job) else { return }
+                number += 1
+            }
+        } catch {
+            results.put(.failure(error), number: number)
+            number += 1
+        }
+        jobs.finish()
+        results.finish(total: number)
+    }
+}
+
+/// The result of a job.
+struct Encoded: Sendable {
+    var documents: [EncodedDocument] = []
+    var emptyDocuments = 0
+    var badDocuments = 0
+    var firstBadDocument: String?
+    var endTokenTexts = 0
+    let documentBytes: Int
+    let inputBytes: Int
+    let unreadable: LeftOut
+    /// In the order in which they stand in the input.
+    var rejected: [RejectedItem] = []
+}
+
+/// Encodes documents and chooses their split.
+struct DocumentEncoder: Sendable {
+    let tokenizer: any Tokenizer
+    let endOfDocumentID: Int32
+    let validationFraction: Double
+    let skipsBadDocuments: Bool
+    let deduplication: Deduplication
+    /// Up as long as the writer may need the texts of documents.
+    let keepsTexts: SharedFlag
+
+    init(
+        tokenizer: any Tokenizer, endOfDocumentID: Int32, validationFraction: Double,
+        skipsBadDocuments: Bool, deduplication: Deduplication
+    ) {
+        self.tokenizer = tokenizer
+        self.endOfDocumentID = endOfDocumentID
+        self.validationFraction = validationFraction
+        self.skipsBadDocuments = skipsBadDocuments
+        self.deduplication = deduplication
+        keepsTexts = SharedFlag(isUp: validationFraction > 0 && validationFraction < 1)
+    }
+
+    func encode(_ job: Job, _ words: any TokenEncoder) throws -> Encoded {
+        var encoded = Encoded(
+            documentBytes: job.documentBytes, inputBytes: job.inputBytes,
+            unreadable: job.unreadable)
+        var rejected = job.rejected[...]
+        let endText = tokenizer.endOfDocumentText
+        for (place, raw) in job.documents.enumerated() {
+            while rejected.first?.place == place, let next = rejected.popFirst() {
+                encoded.rejected.append(next.item)
+            }
+            let text: String
+            do throws(DataError) {
+                text = try raw.text()
+            } catch {
+                guard skipsBadDocuments else { throw error }
+                encoded.badDocuments += 1
+                encoded.firstBadDocument = encoded.firstBadDocument ?? error.finding
+                encoded.rejected.append(RejectedItem(error))
+                continue
+            }
+            if text.isEmpty {
+                encoded.emptyDocuments += 1
+                continue
+            }
+            if let endText { encoded.endTokenTexts += occurrences(of: endText, in: text) }
+            var tokens = try words.encode(text)
+            tokens.append(endOfDocumentID)
+            let needsOwn = validationFraction > 0 || deduplication == .exact
+            let own = needsOwn ? DocumentDigest(of: text) : nil
+            encoded.documents.append(
+                EncodedDocument(
+                    tokens: tokens, textBytes: text.utf8.count, place: own?.place ?? 1,
+                    digest: deduplication.digest(of: text, own: own),
+                    text: keepsTexts.isUp ? text : nil))
+        }
+        return encoded
+    }
+
+    func isHeldOut(_ document: EncodedDocument) -> Bool {
+        if validationFraction <= 0 { return false }
+        // 2^64; the fraction is compared in double, where 1 - 2^-64 rounds to 1.
+        return document.place < validationFraction || validationFraction >= 1
+    }
+}
+
+/// The number of times that a short text stands in a long one, without overlap.
+func occurrences(of wanted: String, in text: String) -> Int {
+    var (text, wanted) = (text, wanted)
+    return text.withUTF8 { text in
+        wanted.withUTF8 { wanted in
+            var count = 0
+            var place = 0
+            guard let start = text.baseAddress, let first = wanted.baseAddress else { return 0 }
+            while text.count - place >= wanted.count,
+                let found = unsafe memchr(
+                    start + place, Int32(wanted[0]), text.count - place - wanted.count + 1)
+            {
+                unsafe place = UnsafeRawPointer(found) - UnsafeRawPointer(start)
+                if unsafe memcmp(start + place, first, wanted.count) == 0 {
+                    count += 1
+                    place += wanted.count
+                } else {
+                    place += 1
+                }
+            }
+            return count
+        }
+    }
+}
