@@ -6,7 +6,7 @@ import FalconSystem
 struct DataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "data", abstract: "Work on folders of token shards.",
-        subcommands: [Merge.self])
+        subcommands: [Info.self, Order.self, Show.self, Merge.self])
 }
 
 extension DataCommand {

@@ -38,90 +38,94 @@ struct StepOptions: ParsableArguments {
     }
 }
 
-struct DataOrderCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "order",
-        abstract: "Print the samples of steps of a run, in their order.",
-        discussion: """
-            One JSON object per line: step, micro_batch, sequence, sample (its number in the data \
-            set's training split), first_token, tokens, and source, the data set's place among those of the \
-            recipe. The order is a function of recipe and data; nothing is trained.
-            """)
+extension DataCommand {
+    /// Prints the order of samples.
+    struct Order: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Print the samples of steps of a run, in their order.",
+            discussion: """
+                One JSON object per line: step, micro_batch, sequence, sample (its number in the data \
+                set's training split), first_token, tokens, and source, the data set's place among those of the \
+                recipe. The order is a function of recipe and data; nothing is trained.
+                """)
 
-    @OptionGroup var options: StepOptions
+        @OptionGroup var options: StepOptions
 
-    /// The line printed for each sample.
-    private struct Line: Encodable {
-        let step: Int
-        let micro_batch: Int
-        let sequence: Int
-        let source: Int
-        let sample: Int
-        let first_token: Int
-        let tokens: Int
-    }
+        /// The line printed for each sample.
+        private struct Line: Encodable {
+            let step: Int
+            let micro_batch: Int
+            let sequence: Int
+            let source: Int
+            let sample: Int
+            let first_token: Int
+            let tokens: Int
+        }
 
-    func run() throws {
-        let (sequences, steps) = try options.sequences()
-        for step in steps {
-            for (batch, samples) in sequences.microBatches(ofStep: step).enumerated() {
-                for (place, sample) in samples.enumerated() {
-                    print(
-                        try jsonText(
-                            Line(
-                                step: step, micro_batch: batch + 1, sequence: place + 1,
-                                source: sample.source, sample: sample.number,
-                                first_token: sample.firstToken, tokens: sample.sequenceLength)))
+        func run() throws {
+            let (sequences, steps) = try options.sequences()
+            for step in steps {
+                for (batch, samples) in sequences.microBatches(ofStep: step).enumerated() {
+                    for (place, sample) in samples.enumerated() {
+                        print(
+                            try jsonText(
+                                Line(
+                                    step: step, micro_batch: batch + 1, sequence: place + 1,
+                                    source: sample.source, sample: sample.number,
+                                    first_token: sample.firstToken, tokens: sample.sequenceLength)))
+                    }
                 }
             }
         }
     }
 }
 
-struct DataShowCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "show",
-        abstract: "Print the documents that steps of a run learn from.",
-        discussion: """
-            One JSON object per sequence: step, micro_batch, sequence, source (of a mixture), sample, \
-            first_token, shard, first_token_in_shard, and documents with first_token and the text in the \
-            sequence.
-            """)
+extension DataCommand {
+    /// Prints what steps learn from.
+    struct Show: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Print the documents that steps of a run learn from.",
+            discussion: """
+                One JSON object per sequence: step, micro_batch, sequence, source (of a mixture), sample, \
+                first_token, shard, first_token_in_shard, and documents with first_token and the text in the \
+                sequence.
+                """)
 
-    @OptionGroup var options: StepOptions
+        @OptionGroup var options: StepOptions
 
-    /// The line printed for each sequence.
-    private struct Line: Encodable {
-        let step: Int
-        let microBatch: Int
-        let number: Int
-        let sequence: StepEvent.Sequence
+        /// The line printed for each sequence.
+        private struct Line: Encodable {
+            let step: Int
+            let microBatch: Int
+            let number: Int
+            let sequence: StepEvent.Sequence
 
-        enum CodingKeys: String, CodingKey {
-            case step
-            case microBatch = "micro_batch"
-            case number = "sequence"
+            enum CodingKeys: String, CodingKey {
+                case step
+                case microBatch = "micro_batch"
+                case number = "sequence"
+            }
+
+            func encode(to encoder: any Encoder) throws {
+                var container = encoder.container(keyedBy: CodingKeys.self)
+                try container.encode(step, forKey: .step)
+                try container.encode(microBatch, forKey: .microBatch)
+                try container.encode(number, forKey: .number)
+                try sequence.encode(to: encoder)
+            }
         }
 
-        func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(step, forKey: .step)
-            try container.encode(microBatch, forKey: .microBatch)
-            try container.encode(number, forKey: .number)
-            try sequence.encode(to: encoder)
-        }
-    }
-
-    func run() throws {
-        let (sequences, steps) = try options.sequences()
-        for step in steps {
-            for (batch, samples) in sequences.microBatches(ofStep: step).enumerated() {
-                for (place, sample) in samples.enumerated() {
-                    print(
-                        try jsonText(
-                            Line(
-                                step: step, microBatch: batch + 1, number: place + 1,
-                                sequence: try sequences.sequence(sample, beginnings: nil))))
+        func run() throws {
+            let (sequences, steps) = try options.sequences()
+            for step in steps {
+                for (batch, samples) in sequences.microBatches(ofStep: step).enumerated() {
+                    for (place, sample) in samples.enumerated() {
+                        print(
+                            try jsonText(
+                                Line(
+                                    step: step, microBatch: batch + 1, number: place + 1,
+                                    sequence: try sequences.sequence(sample, beginnings: nil))))
+                    }
                 }
             }
         }
