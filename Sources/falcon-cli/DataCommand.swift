@@ -6,7 +6,9 @@ import FalconSystem
 struct DataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "data", abstract: "Work on folders of token shards.",
-        subcommands: [Info.self, Order.self, Show.self, Merge.self])
+        subcommands: [
+            Info.self, Order.self, Show.self, Merge.self, Convert.self,
+        ])
 }
 
 extension DataCommand {

@@ -1,0 +1,125 @@
+import ArgumentParser
+import FalconData
+import FalconSystem
+import FalconTokenizer
+
+extension ForeignTokenFormat: ExpressibleByArgument {}
+
+extension DataCommand {
+    /// Converts from and to the files of other trainers.
+    struct Convert: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Convert token shards to the files of another trainer, or back.",
+            discussion: """
+                --to writes OUTPUT/train and OUTPUT/validation: .bin and .idx (megatron), _000000.bin and on \
+                (llm.c), .bin (nanogpt), .npy (olmo-core, without a header). --from reads such files with the \
+                tokenizer that made them, and writes a data set: documents without text are left out, and the \
+                bytes of a text are counted by decoding it.
+                """)
+
+        @Argument(
+            help: "With --to, a folder of token shards; with --from, files of the other trainer.")
+        var paths: [String]
+
+        @Option(help: "The trainer to write for: megatron, llm.c, nanogpt or olmo-core.")
+        var to: ForeignTokenFormat?
+
+        @Option(help: "The trainer whose files are read.")
+        var from: ForeignTokenFormat?
+
+        @Option(help: "The folder to write.")
+        var output: String
+
+        @Option(help: "With --from: a tokenizer.model or tokenizer.json, or a folder with one.")
+        var tokenizer: String?
+
+        @Option(
+            help: "With --from: the token that ends a document there; without it, the tokenizer's.")
+        var endOfDocumentId: Int?
+
+        @Option(help: "With --from: bytes of a token, 2 or 4; megatron's files tell it themselves.")
+        var tokenBytes: Int?
+
+        @Option(help: "With --from: share of the documents held out for validation, 0 to 1.")
+        var validationFraction: Double?
+
+        @Flag(help: "Replace what is in the folder.")
+        var overwrite = false
+
+        @OptionGroup var common: CommonOptions
+
+        func validate() throws {
+            guard (to == nil) != (from == nil) else {
+                throw ValidationError("give one of --to and --from")
+            }
+            if to != nil {
+                if paths.count != 1 {
+                    throw ValidationError("--to takes one folder of token shards")
+                }
+                let others: [(String, Bool)] = [
+                    ("--tokenizer", tokenizer != nil),
+                    ("--end-of-document-id", endOfDocumentId != nil),
+                    ("--token-bytes", tokenBytes != nil),
+                    ("--validation-fraction", validationFraction != nil),
+                ]
+                if let other = others.first(where: \.1) {
+                    throw ValidationError("\(other.0) goes with --from")
+                }
+                return
+            }
+            if tokenizer == nil { throw ValidationError("--from needs --tokenizer") }
+            if let tokenBytes {
+                if from == .megatron || from == .nanogpt && tokenBytes != 2 {
+                    throw ValidationError(
+                        "--token-bytes does not go with --from \(from?.rawValue ?? "")")
+                }
+                guard [2, 4].contains(tokenBytes) else {
+                    throw ValidationError("--token-bytes is \(tokenBytes), want 2 or 4")
+                }
+            }
+            if let fraction = validationFraction, !(0...1).contains(fraction) {
+                throw ValidationError("--validation-fraction is \(fraction), want 0 to 1")
+            }
+            if let end = endOfDocumentId, end < 0 {
+                throw ValidationError("--end-of-document-id is \(end), want 0 or more")
+            }
+        }
+
+        /// The output of `--json`.
+        private struct Output: Encodable {
+            let output: String
+            let documents: Int
+            let tokens: Int
+            let dataset_digest: String
+        }
+
+        func run() throws {
+            let done: (counts: DataConversion.Counts, digest: String)
+            if let to {
+                var conversion = DataConversion(to)
+                conversion.overwrites = overwrite
+                let dataset = try TokenDataset(path: paths[0])
+                done = (try conversion.export(dataset, to: output), dataset.index.datasetDigest)
+            } else if let from, let tokenizer {
+                var conversion = DataConversion(from)
+                conversion.overwrites = overwrite
+                conversion.endOfDocumentID = endOfDocumentId
+                conversion.tokenBytes = tokenBytes ?? 2
+                conversion.validationFraction = validationFraction ?? 0
+                let result = try conversion.importFiles(
+                    paths, tokenizer: try openTokenizer(path: tokenizer), to: output)
+                done = (result.counts, result.index.datasetDigest)
+            } else {
+                return
+            }
+            try common.printResult(
+                Output(
+                    output: output, documents: done.counts.documents, tokens: done.counts.tokens,
+                    dataset_digest: done.digest),
+                table: [
+                    ("output", output), ("documents", grouped(done.counts.documents)),
+                    ("tokens", grouped(done.counts.tokens)), ("digest", done.digest),
+                ])
+        }
+    }
+}
