@@ -165,20 +165,20 @@ public struct DataSource: RecipeSection, Codable, Equatable {
                 RecipeProblem(
                     key: key,
                     "the weights \(sources.map { "\($0.weight ?? 1)" }.joined(separator: ", ")) have no "
-                        + "exact shares: want numbers that together take at most 12 decimal digits, such as "
+                        + "exact shares: want numbers that together take at most 9 decimal digits, such as "
                         + "0.7 and 0.25"))
         }
         return found
     }
 
-    /// The weights as whole numbers in the same proportion; nil if they take more than 12 digits.
+    /// The weights as whole numbers in the same proportion; nil if they take more than 9 digits.
     ///
     /// - Parameter sources: without problems of their own.
     public static func wholeWeights(of sources: [DataSource]) -> [Int]? {
-        let limit = 1_000_000_000_000
+        let limit = 1_000_000_000
         var scale = 1.0
         // A decimal of a recipe is a whole number behind a shift of its point.
-        for _ in 0...12 {
+        for _ in 0...9 {
             let scaled = sources.map { (($0.weight ?? 1) * scale).rounded() }
             if scaled.reduce(0, +) > Double(limit) { return nil }
             if zip(scaled, sources).allSatisfy({ $0 >= 1 && $0 / scale == $1.weight ?? 1 }) {

@@ -18,7 +18,7 @@ struct MixtureOrder: Sendable, Equatable {
 
     /// The order from its first sample.
     ///
-    /// - Parameter weights: of the sources, each at least 1, all together at most 10^12; at most 1000.
+    /// - Parameter weights: of the sources, each at least 1, all together at most 10^9; at most 1000.
     init(weights: [Int]) {
         precondition(
             !weights.isEmpty && weights.count <= 1000 && weights.allSatisfy { $0 >= 1 },

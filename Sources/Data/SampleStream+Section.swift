@@ -88,9 +88,10 @@ extension SampleStream {
     public func requireRepeats(_ section: DataSection, totalTokens: Int) throws(DataError) {
         let limits = section.resolvedStages.flatMap(\.sources)
         guard limits.contains(where: { $0.maxRepeats != nil }) else { return }
-        let tokens = cursor(at: totalTokens).tokensBySource
+        let (tokens, digests) = (cursor(at: totalTokens).tokensBySource, digests(of: section))
         for (source, tokens) in zip(sources, tokens) {
-            let limit = limits.filter { $0.path == source.path }.compactMap(\.maxRepeats).min()
+            let limit = limits.filter { digests[$0.path] == source.index.datasetDigest }
+                .compactMap(\.maxRepeats).min()
             let epochs = epochs(tokens, of: source)
             if let limit, epochs > limit {
                 throw .tooManyRepeats(

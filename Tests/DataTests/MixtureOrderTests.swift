@@ -54,10 +54,10 @@ import Testing
                 #expect((0..<50).map { _ in fast.next() } == (0..<50).map { _ in slow.next() })
             }
         }
-        var order = MixtureOrder(weights: [700_000_000_001, 200_000_000_000, 99_999_999_999])
+        var order = MixtureOrder(weights: [700_000_001, 200_000_000, 99_999_999])
         #expect(
-            order.skip(1_000_000_000_000 * 3) == [
-                2_100_000_000_003, 600_000_000_000, 299_999_999_997,
+            order.skip(1_000_000_000 * 3) == [
+                2_100_000_003, 600_000_000, 299_999_997,
             ])
     }
 
@@ -76,7 +76,7 @@ import Testing
         #expect(weights([123_456, 789]) == [123_456, 789])
         #expect(weights([0.1, 0.3, 0.6]) == [1, 3, 6])
         #expect(weights([1.0 / 3, 2.0 / 3]) == nil)
-        #expect(weights([1e12, 1]) == nil)
-        #expect(weights([1e-13]) == nil)
+        #expect(weights([1e9, 1]) == nil)
+        #expect(weights([1e-10]) == nil)
     }
 }
