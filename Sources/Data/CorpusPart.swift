@@ -39,6 +39,10 @@ struct CorpusPart: Sendable {
             record.digest = ""
             return SHA256.hex(of: Array(try jsonText(record).utf8))
         }
+
+        func encoded() throws -> [UInt8] {
+            Array((try jsonText(self, isPretty: true) + "\n").utf8)
+        }
     }
 
     /// The name of the file that describes a part.
@@ -91,19 +95,15 @@ struct CorpusPart: Sendable {
 
     private static func record(of share: InputShare, path: String) throws -> Record {
         let file = path + "/" + fileName
-        let record: Record
-        do {
-            record = try decodedJSON(Record.self, from: InputFile.contents(of: file))
-        } catch let error as FileError {
-            throw error
-        } catch {
+        let bytes = try InputFile.contents(of: file)
+        guard let record = try? decodedJSON(Record.self, from: bytes) else {
             throw DataError.unreadableText(path: file, reason: "not the description of a part")
         }
         guard record.format == Record.formatName, record.version == 1,
-            record.digest == (try record.computedDigest()),
             InputShare(number: record.number, of: record.count) == share,
             record.files[DatasetIndex.fileName] != nil
-        else {
+        else { throw DataError.unreadableText(path: file, reason: "of another kind of part") }
+        guard try record.digest == record.computedDigest(), try bytes == record.encoded() else {
             throw DataError.unreadableText(
                 path: file, reason: "its contents and its part_sha256 do not agree")
         }
@@ -135,8 +135,7 @@ struct CorpusPart: Sendable {
             number: share.number, count: share.count, settings: settings, counts: counts,
             tailDocuments: tail.count, files: files)
         record.digest = try record.computedDigest()
-        try writeFile(
-            "\(folder)/\(fileName)", Array((try jsonText(record, isPretty: true) + "\n").utf8))
+        try writeFile("\(folder)/\(fileName)", try record.encoded())
     }
 
     private static func digest(of path: String) throws -> Record.File {
