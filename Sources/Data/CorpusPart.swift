@@ -74,8 +74,8 @@ struct CorpusPart: Sendable {
     /// - Parameters:
     ///   - share: of which worker.
     ///   - path: its folder.
-    /// - Throws: `PartError.damaged`.
-    init(_ share: InputShare, path: String) throws(PartError) {
+    /// - Throws: `PartError.damaged`; `FileError` if the system does not let it be read.
+    init(_ share: InputShare, path: String) throws {
         (self.path, self.share) = (path, share)
         do {
             record = try Self.record(of: share, path: path)
@@ -89,7 +89,7 @@ struct CorpusPart: Sendable {
             }
             _ = try TokenDataset(path: path)
         } catch {
-            throw .damaged(path: path, share: share, reason: "\(error)")
+            throw PartError.damage(error, path: path, share: share)
         }
     }
 
@@ -153,8 +153,8 @@ struct CorpusPart: Sendable {
     /// Reads every byte of the part and compares it with what was written.
     ///
     /// - Parameter threadCount: shards read at the same time.
-    /// - Throws: `PartError.damaged`.
-    func verify(threadCount: Int) throws(PartError) {
+    /// - Throws: `PartError.damaged`; `FileError` if the system does not let it be read.
+    func verify(threadCount: Int) throws {
         do {
             for (name, file) in record.files.sorted(by: { $0.key < $1.key }) {
                 let got = try Self.digest(of: "\(path)/\(name)")
@@ -166,13 +166,14 @@ struct CorpusPart: Sendable {
             }
             try TokenDataset(path: path).verify(threadCount: max(1, threadCount))
         } catch {
-            throw .damaged(path: path, share: share, reason: "\(error)")
+            throw PartError.damage(error, path: path, share: share)
         }
     }
 
     /// The documents of a split in order.
     ///
     /// - Parameter split: which split.
+    /// - Returns: a reader of them, for one thread.
     /// - Throws: `DataError` or `FileError` if it cannot be opened.
     func documents(of split: Split) throws -> PartDocuments { try PartDocuments(self, split) }
 }
@@ -226,5 +227,15 @@ struct PartDocuments {
     private func contradiction() -> DataError {
         .unreadableText(
             path: path, reason: "its shards and its lists of documents contradict each other")
+    }
+}
+
+extension PartError {
+    /// The error for a part that cannot be read: what its bytes are to blame for is damage, not what the system refuses.
+    fileprivate static func damage(
+        _ error: any Error, path: String, share: InputShare
+    ) -> any Error {
+        if case .some(.missing) = error as? FileError {} else if error is FileError { return error }
+        return PartError.damaged(path: path, share: share, reason: "\(error)")
     }
 }

@@ -297,8 +297,10 @@ extension DocumentReader {
             guard let size = input.path?.byteCount else {
                 throw .cannotShare(
                     share: share,
-                    reason: "\(input.path?.description ?? "standard input") has no size by which it "
-                        + "could be shared; write it to files, or read it with one worker, without --shard")
+                    reason:
+                        "\(input.path?.description ?? "standard input") has no size by which it "
+                        + "could be shared; write it to files, or read it with one worker, without --shard"
+                )
             }
             sizes.append(size)
         }

@@ -88,8 +88,8 @@ import Testing
 
     @Test func whatCannotBeIsRefused() throws {
         for (flags, status, words) in [
-            ("texts --shard 0/3", Int32(64), "--shard is 0/3, want 1/3 to 3/3: workers are numbered"),
-            ("texts --shard 3", 64, "want a worker and the number of workers, such as 2/3, or auto"),
+            ("texts --shard 0/3", Int32(64), "--shard is 0/3, want 1/3 to 3/3: workers are"),
+            ("texts --shard 3", 64, "want a worker and the number of workers, such as 2/3, or"),
             ("- --shard 1/2", 64, "--shard 1/2: standard input has no size"),
             ("texts --shard 1/2 --deduplicate exact", 64, "a worker sees only its share"),
         ] {

@@ -58,7 +58,7 @@ import Testing
         let before = try namesInFolder(folder.path)
         let error = #expect(throws: PartError.self) { try merge.run() }
         for word in words {
-            #expect(error?.description.contains(word) == true, "\(error?.description ?? "") \(word)")
+            #expect(error?.description.contains(word) == true, "\(String(describing: error))")
         }
         #expect(error?.exitStatus == status)
         #expect(try namesInFolder(folder.path) == before)
@@ -103,7 +103,8 @@ import Testing
 
     @Test func partsThatWereMadeOtherwiseAreNotMerged() throws {
         try writePart("3/3", Self.corpus(tokenizer, fraction: 0.25))
-        try fails("3-of-3 was not made as ", "--validation-fraction is 0.25, want 0.1;", "--shard 3/3")
+        try fails(
+            "3-of-3 was not made as ", "--validation-fraction is 0.25, want 0.1;", "--shard 3/3")
         let other = try SentencePieceTokenizer(path: tokenizerFixture("test_model.model"))
         try writePart("3/3", Self.corpus(other))
         try fails("the tokenizer is \(other.digest), want \(tokenizer.digest)")
@@ -148,6 +149,8 @@ import Testing
     @Test func aMergeThatWasStoppedIsFinished() throws {
         var keeping = merge
         keeping.keepsParts = true
+        var replacing = keeping
+        replacing.overwrites = true
         let outcome = try keeping.run()
         #expect(try parts() == ["1-of-3", "2-of-3", "3-of-3", "merged.json"])
         #expect(try keeping.run().isUnchanged)
@@ -164,13 +167,13 @@ import Testing
         #expect(try Self.contents(folder.file("out")) == wanted)
         // Stopped before the data set has its name.
         try writeParts()
-        _ = try { var again = keeping; again.overwrites = true; return try again.run() }()
+        _ = try replacing.run()
         try removeFolder(folder.file("out"))
         #expect(try !merge.run().isUnchanged)
         #expect(try Self.contents(folder.file("out")) == wanted)
         // Parts of a later corpus are not those that were merged.
         try writeParts()
-        _ = try { var again = keeping; again.overwrites = true; return try again.run() }()
+        _ = try replacing.run()
         for share in ["1/3", "2/3", "3/3"] {
             try writePart(share, Self.corpus(tokenizer, fraction: 0.3))
         }

@@ -160,7 +160,8 @@ import Testing
         }
         #expect(
             other?.description.contains(
-                "--validation-fraction is 0.2, want 0.1; --field is \"text\", want \"body\"; replace")
+                "--validation-fraction is 0.2, want 0.1; --field is \"text\", want \"body\"; replace"
+            )
                 == true && other?.exitStatus == .cannotCreate)
         try folder.write("in/9.txt", "more")
         let more = #expect(throws: PartError.self) {
