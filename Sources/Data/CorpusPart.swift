@@ -39,6 +39,10 @@ struct CorpusPart: Sendable {
             record.digest = ""
             return SHA256.hex(of: Array(try jsonText(record).utf8))
         }
+
+        func encoded() throws -> [UInt8] {
+            Array((try jsonText(self, isPretty: true) + "\n").utf8)
+        }
     }
 
     /// The name of the file that describes a part.
@@ -70,8 +74,8 @@ struct CorpusPart: Sendable {
     /// - Parameters:
     ///   - share: of which worker.
     ///   - path: its folder.
-    /// - Throws: `PartError.damaged`.
-    init(_ share: InputShare, path: String) throws(PartError) {
+    /// - Throws: `PartError.damaged`; `FileError` if the system does not let it be read.
+    init(_ share: InputShare, path: String) throws {
         (self.path, self.share) = (path, share)
         do {
             record = try Self.record(of: share, path: path)
@@ -85,25 +89,21 @@ struct CorpusPart: Sendable {
             }
             _ = try TokenDataset(path: path)
         } catch {
-            throw .damaged(path: path, share: share, reason: "\(error)")
+            throw PartError.damage(error, path: path, share: share)
         }
     }
 
     private static func record(of share: InputShare, path: String) throws -> Record {
         let file = path + "/" + fileName
-        let record: Record
-        do {
-            record = try decodedJSON(Record.self, from: InputFile.contents(of: file))
-        } catch let error as FileError {
-            throw error
-        } catch {
+        let bytes = try InputFile.contents(of: file)
+        guard let record = try? decodedJSON(Record.self, from: bytes) else {
             throw DataError.unreadableText(path: file, reason: "not the description of a part")
         }
         guard record.format == Record.formatName, record.version == 1,
-            record.digest == (try record.computedDigest()),
             InputShare(number: record.number, of: record.count) == share,
             record.files[DatasetIndex.fileName] != nil
-        else {
+        else { throw DataError.unreadableText(path: file, reason: "of another kind of part") }
+        guard try record.digest == record.computedDigest(), try bytes == record.encoded() else {
             throw DataError.unreadableText(
                 path: file, reason: "its contents and its part_sha256 do not agree")
         }
@@ -135,8 +135,7 @@ struct CorpusPart: Sendable {
             number: share.number, count: share.count, settings: settings, counts: counts,
             tailDocuments: tail.count, files: files)
         record.digest = try record.computedDigest()
-        try writeFile(
-            "\(folder)/\(fileName)", Array((try jsonText(record, isPretty: true) + "\n").utf8))
+        try writeFile("\(folder)/\(fileName)", try record.encoded())
     }
 
     private static func digest(of path: String) throws -> Record.File {
@@ -154,8 +153,8 @@ struct CorpusPart: Sendable {
     /// Reads every byte of the part and compares it with what was written.
     ///
     /// - Parameter threadCount: shards read at the same time.
-    /// - Throws: `PartError.damaged`.
-    func verify(threadCount: Int) throws(PartError) {
+    /// - Throws: `PartError.damaged`; `FileError` if the system does not let it be read.
+    func verify(threadCount: Int) throws {
         do {
             for (name, file) in record.files.sorted(by: { $0.key < $1.key }) {
                 let got = try Self.digest(of: "\(path)/\(name)")
@@ -167,13 +166,14 @@ struct CorpusPart: Sendable {
             }
             try TokenDataset(path: path).verify(threadCount: max(1, threadCount))
         } catch {
-            throw .damaged(path: path, share: share, reason: "\(error)")
+            throw PartError.damage(error, path: path, share: share)
         }
     }
 
     /// The documents of a split in order.
     ///
     /// - Parameter split: which split.
+    /// - Returns: a reader of them, for one thread.
     /// - Throws: `DataError` or `FileError` if it cannot be opened.
     func documents(of split: Split) throws -> PartDocuments { try PartDocuments(self, split) }
 }
@@ -227,5 +227,15 @@ struct PartDocuments {
     private func contradiction() -> DataError {
         .unreadableText(
             path: path, reason: "its shards and its lists of documents contradict each other")
+    }
+}
+
+extension PartError {
+    /// The error for a part that cannot be read: what its bytes are to blame for is damage, not what the system refuses.
+    fileprivate static func damage(
+        _ error: any Error, path: String, share: InputShare
+    ) -> any Error {
+        if case .some(.missing) = error as? FileError {} else if error is FileError { return error }
+        return PartError.damaged(path: path, share: share, reason: "\(error)")
     }
 }

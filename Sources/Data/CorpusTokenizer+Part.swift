@@ -33,7 +33,8 @@ extension CorpusTokenizer {
         if share.count > 1 && deduplication != .off {
             throw PartError.cannotShare(
                 share: share,
-                reason: "--deduplicate \(deduplication) compares all documents, and a worker sees only its "
+                reason:
+                    "--deduplicate \(deduplication) compares all documents, and a worker sees only its "
                     + "share; leave it out, or tokenize in one process, without --shard")
         }
         let settings = PartSettings(self, documents.settings)

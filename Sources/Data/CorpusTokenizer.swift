@@ -160,6 +160,7 @@ public struct CorpusTokenizer: Sendable {
         }
         counts.unreadable = source.unreadable
         counts.unseparated = source.unseparated
+        counts.inputBytes = source.bytesRead
         try RejectedItem.append(source.takeRejected(), in: folder)
         return counts
     }

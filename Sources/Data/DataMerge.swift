@@ -141,10 +141,15 @@ public struct DataMerge: Sendable {
             vocabularyCount: first.index.vocabularyCount,
             tokensPerFrame: first.index.tokensPerFrame,
             tokensPerShard: first.index.tokensPerShard)
+        let isHeldOut = parts.contains {
+            ($0.record.files[DocumentList.name(.validation)]?.bytes ?? 0) > 0
+        }
         var sink = try SplitWriter(
             folder: output.partialPath, layout: layout,
-            tail: ValidationTail(
-                fraction: first.index.validationFraction, waitingBytes: tailBytes))
+            tail: isHeldOut
+                ? nil
+                : ValidationTail(
+                    fraction: first.index.validationFraction, waitingBytes: tailBytes))
         var counts = CorpusTokenizer.Progress()
         let tokenCount = parts.reduce(0) { $0 + $1.record.counts.tokens }
         var toldTokens = 0
@@ -249,7 +254,8 @@ extension DataMerge {
             if fileKind(of: removed) == .folder { try removeFolder(removed) }
             try renameItem(path, to: removed)
         }
-        for name in try namesInFolder(partsFolder) where name.hasSuffix(AtomicFolder.partialSuffix) {
+        for name in try namesInFolder(partsFolder) where name.hasSuffix(AtomicFolder.partialSuffix)
+        {
             let share = InputShare(
                 folderName: String(name.dropLast(AtomicFolder.partialSuffix.count)))
             let path = "\(partsFolder)/\(name)"

@@ -30,6 +30,9 @@ final class JobSource: @unchecked Sendable {
     /// The texts in which the separator does not stand.
     var unseparated: LeftOut { documents.unseparated }
 
+    /// Bytes read, once all was.
+    var bytesRead: Int { documents.bytesRead }
+
     /// Those behind the last job.
     func takeRejected() -> [RejectedItem] { documents.takeRejected() }
 

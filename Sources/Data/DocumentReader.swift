@@ -283,6 +283,19 @@ extension DocumentReader {
             digest: digest.finalizeHex())
     }
 
+    /// The size of one worker's files as they lie on disk.
+    ///
+    /// - Parameter share: of which worker.
+    /// - Returns: bytes; nil if the size of a file is not known.
+    public func byteCount(of share: InputShare) -> Int? { files(of: share)?.bytes }
+
+    private func files(of share: InputShare) -> (range: Range<Int>, bytes: Int)? {
+        let sizes = inputs.compactMap { $0.path?.byteCount }
+        guard sizes.count == inputs.count else { return nil }
+        let range = share.range(ofFilesWith: sizes)
+        return (range, sizes[range].reduce(0, +))
+    }
+
     /// Leaves the files of other workers out; only before anything is read.
     ///
     /// What was left out while the files were looked up is told by the first worker alone.
@@ -292,19 +305,16 @@ extension DocumentReader {
     func keep(_ share: InputShare) throws(PartError) {
         precondition(current == nil, "DocumentReader: a share is chosen before reading")
         if share.count == 1 { return }
-        var sizes: [Int] = []
-        for input in inputs {
-            guard let size = input.path?.byteCount else {
-                throw .cannotShare(
-                    share: share,
-                    reason: "\(input.path?.description ?? "standard input") has no size by which it "
-                        + "could be shared; write it to files, or read it with one worker, without --shard")
-            }
-            sizes.append(size)
+        guard let (range, bytes) = files(of: share) else {
+            let unsized = inputs.first { $0.path?.byteCount == nil }
+            throw .cannotShare(
+                share: share,
+                reason: "\(unsized?.path?.description ?? "standard input") has no size by which it "
+                    + "could be shared; write it to files, or read it with one worker, without --shard"
+            )
         }
-        let range = share.range(ofFilesWith: sizes)
         inputs = Array(inputs)[range]
-        byteCount = sizes[range].reduce(0, +)
+        byteCount = bytes
         guard share.number > 1 else { return }
         (ignoredFiles, linkedFolders, unreadable) = (LeftOut(), LeftOut(), LeftOut())
         rejected = []

@@ -10,12 +10,11 @@ public struct InputShare: Sendable, Hashable, CustomStringConvertible {
     /// The number of workers.
     public let count: Int
 
-    /// A share of the input.
+    /// A share of the input; nil for numbers out of range.
     ///
     /// - Parameters:
     ///   - number: the worker, from 1 to `count`.
     ///   - count: the number of workers, 1 to `countLimit`.
-    /// - Returns: nil for other numbers.
     public init?(number: Int, of count: Int) {
         guard (1...Self.countLimit).contains(count), (1...count).contains(number) else {
             return nil
@@ -73,11 +72,7 @@ public struct InputShare: Sendable, Hashable, CustomStringConvertible {
         return cut(number - 1, ends)..<cut(number, ends)
     }
 
-    /// The number of files before a cut.
-    ///
-    /// - Parameters:
-    ///   - cut: 0 to `count`.
-    ///   - ends: bytes before each border, the first 0.
+    /// The number of files before a cut: 0 to `count`; `ends` are the bytes before each border, the first 0.
     private func cut(_ cut: Int, _ ends: [Int]) -> Int {
         if cut == 0 { return 0 }
         if cut == count { return ends.count - 1 }

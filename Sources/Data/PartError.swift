@@ -46,7 +46,8 @@ public enum PartError: FalconError, Equatable {
             return "\(folder) holds no part of a data set; write parts first: falcon tokenize with "
                 + "--shard 1/N to N/N and the same --output"
         case .nothingToMerge(let path, let folder):
-            return "\(path) holds a data set already, and \(folder) no part of another; it was merged "
+            return
+                "\(path) holds a data set already, and \(folder) no part of another; it was merged "
                 + "before, or the workers had another --output"
         }
     }
@@ -62,7 +63,7 @@ public enum PartError: FalconError, Equatable {
         }
     }
 
-    /// "2, 5 to 7"
+    /// Numbers as a person lists them: "2, 5 to 7".
     private func ranges(_ numbers: [Int]) -> String {
         var found: [ClosedRange<Int>] = []
         for number in numbers {

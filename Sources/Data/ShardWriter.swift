@@ -82,16 +82,18 @@ final class ShardWriter {
     ///   - textBytes: the UTF-8 bytes of its text.
     /// - Throws: `FileError`, for instance when the disk is full.
     func append(_ tokens: [Int32], textBytes: Int) throws {
-        for token in tokens {
+        var next = 0
+        while next < tokens.count {
             if tokensInShard == layout.tokensPerShard { try finishShard() }
-            frame.append(UInt8(truncatingIfNeeded: token))
-            frame.append(UInt8(truncatingIfNeeded: token >> 8))
-            if layout.tokenType == .uint32 {
-                frame.append(UInt8(truncatingIfNeeded: token >> 16))
-                frame.append(UInt8(truncatingIfNeeded: token >> 24))
-            }
-            tokensInFrame += 1
-            tokensInShard += 1
+            let end =
+                next
+                + min(
+                    tokens.count - next, layout.tokensPerFrame - tokensInFrame,
+                    layout.tokensPerShard - tokensInShard)
+            Self.append(tokens[next..<end], as: layout.tokenType, to: &frame)
+            tokensInFrame += end - next
+            tokensInShard += end - next
+            next = end
             if tokensInFrame == layout.tokensPerFrame { try finishFrame() }
         }
         documentsInShard += 1
@@ -110,6 +112,19 @@ final class ShardWriter {
         file = nil
         for shard in shards { try? removeFile("\(folder)/\(shard.name)") }
         shards = []
+    }
+
+    private static func append(
+        _ tokens: ArraySlice<Int32>, as type: TokenType, to frame: inout [UInt8]
+    ) {
+        for token in tokens {
+            frame.append(UInt8(truncatingIfNeeded: token))
+            frame.append(UInt8(truncatingIfNeeded: token >> 8))
+            if type == .uint32 {
+                frame.append(UInt8(truncatingIfNeeded: token >> 16))
+                frame.append(UInt8(truncatingIfNeeded: token >> 24))
+            }
+        }
     }
 
     private func finishFrame() throws {

@@ -42,6 +42,7 @@ struct SplitWriter {
     /// Writes the documents that wait, with a validation part made of their ends.
     ///
     /// - Parameter encode: gives the tokens of a text, with the one that ends it.
+    /// - Throws: what `encode` throws; `FileError`.
     mutating func cutTail(_ encode: (String) throws -> [Int32]) throws {
         guard let parts = try tail?.finish(encode) else { return }
         tail = nil

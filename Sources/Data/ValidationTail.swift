@@ -30,10 +30,11 @@ struct ValidationTail {
     private var waiting: [EncodedDocument] = []
     private var byteCount = 0
 
+    /// Nil if none or all documents are held out.
+    ///
     /// - Parameters:
     ///   - fraction: the share that is wanted.
     ///   - waitingBytes: bytes of text that wait, but for the last document.
-    /// - Returns: nil if none or all documents are held out.
     init?(fraction: Double, waitingBytes: Int = usualWaitingBytes) {
         guard fraction > 0 && fraction < 1 else { return nil }
         (self.fraction, self.waitingBytes) = (fraction, waitingBytes)

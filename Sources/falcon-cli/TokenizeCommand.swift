@@ -94,7 +94,8 @@ struct TokenizeCommand: ParsableCommand {
         if share.map({ $0.number == 1 }) ?? true { common.talk(of: documents) }
         let start = monotonicSeconds()
         let line = common.progressLine()
-        var bytes = WorkProgress(.bytes, of: documents.byteCount, at: start)
+        let byteCount = share.map { documents.byteCount(of: $0) } ?? documents.byteCount
+        var bytes = WorkProgress(.bytes, of: byteCount, at: start)
         let show = { (counts: CorpusTokenizer.Progress) in
             bytes.advance(to: counts.inputBytes, at: monotonicSeconds())
             line.show("\(bytes)  \(grouped(counts.tokens)) tokens")

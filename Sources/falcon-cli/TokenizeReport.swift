@@ -17,7 +17,9 @@ struct TokenizeReport {
 
     /// Tells what was left out, and how the validation split came about.
     ///
-    /// - Parameter endText: the text of the token that ends documents; nil if it has none.
+    /// - Parameters:
+    ///   - common: whether anything is told at all.
+    ///   - endText: the text of the token that ends documents; nil if it has none.
     func warn(_ common: CommonOptions, endText: String?) {
         if isUnchanged {
             common.talk(

@@ -20,6 +20,7 @@ import Testing
     static let commands = [
         Command("tokenizer train --input corpus.jsonl --vocab-size 285 --output q.model"),
         Command("tokenize --tokenizer tok.model --output q corpus.jsonl"),
+        Command("data merge parted"),
         Command("pretrain --recipe tiny.yaml --run q"),
         // Key paths of the axes; runs by what became of them.
         Command(
@@ -65,6 +66,7 @@ import Testing
             "extends: tiny.yaml\nname: swept\ntrain: {steps: 2}\n"
                 + "sweep: {grid: {optimizer.kind: [adamw, muon]}, jobs: 1}\n")
         try place.write("few.txt", "the state of the union and the people in war and peace")
+        try place.success("tokenize --tokenizer tok.model --output parted corpus.jsonl --shard 1/1")
         try FileManager.default.createDirectory(
             atPath: place.path("hellaswag"), withIntermediateDirectories: true)
         try place.write(

@@ -41,6 +41,10 @@ COMMANDS = [
             "tree"),
     Command("tokenize --overwrite", "tokenize --tokenizer tok.model --output OUT --overwrite "
             "--validation-fraction 0.2 corpus.jsonl", "tree", before="shards"),
+    Command("tokenize --shard", "tokenize --tokenizer tok.model --output OUT --shard 2/2 corpus.jsonl text.txt",
+            "tree"),
+    Command("data merge", "data merge OUT", "tree", before="parted"),
+    Command("data merge --overwrite", "data merge OUT --overwrite", "tree", before="replaced"),
     Command("pretrain", "pretrain --recipe tiny.yaml --run OUT" + LONGER, "run",
             again="pretrain --recipe tiny.yaml --run OUT --resume" + LONGER, saves=True, diverges=DIVERGES),
     Command("pretrain --resume", "pretrain --recipe tiny.yaml --run OUT --resume", "run", before="half",

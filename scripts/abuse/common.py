@@ -187,10 +187,11 @@ class Program:
 
 
 def lay(original, folder):
-    """Puts a copy of what the workplace has under a name at OUT, if there is a name."""
-    if original:
-        source, target = os.path.join(folder, original), os.path.join(folder, "OUT")
-        (shutil.copytree if os.path.isdir(source) else shutil.copy)(source, target)
+    """Puts a copy of what the workplace has under a name at OUT, if there is a name; parts at OUT.parts."""
+    for ending in ("", ".parts") if original else ():
+        source, target = (os.path.join(folder, name + ending) for name in (original, "OUT"))
+        if os.path.exists(source):
+            (shutil.copytree if os.path.isdir(source) else shutil.copy)(source, target)
 
 
 def build_faults(folder):
@@ -209,7 +210,7 @@ class Workplace:
     """A folder in which everything that the commands read was made once; trials use copies.
 
     corpus.jsonl texts/ tok.model tiny.yaml pairs.yaml shards/ run/ half/ hf/ model.gguf start/ mean/
-    tasks/ sweep/; spoilt/ and huge/ are hf/ with a weight that is no number and with huge weights.
+    tasks/ sweep/ parted.parts/ replaced/ replaced.parts/; spoilt/ and huge/ are hf/ with a weight that is no number and with huge weights.
     """
 
     def __init__(self, program, sweep=True):
@@ -233,6 +234,11 @@ class Workplace:
             json.dumps({**task, "ctx_a": WORDS[i], "label": str(i % 4)}) + "\n" for i in range(8)))
         need("tokenizer train --input corpus.jsonl --vocab-size 300 --output tok.model", place)
         need("tokenize --tokenizer tok.model --output shards --validation-fraction 0.1 corpus.jsonl", place)
+        for worker in (1, 2):
+            need("tokenize --tokenizer tok.model --output parted --validation-fraction 0.1 corpus.jsonl text.txt "
+                 f"--shard {worker}/2", place)
+        shutil.copytree(os.path.join(place, "shards"), os.path.join(place, "replaced"))
+        shutil.copytree(os.path.join(place, "parted.parts"), os.path.join(place, "replaced.parts"))
         need("pretrain --recipe tiny.yaml --run run", place)
         program.run("pretrain --recipe tiny.yaml --run half --until-tokens 384", place)
         need("export run --format hf --output hf", place)

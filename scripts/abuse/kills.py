@@ -20,7 +20,7 @@ from common import Tally, arguments, chosen, safe_fingerprint, trials, unfinishe
 
 KINDS = {
     "tokenizer": ["tokenizer train", "tokenizer train --overwrite"],
-    "tokenize": ["tokenize", "tokenize --overwrite"],
+    "tokenize": ["tokenize", "tokenize --overwrite", "data merge", "data merge --overwrite"],
     "pretrain": ["pretrain", "pretrain --resume", "pretrain --overwrite", "pretrain --branch"],
     "export": ["export hf", "export gguf", "ckpt convert"],
     "average": ["ckpt average", "import"],
