@@ -169,7 +169,7 @@ extension Reader {
             while let raw = try reader.nextRaw() {
                 do {
                     let text = try raw.text()
-                    guard raw.line != nil, let value = try? JSONValue(parsing: raw.bytes) else {
+                    guard case .line? = raw.place, let value = try? JSONValue(parsing: raw.bytes) else {
                         continue
                     }
                     precondition(value.object?["text"]?.string == text, "two readers differ")
