@@ -246,8 +246,8 @@ let package = Package(
         .testTarget(
             name: "DataTests",
             dependencies: [
-                "FalconSystem", "FalconJSON", "FalconConcurrency", "FalconTokenizer", "FalconData",
-                "FalconTestSupport",
+                "FalconSystem", "FalconJSON", "FalconConcurrency", "FalconTokenizer", "FalconParquet",
+                "FalconData", "FalconTestSupport",
             ],
             swiftSettings: swiftSettings),
         .testTarget(

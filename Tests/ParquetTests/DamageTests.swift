@@ -1,6 +1,7 @@
 import FalconParquet
 import FalconSystem
 import FalconTestSupport
+import Foundation
 import Testing
 
 /// Files with wrong bytes: an error or values, never anything else.
@@ -14,7 +15,12 @@ import Testing
     /// - Returns: the error; nil if there was none.
     @discardableResult
     private func damage(_ bytes: [UInt8], _ column: String = "text") throws -> ParquetError? {
-        let path = try folder.write("damaged", bytes)
+        // In its place: a file that is made anew each time is slow.
+        let path = folder.file("damaged")
+        let descriptor = open(path, O_WRONLY | O_CREAT, 0o600)
+        #expect(pwrite(descriptor, bytes, bytes.count, 0) == bytes.count)
+        #expect(ftruncate(descriptor, off_t(bytes.count)) == 0)
+        close(descriptor)
         do {
             let reader = try ParquetReader(
                 InputFile(path: path), column: column, valueLimitBytes: 1 << 16,
@@ -51,7 +57,7 @@ import Testing
     func anyByteMayBeWrong(_ name: String) throws {
         let whole = try Samples.bytes(name)
         for place in 0..<min(whole.count, 1200) {
-            for change in [UInt8(0x01), 0x80, 0xFF] {
+            for change in [UInt8(1) << (place % 8), 0xFF] {
                 var bytes = whole
                 bytes[place] ^= change
                 try damage(bytes)
@@ -75,16 +81,20 @@ import Testing
     @Test func aChecksumFindsEveryWrongByteOfAPage() throws {
         for name in ["arrow-checksums", "arrow-checksums-v2"] {
             let whole = try Samples.bytes(name)
-            let file = try InputFile(path: Samples.path(name))
-            let reader = try ParquetReader(file, column: "text", valueLimitBytes: 1 << 20)
-            while try reader.next() != nil, reader.position < whole.count {}
+            let wanted = try values(Samples.path(name))
             let footer = whole.count - 8 - Int(whole[whole.count - 8]) - Int(whole[whole.count - 7]) << 8
-            // The id column's pages come first; of those of the text, the last bytes are data.
-            for place in footer - 40..<footer - 20 where name == "arrow-checksums" {
+            var errorCount = 0
+            for place in 4..<footer {
                 var bytes = whole
                 bytes[place] ^= 0x10
-                #expect(try damage(bytes) != nil, "byte \(place)")
+                if try damage(bytes) != nil {
+                    errorCount += 1
+                } else {
+                    // Another column, or statistics.
+                    #expect(try values(folder.file("damaged")) == wanted, "byte \(place)")
+                }
             }
+            #expect(errorCount > (footer - 4) / 5)
             var bytes = whole
             bytes[footer - 1] ^= 1
             let error = try damage(bytes)

@@ -122,6 +122,18 @@ import Testing
         #expect([0, 1, 2, 3, 4, 7, 8].map(DefinitionLevels.bitWidth) == [0, 1, 2, 2, 3, 3, 4])
     }
 
+    @Test func oldLevelsHaveTheirFirstBitHighest() throws {
+        var levels = DefinitionLevels.packed(
+            bytes: [0b1101_1000, 0b0110_0000], bit: 0, bitCount: 2, wanted: 3)
+        let found = try (0..<6).map { _ in try levels.isNextThere() }
+        #expect(found == [true, false, false, false, false, false])
+        var more = DefinitionLevels.packed(bytes: [0b1011_0000], bit: 0, bitCount: 1, wanted: 1)
+        #expect(try (0..<8).map { _ in try more.isNextThere() } == [
+            true, false, true, true, false, false, false, false,
+        ])
+        #expect(throws: ParquetFault.self) { try more.isNextThere() }
+    }
+
     @Test func headersOfAnyTypesArePassedOver() throws {
         // One field of each type, a map and a set among them, and field numbers that do not fit a nibble.
         let bytes: [UInt8] = [
