@@ -136,8 +136,7 @@ let package = Package(
             name: "FalconData",
             dependencies: [
                 "CZstd", "CZlib", "CBzip2", "CLzma", "FalconSystem", "FalconConcurrency",
-                "FalconJSON",
-                "FalconRecipeSection", "FalconTokenizer", "FalconParquet",
+                "FalconJSON", "FalconRecipeSection", "FalconTokenizer", "FalconParquet",
             ],
             path: "Sources/Data", swiftSettings: safeSwiftSettings),
         .target(
@@ -246,8 +245,8 @@ let package = Package(
         .testTarget(
             name: "DataTests",
             dependencies: [
-                "FalconSystem", "FalconJSON", "FalconConcurrency", "FalconTokenizer", "FalconParquet",
-                "FalconData", "FalconTestSupport",
+                "FalconSystem", "FalconJSON", "FalconConcurrency", "FalconTokenizer", "FalconData",
+                "FalconTestSupport",
             ],
             swiftSettings: swiftSettings),
         .testTarget(

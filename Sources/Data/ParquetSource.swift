@@ -68,8 +68,10 @@ extension ParquetSource {
     /// Whether bytes begin a Parquet file.
     ///
     /// - Parameter start: the first bytes of a file, at least 512 of them if it has as many.
+    /// - Returns: false for a text that begins with the same letters.
     static func isBegun(by start: ArraySlice<UInt8>) -> Bool {
-        (start.starts(with: ParquetReader.magic) || start.starts(with: ParquetReader.encryptedMagic))
+        (start.starts(with: ParquetReader.magic)
+            || start.starts(with: ParquetReader.encryptedMagic))
             && !ForeignFile.isText(start)
     }
 

@@ -23,10 +23,12 @@ private func require(
 ///   - bytes: a whole block.
 ///   - byteCount: the size that it must have.
 /// - Returns: so many bytes.
+/// - Throws: `ParquetFault` for other bytes.
 func snappyPlain(_ bytes: ArraySlice<UInt8>, byteCount: Int) throws(ParquetFault) -> [UInt8] {
     try require(byteCount, from: bytes.count, factor: snappyFactor)
     return try unsafe bytes.withUnsafeBufferPointer { (input) throws(ParquetFault) in
-        let source = unsafe UnsafeRawBufferPointer(input).assumingMemoryBound(to: CChar.self).baseAddress
+        let source = unsafe UnsafeRawBufferPointer(input).assumingMemoryBound(to: CChar.self)
+            .baseAddress
         var size = 0
         guard unsafe snappy_uncompressed_length(source, input.count, &size) == SNAPPY_OK else {
             throw ParquetFault("its bytes are not snappy's")
@@ -35,7 +37,8 @@ func snappyPlain(_ bytes: ArraySlice<UInt8>, byteCount: Int) throws(ParquetFault
             throw ParquetFault("the page holds \(size) bytes, want \(byteCount)")
         }
         var status = SNAPPY_OK
-        let plain = unsafe [UInt8](unsafeUninitializedCapacity: max(1, byteCount)) { output, count in
+        let plain = unsafe [UInt8](unsafeUninitializedCapacity: max(1, byteCount)) {
+            output, count in
             let target = unsafe UnsafeMutableRawBufferPointer(output)
                 .assumingMemoryBound(to: CChar.self).baseAddress
             unsafe status = snappy_uncompress(source, input.count, target, &size)
@@ -52,6 +55,7 @@ func snappyPlain(_ bytes: ArraySlice<UInt8>, byteCount: Int) throws(ParquetFault
 ///   - bytes: a whole block.
 ///   - byteCount: the size that it must have.
 /// - Returns: at most so many bytes.
+/// - Throws: `ParquetFault` for other bytes.
 func lz4Plain(_ bytes: ArraySlice<UInt8>, byteCount: Int) throws(ParquetFault) -> [UInt8] {
     try require(byteCount, from: bytes.count, factor: lz4Factor)
     var got: Int32 = -1
@@ -59,7 +63,8 @@ func lz4Plain(_ bytes: ArraySlice<UInt8>, byteCount: Int) throws(ParquetFault) -
         unsafe bytes.withUnsafeBytes { input in
             unsafe got = LZ4_decompress_safe(
                 input.assumingMemoryBound(to: CChar.self).baseAddress,
-                UnsafeMutableRawBufferPointer(output).assumingMemoryBound(to: CChar.self).baseAddress,
+                UnsafeMutableRawBufferPointer(output).assumingMemoryBound(to: CChar.self)
+                    .baseAddress,
                 Int32(input.count), Int32(byteCount))
         }
         count = max(0, Int(got))
@@ -75,7 +80,8 @@ func lz4Plain(_ bytes: ArraySlice<UInt8>, byteCount: Int) throws(ParquetFault) -
 /// - Parameters:
 ///   - bytes: all frames of a page.
 ///   - byteCount: the size that they must have.
-/// - Returns: so many bytes.
+/// - Returns: at most so many bytes.
+/// - Throws: `ParquetFault` for other bytes.
 func hadoopLZ4Plain(_ bytes: ArraySlice<UInt8>, byteCount: Int) throws(ParquetFault) -> [UInt8] {
     if let plain = hadoopFrames(bytes, byteCount: byteCount) { return plain }
     return try lz4Plain(bytes, byteCount: byteCount)

@@ -21,6 +21,7 @@ struct DeltaNumbers {
     /// - Parameters:
     ///   - bytes: what holds the numbers.
     ///   - position: the first byte of them.
+    /// - Throws: `ParquetFault` for a head that cannot be.
     init(_ bytes: [UInt8], at position: Int) throws(ParquetFault) {
         self.bytes = bytes
         var position = position
@@ -67,6 +68,7 @@ struct DeltaNumbers {
     /// Passes over the numbers.
     ///
     /// - Returns: the first byte behind them.
+    /// - Throws: `ParquetFault` if they are cut short.
     consuming func end() throws(ParquetFault) -> Int {
         if left > 0 && isFirst { (left, isFirst) = (left - 1, false) }
         while left > 0 {
@@ -87,7 +89,9 @@ struct DeltaNumbers {
         }
         width = Int(widths.removeFirst())
         // Behind the last number there may be widths of parts that are not there.
-        guard width <= 32 else { throw ParquetFault("differences of \(width) bits, want at most 32") }
+        guard width <= 32 else {
+            throw ParquetFault("differences of \(width) bits, want at most 32")
+        }
         guard partLength * width / 8 <= bytes.count - position else {
             throw .cutShort("a block of lengths")
         }

@@ -23,6 +23,7 @@ struct FileMetadata {
     ///   - bytes: the table of contents.
     ///   - name: of the texts' column, with dots between the names of fields within each other.
     ///   - dataEnd: the byte of the file behind the last that may be a page's.
+    /// - Throws: `ParquetFault` for damage, and for what is not read.
     init(_ bytes: [UInt8], column name: String, dataEnd: Int) throws(ParquetFault) {
         var reader = ThriftReader(bytes)
         var schema = Schema(wanted: name)
@@ -89,7 +90,11 @@ private struct RowGroup {
             case 1:
                 var index = 0
                 try reader.readStructures(kind) { (reader) throws(ParquetFault) in
-                    if index == column { try readChunk(&reader) } else { try reader.skip(.structure) }
+                    if index == column {
+                        try readChunk(&reader)
+                    } else {
+                        try reader.skip(.structure)
+                    }
                     index += 1
                 }
             case 3: rowCount = try reader.readInteger(kind)
@@ -120,7 +125,9 @@ private struct RowGroup {
     private mutating func readMetadata(
         _ reader: inout ThriftReader, _ kind: ThriftReader.Kind
     ) throws(ParquetFault) {
-        guard kind == .structure else { throw ParquetFault("the column's metadata are no structure") }
+        guard kind == .structure else {
+            throw ParquetFault("the column's metadata are no structure")
+        }
         var (type, codec, valueCount, byteCount) = (0, 0, 0, 0)
         var (data, dictionary) = (-1, 0)
         try reader.readStructure { (reader, number, kind) throws(ParquetFault) in
@@ -136,7 +143,8 @@ private struct RowGroup {
             return true
         }
         guard type == 6 else {
-            throw ParquetFault("the column has type \(type) here, want 6 (BYTE_ARRAY) as in the schema")
+            throw ParquetFault(
+                "the column has type \(type) here, want 6 (BYTE_ARRAY) as in the schema")
         }
         if valueCount == 0 {
             isFound = true
@@ -156,7 +164,8 @@ private struct RowGroup {
     func check(dataEnd: Int) throws(ParquetFault) {
         guard isFound else { throw ParquetFault("it does not have the column") }
         guard rowCount >= 0, chunk.valueCount == rowCount else {
-            throw ParquetFault("it has \(rowCount) rows and \(chunk.valueCount) values in the column")
+            throw ParquetFault(
+                "it has \(rowCount) rows and \(chunk.valueCount) values in the column")
         }
         guard chunk.range.upperBound <= dataEnd else {
             throw ParquetFault(

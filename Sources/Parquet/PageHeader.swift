@@ -27,6 +27,7 @@ struct PageHeader {
     private(set) var isCompressed = true
 
     /// - Parameter reader: where the header begins.
+    /// - Throws: `ParquetFault`; it says whether the header is only cut short.
     init(_ reader: inout ThriftReader) throws(ParquetFault) {
         var type = -1
         var described: Set<Int> = []
@@ -53,7 +54,9 @@ struct PageHeader {
         if let kind, let wanted = wanted[kind], described != [wanted] {
             throw ParquetFault("the page's header does not describe a page of type \(type)")
         }
-        guard (0...Int(Int32.max)).contains(valueCount), repetitionByteCount >= 0, definitionByteCount >= 0 else {
+        guard (0...Int(Int32.max)).contains(valueCount), repetitionByteCount >= 0,
+            definitionByteCount >= 0
+        else {
             throw ParquetFault(
                 "a page of \(valueCount) values with levels of \(repetitionByteCount) and "
                     + "\(definitionByteCount) bytes")

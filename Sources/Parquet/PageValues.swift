@@ -13,6 +13,8 @@ protocol PageValues: AnyObject {
     /// The next value.
     ///
     /// - Parameter limit: bytes of the largest value that is wanted.
+    /// - Returns: bytes, or that there are too many.
+    /// - Throws: `ParquetFault` if there is none.
     func next(limit: Int) throws(ParquetFault) -> ParquetValue
     /// Complains about what is left behind the last value.
     func finish() throws(ParquetFault)
@@ -45,7 +47,8 @@ final class PlainValues: PageValues {
         position += 4
         guard count <= bytes.count - position else {
             throw ParquetFault(
-                "a value has \(count) bytes, but only \(bytes.count - position) are left in the page")
+                "a value has \(count) bytes, but only \(bytes.count - position) are left in the page"
+            )
         }
         defer { position += count }
         return position..<position + count
@@ -71,6 +74,7 @@ struct ValueDictionary {
     /// - Parameters:
     ///   - bytes: of a dictionary page.
     ///   - count: the number of values in it.
+    /// - Throws: `ParquetFault` for another number of them.
     init(_ bytes: [UInt8], count: Int) throws(ParquetFault) {
         guard count <= bytes.count / 4 else {
             throw ParquetFault("\(count) values cannot be in a dictionary of \(bytes.count) bytes")
@@ -135,7 +139,8 @@ final class DeltaLengthValues: PageValues {
         let length = Int(try lengths.next())
         guard (0...bytes.count - position).contains(length) else {
             throw ParquetFault(
-                "a value has \(length) bytes, but only \(bytes.count - position) are left in the page")
+                "a value has \(length) bytes, but only \(bytes.count - position) are left in the page"
+            )
         }
         defer { position += length }
         return position..<position + length

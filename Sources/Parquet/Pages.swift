@@ -40,7 +40,8 @@ struct Pages {
             let start = position + byteCount
             guard header.byteCount <= end - start else {
                 throw ParquetFault(
-                    "a page of \(header.byteCount) bytes, but the column has only \(end - start) left")
+                    "a page of \(header.byteCount) bytes, but the column has only \(end - start) left"
+                )
             }
             guard header.byteCount <= limit, header.plainByteCount <= limit else {
                 throw ParquetFault(
@@ -56,7 +57,8 @@ struct Pages {
             guard bytes.count == header.byteCount else { throw ParquetFault.cutShort("the file") }
             if let wanted = header.checksum, checksum(bytes) != wanted {
                 throw ParquetFault(
-                    "the page's CRC-32 is \(hexadecimal(checksum(bytes))), want \(hexadecimal(wanted))")
+                    "the page's CRC-32 is \(hexadecimal(checksum(bytes))), want \(hexadecimal(wanted))"
+                )
             }
             position = start + header.byteCount
             return Page(header: header, bytes: bytes)

@@ -13,7 +13,8 @@ public enum ParquetError: FalconError, Equatable {
     /// The file.
     public var path: String {
         switch self {
-        case .damaged(let path, _, _), .unsupported(let path, _, _, _), .wrongColumn(let path, _): path
+        case .damaged(let path, _, _), .unsupported(let path, _, _, _), .wrongColumn(let path, _):
+            path
         }
     }
 

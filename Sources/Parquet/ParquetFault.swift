@@ -15,7 +15,10 @@ struct ParquetFault: Error {
         self.remedy = remedy
     }
 
+    /// Bytes that end too early.
+    ///
     /// - Parameter what: what is not there as a whole.
+    /// - Returns: damage to which more bytes could make a difference.
     static func cutShort(_ what: String) -> ParquetFault {
         var fault = ParquetFault("\(what) is cut short")
         fault.isCutShort = true

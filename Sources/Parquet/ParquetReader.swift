@@ -170,7 +170,8 @@ public final class ParquetReader {
         let header = page.header
         guard header.valueCount <= leftInChunk || header.kind == .dictionary else {
             throw ParquetFault(
-                "a page of \(header.valueCount) values, but the row group has only \(leftInChunk) left")
+                "a page of \(header.valueCount) values, but the row group has only \(leftInChunk) left"
+            )
         }
         switch header.kind {
         case .dictionary: try readDictionary(page)

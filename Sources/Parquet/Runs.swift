@@ -16,6 +16,7 @@ struct Runs {
     ///   - bytes: what holds the runs.
     ///   - range: their place.
     ///   - bitWidth: bits of a number.
+    /// - Throws: `ParquetFault` for more than 32 bits.
     init(_ bytes: [UInt8], in range: Range<Int>, bitWidth: Int) throws(ParquetFault) {
         guard (0...32).contains(bitWidth) else {
             throw ParquetFault("numbers of \(bitWidth) bits, want at most 32")
@@ -31,7 +32,9 @@ struct Runs {
         while left == 0 { try startRun() }
         left -= 1
         if let repeated { return repeated }
-        guard position + (bit + bitWidth + 7) / 8 <= end else { throw .cutShort("a run of numbers") }
+        guard position + (bit + bitWidth + 7) / 8 <= end else {
+            throw .cutShort("a run of numbers")
+        }
         defer { bit += bitWidth }
         let number = lowBits(bytes, from: position, bit: bit, count: bitWidth)
         if left == 0 { position = min(end, position + (bit + bitWidth + 7) / 8) }

@@ -49,7 +49,8 @@ struct Schema {
                 return true
             }
             guard hasName else { throw ParquetFault("a field of the schema has no name") }
-            guard childCount >= 0, type == nil || childCount == 0, (0...repeated).contains(repetition)
+            guard childCount >= 0, type == nil || childCount == 0,
+                (0...repeated).contains(repetition)
             else {
                 throw ParquetFault(
                     "a field of the schema has \(childCount) children, type "
@@ -86,7 +87,8 @@ struct Schema {
         let isWanted = isWanted(element.name)
         if let type = element.type {
             let isText =
-                type == Self.byteArray && (element.conversion.map(Self.textConversions.contains) ?? true)
+                type == Self.byteArray
+                && (element.conversion.map(Self.textConversions.contains) ?? true)
             if isText && !isRepeated { note(element.name) }
             if isWanted {
                 foundCount += 1
@@ -126,7 +128,9 @@ struct Schema {
     func column() throws(ParquetFault) -> Result<TextColumn, WrongColumn> {
         guard isStarted, groups.isEmpty else { throw ParquetFault("the schema is cut short") }
         let name = String(decoding: wanted, as: UTF8.self)
-        if foundCount > 1 { return .failure(WrongColumn("\(foundCount) columns are called \"\(name)\"")) }
+        if foundCount > 1 {
+            return .failure(WrongColumn("\(foundCount) columns are called \"\(name)\""))
+        }
         if let found { return .success(found) }
         let others =
             textColumns.isEmpty

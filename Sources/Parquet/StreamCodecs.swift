@@ -2,7 +2,7 @@ import CBrotli
 import CZlib
 import CZstd
 
-// The only file of the module that calls zlib, libzstd and libbrotlidec.
+// The only file of the module that decompresses with zlib, libzstd and libbrotlidec.
 
 /// Decompresses gzip members, or zlib streams.
 ///
@@ -10,6 +10,7 @@ import CZstd
 ///   - bytes: all of them.
 ///   - byteCount: the size that they must have.
 /// - Returns: at most so many bytes.
+/// - Throws: `ParquetFault` for other bytes, and for more of them.
 func gzipPlain(_ bytes: ArraySlice<UInt8>, byteCount: Int) throws(ParquetFault) -> [UInt8] {
     // zlib keeps a pointer to this struct.
     let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
@@ -62,6 +63,7 @@ private func inflated(
 ///   - bytes: all of them.
 ///   - byteCount: the size that they must have.
 /// - Returns: at most so many bytes.
+/// - Throws: `ParquetFault` for other bytes, and for more of them.
 func zstdPlain(_ bytes: ArraySlice<UInt8>, byteCount: Int) throws(ParquetFault) -> [UInt8] {
     guard let context = unsafe ZSTD_createDCtx() else { throw ParquetFault("libzstd cannot start") }
     defer { unsafe ZSTD_freeDCtx(context) }
@@ -96,6 +98,7 @@ func zstdPlain(_ bytes: ArraySlice<UInt8>, byteCount: Int) throws(ParquetFault) 
 ///   - bytes: all of it.
 ///   - byteCount: the size that it must have.
 /// - Returns: at most so many bytes.
+/// - Throws: `ParquetFault` for other bytes, and for more of them.
 func brotliPlain(_ bytes: ArraySlice<UInt8>, byteCount: Int) throws(ParquetFault) -> [UInt8] {
     guard let state = unsafe BrotliDecoderCreateInstance(nil, nil, nil) else {
         throw ParquetFault("libbrotlidec cannot start")

@@ -61,6 +61,7 @@ struct ThriftReader {
     ///
     /// - Parameter field: reads the field with a number and a type, and says whether it did; other fields are
     ///   passed over.
+    /// - Throws: `ParquetFault`.
     mutating func readStructure(
         _ field: (inout ThriftReader, Int, Kind) throws(ParquetFault) -> Bool
     ) throws(ParquetFault) {
@@ -109,7 +110,10 @@ struct ThriftReader {
 
     /// Reads a list of structures.
     ///
-    /// - Parameter element: reads one of them to its end.
+    /// - Parameters:
+    ///   - kind: the type of the field.
+    ///   - element: reads one of them to its end.
+    /// - Throws: `ParquetFault`.
     mutating func readStructures(
         _ kind: Kind, _ element: (inout ThriftReader) throws(ParquetFault) -> Void
     ) throws(ParquetFault) {
@@ -166,7 +170,11 @@ struct ThriftReader {
 
     /// A truth value that is no field has a byte of its own.
     private mutating func skipElement(_ kind: Kind, depth: Int) throws(ParquetFault) {
-        if kind == .isTrue || kind == .isFalse { try advance(1) } else { try skip(kind, depth: depth) }
+        if kind == .isTrue || kind == .isFalse {
+            try advance(1)
+        } else {
+            try skip(kind, depth: depth)
+        }
     }
 
     private mutating func skipMap(depth: Int) throws(ParquetFault) {

@@ -149,7 +149,8 @@ import Testing
         let command = "tokenize --tokenizer tok.model --validation-fraction 0.2 --json"
         for field in ["text", "data.text"] {
             let results = try ["corpus.jsonl", "arrow-corpus.parquet"].map { file in
-                try place.success("\(command) --field \(field) --output \(field)-\(file) \(file)").json()
+                try place.success("\(command) --field \(field) --output \(field)-\(file) \(file)")
+                    .json()
             }
             for key in ["dataset_digest", "documents", "empty_documents", "tokens", "text_bytes"] {
                 #expect("\(results[0][key] ?? 0)" == "\(results[1][key] ?? 1)", "\(key)")
@@ -169,12 +170,15 @@ import Testing
         let skipped = try place.success(
             "\(command) --output y --skip-bad-documents arrow-nested.parquet")
         #expect(try skipped.json()["skipped_documents"] as? Int ?? 0 > 5)
-        #expect(String(decoding: try place.read("y/rejected.jsonl"), as: UTF8.self).contains("\"row\":"))
+        #expect(
+            String(decoding: try place.read("y/rejected.jsonl"), as: UTF8.self).contains("\"row\":")
+        )
         let piped = try place.falcon(
             "\(command) --output x -", input: place.read("arrow-corpus.parquet"))
         #expect(piped.status == 65)
         #expect(
-            piped.errors.contains("standard input is a Parquet file; give the file itself by its name"))
+            piped.errors.contains(
+                "standard input is a Parquet file; give the file itself by its name"))
         try place.failure(
             "eval run --text arrow-corpus.parquet", status: 65, says: "it is a Parquet file; take")
     }

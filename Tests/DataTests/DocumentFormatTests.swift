@@ -214,7 +214,8 @@ import Testing
         let error = #expect(throws: DataError.self) { try reading(false, limit: limit) }
         #expect(
             error
-                == .documentTooLarge(path: folder.file("in/a.jsonl"), place: .line(2), limitBytes: limit))
+                == .documentTooLarge(
+                    path: folder.file("in/a.jsonl"), place: .line(2), limitBytes: limit))
         let (texts, reader) = try reading(true, limit: limit)
         #expect(texts == ["1", "2", fits])
         #expect(reader.unreadable.count == 3)

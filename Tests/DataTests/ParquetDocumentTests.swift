@@ -1,5 +1,4 @@
 import FalconJSON
-import FalconParquet
 import FalconSystem
 import FalconTestSupport
 import FalconTokenizer
@@ -32,7 +31,9 @@ import Testing
         try texts(DocumentReader(paths: paths, format: format, field: field))
     }
 
-    private func message(_ path: String, format: DocumentFormat = .auto, field: String = "text") -> String {
+    private func message(_ path: String, format: DocumentFormat = .auto, field: String = "text")
+        -> String
+    {
         let error = #expect(throws: DataError.self) {
             try texts(path, format: format, field: field)
         }
@@ -106,7 +107,9 @@ import Testing
         }
         _ = try output(of: "mv", [path + ".gz", folder.file("b.gz")])
         #expect(message(folder.file("b.gz")).contains("b.gz is a Parquet file; decompress it"))
-        for (name, format) in [("pipe", DocumentFormat.auto), ("c.parquet", .auto), ("p", .parquet)] {
+        for (name, format) in [
+            ("pipe", DocumentFormat.auto), ("c.parquet", .auto), ("p", .parquet),
+        ] {
             let pipe = folder.file(name)
             #expect(mkfifo(pipe, 0o600) == 0)
             let writer = Thread { try? store(bytes, at: pipe) }
@@ -143,7 +146,8 @@ import Testing
     /// Pages before the damage are not used either.
     @Test func aDamagedFileIsLeftOutWhole() throws {
         var bytes = try Self.sample("arrow-checksums.parquet")
-        let footer = bytes.count - 8 - Int(bytes[bytes.count - 8]) - Int(bytes[bytes.count - 7]) << 8
+        let footer =
+            bytes.count - 8 - Int(bytes[bytes.count - 8]) - Int(bytes[bytes.count - 7]) << 8
         bytes[footer - 1] ^= 1
         let damaged = try folder.write("in/a.parquet", bytes)
         let good = try folder.write("in/b.parquet", Self.sample("arrow-nested.parquet"))
@@ -154,7 +158,8 @@ import Testing
             while try reader.nextRaw() != nil {}
         }
         let words = stops?.description ?? ""
-        #expect(words.hasPrefix("\(damaged): row group 0, page at byte ") && words.contains("CRC-32"))
+        #expect(
+            words.hasPrefix("\(damaged): row group 0, page at byte ") && words.contains("CRC-32"))
         #expect(words.contains("; copy or write the file again, or leave out such items"))
         let tokenizer = try SentencePieceTokenizer(path: tokenizerFixture(mistralModel))
         var corpus = CorpusTokenizer(tokenizer: tokenizer)

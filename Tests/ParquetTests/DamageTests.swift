@@ -82,7 +82,8 @@ import Testing
         for name in ["arrow-checksums", "arrow-checksums-v2"] {
             let whole = try Samples.bytes(name)
             let wanted = try values(Samples.path(name))
-            let footer = whole.count - 8 - Int(whole[whole.count - 8]) - Int(whole[whole.count - 7]) << 8
+            let footer =
+                whole.count - 8 - Int(whole[whole.count - 8]) - Int(whole[whole.count - 7]) << 8
             var errorCount = 0
             for place in 4..<footer {
                 var bytes = whole
@@ -115,8 +116,12 @@ import Testing
             #expect(!(try message { $0.pageValueCount = wrong }.isEmpty), "\(wrong)")
         }
         for wrong in [-1, huge, Int(Int64.min), 1 << 40] {
-            #expect(try message { $0.dataOffset = wrong }.contains("row group 0: the column's pages are"))
-            #expect(try message { $0.chunkByteCount = wrong }.contains("row group 0: the column's pages"))
+            #expect(
+                try message { $0.dataOffset = wrong }.contains(
+                    "row group 0: the column's pages are"))
+            #expect(
+                try message { $0.chunkByteCount = wrong }.contains(
+                    "row group 0: the column's pages"))
             #expect(try message { $0.pageByteCount = wrong }.contains("a page of"))
             #expect(try message { $0.plainByteCount = wrong }.contains("a page of"))
         }
@@ -149,7 +154,9 @@ import Testing
         let bytes: [UInt8] = [0x58, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x01]
         #expect(try message { $0.extra = bytes }.contains("is cut short"))
         #expect(try message { $0.extra = [0x5F] }.contains("type 15, which does not exist"))
-        #expect(try message { $0.extra = [0x56] + [UInt8](repeating: 0xFF, count: 12) }.contains("64 bits"))
+        #expect(
+            try message { $0.extra = [0x56] + [UInt8](repeating: 0xFF, count: 12) }.contains(
+                "64 bits"))
     }
 
     @Test func pagesThatDoNotFitAreRefused() throws {
@@ -157,16 +164,21 @@ import Testing
             try message { ($0.page, $0.encoding) = (page, encoding) }
         }
         #expect(try text([1, 0, 0]).contains("a value is cut short"))
-        #expect(try text([0xFF, 0xFF, 0xFF, 0xFF, 1]).contains("a value has 4294967295 bytes, but only 1"))
+        #expect(
+            try text([0xFF, 0xFF, 0xFF, 0xFF, 1]).contains(
+                "a value has 4294967295 bytes, but only 1"))
         #expect(try text([UInt8](repeating: 0, count: 13)).contains("1 bytes are left"))
         // Lengths: blocks of 128 in 4 parts, 3 numbers, the first of which is -1.
         #expect(try text([0x80, 1, 4, 3, 1, 0, 0, 0, 0, 0], 6).contains("a value has -1 bytes"))
         #expect(try text([0x80, 1, 0, 3, 0], 6).contains("in 0 parts"))
         #expect(try text([0x81, 1, 4, 3, 0], 6).contains("blocks of 129 differences"))
-        #expect(try text([0x80, 1, 4, 2, 0, 0, 0, 0, 0, 0], 6).contains("fewer lengths than values"))
+        #expect(
+            try text([0x80, 1, 4, 2, 0, 0, 0, 0, 0, 0], 6).contains("fewer lengths than values"))
         #expect(try text([0x80, 1, 4, 4, 0, 0, 0, 0, 0, 0], 6).contains("1 values too many"))
         #expect(try text([0x80, 1, 4, 3, 0, 0, 33, 0, 0, 0], 6).contains("differences of 33 bits"))
-        #expect(try text([0x80, 1, 4, 3, 0, 0, 32, 0, 0, 0], 6).contains("a block of lengths is cut short"))
+        #expect(
+            try text([0x80, 1, 4, 3, 0, 0, 32, 0, 0, 0], 6).contains(
+                "a block of lengths is cut short"))
         let none: [UInt8] = [0x80, 1, 4, 3, 0, 0, 0, 0, 0, 0]
         let one: [UInt8] = [0x80, 1, 4, 3, 2, 0, 0, 0, 0, 0]
         #expect(try text(one + none, 7).contains("shares 1 bytes with the one before, which has 0"))

@@ -68,7 +68,9 @@ import Testing
     private static func delta(
         _ numbers: [Int32], block: Int, parts: Int, extraWidths: UInt8 = 0
     ) -> [UInt8] {
-        func zigzag(_ number: Int64) -> [UInt8] { varint(UInt64(bitPattern: number << 1 ^ number >> 63)) }
+        func zigzag(_ number: Int64) -> [UInt8] {
+            varint(UInt64(bitPattern: number << 1 ^ number >> 63))
+        }
         var bytes = varint(UInt64(block)) + varint(UInt64(parts)) + varint(UInt64(numbers.count))
         bytes += zigzag(Int64(numbers.first ?? 0))
         let differences = zip(numbers.dropFirst(), numbers).map { $0 &- $1 }
@@ -128,18 +130,22 @@ import Testing
         let found = try (0..<6).map { _ in try levels.isNextThere() }
         #expect(found == [true, false, false, false, false, false])
         var more = DefinitionLevels.packed(bytes: [0b1011_0000], bit: 0, bitCount: 1, wanted: 1)
-        #expect(try (0..<8).map { _ in try more.isNextThere() } == [
-            true, false, true, true, false, false, false, false,
-        ])
+        #expect(
+            try (0..<8).map { _ in try more.isNextThere() } == [
+                true, false, true, true, false, false, false, false,
+            ])
         #expect(throws: ParquetFault.self) { try more.isNextThere() }
     }
 
     @Test func headersOfAnyTypesArePassedOver() throws {
         // One field of each type, a map and a set among them, and field numbers that do not fit a nibble.
         let bytes: [UInt8] = [
-            0x11, 0x12, 0x13, 0x7F, 0x14, 0x80, 0x01, 0x15, 0x02, 0x16, 0x03, 0x17, 1, 2, 3, 4, 5, 6, 7, 8,
-            0x18, 2, 0x61, 0x62, 0x19, 0x21, 1, 2, 0x1A, 0x13, 9, 0x1B, 1, 0x85, 1, 0x61, 2, 0x1B, 0,
-            0x1C, 0x15, 0x04, 0, 0x0D, 0x80, 0x02, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 0,
+            0x11, 0x12, 0x13, 0x7F, 0x14, 0x80, 0x01, 0x15, 0x02, 0x16, 0x03, 0x17, 1, 2, 3, 4, 5,
+            6, 7, 8,
+            0x18, 2, 0x61, 0x62, 0x19, 0x21, 1, 2, 0x1A, 0x13, 9, 0x1B, 1, 0x85, 1, 0x61, 2, 0x1B,
+            0,
+            0x1C, 0x15, 0x04, 0, 0x0D, 0x80, 0x02, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
+            15, 16, 0,
         ]
         var reader = ThriftReader(bytes + [42])
         var numbers: [Int] = []

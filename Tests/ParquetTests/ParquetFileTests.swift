@@ -57,7 +57,8 @@ import Testing
         ("sizes.key_value.key", "column \"sizes.key_value.key\" is part of a list"),
         ("", "no column \"\""), ("schema.text", "no column"), ("text.", "no column"),
         ("data..text", "no column"),
-    ]) func aColumnThatIsNotThereIsNamedWithThoseThatAre(_ column: String, _ message: String) throws {
+    ]) func aColumnThatIsNotThereIsNamedWithThoseThatAre(_ column: String, _ message: String) throws
+    {
         let error = #expect(throws: ParquetError.self) {
             try values(Samples.path("arrow-nested"), column)
         }
@@ -101,7 +102,8 @@ import Testing
             let error = #expect(throws: ParquetError.self) { try values(path) }
             return error?.description ?? ""
         }
-        #expect(try message { $0.codec = 3 }.contains("row group 0: the column is compressed with LZO"))
+        #expect(
+            try message { $0.codec = 3 }.contains("row group 0: the column is compressed with LZO"))
         #expect(try message { $0.codec = 77 }.contains("codec 77"))
         #expect(try message { $0.encoding = 9 }.contains("BYTE_STREAM_SPLIT of values"))
         #expect(try message { $0.encoding = 9 }.contains("row group 0, page at byte 4: "))

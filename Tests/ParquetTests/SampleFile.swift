@@ -55,7 +55,8 @@ struct SampleFile {
     private func pages() -> [UInt8] {
         var bytes: [UInt8] = []
         if hasIndexPage {
-            bytes += Self.integer(1, after: 0, 1) + Self.integer(2, after: 1, 3)
+            bytes +=
+                Self.integer(1, after: 0, 1) + Self.integer(2, after: 1, 3)
                 + Self.integer(3, after: 2, 3) + [0, 7, 7, 7]
         }
         bytes += Self.integer(1, after: 0, 0)
@@ -102,6 +103,7 @@ struct SampleFile {
         footer += Self.list(4, after: 3, Array(repeating: group, count: groupCount)) + extra + [0]
         let count = UInt32(truncatingIfNeeded: footerByteCount ?? footer.count)
         let magic = Array("PAR1".utf8)
-        return magic + data + footer + (0..<4).map { UInt8(truncatingIfNeeded: count >> (8 * $0)) } + magic
+        return magic + data + footer + (0..<4).map { UInt8(truncatingIfNeeded: count >> (8 * $0)) }
+            + magic
     }
 }

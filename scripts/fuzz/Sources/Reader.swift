@@ -176,7 +176,8 @@ extension Reader {
             while let raw = try reader.nextRaw() {
                 do {
                     let text = try raw.text()
-                    guard case .line? = raw.place, let value = try? JSONValue(parsing: raw.bytes) else {
+                    guard case .line? = raw.place, let value = try? JSONValue(parsing: raw.bytes)
+                    else {
                         continue
                     }
                     precondition(value.object?["text"]?.string == text, "two readers differ")
