@@ -8,7 +8,7 @@ import FalconTokenizer
 /// Streams documents from files, folders, patterns and standard input, in a fixed order.
 ///
 /// Memory holds one document at a time, however large the files are; of a Parquet file a page with the dictionary
-/// it needs. Such a file and compression (gzip, zstd, bzip2, xz) is
+/// it needs. Parquet and compression (gzip, zstd, bzip2, xz) are
 /// recognised by a file's first bytes. In a folder, files are read in the order of their names'
 /// bytes; hidden files are left out, and so are links to folders, which are counted.
 public final class DocumentReader {
