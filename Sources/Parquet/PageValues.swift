@@ -24,8 +24,9 @@ private func value(_ bytes: [UInt8], _ range: Range<Int>, limit: Int) -> Parquet
     range.count > limit ? .tooLarge(byteCount: range.count) : .bytes(Array(bytes[range]))
 }
 
+/// Refuses what follows the last value, but for zeros: fastparquet writes some.
 private func requireEnd(_ position: Int, _ bytes: [UInt8]) throws(ParquetFault) {
-    guard position == bytes.count else {
+    guard bytes[position...].allSatisfy({ $0 == 0 }) else {
         throw ParquetFault("\(bytes.count - position) bytes are left behind the page's last value")
     }
 }

@@ -167,7 +167,8 @@ import Testing
         #expect(
             try text([0xFF, 0xFF, 0xFF, 0xFF, 1]).contains(
                 "a value has 4294967295 bytes, but only 1"))
-        #expect(try text([UInt8](repeating: 0, count: 13)).contains("1 bytes are left"))
+        #expect(try text([UInt8](repeating: 0, count: 12) + [7]).contains("1 bytes are left"))
+        #expect(try text([UInt8](repeating: 0, count: 20)) == "")
         // Lengths: blocks of 128 in 4 parts, 3 numbers, the first of which is -1.
         #expect(try text([0x80, 1, 4, 3, 1, 0, 0, 0, 0, 0], 6).contains("a value has -1 bytes"))
         #expect(try text([0x80, 1, 0, 3, 0], 6).contains("in 0 parts"))

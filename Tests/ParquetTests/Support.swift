@@ -4,8 +4,8 @@ import FalconSystem
 import FalconTestSupport
 import Foundation
 
-/// The samples, and what pyarrow reads in them; `scripts/fixtures/parquet_samples.py` made them with pyarrow 26.0.1
-/// and DuckDB 2.0.1.
+/// The samples, and what pyarrow reads in them; `scripts/fixtures/parquet_samples.py` made them with pyarrow 26.0.1,
+/// DuckDB 2.0.1, polars 2.1.0 and fastparquet 2026.9.0.
 enum Samples {
     static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .appendingPathComponent("Fixtures").path
