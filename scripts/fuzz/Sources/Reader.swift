@@ -229,7 +229,8 @@ extension Reader {
                     precondition((try? raw.text()) == nil, "a null is a text")
                 }
             }
-            precondition(try documents.nextRaw() == nil, "a row too many")
+            let more = try documents.nextRaw()
+            precondition(more == nil, "a row too many")
         }
     }
 
