@@ -6,6 +6,16 @@ struct ColumnChunk: Equatable {
     let valueCount: Int
     /// The compression of its pages.
     let codec: Codec
+
+    /// Bytes that old writers (parquet-mr before 1.2.9, Impala) have left out of a chunk's size: a dictionary's
+    /// header.
+    private static let forgottenByteCount = 100
+
+    /// The chunk with such bytes; the number of values tells where it ends.
+    fileprivate func padded(dataEnd: Int) -> ColumnChunk {
+        let end = min(range.upperBound + Self.forgottenByteCount, dataEnd)
+        return ColumnChunk(range: range.lowerBound..<end, valueCount: valueCount, codec: codec)
+    }
 }
 
 /// What stands at the end of a file about the column of texts.
@@ -68,7 +78,7 @@ struct FileMetadata {
             }
             rowsLeft -= group.rowCount
             if group.rowCount > 0 {
-                chunks.append(group.chunk)
+                chunks.append(group.chunk.padded(dataEnd: dataEnd))
                 rowGroups.append(number)
             }
         }
