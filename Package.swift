@@ -35,8 +35,8 @@ let package = Package(
             name: "FalconFiles",
             targets: [
                 "FalconSystem", "FalconJSON", "FalconTensor", "FalconTokenizer", "FalconRecipe",
-                "FalconCheckpoint", "FalconGGUF", "FalconModel", "FalconData", "FalconInterchange",
-                "FalconEval", "FalconTrain", "FalconSweep",
+                "FalconCheckpoint", "FalconGGUF", "FalconParquet", "FalconModel", "FalconData",
+                "FalconInterchange", "FalconEval", "FalconTrain", "FalconSweep",
             ]),
     ],
     dependencies: [
@@ -52,6 +52,10 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CBzip2", providers: [.apt(["libbz2-dev"])]),
         .systemLibrary(name: "CLzma", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
+        .systemLibrary(name: "CSnappy", pkgConfig: "snappy", providers: [.apt(["libsnappy-dev"])]),
+        .systemLibrary(name: "CLz4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+        .systemLibrary(
+            name: "CBrotli", pkgConfig: "libbrotlidec", providers: [.apt(["libbrotli-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(
             name: "CSentencePiece",
@@ -86,7 +90,7 @@ let package = Package(
             name: "FalconRecipeSection", path: "Sources/RecipeSection",
             swiftSettings: safeSwiftSettings),
 
-        // Floor 3: the engine, text to ids, recipe files, files of weights.
+        // Floor 3: the engine, text to ids, recipe files, files of weights, columns of text.
         .target(
             name: "FalconTensor", dependencies: ["CKernels", "FalconSystem"],
             path: "Sources/Tensor", swiftSettings: swiftSettings),
@@ -107,6 +111,10 @@ let package = Package(
         .target(
             name: "FalconGGUF", dependencies: ["CKernels", "FalconSystem", "FalconConcurrency"],
             path: "Sources/GGUF", swiftSettings: safeSwiftSettings),
+        .target(
+            name: "FalconParquet",
+            dependencies: ["CZlib", "CZstd", "CSnappy", "CLz4", "CBrotli", "FalconSystem"],
+            path: "Sources/Parquet", swiftSettings: safeSwiftSettings),
 
         // Floor 4: models and update rules, what checks and measures the engine, documents to batches,
         // what a run leaves.
@@ -128,8 +136,7 @@ let package = Package(
             name: "FalconData",
             dependencies: [
                 "CZstd", "CZlib", "CBzip2", "CLzma", "FalconSystem", "FalconConcurrency",
-                "FalconJSON",
-                "FalconRecipeSection", "FalconTokenizer",
+                "FalconJSON", "FalconRecipeSection", "FalconTokenizer", "FalconParquet",
             ],
             path: "Sources/Data", swiftSettings: safeSwiftSettings),
         .target(
@@ -268,6 +275,10 @@ let package = Package(
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "GGUFTests", dependencies: ["FalconSystem", "FalconGGUF", "FalconTestSupport"],
+            exclude: ["Fixtures"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "ParquetTests",
+            dependencies: ["FalconSystem", "FalconJSON", "FalconParquet", "FalconTestSupport"],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "RunRecordTests", dependencies: ["FalconRunRecord"],

@@ -9,7 +9,8 @@
 set -euo pipefail
 
 # Headers and libraries that falcon is linked with.
-packages=(libsentencepiece-dev libzstd-dev zlib1g-dev libbz2-dev liblzma-dev libssl-dev libsqlite3-dev)
+packages=(libsentencepiece-dev libzstd-dev zlib1g-dev libbz2-dev liblzma-dev libsnappy-dev liblz4-dev libbrotli-dev
+    libssl-dev libsqlite3-dev)
 # What the Swift toolchain needs of a bare system: a C library, a linker's helpers, its own libraries.
 packages+=(binutils libc6-dev libstdc++-12-dev libcurl4 libncurses6 libxml2 tzdata
     ca-certificates)
@@ -43,9 +44,10 @@ if command -v dpkg-query >/dev/null; then
     for package in "${packages[@]}"; do
         grep -qxF "$package" <<<"$installed" || missing+=("$package")
     done
-elif ! pkg-config --exists sentencepiece libzstd zlib liblzma libcrypto sqlite3 2>/dev/null; then
+elif ! pkg-config --exists sentencepiece libzstd zlib liblzma snappy liblz4 libbrotlidec libcrypto sqlite3 \
+    2>/dev/null; then
     echo "setup: this is not Debian, so nothing is installed; wanted for pkg-config:" \
-        "sentencepiece, libzstd, zlib, liblzma, libcrypto, sqlite3, and libbz2" >&2
+        "sentencepiece, libzstd, zlib, liblzma, snappy, liblz4, libbrotlidec, libcrypto, sqlite3, and libbz2" >&2
     exit 69
 fi
 

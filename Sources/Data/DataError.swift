@@ -1,9 +1,10 @@
+import FalconParquet
 import FalconSystem
 
 /// A problem with documents or shards.
 public enum DataError: FalconError, Equatable {
-    /// A document cannot be read; `line` counts from 1 in the decompressed text.
-    case invalidDocument(path: String, line: Int?, reason: String)
+    /// A document cannot be read.
+    case invalidDocument(path: String, place: DocumentPlace?, reason: String)
     /// An input holds no document.
     case emptyInput(path: String)
     /// A folder holds no file whose name says that it is text.
@@ -22,10 +23,12 @@ public enum DataError: FalconError, Equatable {
     case unreadableText(path: String, reason: String)
     /// A compressed file is damaged or cut short.
     case damagedCompression(path: String, reason: String)
+    /// A Parquet file is damaged, of an unknown kind, or lacks the column.
+    case unreadableParquet(ParquetError)
     /// A compressed pipe is damaged, and documents before the damage are used already.
     case damagedStream(path: String, reason: String)
     /// One document is larger than the tokenizer can take.
-    case documentTooLarge(path: String, line: Int?, limitBytes: Int)
+    case documentTooLarge(path: String, place: DocumentPlace?, limitBytes: Int)
     /// Shards and tokenizer do not belong together.
     case tokenizerMismatch(path: String, got: String, wanted: String)
     /// Data sets that are mixed were written with different tokenizers.
@@ -61,17 +64,18 @@ public enum DataError: FalconError, Equatable {
     var isOfOneItem: Bool {
         switch self {
         case .invalidDocument, .emptyInput, .damagedCompression, .documentTooLarge, .notText,
-            .undecidedFormat, .danglingLink, .notAFile:
+            .undecidedFormat, .danglingLink, .notAFile, .unreadableParquet:
             true
         default: false
         }
     }
 
     /// The place of one file or document that can be left out.
-    var item: (path: String, line: Int?) {
+    var item: (path: String, place: DocumentPlace?) {
         switch self {
-        case .invalidDocument(let path, let line, _), .documentTooLarge(let path, let line, _):
-            (path, line)
+        case .invalidDocument(let path, let place, _), .documentTooLarge(let path, let place, _):
+            (path, place)
+        case .unreadableParquet(let error): (error.path, nil)
         case .emptyInput(let path), .damagedCompression(let path, _), .notText(let path, _, _),
             .undecidedFormat(let path, _, _), .danglingLink(let path, _), .notAFile(let path):
             (path, nil)
@@ -85,6 +89,7 @@ public enum DataError: FalconError, Equatable {
         case .invalidDocument: "correct it"
         case .emptyInput: "give a file with text in it"
         case .damagedCompression: "copy or compress the file again"
+        case .unreadableParquet(let error): error.remedy
         case .documentTooLarge: "split it, or give one document per line as jsonl"
         case .notText(_, _, let advice): advice
         case .undecidedFormat(_, _, let remedy): "say " + remedy
@@ -97,13 +102,14 @@ public enum DataError: FalconError, Equatable {
     /// The finding: what failed, what was found and wanted, where; for most errors also what to do.
     public var finding: String {
         switch self {
-        case .invalidDocument(let path, let line, let reason):
-            return "\(place(path, line)): \(reason)"
+        case .invalidDocument(let path, let place, let reason):
+            return "\(self.place(path, place)): \(reason)"
         case .emptyInput(let path): return "\(path) is empty: it holds no document"
         case .damagedCompression(let path, let reason):
             return "\(path): cannot decompress: \(reason)"
-        case .documentTooLarge(let path, let line, let limitBytes):
-            return "\(place(path, line)): the document is larger than \(limitBytes) bytes"
+        case .unreadableParquet(let error): return error.finding
+        case .documentTooLarge(let path, let place, let limitBytes):
+            return "\(self.place(path, place)): the document is larger than \(limitBytes) bytes"
         case .damagedStream(let path, let reason):
             return
                 "\(path): cannot decompress: \(reason); a pipe cannot be left out in the middle: give the "
@@ -119,7 +125,8 @@ public enum DataError: FalconError, Equatable {
                 + " (or those with "
                 + Compression.allCases.map(\.ending).joined(separator: ", ") + ")"
                 + (leftOut.map { ", but for instance \($0)" } ?? "")
-                + "; name such files or folders directly, or their format: --format text or jsonl"
+                + "; name such files or folders directly, or their format: --format text, jsonl or "
+                + "parquet"
         case .noTrainingDocuments(let reason):
             return "no training document: \(reason)"
         case .tokenizerMismatch(let path, let got, let wanted):
@@ -179,8 +186,8 @@ public enum DataError: FalconError, Equatable {
         }
     }
 
-    private func place(_ path: String, _ line: Int?) -> String {
-        line.map { "\(path), line \($0)" } ?? path
+    private func place(_ path: String, _ place: DocumentPlace?) -> String {
+        place.map { "\(path), \($0)" } ?? path
     }
 }
 

@@ -6,10 +6,13 @@ public enum DocumentFormat: String, Sendable, CaseIterable {
     case text
     /// One JSON object per line, ended by byte 0x0A only, with the text in one field.
     case jsonl
+    /// A Parquet file, with a text in one column of each row.
+    case parquet
 
     static let textEndings = [".txt", ".text", ".md", ".markdown", ".rst"]
     static let jsonlEndings = [".jsonl", ".ndjson", ".json", ".jl", ".jsonlines"]
-    static let knownEndings = textEndings + jsonlEndings
+    static let parquetEndings = [".parquet", ".parq"]
+    static let knownEndings = textEndings + jsonlEndings + parquetEndings
 
     /// The format that a name tells, below the ending of a compression; nil if it tells none.
     static func ofFile(named name: String) -> DocumentFormat? {
@@ -19,6 +22,7 @@ public enum DocumentFormat: String, Sendable, CaseIterable {
         }
         if textEndings.contains(where: name.hasSuffix) { return .text }
         if jsonlEndings.contains(where: name.hasSuffix) { return .jsonl }
+        if parquetEndings.contains(where: name.hasSuffix) { return .parquet }
         return nil
     }
 }
@@ -86,7 +90,7 @@ enum FileStart: Equatable {
 
 /// A kind of file that is not text, recognised by its first bytes.
 struct ForeignFile: Equatable {
-    /// "a Parquet file".
+    /// "an Arrow file".
     let name: String
     /// The advice in messages.
     let advice: String
@@ -107,7 +111,6 @@ struct ForeignFile: Equatable {
         (0, [0, 0, 0xFE, 0xFF], .init("UTF-32", toUTF8 + "UTF-32 -t UTF-8)")),
         (0, [0xFF, 0xFE], .init("UTF-16", toUTF8 + "UTF-16 -t UTF-8)")),
         (0, [0xFE, 0xFF], .init("UTF-16", toUTF8 + "UTF-16 -t UTF-8)")),
-        (0, Array("PAR1".utf8), .init("a Parquet file", toLines)),
         (0, Array("ARROW1".utf8), .init("an Arrow file", toLines)),
         (0, Array("Obj\u{1}".utf8), .init("an Avro file", toLines)),
         (0, Array("SQLite format 3".utf8), .init("an SQLite database", toLines)),
@@ -139,7 +142,7 @@ struct ForeignFile: Equatable {
     ///   cannot be: with bytes that are not UTF-8, or zeros.
     static func told(by start: ArraySlice<UInt8>, mayHaveZeros: Bool) -> ForeignFile? {
         let zero = start.firstIndex(of: 0)
-        let isText = zero == nil && isUTF8(start)
+        let isText = isText(start)
         for (place, bytes, kind) in magic where !isText {
             if start.dropFirst(place).starts(with: bytes) { return kind }
         }
@@ -150,6 +153,11 @@ struct ForeignFile: Equatable {
             : .init(
                 "not text: byte \(zero - start.startIndex) is zero",
                 "take it as one document anyway with --format text")
+    }
+
+    /// Whether bytes can be the start of a text.
+    static func isText(_ start: ArraySlice<UInt8>) -> Bool {
+        !start.contains(0) && isUTF8(start)
     }
 
     /// Text of the ASCII in 16 bits has a zero in every second byte, without a mark at its start.

@@ -7,7 +7,8 @@ import FalconTokenizer
 
 /// Streams documents from files, folders, patterns and standard input, in a fixed order.
 ///
-/// Memory holds one document at a time, however large the files are. Compression (gzip, zstd, bzip2, xz) is
+/// Memory holds one document at a time, however large the files are; of a Parquet file a page with the dictionary
+/// it needs. Parquet and compression (gzip, zstd, bzip2, xz) are
 /// recognised by a file's first bytes. In a folder, files are read in the order of their names'
 /// bytes; hidden files are left out, and so are links to folders, which are counted.
 public final class DocumentReader {
@@ -32,7 +33,7 @@ public final class DocumentReader {
     private let skipsBadItems: Bool
     private let documentLimit: Int
     private var inputs: ArraySlice<Input> = []
-    private var current: (input: Input, lines: LineSource)?
+    private var current: (input: Input, source: any DocumentSource)?
     private var documentsInCurrent = 0
     private var finishedBytes = 0
     /// The size of all inputs as they lie on disk; nil with standard input or a pipe among them.
@@ -48,15 +49,15 @@ public final class DocumentReader {
     /// Those since the last `takeRejected`.
     private var rejected: [RejectedItem] = []
 
-    /// Bytes read from disk so far, before decompression.
-    public var bytesRead: Int { finishedBytes + (current?.lines.file.byteCount ?? 0) }
+    /// Bytes of the files as they lie on disk that are done with so far.
+    public var bytesRead: Int { finishedBytes + (current?.source.byteCount ?? 0) }
 
     /// Looks up the inputs; nothing is read yet.
     ///
     /// - Parameters:
     ///   - paths: files, folders, patterns, or "-" for standard input; at least one.
     ///   - format: how documents lie in the files.
-    ///   - field: the field of a jsonl object that holds the text.
+    ///   - field: the field of a jsonl object, or the column of a Parquet file, that holds the text.
     ///   - separator: the text between the documents of a text file, line breaks on either side of it
     ///     included; nil if the whole file is one.
     ///   - skipsBadItems: whether files, folders and documents that cannot be read are left out and
@@ -160,64 +161,75 @@ public final class DocumentReader {
     ///   continues behind the bad document.
     public func next() throws -> Document? {
         guard let raw = try nextRaw() else { return nil }
-        return Document(text: try raw.text(), path: raw.path, line: raw.line)
+        return Document(text: try raw.text(), path: raw.path, place: raw.place)
     }
 
     private func nextOfCurrent() throws -> RawDocument? {
-        guard let (input, lines) = current else { return nil }
+        guard let (input, source) = current else { return nil }
         do {
-            if let record = try lines.next() {
+            if let document = try source.next() {
                 documentsInCurrent += 1
-                return RawDocument(
-                    path: lines.path, line: record.line, bytes: record.bytes,
-                    field: lines.isLineBased ? field : nil, isGuessed: lines.isGuessed)
+                return document
             }
         } catch let error as DataError {
             documentsInCurrent += 1
-            // Behind a line that is too large there are others.
+            // Behind one that is too large there are others.
             if case .documentTooLarge = error { throw error }
-            close(lines)
+            close(source)
             throw error
         } catch {
-            close(lines)
+            close(source)
             throw error
         }
-        close(lines)
-        if separator != nil && !lines.isLineBased && !lines.hasSeparator {
-            unseparated.add(lines.path)
+        close(source)
+        if separator != nil && source.isOfText && !source.hasSeparator {
+            unseparated.add(source.path)
         }
         if documentsInCurrent == 0 {
-            if input.isNamed { throw DataError.emptyInput(path: lines.path) }
-            // An empty text in a folder is an empty document; JSON lines without a line are none.
-            if !lines.isLineBased {
-                return RawDocument(path: lines.path, line: nil, bytes: [], field: nil)
+            if input.isNamed { throw DataError.emptyInput(path: source.path) }
+            // An empty text in a folder is an empty document; a list without a line or row is none.
+            if source.isOfText {
+                return RawDocument(path: source.path, place: nil, bytes: [], field: nil)
             }
         }
         return nil
     }
 
-    private func close(_ lines: LineSource) {
-        finishedBytes += lines.file.byteCount
+    private func close(_ source: any DocumentSource) {
+        finishedBytes += source.byteCount
         current = nil
     }
 
-    /// Decompresses a file to its end, if it is compressed: its checks stand behind what they are of.
+    /// Decompresses a compressed or Parquet file to its end: its checks stand behind what they are of.
     ///
-    /// - Throws: `DataError.damagedCompression`; `FileError`.
+    /// - Throws: `DataError.damagedCompression`, `DataError.unreadableParquet`; `FileError`.
     private func requireIntact(_ input: Input) throws {
         guard let path = input.path, path.kind == .regularFile else { return }
-        let file = FileByteStream(try InputFile(path))
-        guard let compression = Compression(start: try file.peek(6)) else { return }
+        let file = try InputFile(path)
+        if try ParquetSource.isParquet(file, format: input.format, told: input.told) {
+            return try parquet(file).requireIntact()
+        }
+        let bytes = FileByteStream(file)
+        guard let compression = Compression(start: try bytes.peek(6)) else { return }
         let stream = DecompressedStream(
-            file, compression.makeDecompressor(), path: path.description)
+            bytes, compression.makeDecompressor(), path: path.description)
         while try !stream.next().isEmpty {}
     }
 
-    private func open(_ input: Input) throws -> LineSource {
+    private func open(_ input: Input) throws -> any DocumentSource {
         let file = try input.path.map { try InputFile($0) } ?? InputFile.standardInput()
+        if input.path != nil,
+            try ParquetSource.isParquet(file, format: input.format, told: input.told)
+        {
+            return try parquet(file)
+        }
         return try LineSource(
-            file, format: input.format, told: input.told, separator: separator,
+            file, format: input.format, told: input.told, field: field, separator: separator,
             documentLimit: documentLimit)
+    }
+
+    private func parquet(_ file: InputFile) throws -> ParquetSource {
+        try ParquetSource(file, column: field, documentLimit: documentLimit)
     }
 }
 

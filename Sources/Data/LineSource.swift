@@ -4,12 +4,12 @@ import FalconSystem
     import Glibc
 #endif
 
-/// The records of one file: lines, parts between separators, or the whole.
-final class LineSource {
+/// The documents of one file of text: its lines, parts between separators, or the whole.
+final class LineSource: DocumentSource {
     let path: String
-    let file: FileByteStream
-    private(set) var isLineBased = false
-    private(set) var isGuessed = false
+    private let file: FileByteStream
+    private var isLineBased = false
+    private var isGuessed = false
     private let stream: any ByteStream
     private var buffer: [UInt8] = []
     private var position = 0
@@ -22,20 +22,26 @@ final class LineSource {
     private let format: DocumentFormat
     private let told: DocumentFormat?
     private let separator: [UInt8]?
+    private let field: String
     private let documentLimit: Int
+
+    var byteCount: Int { file.byteCount }
+    var isOfText: Bool { !isLineBased }
 
     /// - Parameters:
     ///   - input: an open file.
     ///   - format: the format asked for, or `auto`.
     ///   - told: the format that the name tells.
+    ///   - field: the field of a jsonl object that holds the text.
     ///   - separator: bytes between the documents of a text; nil if it is one.
     ///   - documentLimit: bytes of the largest document.
     /// - Throws: `FileError` if it cannot be read; `DataError` if its name says that it is compressed, and it
     ///   is not.
     init(
-        _ input: InputFile, format: DocumentFormat, told: DocumentFormat?, separator: [UInt8]?,
-        documentLimit: Int
+        _ input: InputFile, format: DocumentFormat, told: DocumentFormat?, field: String,
+        separator: [UInt8]?, documentLimit: Int
     ) throws {
+        self.field = field
         self.separator = separator
         self.documentLimit = documentLimit
         path = input.path
@@ -55,7 +61,15 @@ final class LineSource {
         stream = file
     }
 
-    func next() throws -> (bytes: [UInt8], line: Int?)? {
+    func next() throws -> RawDocument? {
+        try nextRecord().map { record in
+            RawDocument(
+                path: path, place: record.line.map { .line($0) }, bytes: record.bytes,
+                field: isLineBased ? field : nil, isGuessed: isGuessed)
+        }
+    }
+
+    private func nextRecord() throws -> (bytes: [UInt8], line: Int?)? {
         try start()
         if isLineBased { return try nextRecord(endingIn: [0x0A]) }
         return try separator.map(nextRecord) ?? whole()
@@ -66,11 +80,27 @@ final class LineSource {
         isStarted = true
         while !isAtEnd && FileStart.isUndecided(buffer[...]) { try fill() }
         if buffer.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
+        try refuseParquet()
         let mayHaveZeros = format != .auto || told != nil
         if let kind = ForeignFile.told(by: buffer[position...], mayHaveZeros: mayHaveZeros) {
             throw DataError.notText(path: path, kind: kind.name, advice: kind.advice)
         }
         isLineBased = try decided() == .jsonl
+    }
+
+    /// A Parquet file is read here only where it cannot be read as such.
+    private func refuseParquet() throws(DataError) {
+        let isNamed = format == .parquet || format == .auto && told == .parquet
+        guard isNamed || ParquetSource.isBegun(by: buffer[position...]) else { return }
+        let advice =
+            if stream !== file {
+                "decompress it: its pages are compressed already, and it is read from its end"
+            } else if format == .text || format == .jsonl {
+                "leave --format out, or say --format parquet"
+            } else {
+                "give the file itself by its name: it is read from its end, which a pipe has not yet"
+            }
+        throw .notText(path: path, kind: "a Parquet file", advice: advice)
     }
 
     private func decided() throws(DataError) -> DocumentFormat {
@@ -221,6 +251,6 @@ final class LineSource {
     }
 
     private func tooLarge(line: Int?) -> DataError {
-        .documentTooLarge(path: path, line: line, limitBytes: documentLimit)
+        .documentTooLarge(path: path, place: line.map { .line($0) }, limitBytes: documentLimit)
     }
 }

@@ -8,21 +8,29 @@ public struct RejectedItem: Codable, Equatable, Sendable {
 
     /// The file or folder.
     public let path: String
-    /// The line in the decompressed file, from 1; nil for a whole file or folder.
+    /// The line in the decompressed file, from 1; nil for a row, and for a whole file or folder.
     public let line: Int?
+    /// The row of a Parquet file, from 1.
+    public let row: Int?
     /// The reason, with the place.
     public let reason: String
 
     /// An item that a reader met.
     init(_ error: DataError) {
-        (path, line) = error.item
+        let place: DocumentPlace?
+        (path, place) = error.item
+        switch place {
+        case .line(let number): (line, row) = (number, nil)
+        case .row(let number): (line, row) = (nil, number)
+        case nil: (line, row) = (nil, nil)
+        }
         reason = error.finding
     }
 
     /// A file or folder that the system does not give.
     init(_ error: FileError) {
         path = error.path
-        line = nil
+        (line, row) = (nil, nil)
         reason = error.description
     }
 

@@ -33,6 +33,10 @@ public final class TextFileTokens {
         encoder = tokenizer.makeDocumentEncoder()
         file = try InputFile(RawPath(argument: path))
         while buffer.count < 512, try fill() {}
+        if ParquetSource.isBegun(by: buffer[...]) {
+            throw DataError.unreadableText(
+                path: file.path, reason: "it is a Parquet file; take one text out of it first")
+        }
         if let kind = ForeignFile.told(by: buffer[...], mayHaveZeros: true) {
             throw DataError.unreadableText(
                 path: file.path, reason: "it is \(kind.name); \(kind.advice)")

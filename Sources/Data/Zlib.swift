@@ -1,6 +1,6 @@
 import CZlib
 
-// The only file that calls zlib.
+// The only file of the module that calls zlib.
 
 /// Decompresses gzip members.
 @safe final class GzipDecompressor: Decompressor {

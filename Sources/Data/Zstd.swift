@@ -1,6 +1,6 @@
 import CZstd
 
-// The only file that calls libzstd.
+// The only file of the module that calls libzstd.
 
 /// Compresses bytes to one zstd frame with a content checksum.
 @safe final class ZstdFrameEncoder {

@@ -21,8 +21,10 @@ struct TokenizeCommand: ParsableCommand {
             """)
 
     @Argument(
-        help:
-            "Files, folders or patterns (*.txt, *.jsonl, with .gz, .zst, .bz2 or .xz), or - for stdin."
+        help: """
+            Files, folders or patterns (*.txt, *.jsonl, with .gz, .zst, .bz2 or .xz; *.parquet), or - \
+            for stdin.
+            """
     )
     var paths: [String] = []
 

@@ -14,13 +14,16 @@ struct TokenizerCommand: ParsableCommand {
 struct InputOptions: ParsableArguments {
     @Option(
         help: """
-            The layout of documents in files: text (one per file), jsonl (one per line), or auto \
-            (by the first bytes and the name).
+            The layout of documents in files: text (one per file), jsonl (one per line), parquet (one \
+            per row), or auto (by the first bytes and the name).
             """)
     var format = DocumentFormat.auto
 
     @Option(
-        help: "The field of a jsonl object that holds the text; a.b is b in the object a.")
+        help: """
+            The field of a jsonl object, or the column of a Parquet file, that holds the text; a.b is b \
+            in the object or struct a.
+            """)
     var field = "text"
 
     @Option(
@@ -74,8 +77,10 @@ extension TokenizerCommand {
 
         @Option(
             parsing: .upToNextOption,
-            help:
-                "Files, folders or patterns (*.txt, *.jsonl, with .gz, .zst, .bz2 or .xz), or - for stdin."
+            help: """
+                Files, folders or patterns (*.txt, *.jsonl, with .gz, .zst, .bz2 or .xz; *.parquet), or \
+                - for stdin.
+                """
         )
         var input: [String]
 

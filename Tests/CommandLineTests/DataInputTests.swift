@@ -140,4 +140,46 @@ import Testing
         try place.failure(
             "eval run --text /dev/null", status: 65, says: "/dev/null: the text is empty")
     }
+
+    @Test func parquetIsReadAsTheSameJSONLinesAre() throws {
+        let samples = testsFolder + "/ParquetTests/Fixtures/"
+        for name in ["corpus.jsonl", "arrow-corpus.parquet", "arrow-nested.parquet"] {
+            try Data(load(samples + name)).write(to: place.url(name))
+        }
+        let command = "tokenize --tokenizer tok.model --validation-fraction 0.2 --json"
+        for field in ["text", "data.text"] {
+            let results = try ["corpus.jsonl", "arrow-corpus.parquet"].map { file in
+                try place.success("\(command) --field \(field) --output \(field)-\(file) \(file)")
+                    .json()
+            }
+            for key in ["dataset_digest", "documents", "empty_documents", "tokens", "text_bytes"] {
+                #expect("\(results[0][key] ?? 0)" == "\(results[1][key] ?? 1)", "\(key)")
+            }
+        }
+        let train = "tokenizer train --vocab-size 300 --json --input"
+        let tokenizers = try ["corpus.jsonl", "arrow-corpus.parquet"].map { file in
+            try place.success("\(train) \(file) --output \(file).model").json()["sha256"] as? String
+        }
+        #expect(tokenizers[0] == tokenizers[1] && tokenizers[0]?.count == 64)
+        try place.failure(
+            "\(command) --output x --field body arrow-corpus.parquet", status: 65,
+            says: "no column \"body\" (columns of text: text, data.text)", "--field")
+        try place.failure(
+            "\(command) --output x arrow-nested.parquet", status: 65,
+            says: "arrow-nested.parquet, row ", "is not a string but null", "--skip-bad-documents")
+        let skipped = try place.success(
+            "\(command) --output y --skip-bad-documents arrow-nested.parquet")
+        #expect(try skipped.json()["skipped_documents"] as? Int ?? 0 > 5)
+        #expect(
+            String(decoding: try place.read("y/rejected.jsonl"), as: UTF8.self).contains("\"row\":")
+        )
+        let piped = try place.falcon(
+            "\(command) --output x -", input: place.read("arrow-corpus.parquet"))
+        #expect(piped.status == 65)
+        #expect(
+            piped.errors.contains(
+                "standard input is a Parquet file; give the file itself by its name"))
+        try place.failure(
+            "eval run --text arrow-corpus.parquet", status: 65, says: "it is a Parquet file; take")
+    }
 }

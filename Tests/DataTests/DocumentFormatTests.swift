@@ -91,7 +91,7 @@ import Testing
             ([0xFF, 0xFE, 0x61, 0x00], "UTF-16", "iconv -f UTF-16"),
             ([0xFE, 0xFF, 0x00, 0x61], "UTF-16", "iconv"),
             ([0xFF, 0xFE, 0, 0, 0x61, 0, 0, 0], "UTF-32", "iconv -f UTF-32"),
-            (Array("PAR1".utf8) + [0x15, 0x00, 0xFF], "a Parquet file", "JSON lines"),
+            (Array("ARROW1".utf8) + [0x00, 0x00, 0xFF], "an Arrow file", "JSON lines"),
             ([0x50, 0x4B, 0x03, 0x04, 0x14, 0x00], "a zip archive", "unpack"),
             ([0x04, 0x22, 0x4D, 0x18, 0x64, 0x40, 0xA7, 0xFF], "an lz4 file", "bzip2 or xz"),
             ([0x5D, 0, 0, 0x80, 0, 0xFF, 0xFF, 0xFF], "an lzma file", "decompress"),
@@ -200,7 +200,7 @@ import Testing
         let (texts, reader) = try reading(true)
         #expect(texts == ["a", "d"])
         #expect(reader.unreadable.count == 2)
-        #expect(reader.unreadable.reasons.last?.contains("a Parquet file") == true)
+        #expect(reader.unreadable.reasons.last?.contains("damaged Parquet") == true)
     }
 
     @Test func aDocumentThatIsTooLargeIsPassedOver() throws {
@@ -214,7 +214,8 @@ import Testing
         let error = #expect(throws: DataError.self) { try reading(false, limit: limit) }
         #expect(
             error
-                == .documentTooLarge(path: folder.file("in/a.jsonl"), line: 2, limitBytes: limit))
+                == .documentTooLarge(
+                    path: folder.file("in/a.jsonl"), place: .line(2), limitBytes: limit))
         let (texts, reader) = try reading(true, limit: limit)
         #expect(texts == ["1", "2", fits])
         #expect(reader.unreadable.count == 3)

@@ -158,13 +158,13 @@ import Testing
 
     private func separated(
         _ text: String, by separator: String, limit: Int = 1 << 20
-    ) throws -> [(text: String, line: Int?)] {
+    ) throws -> [(text: String, place: DocumentPlace?)] {
         let folder = try TemporaryFolder()
         let path = try folder.write("a.txt", text)
         let reader = try DocumentReader(
             paths: [path], separator: separator, skipsBadItems: true, documentLimit: limit)
-        var found: [(String, Int?)] = []
-        while let document = try reader.next() { found.append((document.text, document.line)) }
+        var found: [(String, DocumentPlace?)] = []
+        while let document = try reader.next() { found.append((document.text, document.place)) }
         return found
     }
 
@@ -180,7 +180,7 @@ import Testing
     {
         let found = try separated(text, by: "<|e|>")
         #expect(found.map(\.text) == wanted)
-        #expect(found.map(\.line) == lines)
+        #expect(found.map(\.place) == lines.map { .line($0) })
     }
 
     /// Separators and documents that lie across the pieces in which a file is read.
@@ -196,7 +196,7 @@ import Testing
             lines.append(line)
             line += text.utf8.count { $0 == 0x0A } + 2
         }
-        #expect(found.map(\.line) == lines)
+        #expect(found.map(\.place) == lines.map { .line($0) })
         // One that is too large is left out, and those behind it are read.
         let short = try separated(
             texts.joined(separator: "<|end|>"), by: "<|end|>", limit: 300_000)

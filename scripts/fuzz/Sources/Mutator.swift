@@ -6,6 +6,8 @@ indirect enum Format {
     case json
     /// A JSON header between its size and data.
     case safetensors
+    /// Pages, and behind them a table of contents and its size.
+    case parquet
     case files([(name: String, format: Format)])
 }
 
@@ -43,6 +45,21 @@ struct Mutator {
             }
             return (0..<8).map { UInt8(truncatingIfNeeded: header.count >> (8 * $0)) }
                 + header + data
+        case .parquet:
+            guard bytes.count >= 12, random(below: 4) > 0 else { return mutateBytes(bytes, limit) }
+            let end = bytes.count - 8
+            let claimed = bytes[end..<end + 4].reversed().reduce(0) { $0 << 8 | Int($1) }
+            let start = end - min(claimed, end - 4)
+            var (pages, contents) = (Array(bytes[4..<start]), Array(bytes[start..<end]))
+            if !pages.isEmpty, random(below: 2) == 0 {
+                // The places in the table of contents should stay right.
+                let changed = mutateBytes(pages, pages.count)
+                pages = changed + pages.dropFirst(changed.count)
+            } else {
+                contents = mutateBytes(contents, max(1, limit - 12 - pages.count))
+            }
+            let size = (0..<4).map { UInt8(truncatingIfNeeded: contents.count >> (8 * $0)) }
+            return bytes[..<4] + pages + contents + size + bytes[(end + 4)...]
         case .files(let names):
             var set = FileSet(bytes, nameCount: names.count)
             if set.files.isEmpty || random(below: 16) == 0 { return mutateBytes(bytes, limit) }

@@ -5,6 +5,7 @@ import FalconGGUF
 import FalconInterchange
 import FalconJSON
 import FalconModel
+import FalconParquet
 import FalconRecipe
 import FalconSweep
 import FalconSystem
@@ -27,6 +28,8 @@ enum Reader: String, CaseIterable {
     case tokenizer
     /// Documents: text, JSON lines, or what is to be told by its bytes.
     case documents
+    /// A Parquet file: columns of texts, first as such and then as documents.
+    case parquet
     /// `tokenizer.model`.
     case sentencepiece
     /// A Hugging Face folder.
@@ -42,6 +45,7 @@ enum Reader: String, CaseIterable {
         case .safetensors: .safetensors
         case .shards: .files(Self.shardNames)
         case .gguf, .sentencepiece, .documents, .recipe, .tasks: .bytes
+        case .parquet: .parquet
         case .configuration, .tokenizer: .json
         case .folder: .files(Self.folderNames)
         }
@@ -86,6 +90,9 @@ enum Reader: String, CaseIterable {
             case .documents:
                 store(bytes, at: scratch + "/input")
                 try Self.useDocuments(scratch + "/input")
+            case .parquet:
+                store(bytes, at: scratch + "/input")
+                try Self.useParquet(scratch + "/input")
             case .sentencepiece: try Self.use(SentencePieceTokenizer(modelBytes: bytes))
             case .tasks: try Self.useTasks(bytes, scratch)
             case .recipe: try Self.useRecipe(String(decoding: bytes, as: UTF8.self))
@@ -169,7 +176,8 @@ extension Reader {
             while let raw = try reader.nextRaw() {
                 do {
                     let text = try raw.text()
-                    guard raw.line != nil, let value = try? JSONValue(parsing: raw.bytes) else {
+                    guard case .line? = raw.place, let value = try? JSONValue(parsing: raw.bytes)
+                    else {
                         continue
                     }
                     precondition(value.object?["text"]?.string == text, "two readers differ")
@@ -178,6 +186,51 @@ extension Reader {
                 }
             }
             precondition(reader.unreadable.reasons.count <= LeftOut.reasonLimit)
+        }
+    }
+
+    /// Rows that are read: a few bytes can say that there are 2^31 of nothing.
+    private static let rowLimit = 20_000
+
+    /// Reads columns of a Parquet file, and compares them with the documents of the file.
+    private static func useParquet(_ path: String) throws {
+        for column in ["text", "data.text", "body"] {
+            var (values, sum): ([ParquetValue], Int) = ([], 0)
+            let reader: ParquetReader
+            do {
+                reader = try ParquetReader(
+                    InputFile(path: path), column: column, valueLimitBytes: 1 << 18,
+                    pageLimitBytes: 1 << 22)
+            } catch {
+                precondition(!"\(error)".isEmpty)
+                continue
+            }
+            var isWhole = true
+            do {
+                while sum < 1 << 20, values.count < rowLimit, let value = try reader.next() {
+                    if case .bytes(let bytes) = value { sum += bytes.count }
+                    values.append(value)
+                    precondition(reader.position <= reader.byteCount)
+                }
+            } catch {
+                precondition(!"\(error)".isEmpty)
+                isWhole = false
+            }
+            // Pages that are too large here are read there.
+            guard isWhole, reader.rowCount == values.count else { continue }
+            let documents = try DocumentReader(
+                paths: [path], field: column, skipsBadItems: true, documentLimit: 1 << 18)
+            for value in values {
+                if case .tooLarge = value { continue }
+                guard let raw = try documents.nextRaw() else { fatalError("a row is missing") }
+                if case .bytes(let bytes) = value {
+                    precondition(raw.bytes == bytes, "two readers differ")
+                } else {
+                    precondition((try? raw.text()) == nil, "a null is a text")
+                }
+            }
+            let more = try documents.nextRaw()
+            precondition(more == nil, "a row too many")
         }
     }
 

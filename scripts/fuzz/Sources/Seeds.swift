@@ -43,6 +43,10 @@ struct Seeds {
             let path = "InterchangeTests/Fixtures/tokenizer/\(name).model"
             add(try fixture(path), name, to: .sentencepiece)
         }
+        let parquet = "ParquetTests/Fixtures"
+        for name in try namesInFolder(fixtures + "/" + parquet) where name.hasSuffix(".parquet") {
+            add(try fixture(parquet + "/" + name), name, to: .parquet)
+        }
         try addRecipes()
         try addTasks()
     }
@@ -132,7 +136,6 @@ struct Seeds {
         #"{"text":"a","n":[1,-2.5e3,{"b":NaN}]}"# + "\n" + #"{"text":"\u00e9\ud83d\ude00\n"}"#,
         "\u{FEFF}\n {\"text\":null}\n\n{\"t\\u0065xt\":\"b\",\"text\":\"c\"}",
         "[{\"text\":\"a\"}]", "{\n\"text\": \"a\"\n}", "plain text\nof two lines",
-        "PAR1\u{15}\u{0}",
     ]
 
     private static let tinyTokenizer = #"""
