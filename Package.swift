@@ -300,7 +300,8 @@ let package = Package(
         .testTarget(
             name: "TrainTests",
             dependencies: [
-                "FalconSystem", "FalconJSON", "FalconRecipeSection", "FalconTensor", "FalconData",
+                "FalconSystem", "FalconJSON", "FalconRecipeSection", "FalconTensor",
+                "FalconTokenizer", "FalconData",
                 "FalconRecipe", "FalconModel", "FalconOptim", "FalconCheckpoint", "FalconRunRecord",
                 "FalconEval", "FalconInterchange", "FalconTrain", "FalconTestSupport",
             ],

@@ -171,9 +171,10 @@ public struct DataSource: RecipeSection, Codable, Equatable {
         return found
     }
 
-    /// The weights as whole numbers in the same proportion; nil if they take more than 9 digits.
+    /// The weights as whole numbers in the same proportion.
     ///
     /// - Parameter sources: without problems of their own.
+    /// - Returns: nil if they take more than 9 digits.
     public static func wholeWeights(of sources: [DataSource]) -> [Int]? {
         let limit = 1_000_000_000
         var scale = 1.0

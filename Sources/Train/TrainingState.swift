@@ -9,8 +9,9 @@ import FoundationEssentials
 struct TrainingState: Codable, Equatable {
     let step: Int
     let tokens: Int
-    /// The digests of the data sets by their paths; nil in older checkpoints, of one data set each. With the
-    /// recipe and the tokens it tells what was drawn.
+    /// The digests of the data sets by their paths; nil in older checkpoints, of one data set each.
+    ///
+    /// With the recipe and the tokens it tells what was drawn.
     var data: [String: String]?
     /// Steps that moved the weights: AdamW's t.
     let appliedSteps: Int

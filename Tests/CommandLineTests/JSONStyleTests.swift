@@ -50,6 +50,8 @@ import Testing
         Command("ckpt convert run --to checkpoint --output q"),
         Command("verify ops"),
         Command("verify data shards"),
+        Command("data info shards"),
+        Command("data convert shards --to megatron --output converted"),
         Command("verify checkpoint run"),
         Command("bench kernels --filter AdamW --repeats 1"),
         Command("bench train --recipe tiny.yaml --steps 1 --warmup 0 --profile"),
