@@ -7,6 +7,8 @@ extension CorpusTokenizer {
         public var duplicateDocuments = 0
         /// UTF-8 bytes of those.
         public var duplicateBytes = 0
+        /// Documents that hold texts of evaluation sets, left out.
+        public var contaminated = ContaminatedDocuments()
         /// Empty documents, left out.
         public var emptyDocuments = 0
         /// Documents that are not valid, left out; only with `skipsBadDocuments`.
@@ -29,7 +31,7 @@ extension CorpusTokenizer {
         public var inputBytes = 0
 
         enum CodingKeys: String, CodingKey {
-            case documents, unreadable, unseparated, tokens
+            case documents, contaminated, unreadable, unseparated, tokens
             case duplicateDocuments = "duplicate_documents"
             case duplicateBytes = "duplicate_bytes"
             case emptyDocuments = "empty_documents"
@@ -52,6 +54,7 @@ extension CorpusTokenizer {
             duplicateBytes += later.duplicateBytes
             emptyDocuments += later.emptyDocuments
             badDocuments += later.badDocuments
+            contaminated.add(later.contaminated)
             firstBadDocument = firstBadDocument ?? later.firstBadDocument
             unreadable.add(later.unreadable)
             unseparated.add(later.unseparated)
@@ -65,7 +68,8 @@ extension CorpusTokenizer {
                 reason: documents > 0
                     ? "all \(documents) documents were held out; "
                         + "choose a smaller --validation-fraction"
-                    : "\(emptyDocuments) documents were empty and \(badDocuments) not valid"
+                    : "\(emptyDocuments) documents were empty, \(badDocuments) not valid and "
+                        + "\(contaminated.documents) contaminated"
                         + ((firstBadDocument ?? unreadable.reasons.first).map {
                             " (the first: \($0))"
                         } ?? "") + "; give a file with text in it")

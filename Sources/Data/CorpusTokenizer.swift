@@ -20,6 +20,8 @@ public struct CorpusTokenizer: Sendable {
     public var skipsBadDocuments = false
     /// Which documents are the same, of which the first is kept; a digest of each is in memory.
     public var deduplication = Deduplication.off
+    /// The evaluation sets whose texts no document may hold; nil for none.
+    public var contamination: Contamination?
     /// Replace the data set that is in the folder.
     public var overwrites = false
     /// The layout of tokens in shards.
@@ -77,7 +79,7 @@ public struct CorpusTokenizer: Sendable {
         let encoder = DocumentEncoder(
             tokenizer: tokenizer, endOfDocumentID: try tokenizer.requireEndOfDocumentID(),
             validationFraction: validationFraction, skipsBadDocuments: skipsBadDocuments,
-            deduplication: deduplication)
+            deduplication: deduplication, contamination: contamination)
         var sink = try SplitWriter(
             folder: folder, layout: layout,
             tail: ValidationTail(fraction: validationFraction, waitingBytes: tailBytes),
@@ -151,6 +153,7 @@ public struct CorpusTokenizer: Sendable {
             sink.add(to: &counts)
             counts.emptyDocuments += encoded.emptyDocuments
             counts.badDocuments += encoded.badDocuments
+            counts.contaminated.add(encoded.contaminated)
             counts.firstBadDocument = counts.firstBadDocument ?? encoded.firstBadDocument
             try RejectedItem.append(encoded.rejected, in: folder)
             counts.endTokenTexts += encoded.endTokenTexts

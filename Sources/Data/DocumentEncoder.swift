@@ -76,6 +76,7 @@ struct Encoded: Sendable {
     var badDocuments = 0
     var firstBadDocument: String?
     var endTokenTexts = 0
+    var contaminated = ContaminatedDocuments()
     let documentBytes: Int
     let inputBytes: Int
     let unreadable: LeftOut
@@ -90,18 +91,20 @@ struct DocumentEncoder: Sendable {
     let validationFraction: Double
     let skipsBadDocuments: Bool
     let deduplication: Deduplication
+    let contamination: Contamination?
     /// Up as long as the writer may need the texts of documents.
     let keepsTexts: SharedFlag
 
     init(
         tokenizer: any Tokenizer, endOfDocumentID: Int32, validationFraction: Double,
-        skipsBadDocuments: Bool, deduplication: Deduplication
+        skipsBadDocuments: Bool, deduplication: Deduplication, contamination: Contamination?
     ) {
         self.tokenizer = tokenizer
         self.endOfDocumentID = endOfDocumentID
         self.validationFraction = validationFraction
         self.skipsBadDocuments = skipsBadDocuments
         self.deduplication = deduplication
+        self.contamination = contamination
         keepsTexts = SharedFlag(isUp: validationFraction > 0 && validationFraction < 1)
     }
 
@@ -127,6 +130,11 @@ struct DocumentEncoder: Sendable {
             }
             if text.isEmpty {
                 encoded.emptyDocuments += 1
+                continue
+            }
+            if let finding = contamination?.finding(in: text) {
+                encoded.contaminated.add(finding, textBytes: text.utf8.count)
+                encoded.rejected.append(RejectedItem(raw, finding))
                 continue
             }
             if let endText { encoded.endTokenTexts += occurrences(of: endText, in: text) }

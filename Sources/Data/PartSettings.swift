@@ -29,6 +29,8 @@ struct PartSettings: Codable, Equatable, Sendable {
     let tokensPerShard: Int
     let validationFraction: Double
     let deduplication: String
+    /// The digest of the evaluation sets whose texts are left out; nil for none.
+    let contamination: String?
     let skipsBadDocuments: Bool
     let input: Input
 
@@ -41,6 +43,7 @@ struct PartSettings: Codable, Equatable, Sendable {
         case tokensPerShard = "tokens_per_shard"
         case validationFraction = "validation_fraction"
         case deduplication
+        case contamination = "decontamination_sha256"
         case skipsBadDocuments = "skip_bad_documents"
     }
 
@@ -52,6 +55,7 @@ struct PartSettings: Codable, Equatable, Sendable {
         tokensPerShard = corpus.layout.tokensPerShard
         validationFraction = corpus.validationFraction
         deduplication = corpus.deduplication.rawValue
+        contamination = corpus.contamination?.digest
         skipsBadDocuments = corpus.skipsBadDocuments
         self.input = input
     }
@@ -75,6 +79,9 @@ struct PartSettings: Codable, Equatable, Sendable {
         compare("the length of a shard", tokensPerShard, wanted.tokensPerShard)
         compare("--validation-fraction", validationFraction, wanted.validationFraction)
         compare("--deduplicate", deduplication, wanted.deduplication)
+        if contamination != wanted.contamination {
+            found.append("the evaluation sets of --decontaminate are others")
+        }
         compare("--format", input.format, wanted.input.format)
         compare("--field", quoted(input.field), quoted(wanted.input.field))
         compare("--separator", quoted(input.separator), quoted(wanted.input.separator))

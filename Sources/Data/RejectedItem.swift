@@ -19,12 +19,24 @@ public struct RejectedItem: Codable, Equatable, Sendable {
     init(_ error: DataError) {
         let place: DocumentPlace?
         (path, place) = error.item
-        switch place {
-        case .line(let number): (line, row) = (number, nil)
-        case .row(let number): (line, row) = (nil, number)
-        case nil: (line, row) = (nil, nil)
-        }
+        (line, row) = Self.numbers(place)
         reason = error.finding
+    }
+
+    /// A document that holds a text of an evaluation set.
+    init(_ document: RawDocument, _ finding: Contamination.Finding) {
+        path = document.path
+        (line, row) = Self.numbers(document.place)
+        reason =
+            "holds words of \(finding.tasks.joined(separator: ", ")): \(finding.excerpt)"
+    }
+
+    private static func numbers(_ place: DocumentPlace?) -> (line: Int?, row: Int?) {
+        switch place {
+        case .line(let number): (number, nil)
+        case .row(let number): (nil, number)
+        case nil: (nil, nil)
+        }
     }
 
     /// A file or folder that the system does not give.

@@ -48,6 +48,15 @@ struct TokenizeCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             """
+            Leave out documents that hold 13 words in a row of a text of an evaluation set (of texts of 8 to \
+            12 words, all): a file of JSON lines, a folder with some, or a folder of such folders as for \
+            `falcon eval --data`, where those of train do not count. May be given several times.
+            """, valueName: "path"))
+    var decontaminate: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            """
             Be one of several workers: I/N is the Ith of N, counted from 1; auto takes the place that \
             srun or mpirun gives this process.
             """, valueName: "i/n"))
@@ -92,6 +101,9 @@ struct TokenizeCommand: ParsableCommand {
         corpus.skipsBadDocuments = source.skipBadDocuments
         corpus.overwrites = overwrite
         corpus.deduplication = deduplicate
+        if !decontaminate.isEmpty {
+            corpus.contamination = try Contamination(paths: decontaminate)
+        }
         let documents = try source.reader(of: paths.isEmpty ? ["-"] : paths)
         if share.map({ $0.number == 1 }) ?? true { common.talk(of: documents) }
         let start = monotonicSeconds()

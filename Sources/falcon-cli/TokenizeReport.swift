@@ -32,8 +32,17 @@ struct TokenizeReport {
         if let first = counts.firstBadDocument {
             common.talk("left out \(counts.badDocuments) documents that are not valid: \(first)")
         }
-        if counts.badDocuments + counts.unreadable.count > 0 {
-            common.talk("what could not be read is listed in \(path)/\(RejectedItem.fileName)")
+        if counts.contaminated.documents > 0 {
+            let tasks = counts.contaminated.byTask.sorted {
+                ($1.value, $0.key) < ($0.value, $1.key)
+            }
+            common.talk(
+                "left out \(grouped(counts.contaminated.documents)) documents, "
+                    + "\(grouped(counts.contaminated.bytes)) bytes, that hold texts of evaluation sets: "
+                    + tasks.map { "\($0.key) \(grouped($0.value))" }.joined(separator: ", "))
+        }
+        if counts.badDocuments + counts.unreadable.count + counts.contaminated.documents > 0 {
+            common.talk("what was left out is listed in \(path)/\(RejectedItem.fileName)")
         }
         common.talk(
             of: counts.unseparated, "texts whole, as the separator does not stand in them",
@@ -104,6 +113,9 @@ struct TokenizeReport {
         let documents: Int
         let duplicateDocuments: Int
         let duplicateBytes: Int
+        let contaminatedDocuments: Int
+        let contaminatedBytes: Int
+        let contaminatedByTask: [String: Int]
         let emptyDocuments: Int
         let skippedDocuments: Int
         let skippedFiles: Int
@@ -123,6 +135,9 @@ struct TokenizeReport {
             case vocabularySize = "vocabulary_size"
             case duplicateDocuments = "duplicate_documents"
             case duplicateBytes = "duplicate_bytes"
+            case contaminatedDocuments = "contaminated_documents"
+            case contaminatedBytes = "contaminated_bytes"
+            case contaminatedByTask = "contaminated_by_task"
             case emptyDocuments = "empty_documents"
             case skippedDocuments = "skipped_documents"
             case skippedFiles = "skipped_files"
@@ -145,6 +160,9 @@ struct TokenizeReport {
             documents = counts.documents
             duplicateDocuments = counts.duplicateDocuments
             duplicateBytes = counts.duplicateBytes
+            contaminatedDocuments = counts.contaminated.documents
+            contaminatedBytes = counts.contaminated.bytes
+            contaminatedByTask = counts.contaminated.byTask
             emptyDocuments = counts.emptyDocuments
             skippedDocuments = counts.badDocuments
             skippedFiles = counts.unreadable.count
