@@ -16,7 +16,7 @@ import tempfile
 import types
 
 import numpy
-from common import ROOT
+from common import ROOT, arguments, falcon
 
 
 def indexed_dataset():
@@ -33,13 +33,6 @@ def indexed_dataset():
     import megatron.core.datasets.indexed_dataset as module
 
     return module
-
-
-def falcon(program, *arguments):
-    result = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
-    if result.returncode != 0:
-        sys.exit(f"falcon {' '.join(arguments)}: {result.stderr}")
-    return result.stdout
 
 
 def documents(shards, split, end):
@@ -63,15 +56,17 @@ def equal(a, b):
 
 
 def main():
-    program = sys.argv[1] if len(sys.argv) > 1 else os.path.join(ROOT, ".build/release/falcon")
-    shards = sys.argv[2] if len(sys.argv) > 2 else os.path.join(ROOT, "demo/shards")
+    parser = arguments(__doc__)
+    parser.add_argument("--shards", default=os.path.join(ROOT, "demo/shards"))
+    options = parser.parse_args()
+    shards = options.shards
     with open(f"{shards}/index.json", encoding="utf-8") as file:
         index = json.load(file)
     end = index["end_of_document_id"]
     indexed = indexed_dataset()
     with tempfile.TemporaryDirectory() as folder:
         for name in ["megatron", "llm.c", "nanogpt", "olmo-core"]:
-            falcon(program, "data", "convert", shards, "--to", name, "--output", f"{folder}/{name}")
+            falcon(options, "data", "convert", shards, "--to", name, "--output", f"{folder}/{name}")
         for split in ["train", "validation"]:
             wanted = documents(shards, split, end)
             whole = [numpy.append(document, end) for document in wanted]
@@ -98,7 +93,7 @@ def main():
                     builder.add_document(document, [len(document)])
                 builder.finalize(path + ".idx")
                 falcon(
-                    program, "data", "convert", path, "--from", "megatron", "--tokenizer", shards,
+                    options, "data", "convert", path, "--from", "megatron", "--tokenizer", shards,
                     "--output", path + "-shards")
                 require(
                     equal(documents(path + "-shards", "train", end), wanted),

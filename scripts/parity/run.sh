@@ -77,6 +77,7 @@ cd "$root/scripts/parity"
 "$python" check_logits.py "${common[@]}" || failed=1
 "$python" check_generation.py "${common[@]}" || failed=1
 "$python" check_tokenizer.py "${common[@]}" "${texts[@]}" || failed=1
+"$python" check_conversion.py --falcon "$falcon" --shards "$shards" || failed=1
 "$python" check_tasks.py "${common[@]}" ${tasks:+--data "$tasks" --tasks "$names"} || failed=1
 "$python" check_multipliers.py --falcon "$falcon" --shards "$shards" || failed=1
 "$python" check_llama.py "${common[@]}" "${texts[@]}" --shards "$shards" \
