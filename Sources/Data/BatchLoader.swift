@@ -14,9 +14,9 @@ public final class BatchLoader {
     private static let queuedBatchCount = 2
 
     /// Tokens consumed so far by the whole run.
-    public private(set) var position: Int
-    /// Those of each source of the stream.
-    public private(set) var tokensBySource: [Int]
+    public var position: Int { cursor.position }
+    /// The place behind the batches given so far: what each source of the stream has given.
+    public private(set) var cursor: SampleCursor
     private let queue: BoundedQueue<Result<LoadedBatch, any Error>>
     private let thread: WorkerThread?
     /// The reader of the batches if there is no thread.
@@ -42,8 +42,7 @@ public final class BatchLoader {
             "BatchLoader: \(batchTokens) tokens, position \(position), rank \(rank) of \(rankCount)"
         )
         let cursor = stream.cursor(at: position)
-        self.position = position
-        tokensBySource = cursor.tokensBySource
+        self.cursor = cursor
         let queue = BoundedQueue<Result<LoadedBatch, any Error>>(capacity: Self.queuedBatchCount)
         self.queue = queue
         let makeSource = { @Sendable in
@@ -77,8 +76,7 @@ public final class BatchLoader {
         }
         do {
             let loaded = try result.get()
-            position = loaded.position
-            tokensBySource = loaded.tokensBySource
+            cursor = loaded.end
             return loaded.batch
         } catch {
             failure = error
@@ -90,8 +88,7 @@ public final class BatchLoader {
 /// A batch, and the place behind it.
 private struct LoadedBatch {
     let batch: Batch
-    let position: Int
-    let tokensBySource: [Int]
+    let end: SampleCursor
 }
 
 /// Puts batches together, one after the other.
@@ -124,7 +121,7 @@ private final class BatchSource {
                         return try readers[sample.source].tokens(
                             in: first..<first + sample.sequenceLength + 1)
                     }, endOfDocumentID: endOfDocumentID),
-                position: cursor.position, tokensBySource: cursor.tokensBySource)
+                end: cursor)
         }
     }
 }

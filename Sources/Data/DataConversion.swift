@@ -13,12 +13,12 @@ public struct DataConversion: Sendable {
 
     /// The other trainer.
     public var format: ForeignTokenFormat
-    /// Whether an output that is there is replaced.
+    /// Whether a data set that is there is replaced.
     public var overwrites = false
     /// The token that ends a document in files that are read; nil for the tokenizer's.
     public var endOfDocumentID: Int?
-    /// Bytes of a token in files that do not tell.
-    public var tokenBytes = 2
+    /// Bytes of a token in files of OLMo-core, which do not tell; nil for what the vocabulary needs.
+    public var tokenBytes: Int?
     /// The share of documents that is held out of files that are read.
     public var validationFraction = 0.0
 
@@ -31,7 +31,7 @@ public struct DataConversion: Sendable {
     ///
     /// - Parameters:
     ///   - dataset: the shards.
-    ///   - folder: whole or not there.
+    ///   - folder: made by this; it may not be there yet.
     /// - Returns: what was written.
     /// - Throws: `DataError.invalidOption` if the format has no room for the vocabulary; `FileError`.
     public func export(_ dataset: TokenDataset, to folder: String) throws -> Counts {
@@ -42,7 +42,7 @@ public struct DataConversion: Sendable {
                 wanted: "a format with 32 bits for a vocabulary of \(index.vocabularyCount): "
                     + "megatron, llm.c or olmo-core")
         }
-        let output = try AtomicFolder(path: folder, replacing: overwrites)
+        let output = try AtomicFolder(path: folder, replacing: false)
         var counts = Counts()
         for split in Split.allCases {
             var writer = ForeignTokenWriter(
@@ -72,6 +72,17 @@ public struct DataConversion: Sendable {
         _ paths: [String], tokenizer: any Tokenizer, to folder: String
     ) throws -> (index: DatasetIndex, counts: Counts) {
         let ownEnd = try tokenizer.requireEndOfDocumentID()
+        let count = tokenizer.vocabularyCount
+        guard let needed = format.tokenBytes(vocabularyCount: count) else {
+            throw DataError.invalidOption(
+                name: "--from", got: "\(format.rawValue), whose tokens have 16 bits",
+                wanted: "the trainer of files for a vocabulary of \(count)")
+        }
+        if let tokenBytes, tokenBytes < needed {
+            throw DataError.invalidOption(
+                name: "--token-bytes", got: "\(tokenBytes)",
+                wanted: "4 for a vocabulary of \(count)")
+        }
         let output = try DatasetOutput(folder: folder, overwrites: overwrites)
         let layout = ShardLayout(vocabularyCount: tokenizer.vocabularyCount)
         var sink = try SplitWriter(
@@ -81,7 +92,7 @@ public struct DataConversion: Sendable {
         for path in paths {
             var reader = try ForeignTokenReader(
                 format, path: path, endOfDocumentID: endOfDocumentID ?? Int(ownEnd),
-                tokenBytes: tokenBytes)
+                tokenBytes: tokenBytes ?? needed)
             while let document = try reader.next() {
                 let tokens = try document.map { token in
                     guard (0..<Int64(tokenizer.vocabularyCount)).contains(token),

@@ -104,7 +104,7 @@ public struct DataSection: RecipeSection, Codable, Equatable {
 public struct DataSource: RecipeSection, Codable, Equatable {
     /// A folder written by `falcon tokenize`.
     public var path: String
-    /// Its part of the samples is this over the sum of all weights; nil for 1.
+    /// Its part of the samples is this over the sum of all weights; nil if there is no other.
     public var weight: Double?
     /// How often the run may read its training split; nil for any number of times.
     public var maxRepeats: Double?
@@ -157,7 +157,12 @@ public struct DataSource: RecipeSection, Codable, Equatable {
                     key: "\(key).\(place)",
                     "\(source.path) is there twice; name it once, with one weight"))
         }
-        if sources.count > 1000 {
+        if sources.count > 1, let place = sources.firstIndex(where: { $0.weight == nil }) {
+            found.append(
+                RecipeProblem(
+                    key: "\(key).\(place)", "weight is missing: each of several data sets needs one"
+                ))
+        } else if sources.count > 1000 {
             found.append(
                 RecipeProblem(key: key, "got \(sources.count) data sets, want at most 1000"))
         } else if wholeWeights(of: sources) == nil {
@@ -176,6 +181,8 @@ public struct DataSource: RecipeSection, Codable, Equatable {
     /// - Parameter sources: without problems of their own.
     /// - Returns: nil if they take more than 9 digits.
     public static func wholeWeights(of sources: [DataSource]) -> [Int]? {
+        // Equal parts need no digits.
+        if Set(sources.map(\.weight)).count == 1 { return sources.map { _ in 1 } }
         let limit = 1_000_000_000
         var scale = 1.0
         // A decimal of a recipe is a whole number behind a shift of its point.

@@ -10,7 +10,7 @@ struct ForeignTokenReader {
     let path: String
     private let file: InputFile
     private let end: Int64
-    private let tokenBytes: Int
+    private var tokenBytes: Int
     private let isSigned: Bool
     /// Where the tokens begin and end.
     private var place: Int
@@ -43,8 +43,9 @@ struct ForeignTokenReader {
             (self.tokenBytes, isSigned) = (tokenBytes, false)
         }
         file = try InputFile(path: self.path)
-        guard let byteCount = RawPath(self.path).byteCount else {
-            throw DataError.unreadableText(path: self.path, reason: "a pipe; give a file")
+        guard fileKind(of: self.path) == .file, let byteCount = RawPath(self.path).byteCount else {
+            throw DataError.unreadableText(
+                path: self.path, reason: "not a file; give the files themselves")
         }
         (place, endPlace) = (0, byteCount)
         if format == .llmc {
@@ -67,6 +68,7 @@ struct ForeignTokenReader {
                     "it has NumPy's header, which OLMo-core's files of tokens lack; save the array with "
                     + "tofile")
         }
+        try requireWidth(format)
         guard (endPlace - place) % self.tokenBytes == 0 else {
             throw DataError.unreadableText(
                 path: self.path,
@@ -76,20 +78,36 @@ struct ForeignTokenReader {
         }
     }
 
-    private func readHeader(_ byteCount: Int) throws {
+    /// Every second of 16-bit tokens is zero if they are small tokens of 32 bits.
+    private func requireWidth(_ format: ForeignTokenFormat) throws {
+        guard format == .olmo || format == .nanogpt, tokenBytes == 2, (endPlace - place) % 4 == 0
+        else {
+            return
+        }
+        let bytes = try file.bytes(at: place, count: min(1 << 12, endPlace - place))
+        let upper = stride(from: 2, to: bytes.count - 1, by: 4).map { number(bytes, at: $0) }
+        if upper.count >= 8 && upper.allSatisfy({ $0 == 0 }) {
+            throw DataError.unreadableText(
+                path: path,
+                reason: "every second token is 0: its tokens have 4 bytes"
+                    + (format == .olmo ? "; say --token-bytes 4" : ", and nanoGPT's have 2"))
+        }
+    }
+
+    private mutating func readHeader(_ byteCount: Int) throws {
         let bytes = try file.bytes(at: 0, count: min(12, byteCount))
         guard bytes.count == 12, byteCount >= ForeignNumbers.llmcHeaderBytes else {
             throw DataError.unreadableText(path: path, reason: "too short for llm.c's header")
         }
         let numbers = [0, 4, 8].map { littleEndianUInt32(bytes, at: $0) }
-        guard let wanted = ForeignNumbers.llmcMagic[tokenBytes], numbers[0] == wanted.magic,
-            numbers[1] == wanted.version
-        else {
+        let width = ForeignNumbers.llmcMagic.first { $0.value == (numbers[0], numbers[1]) }?.key
+        guard let width else {
             throw DataError.unreadableText(
                 path: path,
                 reason: "it begins with \(numbers[0]) and \(numbers[1]), want those of llm.c: "
                     + "20240520 and 1 for 2 bytes a token, 20240801 and 7 for 4")
         }
+        tokenBytes = width
         let tokens = (byteCount - ForeignNumbers.llmcHeaderBytes) / tokenBytes
         guard Int(numbers[2]) == tokens else {
             throw DataError.unreadableText(

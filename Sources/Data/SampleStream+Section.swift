@@ -88,26 +88,17 @@ extension SampleStream {
     public func requireRepeats(_ section: DataSection, totalTokens: Int) throws(DataError) {
         let limits = section.resolvedStages.flatMap(\.sources)
         guard limits.contains(where: { $0.maxRepeats != nil }) else { return }
-        let (tokens, digests) = (cursor(at: totalTokens).tokensBySource, digests(of: section))
-        for (source, tokens) in zip(sources, tokens) {
+        let (end, digests) = (cursor(at: totalTokens), digests(of: section))
+        for (place, source) in sources.enumerated() {
             let limit = limits.filter { digests[$0.path] == source.index.datasetDigest }
                 .compactMap(\.maxRepeats).min()
-            let epochs = epochs(tokens, of: source)
+            let epochs = end.epochsBySource[place]
             if let limit, epochs > limit {
                 throw .tooManyRepeats(
-                    path: source.path, tokens: tokens, epochs: epochs, limit: limit)
+                    path: source.path, tokens: end.tokensBySource[place], epochs: epochs,
+                    limit: limit)
             }
         }
-    }
-
-    /// How often a number of tokens is the training split of a data set.
-    ///
-    /// - Parameters:
-    ///   - tokens: of samples of it.
-    ///   - source: one of `sources`.
-    /// - Returns: 1 for as many as it has.
-    public func epochs(_ tokens: Int, of source: TokenDataset) -> Double {
-        Double(tokens) / Double(max(1, source.index.train.tokens))
     }
 
     /// The digests of the data sets of a recipe by their paths.

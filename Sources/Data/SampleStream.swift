@@ -198,6 +198,16 @@ public struct SampleCursor: Sendable {
         given.map { counts in counts.reduce(0) { $0 + $1.key * $1.value } }
     }
 
+    /// How often each source has been read: its samples given over those of an epoch.
+    public var epochsBySource: [Double] {
+        given.enumerated().map { source, counts in
+            counts.reduce(0) {
+                $0 + Double($1.value)
+                    / Double(stream.sampleCount(ofSource: source, sequenceLength: $1.key))
+            }
+        }
+    }
+
     /// T of the next sample.
     public var sequenceLength: Int { stage.sequenceLength }
 

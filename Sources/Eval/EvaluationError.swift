@@ -72,10 +72,10 @@ public enum EvaluationError: FalconError, Equatable {
                 + "same data"
         case .otherData(let path, let place):
             "\(path), \(place), is not the data that the model was trained on; to score its validation "
-                + "split anyway, give --shards \(path)"
+                + "split anyway, give it with --shards, each folder of a mixture with one"
         case .missingData(let path, let place, let model):
             "\(path), \(place), is neither here nor beside the run; say where it is with --shards "
-                + "FOLDER, or make it again with falcon tokenize --tokenizer \(model) --output FOLDER "
+                + "FOLDER (of a mixture, once for each), or make it again with falcon tokenize --tokenizer \(model) --output FOLDER "
                 + "TEXTS"
         case .notAResult(let path):
             "\(path): not a result of falcon eval --json; write one with it"

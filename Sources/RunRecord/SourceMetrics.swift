@@ -2,7 +2,7 @@
 public struct SourceMetrics: Codable, Equatable, Sendable {
     /// Tokens of its samples.
     public var tokens: Int
-    /// Those tokens over the tokens of its training split.
+    /// How often its training split was read: samples over those of an epoch.
     public var epochs: Double
     /// The loss on its validation split, after steps that validate.
     public var validationLoss: Double?
@@ -20,7 +20,7 @@ public struct SourceMetrics: Codable, Equatable, Sendable {
     ///
     /// - Parameters:
     ///   - tokens: of its samples.
-    ///   - epochs: those over the tokens of its training split.
+    ///   - epochs: how often its training split was read.
     package init(tokens: Int, epochs: Double) {
         (self.tokens, self.epochs) = (tokens, epochs)
     }

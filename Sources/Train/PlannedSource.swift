@@ -7,7 +7,7 @@ public struct PlannedSource: Encodable, Equatable, Sendable, CustomStringConvert
     public let path: String
     /// Tokens of its samples.
     public let tokens: Int
-    /// Those tokens over the tokens of its training split.
+    /// How often its training split is read: samples over those of an epoch.
     public let epochs: Double
     /// Its part of the run's tokens.
     public let share: Double
@@ -24,10 +24,12 @@ public struct PlannedSource: Encodable, Equatable, Sendable, CustomStringConvert
     ///   - plan: its numbers.
     /// - Returns: each data set once.
     public static func all(of stream: SampleStream, _ plan: RunPlan) -> [PlannedSource] {
-        zip(stream.sources, stream.cursor(at: plan.totalTokens).tokensBySource).map {
+        let end = stream.cursor(at: plan.totalTokens)
+        let drawn = zip(end.tokensBySource, end.epochsBySource)
+        return zip(stream.sources, drawn).map { source, drawn in
             PlannedSource(
-                path: $0.path, tokens: $1, epochs: stream.epochs($1, of: $0),
-                share: Double($1) / Double(plan.totalTokens))
+                path: source.path, tokens: drawn.0, epochs: drawn.1,
+                share: Double(drawn.0) / Double(plan.totalTokens))
         }
     }
 }

@@ -73,17 +73,21 @@ extension PretrainingRun {
                 ? TrainError.branchChanged(path: checkpoint.path, differences: lines)
                 : TrainError.recipeChanged(path: checkpoint.path, differences: lines)
         }
-        try requireSameData(as: checkpoint, old.decode(TrainingRecipe.self))
+        let dataChanges = try requireSameData(as: checkpoint, old.decode(TrainingRecipe.self))
         if isBranch { try requireSteps(after: checkpoint, differences) }
         if differences.isEmpty {
             resolvedRecipe = text
             recipeDigest = checkpoint.manifest.recipeDigest
         }
-        return differences.map(\.description)
+        return differences.map(\.description) + dataChanges
     }
 
     /// Checks that the recipe draws the same samples up to a checkpoint.
-    private func requireSameData(as checkpoint: Checkpoint, _ old: TrainingRecipe) throws {
+    ///
+    /// - Returns: data sets for the steps to come that are others now, one line each.
+    private func requireSameData(
+        as checkpoint: Checkpoint, _ old: TrainingRecipe
+    ) throws -> [String] {
         let state = try checkpoint.bytes(of: CheckpointFileName.state).map {
             try TrainingState(decoding: $0, path: checkpoint.path)
         }
@@ -97,10 +101,19 @@ extension PretrainingRun {
         let planned = SampleStream.StageHistory.stages(
             of: recipe.data, firstTokens: trainer.plan.stageStarts, until: tokens
         ) { ours[$0] }
-        if drawn == planned { return }
+        let others = recipe.data.paths.filter { digests[$0] != nil && digests[$0] != ours[$0] }
+        if drawn == planned {
+            return others.map {
+                "the data at \($0), for the steps to come: was \((digests[$0] ?? "").prefix(8)), now "
+                    + "\((ours[$0] ?? "").prefix(8))"
+            }
+        }
         if old.data.paths.count == 1 && recipe.data.paths.count == 1, known != data.digest {
             throw TrainError.dataChanged(
                 path: recipe.data.paths[0], got: data.digest, want: known)
+        }
+        if let path = others.first, let got = ours[path], let want = digests[path] {
+            throw TrainError.dataChanged(path: path, got: got, want: want)
         }
         let names = Dictionary((digests.map { ($1, $0) } + ours.map { ($1, $0) })) { _, ours in ours
         }

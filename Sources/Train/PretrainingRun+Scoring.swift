@@ -104,7 +104,7 @@ extension PretrainingRun {
                 planned, loss: nil, gradientNorm: nil, tokensPerSecond: 0, elapsedSeconds: 0,
                 dataWaitSeconds: 0, peakMemoryBytes: peakMemoryByteCount(), skipReason: nil)
         if !isThere {
-            line.sources = sourceMetrics(data.cursor(at: trainer.tokens).tokensBySource)
+            line.sources = sourceMetrics(data.cursor(at: trainer.tokens))
         }
         let isWhole = try !isEvaluationDue || addScores(to: &line)
         if isThere && isWhole {

@@ -63,7 +63,7 @@ extension PretrainingRun {
                 tokensPerSecond: Double(planned.batchTokens) / (monotonicSeconds() - stepStart),
                 elapsedSeconds: 0, dataWaitSeconds: reading.waitSeconds,
                 peakMemoryBytes: peakMemoryByteCount(), skipReason: result.skipReason)
-            line.sources = sourceMetrics(loader.tokensBySource)
+            line.sources = sourceMetrics(loader.cursor)
             let isInterrupted = try isEvaluationDue && !addScores(to: &line)
             line.multiplierGradientNorm = result.multiplierGradientNorm.flatMap {
                 $0.isFinite ? $0 : nil
@@ -123,14 +123,13 @@ extension PretrainingRun {
     }
 
     /// What each source of a mixture has given; nil for one data set.
-    func sourceMetrics(_ tokens: [Int]) -> [String: SourceMetrics]? {
+    func sourceMetrics(_ place: SampleCursor) -> [String: SourceMetrics]? {
         guard recipe.data.isMixed else { return nil }
         return Dictionary(
-            uniqueKeysWithValues: zip(data.sources, tokens).map { source, tokens in
-                (
-                    source.path,
-                    SourceMetrics(tokens: tokens, epochs: data.epochs(tokens, of: source))
-                )
+            uniqueKeysWithValues: zip(
+                data.sources, zip(place.tokensBySource, place.epochsBySource)
+            ).map { source, drawn in
+                (source.path, SourceMetrics(tokens: drawn.0, epochs: drawn.1))
             })
     }
 

@@ -103,6 +103,9 @@ public struct RunPlan: Encodable, Equatable, Sendable {
         notes =
             recipe.schedule.notes(totalTokens: totalTokens)
             + (document?.isWritten("data.path") == true && !recipe.data.readsPath
+                // A resolved recipe writes the default too.
+                && recipe.data.path
+                    != (try? RecipeDocument(yaml: "", name: "").decode(String.self, at: "data.path"))
                 ? ["data.path is not read: the mixture names the data"] : [])
             + (late + 1 < stages.count
                 ? [

@@ -65,7 +65,7 @@ public enum TrainError: FalconError, Equatable {
                 + "train.tokens (or train.steps)"
         case .noData(let path, let missing):
             "the data of the recipe is \(path), relative to the current folder, and \(missing) is not there; "
-                + "`falcon tokenize --output \(path)` makes it, --set data.path (or data.mix.0.path) names "
+                + "`falcon tokenize --output \(path)` makes it; data.path, data.mix and data.stages may name "
                 + "another place"
         case .dataChanged(let path, let got, let want):
             "the data at \(path) is not what this run was trained on: its digest is \(got), the "

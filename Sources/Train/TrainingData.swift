@@ -33,7 +33,7 @@ public struct TrainingData {
         let start = lines.firstIndex { $0.hasPrefix("data:") } ?? 0
         let line =
             lines[start...].firstIndex { $0.contains("path: ") && $0.contains(path) } ?? start
-        return "data.path in line \(line + 1) of recipe.resolved.yaml of \(model)"
+        return "named in line \(line + 1) of recipe.resolved.yaml of \(model)"
     }
 
     /// The folders of the data: the recipe's paths, from here or from a folder that contains the run.

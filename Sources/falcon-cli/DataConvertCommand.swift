@@ -37,13 +37,19 @@ extension DataCommand {
             help: "With --from: the token that ends a document there; without it, the tokenizer's.")
         var endOfDocumentId: Int?
 
-        @Option(help: "With --from: bytes of a token, 2 or 4; megatron's files tell it themselves.")
+        @Option(
+            help:
+                "With --from olmo-core: bytes of a token, 2 or 4; without it, what the vocabulary needs."
+        )
         var tokenBytes: Int?
 
-        @Option(help: "With --from: share of the documents held out for validation, 0 to 1.")
+        @Option(
+            help:
+                "With --from: share of the documents held out for validation, 0 to 1; 0 without it."
+        )
         var validationFraction: Double?
 
-        @Flag(help: "Replace what is in the folder.")
+        @Flag(help: "With --from: replace the data set in the folder.")
         var overwrite = false
 
         @OptionGroup var common: CommonOptions
@@ -61,6 +67,7 @@ extension DataCommand {
                     ("--end-of-document-id", endOfDocumentId != nil),
                     ("--token-bytes", tokenBytes != nil),
                     ("--validation-fraction", validationFraction != nil),
+                    ("--overwrite", overwrite),
                 ]
                 if let other = others.first(where: \.1) {
                     throw ValidationError("\(other.0) goes with --from")
@@ -69,7 +76,7 @@ extension DataCommand {
             }
             if tokenizer == nil { throw ValidationError("--from needs --tokenizer") }
             if let tokenBytes {
-                if from == .megatron || from == .nanogpt && tokenBytes != 2 {
+                if from != .olmo {
                     throw ValidationError(
                         "--token-bytes does not go with --from \(from?.rawValue ?? "")")
                 }
@@ -96,19 +103,23 @@ extension DataCommand {
         func run() throws {
             let done: (counts: DataConversion.Counts, digest: String)
             if let to {
-                var conversion = DataConversion(to)
-                conversion.overwrites = overwrite
+                let conversion = DataConversion(to)
                 let dataset = try TokenDataset(path: paths[0])
                 done = (try conversion.export(dataset, to: output), dataset.index.datasetDigest)
             } else if let from, let tokenizer {
                 var conversion = DataConversion(from)
                 conversion.overwrites = overwrite
                 conversion.endOfDocumentID = endOfDocumentId
-                conversion.tokenBytes = tokenBytes ?? 2
+                conversion.tokenBytes = tokenBytes
                 conversion.validationFraction = validationFraction ?? 0
                 let result = try conversion.importFiles(
                     paths, tokenizer: try openTokenizer(path: tokenizer), to: output)
                 done = (result.counts, result.index.datasetDigest)
+                if result.index.validation.shards.isEmpty {
+                    common.talk(
+                        "nothing is held out for validation; --validation-fraction holds out a share"
+                    )
+                }
             } else {
                 return
             }

@@ -24,8 +24,15 @@ struct StepOptions: ParsableArguments {
     @Option(help: "Steps, from 1: N, or FIRST-LAST.")
     var steps: StepRange
 
-    /// The sequences of the recipe's run, and the steps that are asked for.
-    func sequences() throws -> (StepSequences, ClosedRange<Int>) {
+    /// Calls a function with every sample of the steps, in order.
+    ///
+    /// - Parameter body: takes the sample's place (step, micro-batch and sequence in it, each from 1) and the sample.
+    /// - Throws: `RecipeError`, `DataError`, `FileError`; errors of `body`.
+    func forEachSample(
+        _ body: (
+            _ sequences: StepSequences, _ place: (step: Int, batch: Int, sequence: Int), Sample
+        ) throws -> Void
+    ) throws {
         let document = try RecipeDocument(recipe: recipe.recipe, settings: recipe.overrides)
         let recipe = try document.decode(TrainingRecipe.self)
         let plan = RunPlan(recipe)
@@ -33,8 +40,14 @@ struct StepOptions: ParsableArguments {
             throw ValidationError(
                 "--steps ends with \(steps.steps.upperBound), and the run has \(plan.steps) steps")
         }
-        let stream = try recipe.openedData(plan)
-        return (try StepSequences(recipe, stream, plan.batches), steps.steps)
+        let sequences = try StepSequences(recipe, try recipe.openedData(plan), plan.batches)
+        for step in steps.steps {
+            for (batch, samples) in sequences.microBatches(ofStep: step).enumerated() {
+                for (place, sample) in samples.enumerated() {
+                    try body(sequences, (step, batch + 1, place + 1), sample)
+                }
+            }
+        }
     }
 }
 
@@ -63,18 +76,13 @@ extension DataCommand {
         }
 
         func run() throws {
-            let (sequences, steps) = try options.sequences()
-            for step in steps {
-                for (batch, samples) in sequences.microBatches(ofStep: step).enumerated() {
-                    for (place, sample) in samples.enumerated() {
-                        print(
-                            try jsonText(
-                                Line(
-                                    step: step, micro_batch: batch + 1, sequence: place + 1,
-                                    source: sample.source, sample: sample.number,
-                                    first_token: sample.firstToken, tokens: sample.sequenceLength)))
-                    }
-                }
+            try options.forEachSample { _, place, sample in
+                print(
+                    try jsonText(
+                        Line(
+                            step: place.step, micro_batch: place.batch, sequence: place.sequence,
+                            source: sample.source, sample: sample.number,
+                            first_token: sample.firstToken, tokens: sample.sequenceLength)))
             }
         }
     }
@@ -116,17 +124,12 @@ extension DataCommand {
         }
 
         func run() throws {
-            let (sequences, steps) = try options.sequences()
-            for step in steps {
-                for (batch, samples) in sequences.microBatches(ofStep: step).enumerated() {
-                    for (place, sample) in samples.enumerated() {
-                        print(
-                            try jsonText(
-                                Line(
-                                    step: step, microBatch: batch + 1, number: place + 1,
-                                    sequence: try sequences.sequence(sample, beginnings: nil))))
-                    }
-                }
+            try options.forEachSample { sequences, place, sample in
+                print(
+                    try jsonText(
+                        Line(
+                            step: place.step, microBatch: place.batch, number: place.sequence,
+                            sequence: try sequences.sequence(sample, beginnings: nil))))
             }
         }
     }

@@ -25,8 +25,12 @@ struct EvalCommand: ParsableCommand {
     @Argument(help: "A checkpoint, a run folder, a Hugging Face folder or a GGUF file.")
     var model: String
 
-    @Option(help: "Score the validation split of a folder written by falcon tokenize.")
-    var shards: String?
+    @Option(
+        parsing: .singleValue,
+        help:
+            "Score the validation split of a folder written by falcon tokenize; of several, all together."
+    )
+    var shards: [String] = []
 
     @Option(parsing: .singleValue, help: "Score a text file, as one document.")
     var text: [String] = []
@@ -183,7 +187,7 @@ struct EvalCommand: ParsableCommand {
     }
 
     /// Whether the validation split is scored.
-    private var scoresValidation: Bool { shards != nil || text.isEmpty && tasks.isEmpty }
+    private var scoresValidation: Bool { !shards.isEmpty || text.isEmpty && tasks.isEmpty }
 
     /// Checks that what is required or tolerated will be measured, before anything is.
     private func checkScores(of selection: TaskSelection?) throws {
@@ -208,7 +212,7 @@ struct EvalCommand: ParsableCommand {
             sequenceLength ?? trained?.section.sequenceLength
             ?? min(Evaluator.usualLength, loaded.model.configuration.maxPositionEmbeddings)
         if scoresValidation {
-            guard let folders = try shards.map({ [$0] }) ?? trained?.locate() else {
+            guard let folders = try shards.isEmpty ? trained?.locate() : shards else {
                 throw ValidationError("\(model) names no data; give --shards, --text or --tasks")
             }
             result.texts["validation"] = try evaluator.result(

@@ -1,4 +1,5 @@
 import ArgumentParser
+import FalconData
 import FalconModel
 import FalconOptim
 import FalconRecipe
@@ -51,7 +52,7 @@ struct PlanCommand: ParsableCommand {
         let planned = PlannedTasks(decoded)
         let fit = try MemoryFit(decoded, threadCount: common.threadCount, tasks: planned.tasks)
         let cost = try planned.tasks?.cost(in: decoded)
-        let sources = try plannedSources(decoded, plan)
+        let (sources, missing) = try plannedSources(decoded, plan)
         if common.json {
             try printJSON(
                 Output(
@@ -67,7 +68,7 @@ struct PlanCommand: ParsableCommand {
             for line in ScheduleReport(decoded, plan).lines {
                 print(line.isEmpty ? "#" : "# \(line)")
             }
-            for note in plan.notes + [planned.note].compactMap({ $0 }) {
+            for note in plan.notes + [planned.note, missing].compactMap({ $0 }) {
                 print("#\n# note: \(note)")
             }
         }
@@ -119,14 +120,15 @@ struct PlanCommand: ParsableCommand {
         return points
     }
 
-    /// What the run reads of each data set; empty while they are not there.
+    /// What the run reads of each data set; while one of a mixture is not there, the reason why that is not
+    /// known.
     private func plannedSources(
         _ recipe: TrainingRecipe, _ plan: RunPlan
-    ) throws -> [PlannedSource] {
+    ) throws -> (sources: [PlannedSource], missing: String?) {
         do {
-            return PlannedSource.all(of: try recipe.openedData(plan), plan)
-        } catch TrainError.noData {
-            return []
+            return (PlannedSource.all(of: try recipe.openedData(plan), plan), nil)
+        } catch TrainError.noData(_, let path) {
+            return ([], recipe.data.isMixed ? "epochs are not known: \(path) is not there" : nil)
         }
     }
 
@@ -155,6 +157,11 @@ struct PlanCommand: ParsableCommand {
             ("one checkpoint", memory(plan.checkpointBytes)),
             ("checkpoints on disk", memory(plan.diskBytes)),
         ]
+        if plan.stageStarts.count > 1 {
+            rows += plan.stageStarts.enumerated().map {
+                ("stage \($0)", "from token \(grouped($1))")
+            }
+        }
         rows += sources.map { ("data " + $0.path, $0.description) }
         if let tasks {
             rows.append(

@@ -103,6 +103,9 @@ import Testing
             JSONSerialization.jsonObject(with: Data(last.utf8)) as? [String: Any])
         let loss = try #require(texts["validation"]?["loss"] as? Double)
         #expect(abs(loss - (line["validation_loss"] as? Double ?? 0)) < 1e-6)
+        let both = try place.success("eval mixed --shards shards --shards more --json").json()
+        let given = try #require(both["texts"] as? [String: [String: Any]])
+        #expect(given["validation"]?["loss"] as? Double == loss)
         try place.success("report mixed --output report.html")
         let page = try String(decoding: place.read("report.html"), as: UTF8.self)
         #expect(

@@ -138,6 +138,20 @@ import Testing
         try write("numpy.npy", Data([0x93] + Array("NUMPY".utf8) + [1, 0]))
         try place.failure(
             "\(convert) --from olmo-core numpy.npy", status: 65, says: "NumPy's header")
+        // Tokens of 32 bits, read as 16.
+        var wide: [UInt8] = []
+        for token in numbers(tokens, UInt16.self) {
+            wide += [UInt8(token & 255), UInt8(token >> 8), 0, 0]
+        }
+        try write("wide.npy", Data(wide))
+        try place.failure(
+            "\(convert) --from olmo-core wide.npy", status: 65, says: "every second token is 0",
+            "--token-bytes 4")
+        try place.success("\(convert) --from olmo-core --token-bytes 4 wide.npy")
+        #expect(
+            try place.read("x/train-00000.tok.zst") == place.read("shards/train-00000.tok.zst"))
+        try FileManager.default.removeItem(atPath: place.path("x"))
+        try place.failure("\(convert) --from nanogpt shards", status: 65, says: "not a file")
         try write("none.bin", Data())
         try place.failure(
             "\(convert) --from nanogpt none.bin", status: 65, says: "the files hold none")

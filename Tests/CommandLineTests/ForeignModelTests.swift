@@ -164,7 +164,7 @@ import Testing
         try FileManager.default.removeItem(atPath: place.path("else/where/shards"))
         let missing = try evaluate()
         #expect(missing.status == 66)
-        for words in ["data.path in line", "recipe.resolved.yaml", "--shards", "falcon tokenize"] {
+        for words in ["named in line", "recipe.resolved.yaml", "--shards", "falcon tokenize"] {
             #expect(missing.errors.contains(words), "\(missing.errors)")
         }
     }

@@ -97,7 +97,7 @@ import Testing
         for _ in 0..<count { samples.insert(try loader.next().tokens) }
         let wanted = (0..<count).map { Array(stream[$0 * 10..<$0 * 10 + 10]) }
         #expect(samples == Set(wanted))
-        #expect(loader.position == 10 * count && loader.tokensBySource == [10 * count])
+        #expect(loader.position == 10 * count && loader.cursor.tokensBySource == [10 * count])
     }
 
     @Test func aResumedLoaderGoesOnAsIfItHadNeverStopped() throws {

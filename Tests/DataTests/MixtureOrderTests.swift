@@ -75,8 +75,9 @@ import Testing
         #expect(weights([1e-5, 0.5]) == [1, 50_000])
         #expect(weights([123_456, 789]) == [123_456, 789])
         #expect(weights([0.1, 0.3, 0.6]) == [1, 3, 6])
+        #expect(weights([1.0 / 3, 1.0 / 3, 1.0 / 3]) == [1, 1, 1] && weights([nil]) == [1])
         #expect(weights([1.0 / 3, 2.0 / 3]) == nil)
         #expect(weights([1e9, 1]) == nil)
-        #expect(weights([1e-10]) == nil)
+        #expect(weights([1e-10, 1]) == nil)
     }
 }

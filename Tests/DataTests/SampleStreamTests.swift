@@ -117,7 +117,7 @@ import Testing
                         in: sample.firstToken..<sample.firstToken + sample.sequenceLength)
                 }
                 #expect(try loaders.flatMap { try $0.next().tokens } == wanted)
-                #expect(loaders.allSatisfy { $0.tokensBySource == cursor.tokensBySource })
+                #expect(loaders.allSatisfy { $0.cursor.tokensBySource == cursor.tokensBySource })
                 step += 1
             }
         }
