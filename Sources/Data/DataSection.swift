@@ -47,7 +47,7 @@ public struct DataSection: RecipeSection, Codable, Equatable {
         return resolvedStages.flatMap(\.sources).map(\.path).filter { seen.insert($0).inserted }
     }
 
-    /// Whether there is more than one data set in one stage to tell of.
+    /// Whether the recipe names a mixture or stages, so that what each data set gives is told.
     public var isMixed: Bool { mix != nil || stages != nil }
 
     /// Whether `path` is read.
