@@ -1,3 +1,5 @@
+import FalconSystem
+
 /// A value of the column.
 public enum ParquetValue: Sendable, Equatable {
     /// A text, or any other bytes.
@@ -44,7 +46,7 @@ final class PlainValues: PageValues {
     /// The place of the next value.
     func nextRange() throws(ParquetFault) -> Range<Int> {
         guard bytes.count - position >= 4 else { throw .cutShort("a value") }
-        let count = littleEndian32(bytes, at: position)
+        let count = Int(littleEndianUInt32(bytes, at: position))
         position += 4
         guard count <= bytes.count - position else {
             throw ParquetFault(
@@ -60,11 +62,6 @@ final class PlainValues: PageValues {
     }
 
     func finish() throws(ParquetFault) { try requireEnd(position, bytes) }
-}
-
-/// The number in four bytes, which must be there.
-func littleEndian32(_ bytes: [UInt8], at position: Int) -> Int {
-    (0..<4).reduce(0) { $0 | Int(bytes[position + $1]) << (8 * $1) }
 }
 
 /// The values that the pages of a column chunk name by their numbers.

@@ -93,7 +93,7 @@ public final class ParquetReader {
         guard tail.count == 8, Array(tail.suffix(4)) == magic else {
             throw ParquetFault("it does not end in PAR1: it is cut short")
         }
-        let count = littleEndian32(tail, at: 0)
+        let count = Int(littleEndianUInt32(tail, at: 0))
         guard count <= byteCount - smallestByteCount else {
             throw ParquetFault(
                 "a table of contents of \(count) bytes in a file of \(byteCount) bytes")
@@ -199,7 +199,7 @@ public final class ParquetReader {
             let width = DefinitionLevels.bitWidth(of: definitionLevel)
             switch page.header.levelEncoding {
             case 3:
-                guard bytes.count >= 4, case let count = littleEndian32(bytes, at: 0),
+                guard bytes.count >= 4, case let count = Int(littleEndianUInt32(bytes, at: 0)),
                     count <= bytes.count - 4
                 else { throw .cutShort("the definition levels") }
                 position = 4 + count

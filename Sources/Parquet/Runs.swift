@@ -72,19 +72,19 @@ func lowBits(_ bytes: [UInt8], from position: Int, bit: Int, count: Int) -> UInt
     return UInt32(truncatingIfNeeded: (number >> offset) & ((1 << count) - 1))
 }
 
-/// Reads a number of any length, seven bits a byte, the lowest first.
+/// Reads a number of any length, seven bits a byte, the lowest first; `what` holds it, for messages.
 func readVarint(
-    _ bytes: [UInt8], at position: inout Int, end: Int
+    _ bytes: [UInt8], at position: inout Int, end: Int, of what: String = "the page"
 ) throws(ParquetFault) -> UInt64 {
     var value: UInt64 = 0
     for shift in stride(from: UInt64(0), to: 64, by: 7) {
-        guard position < end else { throw .cutShort("a number of the page") }
+        guard position < end else { throw .cutShort("a number of \(what)") }
         let byte = bytes[position]
         position += 1
         value |= UInt64(byte & 0x7F) << shift
         if byte < 0x80 { return value }
     }
-    throw ParquetFault("a number of the page has more than 64 bits")
+    throw ParquetFault("a number of \(what) has more than 64 bits")
 }
 
 /// Which values of a page are there: the definition level of each.

@@ -35,13 +35,7 @@ struct ThriftReader {
     }
 
     private mutating func varint() throws(ParquetFault) -> UInt64 {
-        var value: UInt64 = 0
-        for shift in stride(from: UInt64(0), to: 64, by: 7) {
-            let byte = try byte()
-            value |= UInt64(byte & 0x7F) << shift
-            if byte < 0x80 { return value }
-        }
-        throw ParquetFault("a number in a header has more than 64 bits")
+        try readVarint(bytes, at: &position, end: bytes.count, of: "a header")
     }
 
     private mutating func kind(_ code: UInt8) throws(ParquetFault) -> Kind {

@@ -55,11 +55,16 @@ extension Report {
         return "loss, nats"
     }
 
-    /// A curve of every task that a run has scored, with bars of one standard error.
-    private var taskCurves: [Plot] {
-        let runs = results.compactMap { result in
+    /// One run with steps of each result, with the result's label: the best if there is one.
+    var shownRuns: [(String, ReportRun)] {
+        results.compactMap { result in
             (result.best + result.runs).first { !$0.metrics.isEmpty }.map { (result.label, $0) }
         }
+    }
+
+    /// A curve of every task that a run has scored, with bars of one standard error.
+    private var taskCurves: [Plot] {
+        let runs = shownRuns
         let names = Set(runs.flatMap { $0.1.metrics.flatMap { ($0.taskScores ?? [:]).keys } })
         return names.sorted().compactMap { name in
             var metric = ""

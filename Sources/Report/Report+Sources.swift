@@ -4,9 +4,7 @@ import FalconRunRecord
 extension Report {
     /// Of every data set of a mixture: the validation loss on it, and the tokens that it has given.
     var sourceCurves: [Plot] {
-        let runs = results.compactMap { result in
-            (result.best + result.runs).first { !$0.metrics.isEmpty }.map { (result.label, $0) }
-        }
+        let runs = shownRuns
         let paths = Set(runs.flatMap { $0.1.metrics.last?.sources?.keys.map { $0 } ?? [] }).sorted()
         let losses = paths.map { path in
             Plot(

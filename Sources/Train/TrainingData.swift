@@ -47,7 +47,7 @@ public struct TrainingData {
         }
         let found = try paths.map { try locate($0) { _ in true } }
         let digests = try found.map { try TokenDataset(path: $0).index.datasetDigest }
-        guard digest.isEmpty || combinedDigest(Array(Set(digests))) == digest else {
+        guard digest.isEmpty || combinedDigest(digests) == digest else {
             throw EvaluationError.otherData(
                 path: found.joined(separator: ", "), place: place(of: paths[0]))
         }

@@ -101,21 +101,20 @@ extension DataCommand {
         }
 
         func run() throws {
-            let done: (counts: DataConversion.Counts, digest: String)
+            let index: DatasetIndex
             if let to {
-                let conversion = DataConversion(to)
                 let dataset = try TokenDataset(path: paths[0])
-                done = (try conversion.export(dataset, to: output), dataset.index.datasetDigest)
+                try DataConversion(to).export(dataset, to: output)
+                index = dataset.index
             } else if let from, let tokenizer {
                 var conversion = DataConversion(from)
                 conversion.overwrites = overwrite
                 conversion.endOfDocumentID = endOfDocumentId
                 conversion.tokenBytes = tokenBytes
                 conversion.validationFraction = validationFraction ?? 0
-                let result = try conversion.importFiles(
+                index = try conversion.importFiles(
                     paths, tokenizer: try openTokenizer(path: tokenizer), to: output)
-                done = (result.counts, result.index.datasetDigest)
-                if result.index.validation.shards.isEmpty {
+                if index.validation.shards.isEmpty {
                     common.talk(
                         "nothing is held out for validation; --validation-fraction holds out a share"
                     )
@@ -123,13 +122,15 @@ extension DataCommand {
             } else {
                 return
             }
+            let documents = index.train.documents + index.validation.documents
+            let tokens = index.train.tokens + index.validation.tokens
             try common.printResult(
                 Output(
-                    output: output, documents: done.counts.documents, tokens: done.counts.tokens,
-                    dataset_digest: done.digest),
+                    output: output, documents: documents, tokens: tokens,
+                    dataset_digest: index.datasetDigest),
                 table: [
-                    ("output", output), ("documents", grouped(done.counts.documents)),
-                    ("tokens", grouped(done.counts.tokens)), ("digest", done.digest),
+                    ("output", output), ("documents", grouped(documents)),
+                    ("tokens", grouped(tokens)), ("digest", index.datasetDigest),
                 ])
         }
     }

@@ -150,12 +150,6 @@ struct DocumentEncoder: Sendable {
         }
         return encoded
     }
-
-    func isHeldOut(_ document: EncodedDocument) -> Bool {
-        if validationFraction <= 0 { return false }
-        // 2^64; the fraction is compared in double, where 1 - 2^-64 rounds to 1.
-        return document.place < validationFraction || validationFraction >= 1
-    }
 }
 
 /// The number of times that a short text stands in a long one, without overlap.

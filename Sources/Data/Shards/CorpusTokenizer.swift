@@ -95,12 +95,8 @@ public struct CorpusTokenizer: Sendable {
         sink.add(to: &counts)
         let shards = try sink.finish()
         if shards.train.isEmpty && !isPart { throw counts.noTrainingDocuments }
-        let index = DatasetIndex(
-            tokenizerDigest: tokenizer.digest,
-            companionDigests: tokenizer.files.companionDigests,
-            vocabularyCount: tokenizer.vocabularyCount, endOfDocumentID: encoder.endOfDocumentID,
-            layout: layout, validationFraction: validationFraction, train: shards.train,
-            validation: shards.validation)
+        let index = try DatasetIndex(
+            tokenizer, layout: layout, validationFraction: validationFraction, shards: shards)
         try index.write(with: tokenizer.files, in: folder)
         return (index, counts, tail)
     }
@@ -144,7 +140,7 @@ public struct CorpusTokenizer: Sendable {
                     counts.duplicateDocuments += 1
                     counts.duplicateBytes += document.textBytes
                 } else {
-                    let isHeldOut = encoder.isHeldOut(document)
+                    let isHeldOut = document.isHeldOut(validationFraction)
                     if isHeldOut { encoder.keepsTexts.lower() }
                     try sink.write(document, isHeldOut: isHeldOut)
                 }

@@ -42,13 +42,6 @@ enum ForeignNumbers {
     static let llmcFileTokens = 100_000_000
 }
 
-/// Appends a whole number, little-endian.
-func appendLittleEndian<T: FixedWidthInteger>(_ value: T, to bytes: inout [UInt8]) {
-    for shift in stride(from: 0, to: T.bitWidth, by: 8) {
-        bytes.append(UInt8(truncatingIfNeeded: value >> shift))
-    }
-}
-
 extension TokenDataset {
     /// Calls a function with every document of a split.
     ///

@@ -37,7 +37,15 @@ public struct Contamination: Sendable {
     ///   `DataError.unreadableText` for a folder without files, or if no text has enough words.
     public init(paths: [String]) throws {
         var files: [(task: String, path: String)] = []
-        for path in paths { files += try Self.files(at: path) }
+        for path in paths {
+            let own = try Self.files(at: path)
+            guard !own.isEmpty else {
+                throw DataError.unreadableText(
+                    path: path,
+                    reason: "no evaluation set is in it: no file of JSON lines but those of train")
+            }
+            files += own
+        }
         var tasks: [String] = []
         var runs: [Int: [UInt64: Int32]] = [:]
         var digest = SHA256()
@@ -80,7 +88,7 @@ public struct Contamination: Sendable {
         self.runs = runs.sorted { $0.key > $1.key }.map { ($0.key, $0.value) }
     }
 
-    /// The files of evaluation sets at a path, with the names of the sets.
+    /// The files of evaluation sets at a path, with the names of the sets; none in a folder without.
     private static func files(at path: String) throws -> [(task: String, path: String)] {
         let path = withoutTrailingSlashes(path)
         let name = String(path.split(separator: "/").last ?? "")
@@ -92,12 +100,7 @@ public struct Contamination: Sendable {
         let own = names.filter { $0.hasSuffix(".jsonl") && !$0.hasPrefix("train") }
         var found = own.map { (name, path + "/" + $0) }
         for below in names where fileKind(of: path + "/" + below) == .folder {
-            found += (try? files(at: path + "/" + below)) ?? []
-        }
-        guard !found.isEmpty else {
-            throw DataError.unreadableText(
-                path: path,
-                reason: "no evaluation set is in it: no file of JSON lines but those of train")
+            found += try files(at: path + "/" + below)
         }
         return found
     }

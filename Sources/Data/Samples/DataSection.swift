@@ -117,17 +117,6 @@ public struct DataSource: RecipeSection, Codable, Equatable {
 
     init(path: String) { self.path = path }
 
-    /// Reads a source; keys that are left out are nil.
-    ///
-    /// - Parameter decoder: of a recipe.
-    /// - Throws: errors of the decoder.
-    public init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        path = try container.decode(String.self, forKey: .path)
-        weight = try container.decodeIfPresent(Double.self, forKey: .weight)
-        maxRepeats = try container.decodeIfPresent(Double.self, forKey: .maxRepeats)
-    }
-
     /// The problems with the values; empty if there are none.
     public func problems() -> [RecipeProblem] {
         var found: [RecipeProblem] = []
@@ -215,17 +204,6 @@ public struct DataStage: RecipeSection, Codable, Equatable {
 
     init(tokens: Int?, sequenceLength: Int?, mix: [DataSource]?) {
         (self.tokens, self.sequenceLength, self.mix) = (tokens, sequenceLength, mix)
-    }
-
-    /// Reads a stage; keys that are left out are nil.
-    ///
-    /// - Parameter decoder: of a recipe.
-    /// - Throws: errors of the decoder.
-    public init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        tokens = try container.decodeIfPresent(Int.self, forKey: .tokens)
-        sequenceLength = try container.decodeIfPresent(Int.self, forKey: .sequenceLength)
-        mix = try container.decodeIfPresent([DataSource].self, forKey: .mix)
     }
 
     /// The problems with the values; empty if there are none: `DataSection` knows its place.

@@ -65,6 +65,26 @@ private func keepOtherFiles(of folder: String, in partial: String, overwrites: B
 }
 
 extension DatasetIndex {
+    /// The index of shards that a tokenizer's documents were written to.
+    ///
+    /// - Parameters:
+    ///   - tokenizer: the tokenizer, with a token that ends documents.
+    ///   - layout: the layout of tokens.
+    ///   - validationFraction: the share of documents that was held out.
+    ///   - shards: of both splits, in order.
+    /// - Throws: `TokenizerError` without such a token.
+    init(
+        _ tokenizer: any Tokenizer, layout: ShardLayout, validationFraction: Double,
+        shards: (train: [Shard], validation: [Shard])
+    ) throws {
+        self.init(
+            tokenizerDigest: tokenizer.digest, companionDigests: tokenizer.files.companionDigests,
+            vocabularyCount: tokenizer.vocabularyCount,
+            endOfDocumentID: try tokenizer.requireEndOfDocumentID(), layout: layout,
+            validationFraction: validationFraction, train: shards.train,
+            validation: shards.validation)
+    }
+
     /// Writes `index.json` and the copy of the tokenizer beside the shards.
     ///
     /// - Parameters:

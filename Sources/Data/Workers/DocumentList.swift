@@ -28,9 +28,7 @@ final class DocumentListWriter {
     /// Appends a document; both numbers fit in 32 bits, as a document has at most 64 MiB.
     func append(tokens: Int, textBytes: Int) throws(FileError) {
         for number in [UInt32(tokens), UInt32(textBytes)] {
-            for shift in stride(from: 0, to: 32, by: 8) {
-                buffer.append(UInt8(truncatingIfNeeded: number >> UInt32(shift)))
-            }
+            appendLittleEndian(number, to: &buffer)
         }
         if buffer.count >= Self.bufferBytes { try flush() }
     }

@@ -48,13 +48,9 @@ struct ForeignTokenWriter: ~Copyable {
     }
 
     /// Ends the last file.
-    ///
-    /// - Returns: whether there is any.
-    consuming func finish() throws -> Bool {
+    consuming func finish() throws {
         try endFile()
-        guard format == .megatron, fileNumber > 0 else { return fileNumber > 0 }
-        try writeIndex()
-        return true
+        if format == .megatron && fileNumber > 0 { try writeIndex() }
     }
 
     private mutating func beginFile() throws {

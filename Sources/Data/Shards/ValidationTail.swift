@@ -10,6 +10,13 @@ struct EncodedDocument: Sendable {
     var digest: DocumentDigest?
     /// Its text, as long as its end may still be cut off.
     let text: String?
+
+    /// Whether it is held out if so large a share of all documents is.
+    func isHeldOut(_ fraction: Double) -> Bool {
+        if fraction <= 0 { return false }
+        // 2^64; the fraction is compared in double, where 1 - 2^-64 rounds to 1.
+        return place < fraction || fraction >= 1
+    }
 }
 
 /// Makes a validation part if no document falls in it.

@@ -122,14 +122,15 @@ extension SampleStream {
     public var hasValidation: Bool { sources.contains(where: \.hasValidation) }
 }
 
-/// A digest of data sets, whatever their order.
+/// A digest of data sets, whatever their order; one that is given twice counts once.
 ///
 /// - Parameter digests: of each, at least one.
 /// - Returns: the digest itself of one data set; else a SHA-256 over all.
 public func combinedDigest(_ digests: [String]) -> String {
-    if digests.count == 1 { return digests[0] }
+    let parts = Set(digests).sorted()
+    if parts.count == 1 { return parts[0] }
     var digest = SHA256()
-    for part in digests.sorted() { digest.update(part + "\n") }
+    for part in parts { digest.update(part + "\n") }
     return digest.finalizeHex()
 }
 

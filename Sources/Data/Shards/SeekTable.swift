@@ -1,3 +1,5 @@
+import FalconSystem
+
 /// The end of a shard: where each zstd frame lies.
 ///
 /// Layout (all numbers little-endian): skippable frame magic 0x184D2A5E, size of the rest; for each
@@ -31,11 +33,7 @@ struct SeekTable: Sendable, Equatable {
     /// The bytes that end a shard.
     var serialized: [UInt8] {
         var bytes: [UInt8] = []
-        func append(_ value: UInt32) {
-            for shift in stride(from: 0, to: 32, by: 8) {
-                bytes.append(UInt8(truncatingIfNeeded: value >> UInt32(shift)))
-            }
-        }
+        func append(_ value: UInt32) { appendLittleEndian(value, to: &bytes) }
         append(Self.skippableMagic)
         append(UInt32(Self.byteCount(frames: entries.count) - Self.headerBytes))
         for entry in entries {
@@ -74,10 +72,4 @@ struct SeekTable: Sendable, Equatable {
                     checksum: number(offset + 8)))
         }
     }
-}
-
-/// A number of 4 bytes at any place.
-func littleEndianUInt32(_ bytes: [UInt8], at offset: Int) -> UInt32 {
-    UInt32(bytes[offset]) | UInt32(bytes[offset + 1]) << 8 | UInt32(bytes[offset + 2]) << 16
-        | UInt32(bytes[offset + 3]) << 24
 }

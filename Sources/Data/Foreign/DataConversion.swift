@@ -3,14 +3,6 @@ import FalconTokenizer
 
 /// Token shards to and from the files of other trainers.
 public struct DataConversion: Sendable {
-    /// What was written.
-    public struct Counts: Sendable, Equatable {
-        /// Documents.
-        public var documents = 0
-        /// Tokens, those that end documents included.
-        public var tokens = 0
-    }
-
     /// The other trainer.
     public var format: ForeignTokenFormat
     /// Whether a data set that is there is replaced.
@@ -32,9 +24,8 @@ public struct DataConversion: Sendable {
     /// - Parameters:
     ///   - dataset: the shards.
     ///   - folder: made by this; it may not be there yet.
-    /// - Returns: what was written.
     /// - Throws: `DataError.invalidOption` if the format has no room for the vocabulary; `FileError`.
-    public func export(_ dataset: TokenDataset, to folder: String) throws -> Counts {
+    public func export(_ dataset: TokenDataset, to folder: String) throws {
         let index = dataset.index
         guard let tokenBytes = format.tokenBytes(vocabularyCount: index.vocabularyCount) else {
             throw DataError.invalidOption(
@@ -43,21 +34,15 @@ public struct DataConversion: Sendable {
                     + "megatron, llm.c or olmo-core")
         }
         let output = try AtomicFolder(path: folder, replacing: false)
-        var counts = Counts()
         for split in Split.allCases {
             var writer = ForeignTokenWriter(
                 format, path: "\(output.partialPath)/\(split.rawValue)",
                 endOfDocumentID: index.endOfDocumentID, tokenBytes: tokenBytes,
                 tokenCount: index[split].tokens)
-            try dataset.forEachDocument(of: split) { document in
-                counts.documents += 1
-                counts.tokens += document.count + 1
-                try writer.append(document)
-            }
-            _ = try writer.finish()
+            try dataset.forEachDocument(of: split) { try writer.append($0) }
+            try writer.finish()
         }
         try output.commit()
-        return counts
     }
 
     /// Writes files of another trainer as token shards.
@@ -66,11 +51,11 @@ public struct DataConversion: Sendable {
     ///   - paths: the files, in order.
     ///   - tokenizer: the one that made them; it tells the bytes of the text, and the split by that text.
     ///   - folder: where the data set will be.
-    /// - Returns: its index, and what was written.
+    /// - Returns: its index.
     /// - Throws: `DataError`, `FileError`, `TokenizerError`; no data set is left then.
     public func importFiles(
         _ paths: [String], tokenizer: any Tokenizer, to folder: String
-    ) throws -> (index: DatasetIndex, counts: Counts) {
+    ) throws -> DatasetIndex {
         let ownEnd = try tokenizer.requireEndOfDocumentID()
         let count = tokenizer.vocabularyCount
         guard let needed = format.tokenBytes(vocabularyCount: count) else {
@@ -88,36 +73,22 @@ public struct DataConversion: Sendable {
         var sink = try SplitWriter(
             folder: output.partialPath, layout: layout,
             tail: ValidationTail(fraction: validationFraction))
-        var counts = Counts()
+        var documentCount = 0
         for path in paths {
             var reader = try ForeignTokenReader(
                 format, path: path, endOfDocumentID: endOfDocumentID ?? Int(ownEnd),
                 tokenBytes: tokenBytes ?? needed)
             while let document = try reader.next() {
-                let tokens = try document.map { token in
-                    guard (0..<Int64(tokenizer.vocabularyCount)).contains(token),
-                        token != Int64(ownEnd)
-                    else {
-                        throw DataError.unreadableText(
-                            path: reader.path,
-                            reason:
-                                "document \(counts.documents + 1) holds token \(token), want 0 to "
-                                + "\(tokenizer.vocabularyCount - 1) without \(ownEnd), which ends documents; "
-                                + "--tokenizer or --token-bytes may be wrong")
-                    }
-                    return Int32(token)
-                }
+                documentCount += 1
+                let tokens = try Self.tokens(
+                    document, of: tokenizer, end: ownEnd,
+                    place: "document \(documentCount)", in: reader.path)
                 if tokens.isEmpty { continue }
                 let text = try tokenizer.decode(tokens)
-                let place = DocumentDigest(of: text).place
-                try sink.write(
-                    EncodedDocument(
-                        tokens: tokens + [ownEnd], textBytes: text.utf8.count, place: place,
-                        text: text),
-                    isHeldOut: validationFraction > 0
-                        && (place < validationFraction || validationFraction >= 1))
-                counts.documents += 1
-                counts.tokens += tokens.count + 1
+                let encoded = EncodedDocument(
+                    tokens: tokens + [ownEnd], textBytes: text.utf8.count,
+                    place: DocumentDigest(of: text).place, text: text)
+                try sink.write(encoded, isHeldOut: encoded.isHeldOut(validationFraction))
             }
         }
         let words = tokenizer.makeDocumentEncoder()
@@ -125,17 +96,28 @@ public struct DataConversion: Sendable {
         let shards = try sink.finish()
         if shards.train.isEmpty {
             throw DataError.noTrainingDocuments(
-                reason: counts.documents == 0
-                    ? "the files hold none" : "all \(counts.documents) fell in the validation split"
-            )
+                reason: shards.validation.isEmpty
+                    ? "the files hold none" : "all fell in the validation split")
         }
-        let index = DatasetIndex(
-            tokenizerDigest: tokenizer.digest, companionDigests: tokenizer.files.companionDigests,
-            vocabularyCount: tokenizer.vocabularyCount, endOfDocumentID: ownEnd, layout: layout,
-            validationFraction: validationFraction, train: shards.train,
-            validation: shards.validation)
+        let index = try DatasetIndex(
+            tokenizer, layout: layout, validationFraction: validationFraction, shards: shards)
         try index.write(with: tokenizer.files, in: output.partialPath)
         try output.commit()
-        return (index, counts)
+        return index
+    }
+
+    /// The tokens of a document of another trainer's file, if they can be the tokenizer's.
+    private static func tokens(
+        _ document: [Int64], of tokenizer: any Tokenizer, end: Int32, place: String, in path: String
+    ) throws(DataError) -> [Int32] {
+        let known = 0..<Int64(tokenizer.vocabularyCount)
+        if let other = document.first(where: { !known.contains($0) || $0 == Int64(end) }) {
+            throw .unreadableText(
+                path: path,
+                reason:
+                    "\(place) holds token \(other), want 0 to \(known.upperBound - 1) without \(end), "
+                    + "which ends documents; --tokenizer or --token-bytes may be wrong")
+        }
+        return document.map { Int32($0) }
     }
 }

@@ -167,7 +167,6 @@ public struct DataMerge: Sendable {
                 }
             }
         }
-        let files = try first.tokenizerFiles()
         let tokenizer = try first.tokenizer()
         let words = tokenizer.makeDocumentEncoder()
         try sink.cutTail { try words.encode($0) + [first.index.endOfDocumentID] }
@@ -176,14 +175,10 @@ public struct DataMerge: Sendable {
         for part in parts { counts.addReading(of: part.record.counts) }
         if shards.train.isEmpty { throw counts.noTrainingDocuments }
         try copyRejected(of: parts, to: output.partialPath)
-        let index = DatasetIndex(
-            tokenizerDigest: first.index.tokenizerDigest,
-            companionDigests: first.index.companionDigests,
-            vocabularyCount: first.index.vocabularyCount,
-            endOfDocumentID: first.index.endOfDocumentID, layout: layout,
-            validationFraction: first.index.validationFraction, train: shards.train,
-            validation: shards.validation)
-        try index.write(with: files, in: output.partialPath)
+        let index = try DatasetIndex(
+            tokenizer, layout: layout, validationFraction: first.index.validationFraction,
+            shards: shards)
+        try index.write(with: tokenizer.files, in: output.partialPath)
         let record = Record(
             indexDigest: SHA256.hex(of: try index.encoded()),
             parts: digests(of: parts), counts: counts)
