@@ -6,7 +6,7 @@ public struct StepEvent: Codable, Equatable, Sendable {
     public struct Sequence: Codable, Equatable, Sendable {
         /// The data set; absent if the run has one.
         public let source: String?
-        /// Its number among the samples of the split: it begins at token `sample` · sequence length.
+        /// Its number among the samples of the split; unless documents are packed, it begins at token `sample` · sequence length.
         public let sample: Int
         /// The place of its first token in the split.
         public let firstToken: Int

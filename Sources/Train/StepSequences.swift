@@ -35,6 +35,12 @@ public struct StepSequences {
         }
     }
 
+    /// What a sample consists of.
+    ///
+    /// - Parameter sample: of a step.
+    /// - Returns: at least one piece.
+    public func pieces(of sample: Sample) -> [SamplePiece] { stream.pieces(of: sample) }
+
     /// A sample with the documents of which it holds a part.
     ///
     /// - Parameters:
@@ -46,16 +52,21 @@ public struct StepSequences {
     ///   not one of the tokenizer's.
     public func sequence(_ sample: Sample, beginnings: Int?) throws -> StepEvent.Sequence {
         let finder = finders[sample.source]
-        let (first, length) = (sample.firstToken, sample.sequenceLength)
+        let pieces = stream.pieces(of: sample)
+        let first = pieces[0].firstToken
         let (shard, token) = finder.shard(ofToken: first)
-        let starts = try finder.starts(in: first..<first + length)
-        let documents = try starts.enumerated().map { place, start in
-            // No further than the sequence, or the next document.
-            let end = place + 1 < starts.count ? starts[place + 1] : first + length
-            return StepEvent.Document(
-                firstToken: start,
-                text: try beginnings.map { try finder.text(of: start..<end, limit: $0) }
-                    ?? finder.text(of: max(first, start)..<end))
+        var documents: [StepEvent.Document] = []
+        for piece in pieces {
+            let inputs = piece.firstToken..<piece.firstToken + piece.count
+            let starts = try finder.starts(in: inputs)
+            documents += try starts.enumerated().map { place, start in
+                // No further than the piece, or the next document.
+                let end = place + 1 < starts.count ? starts[place + 1] : inputs.upperBound
+                return StepEvent.Document(
+                    firstToken: start,
+                    text: try beginnings.map { try finder.text(of: start..<end, limit: $0) }
+                        ?? finder.text(of: max(inputs.lowerBound, start)..<end))
+            }
         }
         return StepEvent.Sequence(
             source: namesSources ? stream.sources[sample.source].path : nil,

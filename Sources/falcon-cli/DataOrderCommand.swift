@@ -58,8 +58,8 @@ extension DataCommand {
             abstract: "Print the samples of steps of a run, in their order.",
             discussion: """
                 One JSON object per line: step, micro_batch, sequence, sample (its number in the data \
-                set's training split), first_token, tokens, and source, the data set's place among those of the \
-                recipe. The order is a function of recipe and data; nothing is trained.
+                set's training split), tokens, source, the data set's place among those of the recipe, and pieces, each with \
+                first_token, its place in the split, and tokens. The order is a function of recipe and data; nothing is trained.
                 """)
 
         @OptionGroup var options: StepOptions
@@ -71,18 +71,27 @@ extension DataCommand {
             let sequence: Int
             let source: Int
             let sample: Int
+            let tokens: Int
+            let pieces: [Piece]
+        }
+
+        /// Tokens that follow each other.
+        private struct Piece: Encodable {
             let first_token: Int
             let tokens: Int
         }
 
         func run() throws {
-            try options.forEachSample { _, place, sample in
+            try options.forEachSample { sequences, place, sample in
                 print(
                     try jsonText(
                         Line(
                             step: place.step, micro_batch: place.batch, sequence: place.sequence,
                             source: sample.source, sample: sample.number,
-                            first_token: sample.firstToken, tokens: sample.sequenceLength)))
+                            tokens: sample.sequenceLength,
+                            pieces: sequences.pieces(of: sample).map {
+                                Piece(first_token: $0.firstToken, tokens: $0.count)
+                            })))
             }
         }
     }

@@ -62,7 +62,7 @@ final class TrainingProgress {
                 + (start.sources.count == 1
                     ? "\(decimal(start.sources[0].epochs, places: 2)) epochs, " : "")
                 + "\(start.threadCount) threads, \(start.precision.rawValue) products")
-        if start.sources.count > 1 {
+        if start.sources.count > 1 || start.sources.contains(where: { $0.packed != nil }) {
             for source in start.sources { common.talk("  \(source.path): \(source)") }
         }
         common.tellThreads(start.threadCount)

@@ -114,7 +114,8 @@ import Testing
                 let wanted = try (0..<rows).flatMap { _ in
                     let sample = cursor.next()
                     return try sets[sample.source].reader(of: .train).tokens(
-                        in: sample.firstToken..<sample.firstToken + sample.sequenceLength)
+                        in: sample.number * sample.sequenceLength..<(sample.number + 1)
+                            * sample.sequenceLength)
                 }
                 #expect(try loaders.flatMap { try $0.next().tokens } == wanted)
                 #expect(loaders.allSatisfy { $0.cursor.tokensBySource == cursor.tokensBySource })
@@ -156,7 +157,7 @@ import Testing
         let section = DataSection(
             path: "unused",
             mix: [DataSource(path: sets[0].path), DataSource(path: folder.file("copy"))],
-            stages: nil, sequenceLength: 8)
+            stages: nil, sequenceLength: 8, packing: .split)
         _ = try writeDataset(folder.file("copy"), train: randomDocuments(90, seed: 1))
         #expect(throws: DataError.sameData(path: folder.file("copy"), other: sets[0].path)) {
             try SampleStream(section, firstTokens: [0], seed: 0)

@@ -15,7 +15,7 @@ public struct Batch: Sendable, Equatable {
     public let targets: [Int32]
     /// The starts of documents: row numbers that rise, first 0, last B·T.
     ///
-    /// Every sequence starts a segment, and so does every document within one: rows of different
+    /// Every sequence starts a segment, and so do every document and padding within one: rows of different
     /// segments must not see each other.
     public let documentOffsets: [Int32]
     /// Rows that are scored.
@@ -30,8 +30,24 @@ public struct Batch: Sendable, Equatable {
     package init(
         sequences: [[Int32]], endOfDocumentID: Int32, scoredRows: Int? = nil
     ) {
-        sequenceCount = sequences.count
-        sequenceLength = (sequences.first?.count ?? 1) - 1
+        self.init(
+            samples: sequences.map { [$0] }, sequenceLength: (sequences.first?.count ?? 1) - 1,
+            endOfDocumentID: endOfDocumentID, scoredRows: scoredRows)
+    }
+
+    /// Builds a batch from pieces of the token stream.
+    ///
+    /// - Parameters:
+    ///   - samples: B lists of pieces of the stream: n inputs and the token after them, T inputs together at most;
+    ///     what is missing is padded.
+    ///   - sequenceLength: T, at least 1.
+    ///   - endOfDocumentID: the token that ends a document; nothing is predicted from it.
+    ///   - scoredRows: rows from the start that may be scored; nil for all.
+    package init(
+        samples: [[[Int32]]], sequenceLength: Int, endOfDocumentID: Int32, scoredRows: Int? = nil
+    ) {
+        sequenceCount = samples.count
+        self.sequenceLength = sequenceLength
         let rowCount = sequenceCount * sequenceLength
         var tokens: [Int32] = []
         var targets: [Int32] = []
@@ -39,19 +55,27 @@ public struct Batch: Sendable, Equatable {
         var targetCount = 0
         tokens.reserveCapacity(rowCount)
         targets.reserveCapacity(rowCount)
-        for sequence in sequences {
+        for (number, pieces) in samples.enumerated() {
+            for piece in pieces {
+                var startsSegment = true
+                for place in 0..<piece.count - 1 {
+                    if startsSegment { offsets.append(Int32(tokens.count)) }
+                    let token = piece[place]
+                    startsSegment = token == endOfDocumentID
+                    let isScored = !startsSegment && tokens.count < scoredRows ?? rowCount
+                    targets.append(isScored ? piece[place + 1] : Self.notScored)
+                    if isScored { targetCount += 1 }
+                    tokens.append(token)
+                }
+            }
+            let missing = (number + 1) * sequenceLength - tokens.count
             precondition(
-                sequence.count == sequenceLength + 1 && sequenceLength >= 1,
-                "Batch: a sequence of \(sequence.count) tokens, want \(sequenceLength + 1)")
-            var startsSegment = true
-            for place in 0..<sequenceLength {
-                if startsSegment { offsets.append(Int32(tokens.count)) }
-                let token = sequence[place]
-                startsSegment = token == endOfDocumentID
-                let isScored = !startsSegment && tokens.count < scoredRows ?? rowCount
-                targets.append(isScored ? sequence[place + 1] : Self.notScored)
-                if isScored { targetCount += 1 }
-                tokens.append(token)
+                sequenceLength >= 1 && (0..<sequenceLength).contains(missing),
+                "Batch: \(sequenceLength - missing) inputs, want 1 to \(sequenceLength)")
+            if missing > 0 {
+                offsets.append(Int32(tokens.count))
+                tokens += repeatElement(max(0, endOfDocumentID), count: missing)
+                targets += repeatElement(Self.notScored, count: missing)
             }
         }
         offsets.append(Int32(rowCount))

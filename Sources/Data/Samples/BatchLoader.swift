@@ -3,10 +3,9 @@ import FalconConcurrency
 /// Gives batches of training samples in the order of a `SampleStream`, read ahead by a thread if the
 /// system gives one.
 ///
-/// The token stream of a split is cut into samples: sample i covers tokens i·T to (i+1)·T, both
-/// included: T inputs and, one later, T targets. Its last tokens, too few for a sample, are left
-/// out. Samples of later epochs follow without a gap; a batch may hold the end of one epoch and the
-/// start of the next.
+/// A sample has T inputs and, one later, T targets. With `Packing.split` sample i covers tokens i·T to (i+1)·T of
+/// the split, both included; its last tokens, too few for a sample, are left out. Samples of later epochs follow
+/// without a gap; a batch may hold the end of one epoch and the start of the next.
 ///
 /// For one thread; the loader stops its own thread when it goes away.
 public final class BatchLoader {
@@ -93,6 +92,7 @@ private struct LoadedBatch {
 
 /// Puts batches together, one after the other.
 private final class BatchSource {
+    private let stream: SampleStream
     private let readers: [TokenReader]
     private let endOfDocumentID: Int32
     private let batchTokens: Int
@@ -103,6 +103,7 @@ private final class BatchSource {
     init(
         _ stream: SampleStream, _ cursor: SampleCursor, batchTokens: Int, rank: Int, rankCount: Int
     ) {
+        self.stream = stream
         readers = stream.sources.map { $0.reader(of: .train) }
         endOfDocumentID = stream.sources[0].index.endOfDocumentID
         (self.batchTokens, self.rank, self.rankCount) = (batchTokens, rank, rankCount)
@@ -116,11 +117,12 @@ private final class BatchSource {
         return Result {
             LoadedBatch(
                 batch: Batch(
-                    sequences: try samples[rank * count..<(rank + 1) * count].map { sample in
-                        let first = sample.firstToken
-                        return try readers[sample.source].tokens(
-                            in: first..<first + sample.sequenceLength + 1)
-                    }, endOfDocumentID: endOfDocumentID),
+                    samples: try samples[rank * count..<(rank + 1) * count].map { sample in
+                        try stream.pieces(of: sample).map {
+                            try readers[sample.source].tokens(in: $0.tokens)
+                        }
+                    }, sequenceLength: samples[0].sequenceLength,
+                    endOfDocumentID: endOfDocumentID),
                 end: cursor)
         }
     }

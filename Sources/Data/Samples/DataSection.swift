@@ -13,10 +13,12 @@ public struct DataSection: RecipeSection, Codable, Equatable {
     public var stages: [DataStage]?
     /// Tokens per training sequence.
     public var sequenceLength: Int
+    /// How documents are put into training sequences.
+    public var packing: Packing
 
     /// The key of each field.
     public enum CodingKeys: String, CodingKey, CaseIterable {
-        case path, mix, stages
+        case path, mix, stages, packing
         case sequenceLength = "sequence_length"
     }
 

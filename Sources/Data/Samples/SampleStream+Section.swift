@@ -76,7 +76,8 @@ extension SampleStream {
             return Stage(
                 firstToken: firstToken, sequenceLength: stage.sequenceLength, shares: shares)
         }
-        try self.init(sources: sources, stages: stages, seed: seed)
+        try self.init(
+            sources: sources, stages: stages, packing: section.packing, seed: seed)
     }
 
     /// Checks that no data set is read more often than its recipe allows.

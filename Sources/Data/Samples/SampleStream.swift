@@ -1,7 +1,7 @@
 /// The samples of a run in their order: a pure function of the data sets, the stages and the seed.
 ///
 /// Places in it are counted in tokens of the run. Within a stage the sources take turns by weight
-/// (`MixtureOrder`), and each source gives its samples of T tokens in the order of `SampleOrder`, every
+/// (`MixtureOrder`), and each source gives its samples of T tokens (`Packing`) in the order of `SampleOrder`, every
 /// sample once an epoch. A source that comes back in a later stage with the same T continues where it
 /// was; with another T it is cut anew, in an order of its own.
 public struct SampleStream: Sendable {
@@ -50,32 +50,34 @@ public struct SampleStream: Sendable {
     /// In the order of the run, the last without end; each but the last holds whole samples.
     public let stages: [Stage]
     let seed: UInt64
+    /// The samples of each source by T.
+    private let layouts: [[Int: SampleLayout]]
 
     /// The samples of a run.
     ///
     /// - Parameters:
     ///   - sources: the data sets, each once.
     ///   - stages: at least one, the first from token 0.
+    ///   - packing: how documents are put into samples.
     ///   - seed: the run's seed.
-    /// - Throws: `DataError.splitTooShort` if a source has no whole sample,
-    ///   `DataError.mixedTokenizers` if the sources were written with different ones.
-    public init(sources: [TokenDataset], stages: [Stage], seed: UInt64) throws(DataError) {
+    /// - Throws: `DataError.splitTooShort` if a source has no sample,
+    ///   `DataError.mixedTokenizers` if the sources were written with different ones; what reading the shards throws
+    ///   if documents are packed.
+    public init(
+        sources: [TokenDataset], stages: [Stage], packing: Packing = .split, seed: UInt64
+    ) throws {
         precondition(stages.first?.firstToken == 0, "SampleStream: \(stages)")
         for source in sources { try source.requireSameTokenizer(as: sources[0]) }
+        var layouts: [[Int: SampleLayout]] = Array(repeating: [:], count: sources.count)
         for stage in stages {
-            for share in stage.shares {
-                let source = sources[share.source]
-                let tokenCount = source.index.train.tokens
-                guard tokenCount > stage.sequenceLength else {
-                    throw .splitTooShort(
-                        path: source.path, split: .train, tokenCount: tokenCount,
-                        wanted: stage.sequenceLength + 1)
-                }
+            let length = stage.sequenceLength
+            for share in stage.shares where layouts[share.source][length] == nil {
+                layouts[share.source][length] = try SampleLayout(
+                    sources[share.source], sequenceLength: length, packing: packing)
             }
         }
-        self.sources = sources
-        self.stages = stages
-        self.seed = seed
+        (self.sources, self.stages, self.seed) = (sources, stages, seed)
+        self.layouts = layouts
     }
 
     /// The samples of one data set.
@@ -83,28 +85,58 @@ public struct SampleStream: Sendable {
     /// - Parameters:
     ///   - dataset: the shards.
     ///   - sequenceLength: T, at least 1.
+    ///   - packing: how documents are put into samples.
     ///   - seed: the run's seed.
-    /// - Throws: `DataError.splitTooShort` if it has no whole sample.
+    /// - Throws: `DataError.splitTooShort` if it has no sample; what reading the shards throws if documents are
+    ///   packed.
     public init(
-        _ dataset: TokenDataset, sequenceLength: Int, seed: UInt64
-    ) throws(DataError) {
+        _ dataset: TokenDataset, sequenceLength: Int, packing: Packing = .split, seed: UInt64
+    ) throws {
         try self.init(
             sources: [dataset],
             stages: [
                 Stage(
                     firstToken: 0, sequenceLength: sequenceLength,
                     shares: [Share(source: 0, weight: 1)])
-            ], seed: seed)
+            ], packing: packing, seed: seed)
     }
 
     /// Samples of an epoch of a source.
     ///
     /// - Parameters:
     ///   - source: its place in `sources`.
-    ///   - sequenceLength: T.
-    /// - Returns: those that T tokens and the one after them fit in.
+    ///   - sequenceLength: T of a stage that draws from it.
+    /// - Returns: at least 1.
     public func sampleCount(ofSource source: Int, sequenceLength: Int) -> Int {
-        (sources[source].index.train.tokens - 1) / sequenceLength
+        layout(ofSource: source, sequenceLength).sampleCount
+    }
+
+    /// What a sample consists of.
+    ///
+    /// - Parameter sample: of this stream.
+    /// - Returns: at least one piece; together at most T rows.
+    public func pieces(of sample: Sample) -> [SamplePiece] {
+        layout(ofSource: sample.source, sample.sequenceLength).pieces(ofSample: sample.number)
+    }
+
+    /// The packed samples of a source; nil if its documents are split.
+    ///
+    /// - Parameters:
+    ///   - source: its place in `sources`.
+    ///   - sequenceLength: T of a stage that draws from it.
+    public func packedSamples(ofSource source: Int, sequenceLength: Int) -> PackedSamples? {
+        guard case .packed(let samples) = layout(ofSource: source, sequenceLength) else {
+            return nil
+        }
+        return samples
+    }
+
+    private func layout(ofSource source: Int, _ sequenceLength: Int) -> SampleLayout {
+        guard let layout = layouts[source][sequenceLength] else {
+            preconditionFailure(
+                "SampleStream: no stage draws samples of \(sequenceLength) tokens from \(source)")
+        }
+        return layout
     }
 
     /// The order of a source's samples.
@@ -125,13 +157,10 @@ public struct SampleStream: Sendable {
 public struct Sample: Sendable, Equatable {
     /// The data set's place in `SampleStream.sources`.
     public let source: Int
-    /// T: its inputs; its targets are one token later.
+    /// T: its rows.
     public let sequenceLength: Int
     /// Its number among those of T tokens of the data set's training split.
     public let number: Int
-
-    /// The place of its first token in the split.
-    public var firstToken: Int { number * sequenceLength }
 }
 
 /// A place among the samples of a run.

@@ -175,18 +175,19 @@ public final class TokenReader {
         precondition(
             range.lowerBound >= 0 && range.upperBound <= tokenCount,
             "TokenReader: tokens \(range), want a part of 0..<\(tokenCount)")
-        var tokens: [Int32] = []
-        tokens.reserveCapacity(range.count)
-        var next = range.lowerBound
-        while next < range.upperBound {
-            let (shard, place) = next.quotientAndRemainder(dividingBy: tokensPerShard)
-            let (frame, first) = place.quotientAndRemainder(dividingBy: tokensPerFrame)
-            let bytes = try bytes(ofFrame: frame, inShard: shard)
-            let count = min(range.upperBound - next, bytes.count / tokenByteCount - first)
-            append(bytes, from: first, count: count, to: &tokens)
-            next += count
+        return try unsafe [Int32](unsafeUninitializedCapacity: range.count) { tokens, filled in
+            while filled < range.count {
+                let (shard, place) = (range.lowerBound + filled)
+                    .quotientAndRemainder(dividingBy: tokensPerShard)
+                let (frame, first) = place.quotientAndRemainder(dividingBy: tokensPerFrame)
+                let bytes = try bytes(ofFrame: frame, inShard: shard)
+                let count = min(range.count - filled, bytes.count / tokenByteCount - first)
+                let target = unsafe UnsafeMutableBufferPointer(
+                    rebasing: tokens[filled..<filled + count])
+                unsafe copy(bytes, from: first, to: target)
+                filled += count
+            }
         }
-        return tokens
     }
 
     private func bytes(ofFrame frame: Int, inShard shard: Int) throws -> [UInt8] {
@@ -200,15 +201,27 @@ public final class TokenReader {
         return cache[cache.count - 1].bytes
     }
 
-    private func append(_ bytes: [UInt8], from first: Int, count: Int, to tokens: inout [Int32]) {
-        let start = first * tokenByteCount
-        if tokenByteCount == 2 {
-            for offset in stride(from: start, to: start + 2 * count, by: 2) {
-                tokens.append(Int32(bytes[offset]) | Int32(bytes[offset + 1]) << 8)
-            }
-        } else {
-            for offset in stride(from: start, to: start + 4 * count, by: 4) {
-                tokens.append(Int32(bitPattern: littleEndianUInt32(bytes, at: offset)))
+    /// Widens stored tokens.
+    private func copy(
+        _ bytes: [UInt8], from first: Int, to tokens: UnsafeMutableBufferPointer<Int32>
+    ) {
+        precondition(bytes.count / tokenByteCount - first >= tokens.count)
+        unsafe bytes.withUnsafeBytes { bytes in
+            let stored = unsafe UnsafeRawBufferPointer(
+                rebasing: bytes[(first * tokenByteCount)...])
+            if tokenByteCount == 2 {
+                for place in tokens.indices {
+                    unsafe tokens[place] = Int32(
+                        UInt16(
+                            littleEndian: stored.loadUnaligned(
+                                fromByteOffset: 2 * place, as: UInt16.self)))
+                }
+            } else {
+                for place in tokens.indices {
+                    unsafe tokens[place] = Int32(
+                        littleEndian: stored.loadUnaligned(
+                            fromByteOffset: 4 * place, as: Int32.self))
+                }
             }
         }
     }
