@@ -25,17 +25,63 @@ struct Slot {
     uint16_t id_count = 0;
 };
 
-// Whether text may be cut before `place`: a space there, and neither a space nor U+2581, which the
-// model takes for one, before it.
-bool is_border(std::string_view text, size_t place) {
-    if (text[place] != ' ' || text[place - 1] == ' ') return false;
-    return place < 3 || text.substr(place - 3, 3) != "\xE2\x96\x81";
+// What the model takes for a space.
+constexpr std::string_view kSpace = "\xE2\x96\x81";
+// The class of all characters outside ASCII.
+constexpr unsigned kOther = 128;
+
+bool is_inside_character(std::string_view text, size_t place) {
+    return place < text.size() && (text[place] & 0xC0) == 0x80;
 }
+
+// Where a text may be cut: between two characters that stand side by side in no piece. What is merged there would be
+// such a piece.
+class Borders {
+public:
+    explicit Borders(const sentencepiece::SentencePieceProcessor &library) {
+        for (int id = 0; id < library.GetPieceSize(); ++id) {
+            // Those are never found in a text.
+            if (library.IsByte(id) || library.IsControl(id) || library.IsUnknown(id)) continue;
+            const std::string_view piece = library.IdToPiece(id);
+            for (size_t place = 1; place < piece.size(); ++place) {
+                if (!is_inside_character(piece, place)) {
+                    is_joined_[class_before(piece, place)][class_at(piece, place)] = true;
+                }
+            }
+        }
+    }
+
+    bool is_border(std::string_view text, size_t place) const {
+        const auto left = static_cast<unsigned char>(text[place - 1]);
+        const auto right = static_cast<unsigned char>(text[place]);
+        if ((left | right) < 0x80) return !is_joined_[left][right];
+        return !is_inside_character(text, place) &&
+               !is_joined_[class_before(text, place)][class_at(text, place)];
+    }
+
+private:
+    static unsigned class_at(std::string_view text, size_t place) {
+        const auto byte = static_cast<unsigned char>(text[place]);
+        if (byte < 0x80) return byte;
+        return text.substr(place, kSpace.size()) == kSpace ? ' ' : kOther;
+    }
+
+    static unsigned class_before(std::string_view text, size_t place) {
+        const auto byte = static_cast<unsigned char>(text[place - 1]);
+        if (byte < 0x80) return byte;
+        const bool is_space =
+            place >= kSpace.size() && text.substr(place - kSpace.size(), kSpace.size()) == kSpace;
+        return is_space ? ' ' : kOther;
+    }
+
+    bool is_joined_[kOther + 1][kOther + 1] = {};
+};
 
 }  // namespace
 
 struct csp_word_encoder {
     const csp_processor *processor;
+    Borders borders;
     // What is cut this far before the end of a part does not depend on where the part ends.
     size_t margin;
     std::vector<Slot> slots = std::vector<Slot>(kSlotCount);
@@ -159,10 +205,6 @@ struct csp_word_encoder {
         return status;
     }
 
-    static bool is_inside_character(std::string_view text, size_t place) {
-        return place < text.size() && (text[place] & 0xC0) == 0x80;
-    }
-
     // Whether the token before `count` and the first one of the next part are those of their texts;
     // bytes of one character count as one token.
     bool is_border_of_tokens(std::string_view word, size_t start, const Part &part, size_t count,
@@ -186,7 +228,7 @@ struct csp_word_encoder {
 csp_word_encoder *csp_word_encoder_open(const csp_processor *processor, size_t longest_piece) {
     try {
         // Pieces that are found before anything is merged may reach twice their length back.
-        return new csp_word_encoder{processor, 1024 + 2 * longest_piece};
+        return new csp_word_encoder{processor, Borders(processor->library), 1024 + 2 * longest_piece};
     } catch (...) {
         return nullptr;
     }
@@ -207,7 +249,7 @@ char *csp_word_encode(csp_word_encoder *encoder, const int32_t **ids, size_t *id
         size_t start = 0;
         while (start < text_bytes) {
             size_t end = start + 1;
-            while (end < text_bytes && !is_border(whole, end)) ++end;
+            while (end < text_bytes && !encoder->borders.is_border(whole, end)) ++end;
             const auto status = encoder->append(whole.substr(start, end - start));
             if (!status.ok()) return status;
             start = end;

@@ -73,6 +73,29 @@ import Testing
         for text in texts + texts { #expect(try encoder.encode(text) == tokenizer.encode(text)) }
     }
 
+    /// Words end between any two characters that no piece holds side by side: digits, marks, line breaks.
+    @Test func wordsEndWhereNoPieceGoesOn() throws {
+        let ownBytes = try train(corpus, count: 420, .bpe).modelBytes
+        let own = try SentencePieceTokenizer(modelBytes: ownBytes)
+        let mistral = try SentencePieceTokenizer(path: tokenizerFixture(mistralModel))
+        let letters = (0x20...0x7E).map { String(UnicodeScalar(UInt8($0))) } + ["\n", "\t", "\0"]
+        let words = [
+            "the people", "[INST]", "[/INST]", "<0x0A>", "▁▁", "    ", "\n\n", "});\n", "日本", "é",
+            "\u{1F600}", "▁", " ▁", "http://", "....", "0x7F", "1789", "de l'", "</s>", "<s>",
+        ]
+        var random = LinearGenerator(seed: 11)
+        for tokenizer in [own, mistral] {
+            let encoder = WordCachingEncoder(tokenizer)
+            for _ in 0..<4000 {
+                let text = (0..<10).map { _ in
+                    random.below(3) == 0
+                        ? words[random.below(words.count)] : letters[random.below(letters.count)]
+                }.joined()
+                #expect(try encoder.encode(text) == tokenizer.encode(text), "\(text)")
+            }
+        }
+    }
+
     @Test(arguments: TokenizerTrainer.ModelType.allCases)
     func theModelDoesNotDependOnThreads(type: TokenizerTrainer.ModelType) throws {
         let models = try [1, 2, 7].map {
