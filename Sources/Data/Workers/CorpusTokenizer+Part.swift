@@ -35,9 +35,11 @@ extension CorpusTokenizer {
                 share: share,
                 reason:
                     "--deduplicate \(deduplication) compares all documents, and a worker sees only its "
-                    + "share; leave it out, or tokenize in one process, without --shard")
+                    + "share; write a list first, falcon data duplicates --by \(deduplication) with the "
+                    + "same files, and give it to every worker with --leave-out")
         }
         let settings = PartSettings(self, documents.settings)
+        try checkLeaveOut(documents.settings)
         try documents.keep(share)
         let path = CorpusPart.path(of: share, of: folder)
         if fileKind(of: path) != .missing {
