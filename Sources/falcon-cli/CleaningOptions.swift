@@ -2,8 +2,28 @@ import ArgumentParser
 import FalconData
 import FalconSystem
 
+extension TextFilter: ExpressibleByArgument {}
+
 /// Options that leave documents out by themselves, the same for `tokenize` and `data duplicates`.
 struct CleaningOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            """
+            Leave out documents that break published rules: gopher-repetition, gopher-quality, c4 (which also \
+            takes lines out of documents). Several with commas, or the option several times.
+            """, valueName: "rules"))
+    var filter: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Leave out documents of fewer characters (Unicode scalars).", valueName: "characters"))
+    var minLength: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Leave out documents of more characters (Unicode scalars).", valueName: "characters"))
+    var maxLength: Int?
+
     @Option(
         help: ArgumentHelp(
             """
@@ -13,11 +33,37 @@ struct CleaningOptions: ParsableArguments {
             """, valueName: "path"))
     var decontaminate: [String] = []
 
+    func validate() throws {
+        _ = try filters()
+        for (name, value) in [("--min-length", minLength), ("--max-length", maxLength)] {
+            if let value, value < 0 { throw ValidationError("\(name) is \(value), want 0 or more") }
+        }
+        if let minLength, let maxLength, minLength > maxLength {
+            throw ValidationError(
+                "--min-length is \(minLength), want at most --max-length, \(maxLength)")
+        }
+    }
+
+    private func filters() throws -> Set<TextFilter> {
+        var found: Set<TextFilter> = []
+        for name in filter.flatMap({ $0.split(separator: ",", omittingEmptySubsequences: false) }) {
+            guard let one = TextFilter(rawValue: String(name)) else {
+                let names = TextFilter.allCases.map(\.rawValue).joined(separator: ", ")
+                throw ValidationError("--filter is \(name), want \(names)")
+            }
+            found.insert(one)
+        }
+        return found
+    }
+
     /// What is asked for.
     ///
     /// - Throws: what is wrong with the evaluation sets.
     func cleaning() throws -> DocumentCleaning {
         var cleaning = DocumentCleaning()
+        cleaning.filters = try filters()
+        cleaning.leastLength = minLength
+        cleaning.mostLength = maxLength
         if !decontaminate.isEmpty {
             cleaning.contamination = try Contamination(paths: decontaminate)
         }

@@ -60,6 +60,9 @@ struct TokenizeCommand: ParsableCommand {
             """, valueName: "i/n"))
     var shard: String?
 
+    @Flag(help: "Read and clean, show what would be left out and why, and write nothing.")
+    var dryRun = false
+
     @Flag(help: "Replace the data set in the folder, or with --shard the worker's part.")
     var overwrite = false
 
@@ -106,7 +109,7 @@ struct TokenizeCommand: ParsableCommand {
         corpus.validationFraction = validationFraction
         corpus.threadCount = common.threadCount
         corpus.skipsBadDocuments = source.skipBadDocuments
-        corpus.overwrites = overwrite
+        corpus.overwrites = overwrite || dryRun
         corpus.deduplication = deduplicate
         corpus.cleaning = try cleaning.cleaning()
         corpus.leaveOut = try leaveOut.map { try LeaveOutList(path: $0) }
@@ -120,6 +123,18 @@ struct TokenizeCommand: ParsableCommand {
         let show = { (counts: CorpusTokenizer.Progress) in
             bytes.advance(to: counts.inputBytes, at: monotonicSeconds())
             line.show("\(bytes)  \(grouped(counts.tokens)) tokens")
+        }
+        if dryRun {
+            let preview = try corpus.preview(documents, share: share) {
+                bytes.advance(to: $0.inputBytes, at: monotonicSeconds())
+                line.show("\(bytes)  \(grouped($0.documents)) documents")
+            }
+            line.end()
+            withExtendedLifetime(found) {}
+            common.talk(of: preview.unreadable, "files, folders or documents that cannot be read")
+            let report = PreviewReport(preview: preview, seconds: monotonicSeconds() - start)
+            if common.json { try printJSON(report.result) } else { report.printTable() }
+            return
         }
         let report: TokenizeReport
         if let share {

@@ -96,6 +96,11 @@ import Testing
         return contents
     }
 
+    /// What lies in the folder but what `compressed` leaves there.
+    private func names() throws -> [String] {
+        try namesInFolder(folder.path).filter { !$0.hasPrefix("plain") }.sorted()
+    }
+
     @Test func plantedCopiesAreFoundWhateverTheThreadsAndTheMemory() throws {
         let wanted = try writeCorpus()
         let counts = try search(.near).write(reader(), to: folder.file("list"))
@@ -112,7 +117,7 @@ import Testing
             #expect(try load(folder.file("again")) == bytes)
             #expect((again.sortedRuns > 1) == (sortBytes != nil))
         }
-        #expect(try namesInFolder(folder.path).sorted() == ["again", "in", "list"])
+        #expect(try names() == ["again", "in", "list"])
     }
 
     /// Against a comparison of every pair of documents.
@@ -273,6 +278,6 @@ import Testing
         strict.memoryBytes = 1_000_000
         let small = #expect(throws: DataError.self) { try strict.write(self.reader(), to: list) }
         #expect("\(try #require(small))".contains("--memory is 1000000 bytes"))
-        #expect(try namesInFolder(folder.path) == ["in"])
+        #expect(try names() == ["in"])
     }
 }

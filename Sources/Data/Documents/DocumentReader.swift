@@ -35,6 +35,8 @@ public final class DocumentReader {
     private let skipsBadItems: Bool
     private let documentLimit: Int
     private var inputs: ArraySlice<Input> = []
+    /// All workers' files, those that are read already too.
+    private var allInputs: [Input] = []
     private var current: (input: Input, source: any DocumentSource)?
     private var documentsInCurrent = 0
     private var lastPosition = DocumentPosition(file: -1)
@@ -114,6 +116,7 @@ public final class DocumentReader {
             }
         }
         for number in found.indices { found[number].number = number }
+        allInputs = found
         inputs = found[...]
         byteCount = found.reduce(Int?.some(0)) { total, input in
             total.flatMap { sum in input.path?.byteCount.map { sum + $0 } }
@@ -306,6 +309,13 @@ extension DocumentReader {
             separator: separator.map { String(decoding: $0, as: UTF8.self) },
             skipsBadItems: skipsBadItems, files: inputs.count, bytes: byteCount,
             digest: digest.finalizeHex())
+    }
+
+    /// The name of one of all workers' files.
+    ///
+    /// - Parameter number: its place, from 0.
+    func fileName(_ number: Int) -> String {
+        allInputs[number].path?.description ?? "standard input"
     }
 
     /// The name of an input that cannot be read a second time; nil if all can.

@@ -132,6 +132,7 @@ public struct CorpusTokenizer: Sendable {
             counts.emptyDocuments += encoded.emptyDocuments
             counts.badDocuments += encoded.badDocuments
             counts.contaminated.add(encoded.contaminated)
+            counts.filtered.add(encoded.filtered)
             counts.firstBadDocument = counts.firstBadDocument ?? encoded.firstBadDocument
             try RejectedItem.append(encoded.rejected, in: folder)
             counts.endTokenTexts += encoded.endTokenTexts

@@ -44,6 +44,9 @@ final class JobSource: @unchecked Sendable {
     /// Bytes read, once all was.
     var bytesRead: Int { documents.bytesRead }
 
+    /// The name of an input file, once all was read.
+    func fileName(_ number: Int) -> String { documents.fileName(number) }
+
     /// Those behind the last job.
     func takeRejected() -> [RejectedItem] { documents.takeRejected() }
 
@@ -94,6 +97,7 @@ struct Encoded: JobOutput {
     var firstBadDocument: String?
     var endTokenTexts = 0
     var contaminated = ContaminatedDocuments()
+    var filtered = FilteredDocuments()
     let documentBytes: Int
     let inputBytes: Int
     let unreadable: LeftOut
@@ -149,8 +153,15 @@ struct DocumentEncoder: Sendable {
                 encoded.emptyDocuments += 1
                 continue
             }
+            var removedBytes = 0
             switch cleaning.outcome(for: text) {
-            case .kept(let cleaned): text = cleaned
+            case .kept(let cleaned):
+                removedBytes = text.utf8.count - cleaned.utf8.count
+                text = cleaned
+            case .filtered(let finding):
+                encoded.filtered.add(finding, textBytes: text.utf8.count)
+                encoded.rejected.append(RejectedItem(raw, finding))
+                continue
             case .contaminated(let finding):
                 encoded.contaminated.add(finding, textBytes: text.utf8.count)
                 encoded.rejected.append(RejectedItem(raw, finding))
@@ -161,6 +172,7 @@ struct DocumentEncoder: Sendable {
                 encoded.listedBytes += text.utf8.count
                 continue
             }
+            if removedBytes > 0 { encoded.filtered.addChange(removing: removedBytes) }
             if let endText { encoded.endTokenTexts += occurrences(of: endText, in: text) }
             var tokens = try words.encode(text)
             tokens.append(endOfDocumentID)
