@@ -182,7 +182,8 @@ public enum DataError: FalconError, Equatable {
         case .readOnce(let path, let advice):
             return "\(path) can be read only once: \(advice)"
         case .tooManyDocuments(let limit):
-            return "there are more than \(grouped(limit)) documents, which cannot be compared at once; "
+            return
+                "there are more than \(grouped(limit)) documents, which cannot be compared at once; "
                 + "compare parts of them by themselves"
         case .invalidOption(let name, let got, let wanted):
             return "\(name) is \(got), want \(wanted)"

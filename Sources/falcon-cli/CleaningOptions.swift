@@ -87,7 +87,8 @@ struct MemoryOptions: ParsableArguments {
     func validate() throws {
         guard bytes >= DuplicateSearch.leastMemoryBytes else {
             throw ValidationError(
-                "--memory is \(bytes) bytes, want \(megabytes(DuplicateSearch.leastMemoryBytes)) or more")
+                "--memory is \(bytes) bytes, want \(megabytes(DuplicateSearch.leastMemoryBytes)) or more"
+            )
         }
     }
 }

@@ -6,13 +6,14 @@ extension DataCommand {
     /// Lists the documents that are like earlier ones.
     struct Duplicates: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "List the documents that are like earlier ones, for `falcon tokenize --leave-out`.",
+            abstract:
+                "List the documents that are like earlier ones, for `falcon tokenize --leave-out`.",
             discussion: """
                 Two documents are near duplicates if they agree in any of --bands bands of --rows MinHash \
                 values each, over their runs of --run-words words; a document of fewer words is one run. Of \
                 the runs of both documents together, let s be in both: they are found with probability \
-                1 - (1 - s^rows)^bands, with the usual numbers 6 % at s = 0.5, 56 % at 0.7, 92 % at 0.8 and \
-                99.95 % at 0.9. Documents found to be like a third belong together; of all that do, the first \
+                1 - (1 - s^rows)^bands, with the usual numbers 5 % at s = 0.5, 56 % at 0.7, 92 % at 0.8 and \
+                99.96 % at 0.9. Documents found to be like a third belong together; of all that do, the first \
                 in the order of the input is kept.
 
                 Give the files, the options that tell how to read them and those that leave documents out as \
@@ -105,7 +106,8 @@ extension DataCommand {
                 ("list", output),
                 (
                     "duplicates",
-                    by.rawValue + (threshold.map { ", about \(decimal($0, places: 2)) similar" } ?? "")
+                    by.rawValue
+                        + (threshold.map { ", about \(decimal($0, places: 2)) similar" } ?? "")
                 ),
                 ("documents", share(counts.duplicateDocuments, counts.documents)),
                 ("bytes", share(counts.duplicateBytes, counts.textBytes)),

@@ -35,7 +35,9 @@ import Testing
         }
     }
 
-    private func reader() throws -> DocumentReader { try DocumentReader(paths: [folder.file("in")]) }
+    private func reader() throws -> DocumentReader {
+        try DocumentReader(paths: [folder.file("in")])
+    }
 
     private func corpus(threads: Int = 2) -> CorpusTokenizer {
         var corpus = CorpusTokenizer(tokenizer: tokenizer)
@@ -111,9 +113,15 @@ import Testing
     @Test func lengthsHoldForWhatIsWritten() {
         var cleaning = DocumentCleaning()
         func rule(_ text: String) -> String? {
-            if case .filtered(let finding) = cleaning.outcome(for: text) { finding.rule } else { nil }
+            if case .filtered(let finding) = cleaning.outcome(for: text) {
+                finding.rule
+            } else {
+                nil
+            }
         }
-        let text = "One is two. Two is three! Is it? It is. So it was.\n" + FilterTests.prose(20).replacing(".", with: "")
+        let text =
+            "One is two. Two is three! Is it? It is. So it was.\n"
+            + FilterTests.prose(20).replacing(".", with: "")
         (cleaning.leastLength, cleaning.mostLength) = (51, 400)
         #expect(rule(text) == nil)
         cleaning.filters = [.c4]

@@ -228,9 +228,12 @@ import Testing
             return "\(try #require(error))"
         }
         #expect(try message([folder.file("in/0.jsonl")]).contains("the input is 6 files"))
-        #expect(try message([folder.file("in")], field: "n").contains("--field is \"text\", want \"n\""))
+        #expect(
+            try message([folder.file("in")], field: "n").contains("--field is \"text\", want \"n\"")
+        )
         corpus.skipsBadDocuments = false
-        #expect(try message([folder.file("in")]).contains("--skip-bad-documents is true, want false"))
+        #expect(
+            try message([folder.file("in")]).contains("--skip-bad-documents is true, want false"))
         corpus.skipsBadDocuments = true
         // The same names and sizes, a blank line where a copy stood.
         var lines = try load(folder.file("in/1.jsonl")).split(separator: 0x0A).map(Array.init)

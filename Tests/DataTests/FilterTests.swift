@@ -38,7 +38,9 @@ import Testing
         #expect(quality(String(repeating: "abc ", count: 58) + "the and")?.rule == nil)
         let ten = String(repeating: "abcdefghij ", count: 60)
         #expect(quality(ten)?.rule == "gopher_quality_stop_words")
-        #expect(quality(String(repeating: "äbcdefghijk ", count: 60))?.rule == "gopher_quality_long_words")
+        #expect(
+            quality(String(repeating: "äbcdefghijk ", count: 60))?.rule
+                == "gopher_quality_long_words")
     }
 
     /// 100 words, of which marks are added to: a tenth may carry one.
@@ -83,7 +85,8 @@ import Testing
         let twice = [long, unique[3], unique[4] + unique[5], long].joined(separator: "\n\n")
         #expect(repetition(twice)?.rule == "gopher_repetition_paragraph_characters")
         let lines = [long] + unique[3..<9] + [long]
-        #expect(repetition(lines.joined(separator: "\n"))?.rule == "gopher_repetition_line_characters")
+        #expect(
+            repetition(lines.joined(separator: "\n"))?.rule == "gopher_repetition_line_characters")
     }
 
     /// Exact shares, worked out by hand.
@@ -131,13 +134,17 @@ import Testing
             "You need JavaScript to see this.", "We and others use cookies here.",
             "A word of " + String(repeating: "x", count: 1001) + " is long.", "See {here}",
         ]
-        for line in bad { #expect(c4(line + "\n  " + good + "\t\r\n" + line) == .kept(good), "\(line)") }
+        for line in bad {
+            #expect(c4(line + "\n  " + good + "\t\r\n" + line) == .kept(good), "\(line)")
+        }
         let word = "A word of " + String(repeating: "ü", count: 1000) + " is not long."
         #expect(c4(word + "\n" + good) == .kept(word + "\n" + good))
-        #expect(c4("Cited[12] twice[] or[edit] so[citation needed] it is [a].\n" + good)
-            == .kept("Cited twice or so it is [a].\n" + good))
-        #expect(c4("He said \u{201C}so it is.\u{201D}\n" + good)
-            == .kept("He said \u{201C}so it is.\u{201D}\n" + good))
+        #expect(
+            c4("Cited[12] twice[] or[edit] so[citation needed] it is [a].\n" + good)
+                == .kept("Cited twice or so it is [a].\n" + good))
+        #expect(
+            c4("He said \u{201C}so it is.\u{201D}\n" + good)
+                == .kept("He said \u{201C}so it is.\u{201D}\n" + good))
         func rule(_ text: String) -> String? {
             if case .leftOut(let finding) = c4(text) { finding.rule } else { nil }
         }
@@ -149,8 +156,11 @@ import Testing
 
     @Test func linesAndWordsAreThoseOfPython() {
         let parts = TextParts("a\u{A0}b\r\nc\u{85}d\u{2028}\u{2003}e \u{B}f\rg\n\nh\u{1C}i\n")
-        func text(_ range: Range<Int>) -> String { String(decoding: parts.bytes[range], as: UTF8.self) }
-        #expect(parts.lines().map(text) == ["a\u{A0}b", "c", "d", "\u{2003}e ", "f", "g", "", "h", "i"])
+        func text(_ range: Range<Int>) -> String {
+            String(decoding: parts.bytes[range], as: UTF8.self)
+        }
+        #expect(
+            parts.lines().map(text) == ["a\u{A0}b", "c", "d", "\u{2003}e ", "f", "g", "", "h", "i"])
         #expect(parts.words.map(text) == ["a", "b", "c", "d", "e", "f", "g", "h", "i"])
         #expect(TextParts("").lines() == [] && TextParts("").words == [])
         let pieces = TextParts("\na\nb\n\n\nc\n\n")

@@ -7,7 +7,8 @@ import Testing
 /// Words, their runs, and the hashes that similar texts share.
 @Suite struct MinHashTests {
     @Test func caseAndMarksDoNotCount() {
-        let words = WordHashes.of("The state of the Union, 1790: \u{201C}peace\u{201D} \u{2014} naïve ÉTÉ")
+        let words = WordHashes.of(
+            "The state of the Union, 1790: \u{201C}peace\u{201D} \u{2014} naïve ÉTÉ")
         #expect(words == WordHashes.of("the STATE\nof...the union 1790 peace NAÏVE été"))
         #expect(words.count == 9 && Set(words).count == 8)
         #expect(WordHashes.of("Привет ΑΒΓ") == WordHashes.of("привет, αβγ!"))
@@ -117,7 +118,9 @@ import Testing
             var sorted: [KeyRecord] = []
             try sorter.finish { sorted.append($0) }
             #expect(sorted == records.sorted())
-            if memoryBytes == 0 { #expect(sorter.runCount == (count <= 1024 ? 0 : (count + 1023) / 1024)) }
+            if memoryBytes == 0 {
+                #expect(sorter.runCount == (count <= 1024 ? 0 : (count + 1023) / 1024))
+            }
         }
     }
 }

@@ -6,7 +6,8 @@ extension CorpusTokenizer {
     /// - Throws: `DataError.otherInput`.
     func checkLeaveOut(_ input: PartSettings.Input) throws {
         precondition(
-            deduplication != .near || leaveOut != nil, "CorpusTokenizer: near duplicates need a list")
+            deduplication != .near || leaveOut != nil,
+            "CorpusTokenizer: near duplicates need a list")
         try leaveOut?.check(input, cleaning.settings, skipsBadDocuments: skipsBadDocuments)
     }
 

@@ -44,7 +44,8 @@ public struct DocumentCleaning: Sendable {
                 names.isEmpty ? nil : names.joined(separator: ",")
             }
             compare("--filter", joined(filters), joined(wanted.filters))
-            compare("--min-length", leastLength.map(String.init), wanted.leastLength.map(String.init))
+            compare(
+                "--min-length", leastLength.map(String.init), wanted.leastLength.map(String.init))
             compare("--max-length", mostLength.map(String.init), wanted.mostLength.map(String.init))
             if contamination != wanted.contamination {
                 found.append("the evaluation sets of --decontaminate are others")

@@ -81,7 +81,8 @@ public struct DuplicateSearch: Sendable {
         let scratch = try AtomicFolder(path: path + ".search")
         var counts = Counts()
         var sorter = RecordSorter(
-            path: scratch.partialPath + "/keys", memoryBytes: sortBytes ?? memoryBytes - Self.textBytes)
+            path: scratch.partialPath + "/keys",
+            memoryBytes: sortBytes ?? memoryBytes - Self.textBytes)
         var positions = PositionTable(path: scratch.partialPath + "/documents")
         try readKeys(documents, into: &sorter, &positions, &counts, progress)
         var clusters = DocumentClusters(count: counts.documents)

@@ -30,7 +30,8 @@ struct FilterFinding: Equatable, Sendable {
     {
         if share <= limit { return nil }
         return FilterFinding(
-            rule, share, "\(what): \(decimal(share, places: 3)), want \(decimal(limit, places: 2)) or less")
+            rule, share,
+            "\(what): \(decimal(share, places: 3)), want \(decimal(limit, places: 2)) or less")
     }
 
     private static func number(_ value: Double) -> String {

@@ -219,7 +219,8 @@ private struct LineReader {
             isAtEnd = more.isEmpty
             guard buffer.count <= Self.longestLine else {
                 throw DataError.unreadableText(
-                    path: file.path, reason: "not a list of documents to leave out: a line is too long")
+                    path: file.path,
+                    reason: "not a list of documents to leave out: a line is too long")
             }
             buffer = (Array(buffer) + more)[...]
         }

@@ -6,7 +6,7 @@ import FoundationEssentials
 /// The similarity of two texts is the Jaccard index s of their sets of runs of words. Each of bands * rows hash
 /// functions has the same smallest value over both sets with probability s; a band is shared if all of its rows
 /// are, and texts are near duplicates if they share any band: with probability 1 - (1 - s^rows)^bands. With 14
-/// bands of 8 rows that is 0.06 at s = 0.5, 0.21 at 0.6, 0.56 at 0.7, 0.77 at 0.75, 0.92 at 0.8 and 0.9995 at 0.9.
+/// bands of 8 rows that is 0.05 at s = 0.5, 0.21 at 0.6, 0.56 at 0.7, 0.77 at 0.75, 0.92 at 0.8 and 0.9996 at 0.9.
 ///
 /// - SeeAlso: Broder, "On the resemblance and containment of documents", 1997; Leskovec, Rajaraman and Ullman,
 ///   "Mining of Massive Datasets", section 3.4, for bands; Penedo et al., "The FineWeb datasets", arXiv

@@ -86,7 +86,8 @@ struct PartSettings: Codable, Equatable, Sendable {
         compare("--skip-bad-documents", skipsBadDocuments, wanted.skipsBadDocuments)
         return found
             + input.differences(
-                from: wanted.input, comparingSkipping: skipsBadDocuments == wanted.skipsBadDocuments)
+                from: wanted.input, comparingSkipping: skipsBadDocuments == wanted.skipsBadDocuments
+            )
     }
 }
 
