@@ -16,8 +16,7 @@ FK_INLINE void lower_four(int64_t *restrict minima, const uint64_t *restrict key
 
 FK_INLINE void lower_one(int64_t *restrict minima, uint64_t x, const uint64_t *restrict factors,
                          const uint64_t *restrict offsets, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        minima[i] = smaller(minima[i], (int64_t)(factors[i] * x + offsets[i]));
+    for (size_t i = 0; i < n; i++) minima[i] = smaller(minima[i], (int64_t)(factors[i] * x + offsets[i]));
 }
 
 FK_KERNEL void fk_minhash(int64_t *minima, const uint64_t *keys, size_t keyCount,

@@ -20,8 +20,10 @@ import Testing
         (0..<words).map { "w\(number)x\(($0 * $0 + 7 * $0) % 1009)" }
     }
 
-    /// 300 texts in 6 files, some compressed, with bad lines, empty texts and copies of text 10 times the file: the same, in capitals,
-    /// with two words changed, and a short text twice. Returns what near duplicates leave out.
+    /// 300 texts in 6 files, with bad lines, empty texts and copies; returns what near duplicates leave out.
+    ///
+    /// Copies are of text 10 times the file: the same, in capitals, with two words changed. A short text stands in
+    /// two files each.
     @discardableResult
     private func writeCorpus() throws -> [DocumentPosition] {
         var near: [DocumentPosition] = []

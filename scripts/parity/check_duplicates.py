@@ -16,7 +16,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 
 from common import arguments
 
@@ -83,13 +82,17 @@ def plant(files, count, seed=1):
 
 
 def measured(command):
-    """Runs a command; seconds of wall clock and of processors, and peak bytes."""
-    start = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status != 0:
-        sys.exit(f"{command[0]} ended with status {status}")
-    return time.monotonic() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+    """Runs a command by `time`; seconds of wall clock and of processors, and peak bytes.
+
+    A process that Python starts itself counts Python's own peak.
+    """
+    with tempfile.NamedTemporaryFile("r") as file:
+        result = subprocess.run(
+            ["/usr/bin/time", "-o", file.name, "-f", "%e %U %S %M", *command], stdout=subprocess.DEVNULL, check=False)
+        if result.returncode != 0:
+            sys.exit(f"{command[0]} ended with status {result.returncode}")
+        elapsed, user, system, peak = map(float, file.read().split())
+    return elapsed, user + system, peak * 1024
 
 
 def datatrove(source, folder):

@@ -1,5 +1,6 @@
-/// The rules of C4, the Colossal Clean Crawled Corpus, for English text. They change texts.
+/// The rules of C4, the Colossal Clean Crawled Corpus, for English text.
 ///
+/// They change texts.
 /// A line is kept, without blanks at its ends and without marks such as [3], [edit] and [citation needed], if it ends
 /// with a full stop, question mark, exclamation mark or quotation mark but not with three full stops; has at least 3
 /// words, none of more than 1,000 characters; and holds neither "javascript" nor words about cookies and terms of use.
@@ -94,8 +95,10 @@ enum C4Filter {
         return kept
     }
 
-    /// The number of sentences: ends with a full stop, question mark or exclamation mark, perhaps followed by quotation
-    /// marks and brackets, before a blank or the line's end. A rest without one is a sentence too.
+    /// The number of sentences.
+    ///
+    /// One ends with a full stop, question mark or exclamation mark, perhaps followed by quotation marks and brackets,
+    /// before a blank or the line's end. A rest without one is a sentence too.
     private static func sentenceCount(of line: [UInt8]) -> Int {
         var count = 0
         var isInSentence = false

@@ -87,6 +87,7 @@ public struct DocumentCleaning: Sendable {
     /// Decides about a document.
     ///
     /// - Parameter text: not empty.
+    /// - Returns: the text to use, or the first reason to leave it out.
     func outcome(for text: String) -> Outcome {
         if let finding = lengthFinding(in: text) { return .filtered(finding) }
         var text = text

@@ -36,7 +36,9 @@ public struct DuplicateSearch: Sendable {
     public let by: Deduplication
     /// How near duplicates are told; without effect on others.
     public var parameters = MinHash.Parameters()
-    /// Bytes of memory. Above it may go documents of more than some MB, and 4 bytes a document.
+    /// Bytes of memory.
+    ///
+    /// Above it may go documents of more than some MB, and 4 bytes a document.
     public var memoryBytes = usualMemoryBytes
     /// Threads that compute keys; the list does not depend on it.
     public var threadCount = 1

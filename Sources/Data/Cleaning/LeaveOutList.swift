@@ -111,6 +111,7 @@ public struct LeaveOutList: Sendable {
         /// The document that is kept instead of one; nil if that one is not in the list.
         ///
         /// - Parameter document: behind those that were asked for before.
+        /// - Returns: the position of that document.
         /// - Throws: `DataError.unreadableText` if a document of the list was not among them: the first may
         ///   be any, as a worker begins anywhere.
         mutating func kept(insteadOf document: DocumentPosition) throws -> DocumentPosition? {

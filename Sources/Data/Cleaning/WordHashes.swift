@@ -87,7 +87,7 @@ enum WordHashes {
         return value ^ value >> 31
     }
 
-    /// The entry of a letter beyond ASCII; moves behind it. The bytes are UTF-8.
+    /// The entry of a letter beyond ASCII in UTF-8; moves behind it.
     private static func letter(of bytes: Span<UInt8>, at place: inout Int) -> UInt32 {
         func next(_ offset: Int) -> UInt32 { UInt32(bytes[place + offset] & 0x3F) }
         let first = UInt32(bytes[place])

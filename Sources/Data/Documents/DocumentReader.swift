@@ -314,6 +314,7 @@ extension DocumentReader {
     /// The name of one of all workers' files.
     ///
     /// - Parameter number: its place, from 0.
+    /// - Returns: its path, or "standard input".
     func fileName(_ number: Int) -> String {
         allInputs[number].path?.description ?? "standard input"
     }

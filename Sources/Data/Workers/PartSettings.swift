@@ -97,6 +97,7 @@ extension PartSettings.Input {
     /// - Parameters:
     ///   - wanted: what this should be.
     ///   - comparesSkipping: whether leaving out files that cannot be read counts.
+    /// - Returns: none if they are the same.
     func differences(
         from wanted: PartSettings.Input, comparingSkipping comparesSkipping: Bool = true
     ) -> [String] {
