@@ -1,3 +1,4 @@
+import FalconJSON
 import FalconSystem
 import FalconTestSupport
 import FalconTokenizer
@@ -22,6 +23,33 @@ import Testing
 
     private func repetition(_ text: String) -> FilterFinding? {
         GopherRepetition.finding(in: TextParts(text))
+    }
+
+    /// One text that datatrove has judged.
+    private struct Judged: Decodable {
+        let text: String
+        let rules: [String: String?]
+    }
+
+    /// Fixtures/filters.jsonl: by `scripts/parity/check_cleaning.py --write`, datatrove 0.10.1.
+    @Test func rulesAreThoseOfDatatrove() throws {
+        let lines = try load(testsFolder + "/DataTests/Fixtures/filters.jsonl").split(separator: 0x0A)
+        var rules: Set<String> = []
+        for line in lines {
+            let judged = try decodedJSON(Judged.self, from: Array(line))
+            for filter in TextFilter.allCases {
+                var cleaning = DocumentCleaning()
+                cleaning.filters = [filter]
+                let wanted = try #require(judged.rules[filter.rawValue])
+                if case .filtered(let finding) = cleaning.outcome(for: judged.text) {
+                    #expect(finding.rule == wanted, "\(judged.text)")
+                    rules.insert(finding.rule)
+                } else {
+                    #expect(wanted == nil, "\(judged.text)")
+                }
+            }
+        }
+        #expect(rules.count >= 18)
     }
 
     @Test func qualityRulesHoldAtTheirLimits() {

@@ -132,11 +132,26 @@ def compare(options, name, texts, folder):
     return unexplained == 0
 
 
+def write_fixture(path, texts):
+    """Up to three short texts of each rule with what datatrove says of them, for the tests."""
+    decisions = {name: theirs(name, "blanks") for name in ("gopher-quality", "gopher-repetition", "c4")}
+    counts = collections.Counter()
+    with open(path, "w", encoding="utf-8") as file:
+        for text in texts:
+            if len(text) > 900:
+                continue
+            rules = {name: decide(text)[0] for name, decide in decisions.items()}
+            if min(counts[rule] for rule in rules.values()) < 3:
+                counts.update(rules.values())
+                file.write(json.dumps({"text": text, "rules": rules}) + "\n")
+
+
 def main():
     parser = arguments(__doc__)
     parser.add_argument("--tokenizer", required=True)
     parser.add_argument("--only", choices=["gopher-quality", "gopher-repetition", "c4"])
     parser.add_argument("--words", choices=["blanks", "spacy"], default="blanks")
+    parser.add_argument("--write", help="write texts with datatrove's rules here, and compare nothing")
     parser.add_argument("files", nargs="+")
     options = parser.parse_args()
     texts = []
@@ -144,6 +159,8 @@ def main():
         with open(path, encoding="utf-8") as file:
             texts += [json.loads(line)["text"] for line in file]
     texts = [text for text in texts if text]
+    if options.write:
+        return write_fixture(options.write, texts)
     names = [options.only] if options.only else ["gopher-quality", "gopher-repetition", "c4"]
     with tempfile.TemporaryDirectory() as folder:
         good = [compare(options, name, texts, folder) for name in names]

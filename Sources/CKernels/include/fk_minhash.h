@@ -10,7 +10,7 @@ typedef struct fk_hash_functions {
     size_t count;
 } fk_hash_functions;
 
-// minima [functions.count], as signed numbers, each at most its function's smallest value over keys [keyCount]
+// minima [functions.count]: each lowered to its function's smallest signed value over keys [keyCount]
 void fk_minhash(int64_t *minima, const uint64_t *keys, size_t keyCount, fk_hash_functions functions);
 
 #endif
