@@ -33,7 +33,8 @@ import Testing
 
     /// Fixtures/filters.jsonl: by `scripts/parity/check_cleaning.py --write`, datatrove 0.10.1.
     @Test func rulesAreThoseOfDatatrove() throws {
-        let lines = try load(testsFolder + "/DataTests/Fixtures/filters.jsonl").split(separator: 0x0A)
+        let lines = try load(testsFolder + "/DataTests/Fixtures/filters.jsonl").split(
+            separator: 0x0A)
         var rules: Set<String> = []
         for line in lines {
             let judged = try decodedJSON(Judged.self, from: Array(line))
