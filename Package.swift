@@ -135,8 +135,9 @@ let package = Package(
         .target(
             name: "FalconData",
             dependencies: [
-                "CZstd", "CZlib", "CBzip2", "CLzma", "FalconSystem", "FalconConcurrency",
-                "FalconJSON", "FalconRecipeSection", "FalconTokenizer", "FalconParquet",
+                "CKernels", "CZstd", "CZlib", "CBzip2", "CLzma", "FalconSystem",
+                "FalconConcurrency", "FalconJSON", "FalconRecipeSection", "FalconTokenizer",
+                "FalconParquet",
             ],
             path: "Sources/Data", swiftSettings: safeSwiftSettings),
         .target(

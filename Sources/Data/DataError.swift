@@ -49,6 +49,12 @@ public enum DataError: FalconError, Equatable {
     case damagedShard(path: String, bytes: Range<Int>, reason: String)
     /// A split has too few tokens for one sample.
     case splitTooShort(path: String, split: Split, tokenCount: Int, wanted: Int)
+    /// A list of documents to leave out was made of other documents.
+    case otherInput(path: String, differences: [String])
+    /// An input that must be read twice can be read only once.
+    case readOnce(path: String, advice: String)
+    /// There are more documents than can be compared.
+    case tooManyDocuments(limit: Int)
     /// An option has an impossible value.
     case invalidOption(name: String, got: String, wanted: String)
 
@@ -170,6 +176,15 @@ public enum DataError: FalconError, Equatable {
             return "\(path): the \(split.rawValue) split has \(tokenCount) tokens, want at least "
                 + "\(wanted) for one sample; give more text, a shorter sequence_length, or "
                 + "another --validation-fraction"
+        case .otherInput(let path, let differences):
+            return "\(path) was made of other documents: \(differences.joined(separator: "; ")); "
+                + "write it again with falcon data duplicates and the same files and options"
+        case .readOnce(let path, let advice):
+            return "\(path) can be read only once: \(advice)"
+        case .tooManyDocuments(let limit):
+            return
+                "there are more than \(grouped(limit)) documents, which cannot be compared at once; "
+                + "compare parts of them by themselves"
         case .invalidOption(let name, let got, let wanted):
             return "\(name) is \(got), want \(wanted)"
         }
@@ -179,7 +194,7 @@ public enum DataError: FalconError, Equatable {
     /// the way.
     public var exitStatus: ExitStatus {
         switch self {
-        case .invalidOption: .usage
+        case .invalidOption, .readOnce: .usage
         case .outputExists: .cannotCreate
         case .danglingLink: .missingInput
         default: .badData

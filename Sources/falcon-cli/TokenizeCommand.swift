@@ -39,20 +39,18 @@ struct TokenizeCommand: ParsableCommand {
 
     @Option(
         help: """
-            Keep the first of several documents that are the same: off, exact (the same bytes), or \
-            normalized (the same letters and digits, whatever their case). A digest of every document is \
-            kept in memory.
+            Keep the first of several documents that are the same: off, exact (the same bytes), \
+            normalized (the same letters and digits, whatever their case), or near, as in `falcon data \
+            duplicates`. For exact and normalized a digest of every document is kept in memory; for near \
+            the input is read twice.
             """)
     var deduplicate = Deduplication.off
 
     @Option(
         help: ArgumentHelp(
-            """
-            Leave out documents that hold 13 words in a row of a text of an evaluation set (of texts of 8 to \
-            12 words, all): a file of JSON lines, a folder with some, or a folder of such folders as for \
-            `falcon eval --data`, where those of train do not count. May be given several times.
-            """, valueName: "path"))
-    var decontaminate: [String] = []
+            "Leave out the documents of a list that `falcon data duplicates` wrote of the same input.",
+            valueName: "list"))
+    var leaveOut: String?
 
     @Option(
         help: ArgumentHelp(
@@ -62,9 +60,14 @@ struct TokenizeCommand: ParsableCommand {
             """, valueName: "i/n"))
     var shard: String?
 
+    @Flag(help: "Read and clean, show what would be left out and why, and write nothing.")
+    var dryRun = false
+
     @Flag(help: "Replace the data set in the folder, or with --shard the worker's part.")
     var overwrite = false
 
+    @OptionGroup var cleaning: CleaningOptions
+    @OptionGroup var memory: MemoryOptions
     @OptionGroup var source: InputOptions
     @OptionGroup var common: CommonOptions
 
@@ -74,6 +77,13 @@ struct TokenizeCommand: ParsableCommand {
         }
         if !(0...1).contains(validationFraction) {
             throw ValidationError("--validation-fraction is \(validationFraction), want 0 to 1")
+        }
+        if leaveOut != nil && deduplicate == .near {
+            throw ValidationError(
+                "--leave-out is a list of duplicates already; leave --deduplicate near out")
+        }
+        if memory.memory != nil && deduplicate != .near {
+            throw ValidationError("--memory goes with --deduplicate near")
         }
         let folder = canonicalPath(output)
         for path in paths where fileKind(of: path) == .folder && canonicalPath(path) == folder {
@@ -99,11 +109,11 @@ struct TokenizeCommand: ParsableCommand {
         corpus.validationFraction = validationFraction
         corpus.threadCount = common.threadCount
         corpus.skipsBadDocuments = source.skipBadDocuments
-        corpus.overwrites = overwrite
+        corpus.overwrites = overwrite || dryRun
         corpus.deduplication = deduplicate
-        if !decontaminate.isEmpty {
-            corpus.contamination = try Contamination(paths: decontaminate)
-        }
+        corpus.cleaning = try cleaning.cleaning()
+        corpus.leaveOut = try leaveOut.map { try LeaveOutList(path: $0) }
+        let found = try findNearDuplicates(&corpus, isShared: (share?.count ?? 1) > 1)
         let documents = try source.reader(of: paths.isEmpty ? ["-"] : paths)
         if share.map({ $0.number == 1 }) ?? true { common.talk(of: documents) }
         let start = monotonicSeconds()
@@ -113,6 +123,18 @@ struct TokenizeCommand: ParsableCommand {
         let show = { (counts: CorpusTokenizer.Progress) in
             bytes.advance(to: counts.inputBytes, at: monotonicSeconds())
             line.show("\(bytes)  \(grouped(counts.tokens)) tokens")
+        }
+        if dryRun {
+            let preview = try corpus.preview(documents, share: share) {
+                bytes.advance(to: $0.inputBytes, at: monotonicSeconds())
+                line.show("\(bytes)  \(grouped($0.documents)) documents")
+            }
+            line.end()
+            withExtendedLifetime(found) {}
+            common.talk(of: preview.unreadable, "files, folders or documents that cannot be read")
+            let report = PreviewReport(preview: preview, seconds: monotonicSeconds() - start)
+            if common.json { try printJSON(report.result) } else { report.printTable() }
+            return
         }
         let report: TokenizeReport
         if let share {
@@ -127,8 +149,26 @@ struct TokenizeCommand: ParsableCommand {
                 path: output, index: index, counts: counts, seconds: monotonicSeconds() - start)
         }
         line.end()
+        withExtendedLifetime(found) {}
         report.warn(common, endText: tokenizer.endOfDocumentText)
         try common.printResult(report.result, table: report.table)
+    }
+
+    /// Looks for near duplicates, if that is asked for; a worker is refused later.
+    private func findNearDuplicates(
+        _ corpus: inout CorpusTokenizer, isShared: Bool
+    ) throws -> FoundDuplicates? {
+        guard deduplicate == .near && !isShared else { return nil }
+        let documents = try source.reader(of: paths.isEmpty ? ["-"] : paths)
+        let line = common.progressLine()
+        defer { line.end() }
+        var bytes = WorkProgress(.bytes, of: documents.byteCount, at: monotonicSeconds())
+        return try corpus.findNearDuplicates(
+            in: documents, for: output, memoryBytes: memory.bytes
+        ) { counts in
+            bytes.advance(to: counts.inputBytes, at: monotonicSeconds())
+            line.show("comparing \(bytes)  \(grouped(counts.documents)) documents")
+        }
     }
 
     /// The share of the process by the launcher's numbers, which begin at 0.

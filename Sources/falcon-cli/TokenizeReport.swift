@@ -41,7 +41,23 @@ struct TokenizeReport {
                     + "\(grouped(counts.contaminated.bytes)) bytes, that hold texts of evaluation sets: "
                     + tasks.map { "\($0.key) \(grouped($0.value))" }.joined(separator: ", "))
         }
-        if counts.badDocuments + counts.unreadable.count + counts.contaminated.documents > 0 {
+        if counts.filtered.documents > 0 {
+            let rules = counts.filtered.byRule.sorted {
+                ($1.value, $0.key) < ($0.value, $1.key)
+            }
+            common.talk(
+                "left out \(grouped(counts.filtered.documents)) documents, "
+                    + "\(grouped(counts.filtered.bytes)) bytes, that break a rule: "
+                    + rules.map { "\($0.key) \(grouped($0.value))" }.joined(separator: ", "))
+        }
+        if counts.filtered.changedDocuments > 0 {
+            common.talk(
+                "took lines out of \(grouped(counts.filtered.changedDocuments)) documents, "
+                    + "\(grouped(counts.filtered.removedBytes)) bytes")
+        }
+        if counts.badDocuments + counts.unreadable.count + counts.contaminated.documents
+            + counts.filtered.documents > 0
+        {
             common.talk("what was left out is listed in \(path)/\(RejectedItem.fileName)")
         }
         common.talk(
@@ -50,7 +66,7 @@ struct TokenizeReport {
         if counts.duplicateDocuments > 0 {
             common.talk(
                 "left out \(grouped(counts.duplicateDocuments)) documents, "
-                    + "\(grouped(counts.duplicateBytes)) bytes, that are the same as an earlier one"
+                    + "\(grouped(counts.duplicateBytes)) bytes, that are the same as an earlier one or like it"
             )
         }
         if counts.emptyDocuments > 0 {
@@ -116,6 +132,11 @@ struct TokenizeReport {
         let contaminatedDocuments: Int
         let contaminatedBytes: Int
         let contaminatedByTask: [String: Int]
+        let filteredDocuments: Int
+        let filteredBytes: Int
+        let filteredByRule: [String: Int]
+        let changedDocuments: Int
+        let removedBytes: Int
         let emptyDocuments: Int
         let skippedDocuments: Int
         let skippedFiles: Int
@@ -138,6 +159,11 @@ struct TokenizeReport {
             case contaminatedDocuments = "contaminated_documents"
             case contaminatedBytes = "contaminated_bytes"
             case contaminatedByTask = "contaminated_by_task"
+            case filteredDocuments = "filtered_documents"
+            case filteredBytes = "filtered_bytes"
+            case filteredByRule = "filtered_by_rule"
+            case changedDocuments = "changed_documents"
+            case removedBytes = "removed_bytes"
             case emptyDocuments = "empty_documents"
             case skippedDocuments = "skipped_documents"
             case skippedFiles = "skipped_files"
@@ -163,6 +189,11 @@ struct TokenizeReport {
             contaminatedDocuments = counts.contaminated.documents
             contaminatedBytes = counts.contaminated.bytes
             contaminatedByTask = counts.contaminated.byTask
+            filteredDocuments = counts.filtered.documents
+            filteredBytes = counts.filtered.bytes
+            filteredByRule = counts.filtered.byRule
+            changedDocuments = counts.filtered.changedDocuments
+            removedBytes = counts.filtered.removedBytes
             emptyDocuments = counts.emptyDocuments
             skippedDocuments = counts.badDocuments
             skippedFiles = counts.unreadable.count

@@ -20,7 +20,11 @@ import Testing
     static let commands = [
         Command("tokenizer train --input corpus.jsonl --vocab-size 285 --output q.model"),
         Command("tokenize --tokenizer tok.model --output q corpus.jsonl"),
+        Command(
+            "tokenize --tokenizer tok.model --output q corpus.jsonl --dry-run --deduplicate near "
+                + "--filter gopher-quality,c4"),
         Command("data merge parted"),
+        Command("data duplicates corpus.jsonl --output q.list"),
         Command("pretrain --recipe tiny.yaml --run q"),
         // Key paths of the axes; runs by what became of them.
         Command(

@@ -73,7 +73,7 @@ import Testing
             tokenizer: try SentencePieceTokenizer(modelBytes: trained.modelBytes))
         let (wanted, _) = try corpus.write(
             DocumentReader(paths: [folder.file("clean.jsonl")]), to: folder.file("clean"))
-        corpus.contamination = try sets()
+        corpus.cleaning.contamination = try sets()
         for threads in [1, 3] {
             corpus.threadCount = threads
             let output = folder.file("out-\(threads)")

@@ -43,6 +43,9 @@ COMMANDS = [
             "--validation-fraction 0.2 corpus.jsonl", "tree", before="shards"),
     Command("tokenize --shard", "tokenize --tokenizer tok.model --output OUT --shard 2/2 corpus.jsonl text.txt",
             "tree"),
+    Command("tokenize --deduplicate near", "tokenize --tokenizer tok.model --output OUT --deduplicate near "
+            "--validation-fraction 0.1 --filter gopher-repetition corpus.jsonl text.txt", "tree"),
+    Command("data duplicates", "data duplicates corpus.jsonl text.txt --output OUT", "file"),
     Command("data merge", "data merge OUT", "tree", before="parted"),
     Command("data merge --overwrite", "data merge OUT --overwrite", "tree", before="replaced"),
     Command("pretrain", "pretrain --recipe tiny.yaml --run OUT" + LONGER, "run",

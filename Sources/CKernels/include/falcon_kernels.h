@@ -5,6 +5,7 @@
 #include "fk_common.h"
 #include "fk_elementwise.h"
 #include "fk_gemm.h"
+#include "fk_minhash.h"
 #include "fk_norm.h"
 #include "fk_optimizer.h"
 #include "fk_peak.h"

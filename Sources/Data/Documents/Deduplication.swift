@@ -9,6 +9,8 @@ public enum Deduplication: String, CaseIterable, Sendable {
     /// Those with the same letters and digits in the same order, whatever their case; blanks, punctuation and
     /// marks do not count. A letter with its accent and one with the accent behind it differ. A document without letters and digits is compared by its bytes.
     case normalized
+    /// Those that share many runs of words; `MinHash` says how many. Only `DuplicateSearch` finds them.
+    case near
 
     /// The digest that the same documents share; nil if none are the same.
     ///
@@ -18,7 +20,7 @@ public enum Deduplication: String, CaseIterable, Sendable {
     /// - Returns: half of a SHA-256: two of a trillion different documents share one with probability 1e-15.
     func digest(of text: String, own: DocumentDigest?) -> DocumentDigest? {
         switch self {
-        case .off: nil
+        case .off, .near: nil
         case .exact: own
         case .normalized: DocumentDigest(of: Self.normalized(text))
         }
@@ -53,6 +55,9 @@ struct DocumentDigest: Hashable, Sendable {
         high = bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
         low = bytes.dropFirst(8).prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
     }
+
+    /// The first bits.
+    var key: DuplicateKey { DuplicateKey(high: high, low: low) }
 
     /// Its place between 0 and 1.
     var place: Double { Double(high) / 0x1p64 }

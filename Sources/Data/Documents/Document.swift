@@ -42,6 +42,8 @@ public struct RawDocument: Sendable {
     var isGuessed = false
     /// The reason why there is no text; then there are no bytes.
     var problem: String?
+    /// Its place in the whole input, which the reader knows.
+    var position = DocumentPosition()
 
     /// Checks and takes out the text.
     ///

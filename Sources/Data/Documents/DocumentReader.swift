@@ -22,6 +22,8 @@ public final class DocumentReader {
         let told: DocumentFormat?
         /// Named on the command line: then it is an error if nothing is in it.
         let isNamed: Bool
+        /// Its place among all workers' files, from 0.
+        var number = 0
     }
 
     /// The largest document: the longest text that a tokenizer takes.
@@ -33,8 +35,11 @@ public final class DocumentReader {
     private let skipsBadItems: Bool
     private let documentLimit: Int
     private var inputs: ArraySlice<Input> = []
+    /// All workers' files, those that are read already too.
+    private var allInputs: [Input] = []
     private var current: (input: Input, source: any DocumentSource)?
     private var documentsInCurrent = 0
+    private var lastPosition = DocumentPosition(file: -1)
     private var finishedBytes = 0
     /// The size of all inputs as they lie on disk; nil with standard input or a pipe among them.
     public private(set) var byteCount: Int?
@@ -110,6 +115,8 @@ public final class DocumentReader {
                 }
             }
         }
+        for number in found.indices { found[number].number = number }
+        allInputs = found
         inputs = found[...]
         byteCount = found.reduce(Int?.some(0)) { total, input in
             total.flatMap { sum in input.path?.byteCount.map { sum + $0 } }
@@ -169,7 +176,7 @@ public final class DocumentReader {
         do {
             if let document = try source.next() {
                 documentsInCurrent += 1
-                return document
+                return placed(document, in: input)
             }
         } catch let error as DataError {
             documentsInCurrent += 1
@@ -189,10 +196,19 @@ public final class DocumentReader {
             if input.isNamed { throw DataError.emptyInput(path: source.path) }
             // An empty text in a folder is an empty document; a list without a line or row is none.
             if source.isOfText {
-                return RawDocument(path: source.path, place: nil, bytes: [], field: nil)
+                return placed(
+                    RawDocument(path: source.path, place: nil, bytes: [], field: nil), in: input)
             }
         }
         return nil
+    }
+
+    /// A document that knows its position.
+    private func placed(_ document: RawDocument, in input: Input) -> RawDocument {
+        var document = document
+        document.position = lastPosition.next(document.place, file: input.number)
+        lastPosition = document.position
+        return document
     }
 
     private func close(_ source: any DocumentSource) {
@@ -293,6 +309,21 @@ extension DocumentReader {
             separator: separator.map { String(decoding: $0, as: UTF8.self) },
             skipsBadItems: skipsBadItems, files: inputs.count, bytes: byteCount,
             digest: digest.finalizeHex())
+    }
+
+    /// The name of one of all workers' files.
+    ///
+    /// - Parameter number: its place, from 0.
+    /// - Returns: its path, or "standard input".
+    func fileName(_ number: Int) -> String {
+        allInputs[number].path?.description ?? "standard input"
+    }
+
+    /// The name of an input that cannot be read a second time; nil if all can.
+    public var onceReadable: String? {
+        inputs.first { $0.path?.kind != .regularFile }.map {
+            $0.path?.description ?? "standard input"
+        }
     }
 
     /// The size of one worker's files as they lie on disk.

@@ -14,6 +14,10 @@ public struct RejectedItem: Codable, Equatable, Sendable {
     public let row: Int?
     /// The reason, with the place.
     public let reason: String
+    /// The rule that the document breaks; nil for another reason.
+    public var rule: String?
+    /// What the rule measured.
+    public var value: Double?
 
     /// An item that a reader met.
     init(_ error: DataError) {
@@ -29,6 +33,14 @@ public struct RejectedItem: Codable, Equatable, Sendable {
         (line, row) = Self.numbers(document.place)
         reason =
             "holds words of \(finding.tasks.joined(separator: ", ")): \(finding.excerpt)"
+    }
+
+    /// A document that breaks a rule.
+    init(_ document: RawDocument, _ finding: FilterFinding) {
+        path = document.path
+        (line, row) = Self.numbers(document.place)
+        reason = finding.text
+        (rule, value) = (finding.rule, finding.value)
     }
 
     private static func numbers(_ place: DocumentPlace?) -> (line: Int?, row: Int?) {

@@ -9,6 +9,8 @@ extension CorpusTokenizer {
         public var duplicateBytes = 0
         /// Documents that hold texts of evaluation sets, left out.
         public var contaminated = ContaminatedDocuments()
+        /// Documents that rules leave out or shorten.
+        public var filtered = FilteredDocuments()
         /// Empty documents, left out.
         public var emptyDocuments = 0
         /// Documents that are not valid, left out; only with `skipsBadDocuments`.
@@ -31,7 +33,7 @@ extension CorpusTokenizer {
         public var inputBytes = 0
 
         enum CodingKeys: String, CodingKey {
-            case documents, contaminated, unreadable, unseparated, tokens
+            case documents, contaminated, filtered, unreadable, unseparated, tokens
             case duplicateDocuments = "duplicate_documents"
             case duplicateBytes = "duplicate_bytes"
             case emptyDocuments = "empty_documents"
@@ -55,6 +57,7 @@ extension CorpusTokenizer {
             emptyDocuments += later.emptyDocuments
             badDocuments += later.badDocuments
             contaminated.add(later.contaminated)
+            filtered.add(later.filtered)
             firstBadDocument = firstBadDocument ?? later.firstBadDocument
             unreadable.add(later.unreadable)
             unseparated.add(later.unseparated)
@@ -68,8 +71,8 @@ extension CorpusTokenizer {
                 reason: documents > 0
                     ? "all \(documents) documents were held out; "
                         + "choose a smaller --validation-fraction"
-                    : "\(emptyDocuments) documents were empty, \(badDocuments) not valid and "
-                        + "\(contaminated.documents) contaminated"
+                    : "\(emptyDocuments) documents were empty, \(badDocuments) not valid, "
+                        + "\(filtered.documents) filtered out and \(contaminated.documents) contaminated"
                         + ((firstBadDocument ?? unreadable.reasons.first).map {
                             " (the first: \($0))"
                         } ?? "") + "; give a file with text in it")

@@ -20,8 +20,10 @@ public struct CorpusTokenizer: Sendable {
     public var skipsBadDocuments = false
     /// Which documents are the same, of which the first is kept; a digest of each is in memory.
     public var deduplication = Deduplication.off
-    /// The evaluation sets whose texts no document may hold; nil for none.
-    public var contamination: Contamination?
+    /// What is done to every document by itself.
+    public var cleaning = DocumentCleaning()
+    /// The documents to leave out because they are like earlier ones; nil for none.
+    public var leaveOut: LeaveOutList?
     /// Replace the data set that is in the folder.
     public var overwrites = false
     /// The layout of tokens in shards.
@@ -50,6 +52,7 @@ public struct CorpusTokenizer: Sendable {
         _ documents: sending DocumentReader, to folder: String,
         progress: ((Progress) -> Void)? = nil
     ) throws -> (index: DatasetIndex, counts: Progress) {
+        try checkLeaveOut(documents.settings)
         let output = try DatasetOutput(folder: folder, overwrites: overwrites)
         let (index, counts, _) = try writeFiles(
             of: documents, in: output.partialPath, asPart: false, progress)
@@ -79,7 +82,7 @@ public struct CorpusTokenizer: Sendable {
         let encoder = DocumentEncoder(
             tokenizer: tokenizer, endOfDocumentID: try tokenizer.requireEndOfDocumentID(),
             validationFraction: validationFraction, skipsBadDocuments: skipsBadDocuments,
-            deduplication: deduplication, contamination: contamination)
+            deduplication: deduplication, cleaning: cleaning)
         var sink = try SplitWriter(
             folder: folder, layout: layout,
             tail: ValidationTail(fraction: validationFraction, waitingBytes: tailBytes),
@@ -101,40 +104,18 @@ public struct CorpusTokenizer: Sendable {
         return (index, counts, tail)
     }
 
-    /// Reader thread -> jobs -> encoder threads -> results in order -> this thread writes.
     private func run(
         _ documents: sending DocumentReader, _ encoder: DocumentEncoder,
         into sink: inout SplitWriter, in folder: String, _ progress: ((Progress) -> Void)?
     ) throws -> Progress {
-        let threads = max(1, min(threadCount, WorkerThread.countLimit))
-        let jobs = BoundedQueue<Job>(capacity: 2 * threads)
-        let results = OrderedResults<Result<Encoded, any Error>>(capacity: 4 * threads)
-        let budget = ByteBudget(limit: DocumentReader.documentLimitBytes + threads << 20)
-        var workers: [WorkerThread] = []
-        defer {
-            jobs.cancel()
-            results.cancel()
-            budget.cancel()
-            for worker in workers { worker.join() }
-        }
-        let source = JobSource(documents)
-        workers.append(
-            try WorkerThread {
-                source.read(into: jobs, results, budget)
-            })
-        workers += try WorkerThread.some(threads) {
-            // Made when it is needed: a small corpus has no work for most threads.
-            var words: (any TokenEncoder)?
-            while let job = jobs.pop() {
-                let encode = words ?? encoder.tokenizer.makeDocumentEncoder()
-                words = encode
-                results.put(Result { try encoder.encode(job, encode) }, number: job.number)
-            }
-        }
+        let source = JobSource(documents, list: try leaveOut?.cursor())
+        let pipeline = DocumentPipeline(source, threadCount: threadCount)
         var counts = Progress()
         var seen: Set<DocumentDigest> = []
-        while let result = results.take() {
-            let encoded = try result.get()
+        try pipeline.run {
+            let words = encoder.tokenizer.makeDocumentEncoder()
+            return { try encoder.encode($0, words) }
+        } consuming: { (encoded: Encoded) in
             for document in encoded.documents {
                 if let digest = document.digest, !seen.insert(digest).inserted {
                     counts.duplicateDocuments += 1
@@ -145,11 +126,13 @@ public struct CorpusTokenizer: Sendable {
                     try sink.write(document, isHeldOut: isHeldOut)
                 }
             }
-            budget.give(back: encoded.documentBytes)
+            counts.duplicateDocuments += encoded.listedDocuments
+            counts.duplicateBytes += encoded.listedBytes
             sink.add(to: &counts)
             counts.emptyDocuments += encoded.emptyDocuments
             counts.badDocuments += encoded.badDocuments
             counts.contaminated.add(encoded.contaminated)
+            counts.filtered.add(encoded.filtered)
             counts.firstBadDocument = counts.firstBadDocument ?? encoded.firstBadDocument
             try RejectedItem.append(encoded.rejected, in: folder)
             counts.endTokenTexts += encoded.endTokenTexts

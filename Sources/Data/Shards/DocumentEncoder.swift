@@ -14,15 +14,26 @@ struct Job: Sendable {
     let unreadable: LeftOut
     /// Items left out on the way to these documents, each with the number of documents before it.
     let rejected: [(place: Int, item: RejectedItem)]
+    /// Places in `documents` of those that a list leaves out, each with the document that is kept.
+    var listed: [Int: DocumentPosition] = [:]
+}
+
+/// What is made of a job.
+protocol JobOutput: Sendable {
+    /// Bytes of the job's documents, which are given back when this is done with.
+    var documentBytes: Int { get }
 }
 
 /// Reads documents into jobs of a size that does not depend on the number of threads.
 final class JobSource: @unchecked Sendable {
-    // - Invariant: only the reader thread touches `documents` until the last result is there.
+    // - Invariant: only the reader thread touches `documents` and `list` until the last result is there.
     private let documents: DocumentReader
+    private var list: LeaveOutList.Cursor?
     private static let jobBytes = 1 << 17
 
-    init(_ documents: sending DocumentReader) { self.documents = documents }
+    init(_ documents: sending DocumentReader, list: LeaveOutList.Cursor? = nil) {
+        (self.documents, self.list) = (documents, list)
+    }
 
     /// The items that the reader left out, once all was read.
     var unreadable: LeftOut { documents.unreadable }
@@ -33,11 +44,14 @@ final class JobSource: @unchecked Sendable {
     /// Bytes read, once all was.
     var bytesRead: Int { documents.bytesRead }
 
+    /// The name of an input file, once all was read.
+    func fileName(_ number: Int) -> String { documents.fileName(number) }
+
     /// Those behind the last job.
     func takeRejected() -> [RejectedItem] { documents.takeRejected() }
 
-    func read(
-        into jobs: BoundedQueue<Job>, _ results: OrderedResults<Result<Encoded, any Error>>,
+    func read<Output: JobOutput>(
+        into jobs: BoundedQueue<Job>, _ results: OrderedResults<Result<Output, any Error>>,
         _ budget: ByteBudget
     ) {
         var number = 0
@@ -46,8 +60,10 @@ final class JobSource: @unchecked Sendable {
                 var batch: [RawDocument] = []
                 var bytes = 0
                 var rejected: [(Int, RejectedItem)] = []
+                var listed: [Int: DocumentPosition] = [:]
                 while bytes < Self.jobBytes, let document = try documents.nextRaw() {
                     rejected += documents.takeRejected().map { (batch.count, $0) }
+                    listed[batch.count] = try list?.kept(insteadOf: document.position)
                     batch.append(document)
                     bytes += document.bytes.count
                 }
@@ -56,7 +72,7 @@ final class JobSource: @unchecked Sendable {
                 let job = Job(
                     number: number, documents: batch, documentBytes: bytes,
                     inputBytes: documents.bytesRead, unreadable: documents.unreadable,
-                    rejected: rejected)
+                    rejected: rejected, listed: listed)
                 guard jobs.push(job) else { return }
                 number += 1
             }
@@ -70,13 +86,18 @@ final class JobSource: @unchecked Sendable {
 }
 
 /// The result of a job.
-struct Encoded: Sendable {
+struct Encoded: JobOutput {
     var documents: [EncodedDocument] = []
+    /// Those that a list leaves out.
+    var listedDocuments = 0
+    /// Their UTF-8 bytes.
+    var listedBytes = 0
     var emptyDocuments = 0
     var badDocuments = 0
     var firstBadDocument: String?
     var endTokenTexts = 0
     var contaminated = ContaminatedDocuments()
+    var filtered = FilteredDocuments()
     let documentBytes: Int
     let inputBytes: Int
     let unreadable: LeftOut
@@ -91,20 +112,20 @@ struct DocumentEncoder: Sendable {
     let validationFraction: Double
     let skipsBadDocuments: Bool
     let deduplication: Deduplication
-    let contamination: Contamination?
+    let cleaning: DocumentCleaning
     /// Up as long as the writer may need the texts of documents.
     let keepsTexts: SharedFlag
 
     init(
         tokenizer: any Tokenizer, endOfDocumentID: Int32, validationFraction: Double,
-        skipsBadDocuments: Bool, deduplication: Deduplication, contamination: Contamination?
+        skipsBadDocuments: Bool, deduplication: Deduplication, cleaning: DocumentCleaning
     ) {
         self.tokenizer = tokenizer
         self.endOfDocumentID = endOfDocumentID
         self.validationFraction = validationFraction
         self.skipsBadDocuments = skipsBadDocuments
         self.deduplication = deduplication
-        self.contamination = contamination
+        self.cleaning = cleaning
         keepsTexts = SharedFlag(isUp: validationFraction > 0 && validationFraction < 1)
     }
 
@@ -118,7 +139,7 @@ struct DocumentEncoder: Sendable {
             while rejected.first?.place == place, let next = rejected.popFirst() {
                 encoded.rejected.append(next.item)
             }
-            let text: String
+            var text: String
             do throws(DataError) {
                 text = try raw.text()
             } catch {
@@ -132,11 +153,26 @@ struct DocumentEncoder: Sendable {
                 encoded.emptyDocuments += 1
                 continue
             }
-            if let finding = contamination?.finding(in: text) {
+            var removedBytes = 0
+            switch cleaning.outcome(for: text) {
+            case .kept(let cleaned):
+                removedBytes = text.utf8.count - cleaned.utf8.count
+                text = cleaned
+            case .filtered(let finding):
+                encoded.filtered.add(finding, textBytes: text.utf8.count)
+                encoded.rejected.append(RejectedItem(raw, finding))
+                continue
+            case .contaminated(let finding):
                 encoded.contaminated.add(finding, textBytes: text.utf8.count)
                 encoded.rejected.append(RejectedItem(raw, finding))
                 continue
             }
+            if job.listed[place] != nil {
+                encoded.listedDocuments += 1
+                encoded.listedBytes += text.utf8.count
+                continue
+            }
+            if removedBytes > 0 { encoded.filtered.addChange(removing: removedBytes) }
             if let endText { encoded.endTokenTexts += occurrences(of: endText, in: text) }
             var tokens = try words.encode(text)
             tokens.append(endOfDocumentID)

@@ -30,14 +30,9 @@ extension CorpusTokenizer {
         of documents: sending DocumentReader, share: InputShare, to folder: String,
         progress: ((Progress) -> Void)? = nil
     ) throws -> WrittenPart {
-        if share.count > 1 && deduplication != .off {
-            throw PartError.cannotShare(
-                share: share,
-                reason:
-                    "--deduplicate \(deduplication) compares all documents, and a worker sees only its "
-                    + "share; leave it out, or tokenize in one process, without --shard")
-        }
+        try checkShare(share)
         let settings = PartSettings(self, documents.settings)
+        try checkLeaveOut(documents.settings)
         try documents.keep(share)
         let path = CorpusPart.path(of: share, of: folder)
         if fileKind(of: path) != .missing {
@@ -53,6 +48,20 @@ extension CorpusTokenizer {
         try CorpusPart.write(share, settings, counts, tail: tail, in: output.partialPath)
         try output.commit()
         return WrittenPart(path: path, index: index, counts: counts, isUnchanged: false)
+    }
+
+    /// Refuses options that a worker cannot follow.
+    ///
+    /// - Throws: `PartError.cannotShare`.
+    func checkShare(_ share: InputShare) throws(PartError) {
+        if share.count > 1 && deduplication != .off {
+            throw PartError.cannotShare(
+                share: share,
+                reason:
+                    "--deduplicate \(deduplication) compares all documents, and a worker sees only its "
+                    + "share; write a list first, falcon data duplicates --by \(deduplication) with the "
+                    + "same files, and give it to every worker with --leave-out")
+        }
     }
 
     private func existingPart(

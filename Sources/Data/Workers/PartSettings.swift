@@ -29,8 +29,9 @@ struct PartSettings: Codable, Equatable, Sendable {
     let tokensPerShard: Int
     let validationFraction: Double
     let deduplication: String
-    /// The digest of the evaluation sets whose texts are left out; nil for none.
-    let contamination: String?
+    let cleaning: DocumentCleaning.Settings
+    /// The SHA-256 of the list of documents that are left out; nil for none.
+    let leaveOut: String?
     let skipsBadDocuments: Bool
     let input: Input
 
@@ -43,7 +44,8 @@ struct PartSettings: Codable, Equatable, Sendable {
         case tokensPerShard = "tokens_per_shard"
         case validationFraction = "validation_fraction"
         case deduplication
-        case contamination = "decontamination_sha256"
+        case cleaning
+        case leaveOut = "leave_out_sha256"
         case skipsBadDocuments = "skip_bad_documents"
     }
 
@@ -55,7 +57,8 @@ struct PartSettings: Codable, Equatable, Sendable {
         tokensPerShard = corpus.layout.tokensPerShard
         validationFraction = corpus.validationFraction
         deduplication = corpus.deduplication.rawValue
-        contamination = corpus.contamination?.digest
+        cleaning = corpus.cleaning.settings
+        leaveOut = corpus.leaveOut?.digest
         skipsBadDocuments = corpus.skipsBadDocuments
         self.input = input
     }
@@ -69,7 +72,6 @@ struct PartSettings: Codable, Equatable, Sendable {
         func compare<Value: Equatable>(_ name: String, _ got: Value, _ wanted: Value) {
             if got != wanted { found.append("\(name) is \(got), want \(wanted)") }
         }
-        func quoted(_ text: String?) -> String { text.map { "\"\($0)\"" } ?? "not given" }
         compare("the tokenizer", tokenizerDigest, wanted.tokenizerDigest)
         if tokenizerDigest == wanted.tokenizerDigest, companionDigests != wanted.companionDigests {
             found.append("the files beside the tokenizer are others")
@@ -79,30 +81,48 @@ struct PartSettings: Codable, Equatable, Sendable {
         compare("the length of a shard", tokensPerShard, wanted.tokensPerShard)
         compare("--validation-fraction", validationFraction, wanted.validationFraction)
         compare("--deduplicate", deduplication, wanted.deduplication)
-        if contamination != wanted.contamination {
-            found.append("the evaluation sets of --decontaminate are others")
-        }
-        compare("--format", input.format, wanted.input.format)
-        compare("--field", quoted(input.field), quoted(wanted.input.field))
-        compare("--separator", quoted(input.separator), quoted(wanted.input.separator))
+        found += cleaning.differences(from: wanted.cleaning)
+        if leaveOut != wanted.leaveOut { found.append("the list of --leave-out is another") }
         compare("--skip-bad-documents", skipsBadDocuments, wanted.skipsBadDocuments)
-        if skipsBadDocuments == wanted.skipsBadDocuments {
-            compare(
-                "leaving out files that cannot be read", input.skipsBadItems,
-                wanted.input.skipsBadItems)
-        }
-        if input.digest != wanted.input.digest {
-            found.append(
-                "the input is \(input.summary), want \(wanted.input.summary)"
-                    + (input.files == wanted.input.files && input.bytes == wanted.input.bytes
-                        ? " with other names or sizes" : ""))
-        }
         return found
+            + input.differences(
+                from: wanted.input, comparingSkipping: skipsBadDocuments == wanted.skipsBadDocuments
+            )
     }
 }
 
 extension PartSettings.Input {
-    fileprivate var summary: String {
+    /// The differences from another input, one text each.
+    ///
+    /// - Parameters:
+    ///   - wanted: what this should be.
+    ///   - comparesSkipping: whether leaving out files that cannot be read counts.
+    /// - Returns: none if they are the same.
+    func differences(
+        from wanted: PartSettings.Input, comparingSkipping comparesSkipping: Bool = true
+    ) -> [String] {
+        var found: [String] = []
+        func compare<Value: Equatable>(_ name: String, _ got: Value, _ wanted: Value) {
+            if got != wanted { found.append("\(name) is \(got), want \(wanted)") }
+        }
+        func quoted(_ text: String?) -> String { text.map { "\"\($0)\"" } ?? "not given" }
+        compare("--format", format, wanted.format)
+        compare("--field", quoted(field), quoted(wanted.field))
+        compare("--separator", quoted(separator), quoted(wanted.separator))
+        if comparesSkipping {
+            compare(
+                "leaving out files that cannot be read", skipsBadItems, wanted.skipsBadItems)
+        }
+        if digest != wanted.digest {
+            found.append(
+                "the input is \(summary), want \(wanted.summary)"
+                    + (files == wanted.files && bytes == wanted.bytes
+                        ? " with other names or sizes" : ""))
+        }
+        return found
+    }
+
+    private var summary: String {
         "\(files) files" + (bytes.map { " of \($0) bytes" } ?? "")
     }
 }

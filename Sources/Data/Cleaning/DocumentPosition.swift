@@ -1,0 +1,109 @@
+import FalconSystem
+
+/// The place of a document in the whole input, the same for one process and for any number of workers.
+struct DocumentPosition: Comparable, Hashable, Sendable, CustomStringConvertible {
+    /// The file, by its place among all inputs, from 0.
+    var file = 0
+    /// The line or row at which it begins, from 1; 0 where the whole file is the document.
+    var line = 0
+    /// Which of the documents that begin there, from 0.
+    var copy = 0
+
+    static func < (a: DocumentPosition, b: DocumentPosition) -> Bool {
+        (a.file, a.line, a.copy) < (b.file, b.line, b.copy)
+    }
+
+    /// The position of a document behind this one.
+    func next(_ place: DocumentPlace?, file: Int) -> DocumentPosition {
+        let line =
+            switch place {
+            case .line(let number), .row(let number): number
+            case nil: 0
+            }
+        let isSame = line == self.line && file == self.file
+        return DocumentPosition(file: file, line: line, copy: isSame ? copy + 1 : 0)
+    }
+
+    /// As a list holds it: three numbers.
+    var description: String { "\(file) \(line) \(copy)" }
+}
+
+/// The positions of the documents that were read, in a file: 24 bytes each.
+struct PositionTable {
+    private static let entryBytes = 24
+    private static let bufferBytes = 1 << 16
+
+    private let path: String
+    private var buffer: [UInt8] = []
+    /// Documents so far.
+    private(set) var count = 0
+
+    /// An empty table.
+    ///
+    /// - Parameter path: the file; made when it is needed, and removed by its owner.
+    init(path: String) { self.path = path }
+
+    /// Appends a document.
+    mutating func append(_ position: DocumentPosition, textBytes: Int) throws {
+        appendLittleEndian(UInt32(position.file), to: &buffer)
+        appendLittleEndian(UInt32(position.copy), to: &buffer)
+        appendLittleEndian(UInt64(position.line), to: &buffer)
+        appendLittleEndian(UInt64(textBytes), to: &buffer)
+        count += 1
+        if buffer.count >= Self.bufferBytes { try flush() }
+    }
+
+    /// Opens the table for reading; nothing is appended afterwards.
+    mutating func reader() throws -> Reader {
+        try flush()
+        return Reader(count: count, file: count == 0 ? nil : try InputFile(path: path))
+    }
+
+    private mutating func flush() throws {
+        if buffer.isEmpty { return }
+        try appendToFile(path: path, buffer)
+        buffer.removeAll(keepingCapacity: true)
+    }
+
+    /// Reads the table at any place, best in order.
+    struct Reader {
+        let count: Int
+        fileprivate let file: InputFile?
+        private var buffer: [UInt8] = []
+        private var start = 0
+
+        fileprivate init(count: Int, file: InputFile?) { (self.count, self.file) = (count, file) }
+
+        /// A document, read with those behind it.
+        mutating func entry(_ number: Int) throws -> (position: DocumentPosition, textBytes: Int) {
+            let offset = number * entryBytes
+            if offset < start || offset + entryBytes > start + buffer.count {
+                start = offset
+                buffer = try bytes(at: offset, count: bufferBytes / entryBytes * entryBytes)
+            }
+            return try Self.decoded(buffer, at: offset - start)
+        }
+
+        /// The position of a document far from others.
+        func position(_ number: Int) throws -> DocumentPosition {
+            let bytes = try bytes(at: number * entryBytes, count: entryBytes)
+            return try Self.decoded(bytes, at: 0).position
+        }
+
+        private func bytes(at offset: Int, count: Int) throws -> [UInt8] {
+            try file?.bytes(at: offset, count: count) ?? []
+        }
+
+        private static func decoded(
+            _ bytes: [UInt8], at offset: Int
+        ) throws -> (position: DocumentPosition, textBytes: Int) {
+            precondition(offset + entryBytes <= bytes.count, "PositionTable: no such document")
+            func number(_ place: Int) -> Int { Int(littleEndianUInt32(bytes, at: offset + place)) }
+            return (
+                DocumentPosition(
+                    file: number(0), line: number(8) | number(12) << 32, copy: number(4)),
+                number(16) | number(20) << 32
+            )
+        }
+    }
+}
