@@ -2,14 +2,6 @@ import FalconJSON
 
 /// Vocabulary and merges: the part "model" of a `tokenizer.json`.
 struct BytePairModel: Sendable {
-    /// Two neighbouring tokens that become one.
-    struct Merge: Sendable {
-        /// Lower ones are merged first.
-        let rank: UInt32
-        /// The token that they become.
-        let id: Int32
-    }
-
     /// Ids are below this: four times the largest vocabulary known, and small enough for a table.
     static let idLimit = 1 << 20
 
@@ -23,16 +15,12 @@ struct BytePairModel: Sendable {
     let hasByteFallback: Bool
     /// Whether a word that is a token is taken whole, though merges may not lead to it.
     let ignoresMerges: Bool
-    private let merges: [UInt64: Merge]
+    private let merges: MergeTable
     let fusesUnknown: Bool
     private let idOfScalar: [UInt32: Int32]
     private let idOfByteScalar: [Int32]
     private let idOfFallbackByte: [Int32]
     private let idOfWord: [[UInt32]: Int32]
-
-    static func key(_ left: Int32, _ right: Int32) -> UInt64 {
-        UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
-    }
 
     /// Appends the tokens of a word, or of a part of one.
     func encode(
@@ -142,9 +130,8 @@ extension BytePairModel {
 
     private static func merges(
         _ field: TokenizerField, _ vocabulary: JSONObject
-    ) throws(TokenizerFault) -> ([(left: Int32, right: Int32)], [UInt64: Merge]) {
-        var list: [(left: Int32, right: Int32)] = []
-        var merges: [UInt64: Merge] = [:]
+    ) throws(TokenizerFault) -> ([(left: Int32, right: Int32)], MergeTable) {
+        var list: [(left: Int32, right: Int32, id: Int32)] = []
         guard let elements = field.value.array else { throw field.fault("a list") }
         for (rank, value) in elements.enumerated() {
             func fault(_ wanted: String) -> TokenizerFault {
@@ -156,11 +143,10 @@ extension BytePairModel {
             guard let leftID = vocabulary[left]?.integer, let rightID = vocabulary[right]?.integer,
                 let id = vocabulary[left + right]?.integer
             else { throw fault("two tokens of the vocabulary that make a third one") }
-            list.append((Int32(leftID), Int32(rightID)))
-            // Of a pair that occurs twice, the last one counts, as in tokenizers.
-            merges[key(Int32(leftID), Int32(rightID))] = Merge(rank: UInt32(rank), id: Int32(id))
+            list.append((Int32(leftID), Int32(rightID), Int32(id)))
         }
-        return (list, merges)
+        // Of a pair that occurs twice, the last one counts, as in tokenizers.
+        return (list.map { ($0.left, $0.right) }, MergeTable(list))
     }
 
     private static func pair(_ value: JSONValue) -> (left: String, right: String)? {

@@ -204,7 +204,9 @@ public final class BytePairTokenizer: Tokenizer {
                             let text =
                                 range.count == normalized.count
                                 ? normalized : Array(normalized[range])
-                            encodeWords(preTokenizer.words(of: text), &cache, &merger, into: &ids)
+                            encodeWords(
+                                preTokenizer.words(of: text, isMapped: false), &cache, &merger,
+                                into: &ids)
                         }
                     }
                 }
@@ -217,19 +219,32 @@ public final class BytePairTokenizer: Tokenizer {
         _ words: WordList, _ cache: inout WordCache, _ merger: inout BytePairMerger,
         into ids: inout [Int32]
     ) {
-        let text = words.scalars
-        var start = 0
-        for end in words.ends {
-            defer { start = end }
-            guard end - start <= WordCache.longestWord else {
-                LongWord(text, pieces, model).encode(start, end, &merger, into: &ids)
-                continue
+        unsafe words.scalars.withUnsafeBufferPointer { text in
+            var mapped: [UInt32] = []
+            var start = 0
+            for end in words.ends {
+                let word = unsafe UnsafeBufferPointer(rebasing: text[start..<end])
+                let isKept = end - start <= WordCache.longestWord
+                let hash = isKept ? unsafe WordCache.hash(of: word) : 0
+                let isKnown = unsafe isKept && cache.append(word, hash: hash, to: &ids)
+                if !isKnown {
+                    let first = ids.count
+                    mapped.removeAll(keepingCapacity: true)
+                    if preTokenizer.endsInBytes {
+                        PreTokenizer.appendMapped(words.scalars[start..<end], to: &mapped)
+                    } else {
+                        mapped += words.scalars[start..<end]
+                    }
+                    if isKept {
+                        model.encode(mapped, 0, mapped.count, &merger, into: &ids)
+                        unsafe cache.store(word, hash: hash, ids: ids[first...])
+                    } else {
+                        LongWord(mapped, pieces, model).encode(
+                            0, mapped.count, &merger, into: &ids)
+                    }
+                }
+                start = end
             }
-            let slot = cache.slot(of: text, start, end)
-            if cache.append(slot: slot, text, start, end, to: &ids) { continue }
-            let first = ids.count
-            model.encode(text, start, end, &merger, into: &ids)
-            cache.store(slot: slot, scalars: text[start..<end], ids: ids[first...])
         }
     }
 

@@ -1,6 +1,6 @@
 /// A text and the places where it is cut into words.
 struct WordList {
-    /// The characters, after byte-level mapping if there is one.
+    /// The characters, after byte-level mapping if there is one and it was not left out.
     var scalars: [UInt32]
     /// The end of every word, the last one that of the text; empty for an empty text.
     var ends: [Int]
@@ -30,10 +30,17 @@ struct PreTokenizer: Sendable, Equatable {
     /// Whether words are made of the characters of `ByteAlphabet`.
     var mapsBytes: Bool { steps.contains(.bytes) }
 
+    /// Whether words are only then made of the characters of their bytes when nothing else is left to do.
+    var endsInBytes: Bool { steps.last == .bytes }
+
     /// Cuts a text.
-    func words(of scalars: [UInt32]) -> WordList {
+    ///
+    /// - Parameters:
+    ///   - scalars: the text.
+    ///   - isMapped: false leaves out the last step, if it is `bytes`: `mapped` does that for one word.
+    func words(of scalars: [UInt32], isMapped: Bool = true) -> WordList {
         var words = WordList(scalars)
-        for step in steps {
+        for step in !isMapped && endsInBytes ? steps.dropLast() : steps[...] {
             switch step {
             case .split(let pattern): Self.split(&words, pattern)
             case .prefixSpace: Self.addPrefixSpaces(&words)
@@ -79,24 +86,28 @@ struct PreTokenizer: Sendable, Equatable {
     }
 
     private static func mapBytes(_ words: inout WordList) {
-        let alphabet = ByteAlphabet.scalars
         var scalars: [UInt32] = []
         scalars.reserveCapacity(words.scalars.count)
         var start = 0
         for index in words.ends.indices {
             let end = words.ends[index]
-            for place in start..<end {
-                let value = words.scalars[place]
-                if value < 0x80 {
-                    scalars.append(alphabet[Int(value)])
-                } else if let bytes = Unicode.Scalar(value).map(UTF8.encode) ?? nil {
-                    for byte in bytes { scalars.append(alphabet[Int(byte)]) }
-                }
-            }
+            appendMapped(words.scalars[start..<end], to: &scalars)
             words.ends[index] = scalars.count
             start = end
         }
         words.scalars = scalars
+    }
+
+    /// Appends the characters that stand for the bytes of others.
+    static func appendMapped(_ word: ArraySlice<UInt32>, to scalars: inout [UInt32]) {
+        let alphabet = ByteAlphabet.scalars
+        for value in word {
+            if value < 0x80 {
+                scalars.append(alphabet[Int(value)])
+            } else if let bytes = Unicode.Scalar(value).map(UTF8.encode) ?? nil {
+                for byte in bytes { scalars.append(alphabet[Int(byte)]) }
+            }
+        }
     }
 }
 

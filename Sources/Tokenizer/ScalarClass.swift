@@ -20,7 +20,16 @@ struct ScalarClass: OptionSet {
 
     /// The classes of a code point.
     static func of(_ value: UInt32) -> ScalarClass {
-        value < 0x10000 ? basicPlane[Int(value)] : computed(value)
+        if value < 0x80 { return ofASCII(value) }
+        return value < 0x10000 ? basicPlane[Int(value)] : computed(value)
+    }
+
+    /// The same for most of all characters, without a table.
+    private static func ofASCII(_ value: UInt32) -> ScalarClass {
+        if (value | 0x20) &- 0x61 < 26 { return .letter }
+        if value &- 0x30 < 10 { return [.number, .digit] }
+        if value == 0x20 || value &- 0x09 < 5 { return .space }
+        return value > 0x20 && value < 0x7F ? .punctuation : []
     }
 
     private static let basicPlane: [ScalarClass] = (0..<0x10000).map(computed)
