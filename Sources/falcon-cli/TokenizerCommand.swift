@@ -7,7 +7,7 @@ import FalconTokenizer
 struct TokenizerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tokenizer", abstract: "Make and use tokenizers.",
-        subcommands: [Train.self, Encode.self])
+        subcommands: [Train.self, Encode.self, Report.self])
 }
 
 /// The options of reading text.
