@@ -248,7 +248,7 @@ let package = Package(
                 "FalconSystem", "FalconJSON", "FalconConcurrency", "FalconTokenizer", "FalconData",
                 "FalconTestSupport",
             ],
-            swiftSettings: swiftSettings),
+            exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "RecipeTests",
             dependencies: [

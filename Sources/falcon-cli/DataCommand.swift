@@ -7,7 +7,7 @@ struct DataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "data", abstract: "Work on folders of token shards.",
         subcommands: [
-            Info.self, Order.self, Show.self, Merge.self, Convert.self,
+            Info.self, Order.self, Show.self, Merge.self, Convert.self, Mix.self,
         ])
 }
 

@@ -51,6 +51,9 @@ public struct BytePairTrainer: Sendable {
     /// Threads that count words; the result does not depend on it.
     public var threadCount = 1
 
+    /// Bytes of text after which words may be forgotten; tests ask for others.
+    var roundBytes = WordCounting.usualRoundBytes
+
     /// A trainer with the usual settings.
     ///
     /// - Parameter vocabularyCount: the number of tokens.
@@ -80,7 +83,7 @@ public struct BytePairTrainer: Sendable {
             tokens: [], kinds: [], merges: [], preTokenizerName: words.rawValue)
         let counting = WordCounting(
             preTokenizer: try pieces.preTokenizer(), threadCount: max(1, threadCount),
-            byteLimit: wordBytes)
+            byteLimit: wordBytes, roundBytes: roundBytes)
         var counted = try counting.run(
             on: nextDocument, progress: { count, _ in progress?(.reading(documents: count)) })
         let special = [Self.endOfDocument] + specialTokens

@@ -14,8 +14,8 @@ struct WordCounting {
         var forgottenWordCount = 0
     }
 
-    /// Bytes of text after which a round ends.
-    private static let roundBytes = 8 << 20
+    /// Bytes of text after which a round ends, if no other number is asked for.
+    static let usualRoundBytes = 8 << 20
     /// Bytes of text that one thread takes at a time, at least.
     private static let jobBytes = 1 << 18
 
@@ -23,6 +23,8 @@ struct WordCounting {
     let threadCount: Int
     /// Bytes that the table of words may take.
     let byteLimit: Int
+    /// Bytes of text after which a round ends.
+    let roundBytes: Int
 
     /// Counts the words of texts.
     ///
@@ -71,7 +73,7 @@ struct WordCounting {
             bytesInJob += count
             bytesInRound += count
             if bytesInJob >= Self.jobBytes { push() }
-            if bytesInRound >= Self.roundBytes { endRound() }
+            if bytesInRound >= roundBytes { endRound() }
             progress?(result.documentCount, result.textByteCount)
         }
         endRound()
