@@ -8,21 +8,16 @@ import Testing
 
     init() throws {
         place = try Workplace()
-        for name in ["web", "code"] {
-            try FileManager.default.copyItem(
-                atPath: place.path("shards"), toPath: place.path("sets-" + name))
-        }
-        try FileManager.default.createDirectory(
-            atPath: place.path("sets"), withIntermediateDirectories: true)
-        for name in ["web", "code"] {
-            try FileManager.default.moveItem(
-                atPath: place.path("sets-" + name), toPath: place.path("sets/\(name)"))
+        for (name, share) in [("web", 0.1), ("code", 0.3)] {
+            try place.success(
+                "tokenize --tokenizer tok.model --validation-fraction \(share) --output sets/\(name) "
+                    + "corpus.jsonl")
         }
     }
 
-    private func tokens() throws -> Int {
-        let train = try place.success("data info shards --json").json()["train"] as? [String: Any]
-        return try #require(train?["tokens"] as? Int)
+    private func tokens(_ name: String) throws -> Int {
+        let info = try place.success("data info sets/\(name) --json").json()
+        return try #require((info["train"] as? [String: Any])?["tokens"] as? Int)
     }
 
     @Test func aBlendBecomesTheMixtureOfARecipe() throws {
@@ -47,19 +42,19 @@ import Testing
     }
 
     @Test func withoutWeightsSizesDecide() throws {
-        let count = try tokens()
-        for blend in ["sets/web sets/code", "sets/web sets/code shards"] {
+        let counts = try [tokens("web"), tokens("code"), tokens("web")]
+        for blend in ["sets/web sets/code", "sets/web sets/code ./sets/web"] {
             let mix = try place.success("data mix \(blend) --from megatron --json").json()["mix"]
-            let weights = try #require(mix as? [[String: Any]]).map { $0["weight"] as? Int }
-            #expect(weights.allSatisfy { $0 == count } && !weights.isEmpty)
+            let weights = try #require(mix as? [[String: Any]]).compactMap { $0["weight"] as? Int }
+            #expect(weights == Array(counts.prefix(weights.count)) && weights.count >= 2)
         }
         try place.write(
-            "mix.txt", "# a comment\n\nweb,a/{TOKENIZER}/1.npy\ncode,b.npy\n  web,a/2.npy \n")
+            "mix.txt", "# a comment\n\nweb,a/{TOKENIZER}/1.npy\r\ncode,b.npy\n  web,a/2.npy \n")
         let flags = "--from olmo-core --datasets sets"
         let mix = try place.success("data mix mix.txt \(flags) --json").json()["mix"]
         let parts = try #require(mix as? [[String: Any]])
         #expect(parts.map { $0["path"] as? String } == ["sets/web", "sets/code"])
-        #expect(parts.allSatisfy { $0["weight"] as? Int == count })
+        #expect(parts.map { $0["weight"] as? Int } == counts.prefix(2).map(Optional.init))
         try place.failure(
             "data mix mix.txt --from olmo-core --datasets gone", status: 65,
             says: "2 of 2 data sets are not there",

@@ -92,6 +92,21 @@ import Testing
         }
     }
 
+    @Test func documentsFillSeveralShards() throws {
+        let documents = (0..<200).map { number in (0..<number % 37).map { Int32($0 + 3) } }
+        try withTemporaryFolder { folder in
+            var writer = MosaicWriter(
+                folder: folder + "/train", endOfDocumentID: 2, tokenBytes: 2, isCompressed: false,
+                shardBytes: 1500)
+            for document in documents { try writer.append(document) }
+            try writer.finish()
+            #expect(try read(folder + "/train") == documents.map { $0.map(Int64.init) })
+            let names = try namesInFolder(folder + "/train").filter { $0.hasSuffix(".mds") }
+            #expect(names.count > 5 && names.contains("shard.00005.mds"))
+            for name in names { #expect(try load("\(folder)/train/\(name)").count <= 1500) }
+        }
+    }
+
     /// Changes the index of a copy of a fixture.
     private func readChanged(
         _ name: String = "uint16", _ change: (inout JSONObject) -> Void

@@ -8,6 +8,7 @@ shards, which zstd and numpy read here. Blends are taken apart as Megatron-LM's 
 """
 
 import glob
+import importlib
 import importlib.util
 import json
 import os
@@ -87,10 +88,7 @@ def check_mosaic(options, shards, split, wanted, end, folder):
 
 def check_blends(options, shards):
     """Megatron-LM's blends as mixtures."""
-    utils = importlib.util.spec_from_file_location(
-        "blend", os.path.join(sys.modules["megatron.core"].__path__[0], "datasets/utils.py"))
-    module = importlib.util.module_from_spec(utils)
-    utils.loader.exec_module(module)
+    module = importlib.import_module("megatron.core.datasets.utils")
     for words in [["0.7", shards, "0.3", shards + "/."], ["30", shards, "70.5", shards + "/."],
                   ["1e-3", shards, ".25", shards + "/."], [shards, shards + "/."],
                   [shards, shards + "/.", shards + "/./."]]:

@@ -114,9 +114,11 @@ public struct ForeignMixture: Sendable {
     ) throws(DataError) -> [Source] {
         var sources: [Source] = []
         var places: [String: Int] = [:]
-        for (number, line) in text.split(
-            separator: "\n", omittingEmptySubsequences: false
-        ).enumerated() {
+        // Some end lines with a carriage return too, which is one character with what follows it.
+        let lines = text.split(omittingEmptySubsequences: false) {
+            $0 == "\n" || $0 == "\r\n" || $0 == "\r"
+        }
+        for (number, line) in lines.enumerated() {
             let characters = line.drop { $0.isWhitespace }
             if characters.isEmpty || characters.first == "#" { continue }
             let parts = characters.split(separator: ",", omittingEmptySubsequences: false)

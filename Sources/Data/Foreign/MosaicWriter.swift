@@ -4,12 +4,13 @@ import FalconSystem
 /// Writes documents as MosaicML's `streaming` reads them: one sample each, with a column `tokens`.
 struct MosaicWriter: ~Copyable {
     /// Bytes of a shard, as `streaming` sets it; a document that is larger has one for itself.
-    private static let shardBytes = 1 << 26
+    private static let usualShardBytes = 1 << 26
     private static let column = "tokens"
 
     private let folder: String
     private let end: Int32
     private let tokenBytes: Int
+    private let shardBytes: Int
     /// What every shard and the index tell.
     private let settings: JSONObject
     private let settingsText: [UInt8]
@@ -23,7 +24,12 @@ struct MosaicWriter: ~Copyable {
     ///   - endOfDocumentID: the token that ends a document.
     ///   - tokenBytes: bytes of a token.
     ///   - isCompressed: whether shards are compressed with zstd.
-    init(folder: String, endOfDocumentID: Int32, tokenBytes: Int, isCompressed: Bool) {
+    ///   - shardBytes: bytes of a shard, at most; tests ask for less.
+    init(
+        folder: String, endOfDocumentID: Int32, tokenBytes: Int, isCompressed: Bool,
+        shardBytes: Int = usualShardBytes
+    ) {
+        self.shardBytes = shardBytes
         self.folder = folder
         end = endOfDocumentID
         self.tokenBytes = tokenBytes
@@ -34,7 +40,7 @@ struct MosaicWriter: ~Copyable {
             ]),
             "column_names": .array([.string(Self.column)]), "column_sizes": .array([.null]),
             "compression": isCompressed ? .string("zstd") : .null, "format": .string("mds"),
-            "hashes": .array([.string("sha256")]), "size_limit": .integer(Self.shardBytes),
+            "hashes": .array([.string("sha256")]), "size_limit": .integer(shardBytes),
             "version": .integer(MosaicIndex.version),
         ]
         settingsText = Array(JSONValue.object(settings).serialized().utf8)
@@ -47,7 +53,7 @@ struct MosaicWriter: ~Copyable {
         appendLittleEndian(UInt32(value.count), to: &sample)
         sample += value
         if !samples.isEmpty
-            && headBytes(samples: samples.count + 1) + sampleBytes + sample.count > Self.shardBytes
+            && headBytes(samples: samples.count + 1) + sampleBytes + sample.count > shardBytes
         {
             try endShard()
         }
