@@ -103,9 +103,7 @@ extension TokenizerCommand {
             let documents = try source.reader(of: input)
             let texts = DocumentTexts(documents, skipsBadDocuments: source.skipBadDocuments)
             // Opened before reading: a folder that cannot be written to must not cost a whole training.
-            if let slash = output.lastIndex(of: "/"), slash != output.startIndex {
-                try createFolder(String(output[..<slash]))
-            }
+            try createFolder(RawPath(output).parent)
             let start = monotonicSeconds()
             let line = common.progressLine()
             var bytes = WorkProgress(.bytes, at: start)

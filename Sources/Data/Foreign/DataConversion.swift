@@ -38,7 +38,7 @@ public struct DataConversion: Sendable {
             throw DataError.invalidOption(
                 name: "--to", got: "\(format.rawValue), whose tokens have 16 bits",
                 wanted: "a format with 32 bits for a vocabulary of \(index.vocabularyCount): "
-                    + "megatron, llm.c or olmo-core")
+                    + "megatron, llm.c, olmo-core or mds")
         }
         let output = try AtomicFolder(path: folder, replacing: false)
         for split in Split.allCases {

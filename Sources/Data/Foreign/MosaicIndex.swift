@@ -36,7 +36,7 @@ struct MosaicIndex {
             folder = path
             self.path = path + "/" + Self.fileName
         } else {
-            folder = RawPath(path).parent.description
+            folder = RawPath(path).parent
             self.path = path
         }
         let reader = Reader(path: self.path, folder: folder)
