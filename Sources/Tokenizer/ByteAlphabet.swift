@@ -18,6 +18,22 @@ enum ByteAlphabet {
     private static let bytes: [UInt32: UInt8] = Dictionary(
         uniqueKeysWithValues: scalars.enumerated().map { ($1, UInt8($0)) })
 
+    private static let byteOfScalar: [UInt8] = (UInt32(0)..<0x200).map { bytes[$0] ?? 0 }
+
+    /// The byte that one of the characters stands for.
+    static func byte(of scalar: UInt32) -> UInt8 { byteOfScalar[Int(scalar)] }
+
+    /// The text that stands for bytes.
+    static func text(of bytes: [UInt8]) -> String {
+        var text = ""
+        for byte in bytes {
+            if let scalar = Unicode.Scalar(scalars[Int(byte)]) {
+                text.unicodeScalars.append(scalar)
+            }
+        }
+        return text
+    }
+
     /// The bytes that a text of such characters stands for; nil if it has another character.
     static func bytes(of text: String) -> [UInt8]? {
         var found: [UInt8] = []

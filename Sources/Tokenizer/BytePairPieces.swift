@@ -165,6 +165,16 @@ public struct BytePairPieces: Sendable {
         }
     }
 
+    /// The way in which words are cut.
+    func preTokenizer() throws(TokenizerError) -> PreTokenizer {
+        do throws(TokenizerFault) {
+            let steps = Self.typed("Sequence", ["pretokenizers": .array(try words().steps)])
+            return try PreTokenizer(TokenizerField(value: steps, place: ""))
+        } catch {
+            throw error.at(preTokenizerName)
+        }
+    }
+
     private func configuration() -> JSONValue {
         var object: JSONObject = [
             "tokenizer_class": .string("PreTrainedTokenizerFast"), "add_bos_token": .bool(addsBOS),

@@ -37,7 +37,8 @@ struct PreTokenizer: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - scalars: the text.
-    ///   - isMapped: false leaves out the last step, if it is `bytes`: `mapped` does that for one word.
+    ///   - isMapped: false leaves out the last step, if it is `bytes`: `appendMapped` does that for one word.
+    /// - Returns: its words.
     func words(of scalars: [UInt32], isMapped: Bool = true) -> WordList {
         var words = WordList(scalars)
         for step in !isMapped && endsInBytes ? steps.dropLast() : steps[...] {

@@ -8,6 +8,8 @@ public enum TokenizerError: FalconError, Equatable {
     case unsupported(path: String, part: String, got: String, wanted: String)
     /// The SentencePiece trainer failed, for instance because of the vocabulary size.
     case trainingFailed(reason: String)
+    /// The text has too few different words for the vocabulary of a byte-level tokenizer.
+    case tooFewPairs(got: Int, wanted: Int, minimumCount: Int)
     /// The tokenizer lacks a piece that is needed.
     case missingPiece(path: String, piece: String)
     /// The tokenizer library refused a text or some ids.
@@ -29,6 +31,11 @@ public enum TokenizerError: FalconError, Equatable {
         case .trainingFailed(let reason):
             return "cannot train the tokenizer: \(reason) "
                 + "(options: --vocab-size, --character-coverage)"
+        case .tooFewPairs(let got, let wanted, let minimumCount):
+            let less = minimumCount > 1 ? ", or lower --min-frequency" : ""
+            return "cannot train the tokenizer: the text gives \(got) tokens, of pairs seen "
+                + "\(minimumCount) times or more; wanted \(wanted); give more text or a smaller "
+                + "--vocab-size\(less)"
         case .missingPiece(let path, let piece):
             return "\(path): no file of the tokenizer names its \(piece) token, which ends every "
                 + "document; put the tokenizer_config.json that belongs to it beside it, with "

@@ -34,6 +34,9 @@ public struct TokenizerTrainer: Sendable {
     /// The number of lines in a random sample to learn from, to bound memory; nil takes all.
     public var sentenceLimit: Int?
 
+    /// Bytes of text that a unigram model is learnt from without a sample, at most; tests ask for less.
+    var wholeTextLimit = 128 << 20
+
     /// A trainer with the usual settings.
     ///
     /// - Parameters:
@@ -79,6 +82,13 @@ public struct TokenizerTrainer: Sendable {
         ) {
             while true {
                 if let sentence = sentences.next() { return sentence }
+                if !countsWords && sentenceLimit == nil && textByteCount > wholeTextLimit {
+                    throw TokenizerError.invalidOption(
+                        name: "--sentence-limit",
+                        got: "not given for more than \(wholeTextLimit) bytes of text",
+                        wanted: "the number of lines to learn from, as unigram keeps them in memory"
+                    )
+                }
                 guard let text = try nextDocument() else { return nil }
                 documentCount += 1
                 textByteCount += text.utf8.count

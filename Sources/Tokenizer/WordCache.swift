@@ -52,8 +52,11 @@ struct WordCache {
     ) -> Bool {
         let slot = unsafe slots[place(of: word, hash)]
         if slot.wordCount == 0 { return false }
-        for place in Int(slot.ids)..<Int(slot.ids) + Int(slot.idCount) {
-            ids.append(self.ids[place])
+        let first = Int(slot.ids)
+        unsafe self.ids.withUnsafeBufferPointer {
+            unsafe ids.append(
+                contentsOf: UnsafeBufferPointer(
+                    rebasing: $0[first..<first + Int(slot.idCount)]))
         }
         return true
     }

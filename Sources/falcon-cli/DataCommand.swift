@@ -7,7 +7,8 @@ struct DataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "data", abstract: "Work on folders of token shards.",
         subcommands: [
-            Info.self, Order.self, Show.self, Merge.self, Convert.self, Duplicates.self,
+            Info.self, Order.self, Show.self, Merge.self, Convert.self, Mix.self,
+            Duplicates.self,
         ])
 }
 

@@ -12,16 +12,23 @@ extension DataCommand {
             abstract: "Convert token shards to the files of another trainer, or back.",
             discussion: """
                 --to writes OUTPUT/train and OUTPUT/validation: .bin and .idx (megatron), _000000.bin and on \
-                (llm.c), .bin (nanogpt), .npy (olmo-core, without a header). --from reads such files with the \
+                (llm.c), .bin (nanogpt), .npy (olmo-core, without a header), folders of shards with a column \
+                "tokens" (mds, of MosaicML's streaming). --from reads such files with the \
                 tokenizer that made them, and writes a data set: documents without text are left out, and the \
                 bytes of a text are counted by decoding it.
+
+                Of mds it reads folders with index.json whose shards are plain or compressed with zstd, gz or bz2, \
+                and whose column of tokens is an ndarray of whole numbers with one axis, or bytes. A sample is \
+                a document unless --concatenated is given.
                 """)
 
         @Argument(
-            help: "With --to, a folder of token shards; with --from, files of the other trainer.")
+            help:
+                "With --to, a folder of token shards; with --from, files (mds: folders) of the other trainer."
+        )
         var paths: [String]
 
-        @Option(help: "The trainer to write for: megatron, llm.c, nanogpt or olmo-core.")
+        @Option(help: "The trainer to write for: megatron, llm.c, nanogpt, olmo-core or mds.")
         var to: ForeignTokenFormat?
 
         @Option(help: "The trainer whose files are read.")
@@ -38,10 +45,28 @@ extension DataCommand {
         var endOfDocumentId: Int?
 
         @Option(
-            help:
-                "With --from olmo-core: bytes of a token, 2 or 4; without it, what the vocabulary needs."
-        )
+            help: """
+                With --from olmo-core: bytes of a token, 2 or 4; without it, what the vocabulary needs. With \
+                --from mds and a column of bytes: 2, 4 or 8; 8 without it.
+                """)
         var tokenBytes: Int?
+
+        @Option(
+            help: """
+                With --from mds: the column with the tokens; without it the only one, "tokens" or \
+                "input_ids".
+                """)
+        var column: String?
+
+        @Flag(
+            help: """
+                With --from mds: samples are pieces of one stream, as llm-foundry's concat_tokens makes them; \
+                a document ends with its token alone.
+                """)
+        var concatenated = false
+
+        @Flag(help: "With --to mds: compress the shards with zstd.")
+        var compress = false
 
         @Option(
             help:
@@ -67,8 +92,10 @@ extension DataCommand {
                     ("--end-of-document-id", endOfDocumentId != nil),
                     ("--token-bytes", tokenBytes != nil),
                     ("--validation-fraction", validationFraction != nil),
-                    ("--overwrite", overwrite),
+                    ("--overwrite", overwrite), ("--column", column != nil),
+                    ("--concatenated", concatenated),
                 ]
+                if compress && to != .mds { throw ValidationError("--compress goes with --to mds") }
                 if let other = others.first(where: \.1) {
                     throw ValidationError("\(other.0) goes with --from")
                 }
@@ -76,13 +103,20 @@ extension DataCommand {
             }
             if tokenizer == nil { throw ValidationError("--from needs --tokenizer") }
             if let tokenBytes {
-                if from != .olmo {
+                if from != .olmo && from != .mds {
                     throw ValidationError(
                         "--token-bytes does not go with --from \(from?.rawValue ?? "")")
                 }
-                guard [2, 4].contains(tokenBytes) else {
-                    throw ValidationError("--token-bytes is \(tokenBytes), want 2 or 4")
+                guard [2, 4].contains(tokenBytes) || from == .mds && tokenBytes == 8 else {
+                    throw ValidationError(
+                        "--token-bytes is \(tokenBytes), want 2 or 4"
+                            + (from == .mds ? " or 8" : ""))
                 }
+            }
+            if compress { throw ValidationError("--compress goes with --to mds") }
+            if from != .mds && (column != nil || concatenated) {
+                throw ValidationError(
+                    "\(column != nil ? "--column" : "--concatenated") goes with --from mds")
             }
             if let fraction = validationFraction, !(0...1).contains(fraction) {
                 throw ValidationError("--validation-fraction is \(fraction), want 0 to 1")
@@ -104,13 +138,17 @@ extension DataCommand {
             let index: DatasetIndex
             if let to {
                 let dataset = try TokenDataset(path: paths[0])
-                try DataConversion(to).export(dataset, to: output)
+                var conversion = DataConversion(to)
+                conversion.isCompressed = compress
+                try conversion.export(dataset, to: output)
                 index = dataset.index
             } else if let from, let tokenizer {
                 var conversion = DataConversion(from)
                 conversion.overwrites = overwrite
                 conversion.endOfDocumentID = endOfDocumentId
                 conversion.tokenBytes = tokenBytes
+                conversion.column = column
+                conversion.isConcatenated = concatenated
                 conversion.validationFraction = validationFraction ?? 0
                 index = try conversion.importFiles(
                     paths, tokenizer: try openTokenizer(path: tokenizer), to: output)

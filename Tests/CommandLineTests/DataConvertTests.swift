@@ -62,7 +62,7 @@ import Testing
     @Test func whatWasWrittenIsReadBack() throws {
         for (format, file) in [
             ("megatron", "train.idx"), ("llm.c", "train_000000.bin"), ("nanogpt", "train.bin"),
-            ("olmo-core", "train.npy"),
+            ("olmo-core", "train.npy"), ("mds", "train"),
         ] {
             try place.success("data convert shards --to \(format) --output \(format)")
             try place.success(
@@ -80,6 +80,11 @@ import Testing
                     == place.read("shards/train-00000.tok.zst"))
             try place.success("verify data back-\(format)")
         }
+        try place.success("data convert shards --to mds --compress --output zip")
+        try place.success(
+            "data convert zip/train/index.json --from mds --tokenizer tok.model --output back-zip")
+        #expect(
+            try place.read("back-zip/index.json") == place.read("back-mds/index.json"))
         // Both splits in, by the texts: the data set that the text would have given.
         try place.success(
             "data convert megatron/validation megatron/train --from megatron --tokenizer tok.model "
@@ -161,6 +166,16 @@ import Testing
             ("shards --output y", "one of --to and --from"),
             ("shards --to llm.c --tokenizer tok.model --output y", "--tokenizer goes with --from"),
             ("n.bin --from nanogpt --output y", "--from needs --tokenizer"),
+            ("shards --to megatron --compress --output y", "--compress goes with --to mds"),
+            ("shards --to mds --column x --output y", "--column goes with --from"),
+            (
+                "n.bin --from nanogpt --concatenated --tokenizer tok.model --output y",
+                "--concatenated goes with --from mds"
+            ),
+            (
+                "n --from mds --token-bytes 3 --tokenizer tok.model --output y",
+                "want 2 or 4 or 8"
+            ),
             (
                 "n.bin --from olmo-core --token-bytes 3 --tokenizer tok.model --output y",
                 "want 2 or 4"

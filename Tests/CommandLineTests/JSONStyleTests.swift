@@ -19,6 +19,10 @@ import Testing
 
     static let commands = [
         Command("tokenizer train --input corpus.jsonl --vocab-size 285 --output q.model"),
+        Command(
+            "tokenizer train --model-type byte-level --input corpus.jsonl --vocab-size 285 --output q"
+        ),
+        Command("tokenizer report tok.model corpus.jsonl"),
         Command("tokenize --tokenizer tok.model --output q corpus.jsonl"),
         Command(
             "tokenize --tokenizer tok.model --output q corpus.jsonl --dry-run --deduplicate near "
@@ -56,6 +60,7 @@ import Testing
         Command("verify data shards"),
         Command("data info shards"),
         Command("data convert shards --to megatron --output converted"),
+        Command("data mix 0.7 shards 0.3 ./shards --from megatron"),
         Command("verify checkpoint run"),
         Command("bench kernels --filter AdamW --repeats 1"),
         Command("bench train --recipe tiny.yaml --steps 1 --warmup 0 --profile"),

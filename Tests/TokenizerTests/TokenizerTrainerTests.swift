@@ -151,6 +151,21 @@ import Testing
         #expect(throws: TokenizerError.self) { try train(few, count: 260) }
     }
 
+    @Test func aUnigramModelOfMuchTextNeedsASample() throws {
+        var trainer = TokenizerTrainer(vocabularyCount: 400, modelType: .unigram)
+        trainer.characterCoverage = 0.98
+        trainer.wholeTextLimit = corpus.utf8.count - 1
+        let error = #expect(throws: TokenizerError.self) {
+            try trainer.train(on: documents([corpus, corpus]))
+        }
+        #expect(error?.description.hasPrefix("--sentence-limit is not given for more than") == true)
+        trainer.sentenceLimit = 500
+        #expect(try trainer.train(on: documents([corpus, corpus])).documentCount == 2)
+        trainer.sentenceLimit = nil
+        trainer.wholeTextLimit = 2 * corpus.utf8.count
+        #expect(try trainer.train(on: documents([corpus, corpus])).documentCount == 2)
+    }
+
     @Test func longLinesWithoutSpacesAreLearnt() throws {
         // The library aborts on words of more than 65,535 characters.
         let text = String(repeating: "永遠に続く一行", count: 20_000)

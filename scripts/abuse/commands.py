@@ -36,6 +36,9 @@ COMMANDS = [
     Command("tokenizer train", "tokenizer train --input corpus.jsonl --vocab-size 300 --output OUT", "file"),
     Command("tokenizer train --overwrite", "tokenizer train --input corpus.jsonl --vocab-size 300 "
             "--output OUT --overwrite", "file", before="tok.model"),
+    Command("tokenizer train --model-type byte-level", "tokenizer train --model-type byte-level "
+            "--input corpus.jsonl --vocab-size 300 --output OUT", "tree"),
+    Command("tokenizer report", "tokenizer report tok.model corpus.jsonl"),
     Command("tokenizer encode", "tokenizer encode --tokenizer tok.model", stdin=b'"the state"\n' * 50),
     Command("tokenize", "tokenize --tokenizer tok.model --output OUT --validation-fraction 0.1 corpus.jsonl",
             "tree"),
@@ -48,6 +51,8 @@ COMMANDS = [
     Command("data duplicates", "data duplicates corpus.jsonl text.txt --output OUT", "file"),
     Command("data merge", "data merge OUT", "tree", before="parted"),
     Command("data merge --overwrite", "data merge OUT --overwrite", "tree", before="replaced"),
+    Command("data convert --to mds", "data convert shards --to mds --output OUT", "tree"),
+    Command("data mix", "data mix 1 shards --from megatron"),
     Command("pretrain", "pretrain --recipe tiny.yaml --run OUT" + LONGER, "run",
             again="pretrain --recipe tiny.yaml --run OUT --resume" + LONGER, saves=True, diverges=DIVERGES),
     Command("pretrain --resume", "pretrain --recipe tiny.yaml --run OUT --resume", "run", before="half",

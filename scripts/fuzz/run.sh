@@ -11,8 +11,8 @@ file=
 if [ $# = 2 ] && [ -f "$2" ]; then file=$(realpath "$2"); fi
 cd "$(dirname "$0")"
 
-readers=(safetensors shards gguf configuration tokenizer documents parquet sentencepiece folder
-    recipe tasks)
+readers=(safetensors shards gguf configuration tokenizer documents parquet mosaic sentencepiece
+    folder recipe tasks)
 minutes=${MINUTES:-10}
 work=$PWD/.build
 program=$work/release/fuzz-readers

@@ -57,11 +57,13 @@ done
 
 venv="$root/.venv-parity"
 requirements="$root/scripts/parity/requirements.txt"
-if ! cmp -s "$requirements" "$venv/installed.txt"; then
+mosaic="$root/scripts/parity/requirements-mosaic.txt"
+if ! cat "$requirements" "$mosaic" | cmp -s - "$venv/installed.txt"; then
     echo "installing the Python packages into $venv" >&2
     "${PYTHON:-python3}" -m venv "$venv"
     "$venv/bin/pip" install --quiet --requirement "$requirements"
-    cp "$requirements" "$venv/installed.txt"
+    "$venv/bin/pip" install --quiet --no-deps --requirement "$mosaic"
+    cat "$requirements" "$mosaic" >"$venv/installed.txt"
 fi
 
 python="$venv/bin/python"
@@ -78,6 +80,7 @@ cd "$root/scripts/parity"
 "$python" check_generation.py "${common[@]}" || failed=1
 "$python" check_tokenizer.py "${common[@]}" "${texts[@]}" || failed=1
 "$python" check_conversion.py --falcon "$falcon" --shards "$shards" || failed=1
+"$python" check_training.py --falcon "$falcon" "${texts[@]}" || failed=1
 "$python" check_tasks.py "${common[@]}" ${tasks:+--data "$tasks" --tasks "$names"} || failed=1
 "$python" check_multipliers.py --falcon "$falcon" --shards "$shards" || failed=1
 "$python" check_llama.py "${common[@]}" "${texts[@]}" --shards "$shards" \

@@ -9,8 +9,15 @@ public struct DataConversion: Sendable {
     public var overwrites = false
     /// The token that ends a document in files that are read; nil for the tokenizer's.
     public var endOfDocumentID: Int?
-    /// Bytes of a token in files of OLMo-core, which do not tell; nil for what the vocabulary needs.
+    /// Bytes of a token where files do not tell: OLMo-core's, nil for what the vocabulary needs; columns of
+    /// plain bytes in `mds`, nil for 8.
     public var tokenBytes: Int?
+    /// The column of `mds` that holds tokens; nil for the only one, `tokens` or `input_ids`.
+    public var column: String?
+    /// Whether samples of `mds` are pieces of one stream, in which a token ends documents.
+    public var isConcatenated = false
+    /// Whether shards of `mds` are written compressed, with zstd.
+    public var isCompressed = false
     /// The share of documents that is held out of files that are read.
     public var validationFraction = 0.0
 
@@ -31,10 +38,19 @@ public struct DataConversion: Sendable {
             throw DataError.invalidOption(
                 name: "--to", got: "\(format.rawValue), whose tokens have 16 bits",
                 wanted: "a format with 32 bits for a vocabulary of \(index.vocabularyCount): "
-                    + "megatron, llm.c or olmo-core")
+                    + "megatron, llm.c, olmo-core or mds")
         }
         let output = try AtomicFolder(path: folder, replacing: false)
         for split in Split.allCases {
+            if format == .mds {
+                var writer = MosaicWriter(
+                    folder: "\(output.partialPath)/\(split.rawValue)",
+                    endOfDocumentID: index.endOfDocumentID, tokenBytes: tokenBytes,
+                    isCompressed: isCompressed)
+                try dataset.forEachDocument(of: split) { try writer.append($0) }
+                try writer.finish()
+                continue
+            }
             var writer = ForeignTokenWriter(
                 format, path: "\(output.partialPath)/\(split.rawValue)",
                 endOfDocumentID: index.endOfDocumentID, tokenBytes: tokenBytes,
@@ -75,9 +91,8 @@ public struct DataConversion: Sendable {
             tail: ValidationTail(fraction: validationFraction))
         var documentCount = 0
         for path in paths {
-            var reader = try ForeignTokenReader(
-                format, path: path, endOfDocumentID: endOfDocumentID ?? Int(ownEnd),
-                tokenBytes: tokenBytes ?? needed)
+            var reader = try reader(
+                of: path, endOfDocumentID: endOfDocumentID ?? Int(ownEnd), needed: needed)
             while let document = try reader.next() {
                 documentCount += 1
                 let tokens = try Self.tokens(
@@ -104,6 +119,20 @@ public struct DataConversion: Sendable {
         try index.write(with: tokenizer.files, in: output.partialPath)
         try output.commit()
         return index
+    }
+
+    private func reader(
+        of path: String, endOfDocumentID: Int, needed: Int
+    ) throws -> any ForeignDocuments {
+        if format == .mds {
+            // llm-foundry's plain bytes are numbers of NumPy's usual size.
+            return try MosaicReader(
+                path: path, column: column, endOfDocumentID: endOfDocumentID,
+                plainBytes: tokenBytes ?? 8, isConcatenated: isConcatenated)
+        }
+        return try ForeignTokenReader(
+            format, path: path, endOfDocumentID: endOfDocumentID,
+            tokenBytes: tokenBytes ?? needed)
     }
 
     /// The tokens of a document of another trainer's file, if they can be the tokenizer's.

@@ -1,7 +1,7 @@
 import FalconSystem
 
 /// Reads the documents of another trainer's file, one after the other.
-struct ForeignTokenReader {
+struct ForeignTokenReader: ForeignDocuments {
     private static let pieceBytes = 1 << 20
     /// The longest document: what a tokenizer could have made of the longest text.
     static let tokenLimit = DocumentReader.documentLimitBytes

@@ -10,6 +10,8 @@ public enum ForeignTokenFormat: String, CaseIterable, Sendable {
     case nanogpt
     /// OLMo-core's `.npy`: tokens in 16 or 32 bits and nothing else, in spite of the name.
     case olmo = "olmo-core"
+    /// Folders of MosaicML's `streaming`, as llm-foundry reads and writes them: a document a sample.
+    case mds
 
     /// The ending of the files with tokens.
     var ending: String { self == .olmo ? ".npy" : ".bin" }
@@ -20,9 +22,18 @@ public enum ForeignTokenFormat: String, CaseIterable, Sendable {
         // Megatron's own choice, below what 16 bits hold.
         case .megatron: vocabularyCount < 65_500 ? 2 : 4
         case .nanogpt: vocabularyCount <= 1 << 16 ? 2 : nil
-        case .llmc, .olmo: vocabularyCount <= 1 << 16 ? 2 : 4
+        case .llmc, .olmo, .mds: vocabularyCount <= 1 << 16 ? 2 : 4
         }
     }
+}
+
+/// Documents of other trainers' files, one after the other.
+protocol ForeignDocuments {
+    /// The file that is being read.
+    var path: String { get }
+
+    /// The next document, without the token that ends it; nil after the last one.
+    mutating func next() throws -> [Int64]?
 }
 
 /// Numbers of those files.

@@ -119,11 +119,12 @@ public struct SampleStream: Sendable {
         layout(ofSource: sample.source, sample.sequenceLength).pieces(ofSample: sample.number)
     }
 
-    /// The packed samples of a source; nil if its documents are split.
+    /// The packed samples of a source.
     ///
     /// - Parameters:
     ///   - source: its place in `sources`.
     ///   - sequenceLength: T of a stage that draws from it.
+    /// - Returns: nil if its documents are split.
     public func packedSamples(ofSource source: Int, sequenceLength: Int) -> PackedSamples? {
         guard case .packed(let samples) = layout(ofSource: source, sequenceLength) else {
             return nil

@@ -30,6 +30,8 @@ enum Reader: String, CaseIterable {
     case documents
     /// A Parquet file: columns of texts, first as such and then as documents.
     case parquet
+    /// A folder of MosaicML's shards of tokens.
+    case mosaic
     /// `tokenizer.model`.
     case sentencepiece
     /// A Hugging Face folder.
@@ -44,6 +46,7 @@ enum Reader: String, CaseIterable {
         switch self {
         case .safetensors: .safetensors
         case .shards: .files(Self.shardNames)
+        case .mosaic: .files(Self.mosaicNames)
         case .gguf, .sentencepiece, .documents, .recipe, .tasks: .bytes
         case .parquet: .parquet
         case .configuration, .tokenizer: .json
@@ -54,6 +57,11 @@ enum Reader: String, CaseIterable {
     static let shardNames: [(name: String, format: Format)] = [
         (SafetensorsReader.indexFileName, .json), ("a.safetensors", .safetensors),
         ("b.safetensors", .safetensors),
+    ]
+
+    static let mosaicNames: [(name: String, format: Format)] = [
+        ("index.json", .json), ("shard.00000.mds", .bytes), ("shard.00001.mds", .bytes),
+        ("shard.00000.mds.zstd", .bytes), ("shard.00000.mds.gz", .bytes),
     ]
 
     static let folderNames: [(name: String, format: Format)] = [
@@ -93,6 +101,10 @@ enum Reader: String, CaseIterable {
             case .parquet:
                 store(bytes, at: scratch + "/input")
                 try Self.useParquet(scratch + "/input")
+            case .mosaic:
+                Self.lay(
+                    FileSet(bytes, nameCount: Self.mosaicNames.count), Self.mosaicNames, scratch)
+                try Self.useMosaic(scratch)
             case .sentencepiece: try Self.use(SentencePieceTokenizer(modelBytes: bytes))
             case .tasks: try Self.useTasks(bytes, scratch)
             case .recipe: try Self.useRecipe(String(decoding: bytes, as: UTF8.self))
@@ -231,6 +243,31 @@ extension Reader {
             }
             let more = try documents.nextRaw()
             precondition(more == nil, "a row too many")
+        }
+    }
+
+    /// A tokenizer of 1,000 tokens, of which 2 ends documents.
+    private static func wideTokenizer() throws -> BytePairTokenizer {
+        let texts = (0..<1000).map { "t\($0)" }
+        let pieces = BytePairPieces(
+            tokens: texts, kinds: texts.map { _ in 1 }, merges: [], preTokenizerName: "gpt-2",
+            specialIDs: SpecialTokenIDs(eos: 2))
+        return try BytePairTokenizer(files: pieces.files(path: "wide"))
+    }
+
+    /// Reads a folder as documents, samples and pieces of a stream.
+    private static func useMosaic(_ folder: String) throws {
+        let tokenizer = try wideTokenizer()
+        for isConcatenated in [false, true] {
+            var conversion = DataConversion(.mds)
+            conversion.isConcatenated = isConcatenated
+            conversion.overwrites = true
+            do {
+                _ = try conversion.importFiles(
+                    [folder], tokenizer: tokenizer, to: folder + "/converted")
+            } catch {
+                precondition(!"\(error)".isEmpty)
+            }
         }
     }
 

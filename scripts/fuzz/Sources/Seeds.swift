@@ -47,8 +47,22 @@ struct Seeds {
         for name in try namesInFolder(fixtures + "/" + parquet) where name.hasSuffix(".parquet") {
             add(try fixture(parquet + "/" + name), name, to: .parquet)
         }
+        try addMosaic()
         try addRecipes()
         try addTasks()
+    }
+
+    private func addMosaic() throws {
+        for name in ["uint16", "bytes", "columns", "zstd", "pieces"] {
+            let source = "DataTests/Fixtures/mds/" + name
+            var set = FileSet()
+            for (index, (file, _)) in Reader.mosaicNames.enumerated() {
+                let path = source + "/" + file
+                guard fileKind(of: fixtures + "/" + path) == .file else { continue }
+                set.files.append((index, try fixture(path)))
+            }
+            add(set.serialized, name, to: .mosaic)
+        }
     }
 
     /// The records of every task that the tests have.
