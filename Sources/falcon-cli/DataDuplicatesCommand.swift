@@ -42,6 +42,9 @@ extension DataCommand {
         @Option(help: "Hash functions of a band.")
         var rows = MinHash.Parameters().rows
 
+        @Flag(help: "Replace the list if it exists.")
+        var overwrite = false
+
         @OptionGroup var memory: MemoryOptions
         @OptionGroup var cleaning: CleaningOptions
         @OptionGroup var source: InputOptions
@@ -79,6 +82,10 @@ extension DataCommand {
         }
 
         func run() throws {
+            if fileKind(of: output) != .missing && !overwrite {
+                throw FileError.exists(
+                    path: output, advice: "choose another --output, or replace it with --overwrite")
+            }
             var search = DuplicateSearch(by: by)
             search.parameters.words = runWords
             search.parameters.bands = bands

@@ -43,7 +43,11 @@ import Testing
         #expect(try index("one") == index("many"))
         #expect(
             !place.exists("one.duplicates.partial") && !place.exists("near.list.search.partial"))
-        let table = try place.success("data duplicates in --output near.list --quiet").output
+        try place.failure(
+            "data duplicates in --output near.list", status: 73, says: "--overwrite")
+        let table = try place.success(
+            "data duplicates in --output near.list --overwrite --quiet"
+        ).output
         #expect(table.contains("near, about 0.72 similar") && table.contains("of 48,"))
         try place.failure(
             "\(tokenize) --output three in/0.jsonl --leave-out near.list", status: 65,

@@ -52,20 +52,17 @@ public struct Batch: Sendable, Equatable {
         var tokens: [Int32] = []
         var targets: [Int32] = []
         var offsets: [Int32] = []
-        var targetCount = 0
         tokens.reserveCapacity(rowCount)
         targets.reserveCapacity(rowCount)
         for (number, pieces) in samples.enumerated() {
             for piece in pieces {
-                var startsSegment = true
-                for place in 0..<piece.count - 1 {
-                    if startsSegment { offsets.append(Int32(tokens.count)) }
-                    let token = piece[place]
-                    startsSegment = token == endOfDocumentID
-                    let isScored = !startsSegment && tokens.count < scoredRows ?? rowCount
-                    targets.append(isScored ? piece[place + 1] : Self.notScored)
-                    if isScored { targetCount += 1 }
-                    tokens.append(token)
+                let first = tokens.count
+                offsets.append(Int32(first))
+                tokens += piece.dropLast()
+                targets += piece.dropFirst()
+                for place in piece.indices.dropLast() where piece[place] == endOfDocumentID {
+                    targets[first + place] = Self.notScored
+                    if place + 2 < piece.count { offsets.append(Int32(first + place + 1)) }
                 }
             }
             let missing = (number + 1) * sequenceLength - tokens.count
@@ -79,9 +76,12 @@ public struct Batch: Sendable, Equatable {
             }
         }
         offsets.append(Int32(rowCount))
+        for row in min(rowCount, scoredRows ?? rowCount)..<rowCount {
+            targets[row] = Self.notScored
+        }
         self.tokens = tokens
         self.targets = targets
         self.documentOffsets = offsets
-        self.targetCount = targetCount
+        targetCount = targets.count { $0 != Self.notScored }
     }
 }
