@@ -56,13 +56,13 @@ public struct Batch: Sendable, Equatable {
         targets.reserveCapacity(rowCount)
         for (number, pieces) in samples.enumerated() {
             for piece in pieces {
-                let first = tokens.count
+                let (first, count) = (tokens.count, piece.count - 1)
                 offsets.append(Int32(first))
-                tokens += piece.dropLast()
-                targets += piece.dropFirst()
-                for place in piece.indices.dropLast() where piece[place] == endOfDocumentID {
+                tokens += piece[..<count]
+                targets += piece[1...]
+                for place in 0..<count where piece[place] == endOfDocumentID {
                     targets[first + place] = Self.notScored
-                    if place + 2 < piece.count { offsets.append(Int32(first + place + 1)) }
+                    if place + 1 < count { offsets.append(Int32(first + place + 1)) }
                 }
             }
             let missing = (number + 1) * sequenceLength - tokens.count
