@@ -53,6 +53,8 @@ public enum DataError: FalconError, Equatable {
     case otherInput(path: String, differences: [String])
     /// An input that must be read twice can be read only once.
     case readOnce(path: String, advice: String)
+    /// A file was written to or replaced while it was read.
+    case changedInput(path: String)
     /// There are more documents than can be compared.
     case tooManyDocuments(limit: Int)
     /// An option has an impossible value.
@@ -181,6 +183,10 @@ public enum DataError: FalconError, Equatable {
                 + "write it again with falcon data duplicates and the same files and options"
         case .readOnce(let path, let advice):
             return "\(path) can be read only once: \(advice)"
+        case .changedInput(let path):
+            return
+                "\(path) changed while it was read, so what was read of it may be of no one moment; "
+                + "nothing was written: start again when nobody writes to it"
         case .tooManyDocuments(let limit):
             return
                 "there are more than \(grouped(limit)) documents, which cannot be compared at once; "

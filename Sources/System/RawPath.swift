@@ -137,6 +137,18 @@ extension RawPath {
         }
     }
 
+    /// What changes when a regular file is written to or replaced; nil for anything else.
+    public var fingerprint: FileFingerprint? {
+        var status = stat()
+        guard withCString({ unsafe stat($0, &status) }) == 0, status.st_mode & S_IFMT == S_IFREG
+        else { return nil }
+        return FileFingerprint(
+            numbers: [
+                Int(status.st_dev), Int(status.st_ino), Int(status.st_size),
+                status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
+            ])
+    }
+
     /// The size of a regular file; nil for anything else.
     public var byteCount: Int? {
         var status = stat()
@@ -183,4 +195,9 @@ extension RawPath {
         }
         return paths.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }
     }
+}
+
+/// Tells whether a file is still the same: its place on the disk, its size and the time of its last change.
+public struct FileFingerprint: Equatable, Sendable {
+    fileprivate let numbers: [Int]
 }

@@ -33,10 +33,15 @@ struct CleaningOptions: ParsableArguments {
             """, valueName: "path"))
     var decontaminate: [String] = []
 
+    /// Far above any document.
+    private static let longest = 1_000_000_000_000
+
     func validate() throws {
         _ = try filters()
         for (name, value) in [("--min-length", minLength), ("--max-length", maxLength)] {
-            if let value, value < 0 { throw ValidationError("\(name) is \(value), want 0 or more") }
+            if let value, !(0...Self.longest).contains(value) {
+                throw ValidationError("\(name) is \(value), want 0 to \(Self.longest)")
+            }
         }
         if let minLength, let maxLength, minLength > maxLength {
             throw ValidationError(
@@ -95,6 +100,9 @@ struct MemoryOptions: ParsableArguments {
 
 /// A number of bytes as a person writes it.
 struct ByteSize: ExpressibleByArgument {
+    /// More than any machine has.
+    private static let limit = 1_000_000_000_000_000
+
     let bytes: Int
 
     init?(argument: String) {
@@ -107,7 +115,7 @@ struct ByteSize: ExpressibleByArgument {
             return nil
         }
         let (bytes, isTooLarge) = number.multipliedReportingOverflow(by: factor ?? 1)
-        if isTooLarge { return nil }
+        if isTooLarge || bytes > Self.limit { return nil }
         self.bytes = bytes
     }
 }

@@ -83,6 +83,9 @@ extension DataCommand {
             guard (to == nil) != (from == nil) else {
                 throw ValidationError("give one of --to and --from")
             }
+            for path in paths where canonicalPath(path) == canonicalPath(output) {
+                throw ValidationError("--output \(output) is read; choose another one")
+            }
             if to != nil {
                 if paths.count != 1 {
                     throw ValidationError("--to takes one folder of token shards")

@@ -95,6 +95,14 @@ extension DataCommand {
             search.skipsBadDocuments = source.skipBadDocuments
             search.cleaning = try cleaning.cleaning()
             let documents = try source.reader(of: paths.isEmpty ? ["-"] : paths)
+            if documents.reads(output) {
+                throw ValidationError("--output \(output) is read; choose another one")
+            }
+            for path in cleaning.decontaminate
+            where (canonicalPath(output) + "/").hasPrefix(canonicalPath(path) + "/") {
+                throw ValidationError(
+                    "--output \(output) is read by --decontaminate \(path); choose another one")
+            }
             common.talk(of: documents)
             let start = monotonicSeconds()
             let line = common.progressLine()

@@ -90,14 +90,12 @@ struct TokenizeCommand: ParsableCommand {
             throw ValidationError(
                 "--output \(output) is a folder to read; choose another one")
         }
-        if shard != nil {
-            let parent = canonicalPath(RawPath(output).parent) + "/"
-            for path in paths where fileKind(of: path) == .folder {
-                guard !parent.hasPrefix(canonicalPath(path) + "/") else {
-                    throw ValidationError(
-                        "--output \(output) lies in \(path): what one worker writes, the next would "
-                            + "read; choose another one")
-                }
+        let parent = canonicalPath(RawPath(output).parent) + "/"
+        for path in paths where fileKind(of: path) == .folder {
+            guard !parent.hasPrefix(canonicalPath(path) + "/") else {
+                throw ValidationError(
+                    "--output \(output) lies in \(path): what is written, the next worker or the same command "
+                        + "would read; choose another one")
             }
         }
     }

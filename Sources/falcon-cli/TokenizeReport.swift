@@ -25,7 +25,7 @@ struct TokenizeReport {
             common.talk(
                 part == nil
                     ? "\(path) is whole and was made of these parts: nothing to merge"
-                    : "\(path) is whole and was made of the same files with the same settings: nothing "
+                    : "\(path) is there and was made of the same files with the same settings: nothing "
                         + "to do")
         }
         common.talk(of: counts.unreadable, "files, folders or documents that cannot be read")
@@ -97,7 +97,9 @@ struct TokenizeReport {
             return "\(grouped(part.documents)) documents, \(grouped(part.tokens)) tokens, "
                 + "\(grouped(part.textBytes)) bytes, \(part.shards.count) shards"
         }
-        let bytesPerToken = Double(counts.textBytes) / Double(max(1, counts.tokens))
+        // As `falcon data info`: the token that ends a document stands for no text.
+        let textTokens = counts.tokens - counts.documents
+        let bytesPerToken = Double(counts.textBytes) / Double(max(1, textTokens))
         return [
             ("shards", path), ("train", part(.train)), ("validation", part(.validation)),
             ("token type", index.tokenType.rawValue),

@@ -50,6 +50,7 @@ extension CommonOptions {
     func talk(of documents: DocumentReader) {
         talk(of: documents.ignoredFiles, "files whose names do not tell a text format")
         talk(of: documents.linkedFolders, "links to folders; name such a folder itself to read it")
+        talk(of: documents.repeatedFiles, "files that were read before", as: "reads again")
     }
 
     /// Reports the number of things left out, and names the first few.

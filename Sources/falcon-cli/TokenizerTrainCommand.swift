@@ -101,6 +101,9 @@ extension TokenizerCommand {
                     path: output, advice: "choose another --output, or replace it with --overwrite")
             }
             let documents = try source.reader(of: input)
+            if documents.reads(output) {
+                throw ValidationError("--output \(output) is read; choose another one")
+            }
             let texts = DocumentTexts(documents, skipsBadDocuments: source.skipBadDocuments)
             // Opened before reading: a folder that cannot be written to must not cost a whole training.
             try createFolder(RawPath(output).parent)

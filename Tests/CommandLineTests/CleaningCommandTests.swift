@@ -77,7 +77,9 @@ import Testing
                 "--min-length 9 --max-length 8", 64,
                 "--min-length is 9, want at most --max-length, 8"
             ),
-            ("--max-length=-1", 64, "want 0 or more"),
+            ("--max-length=-1", 64, "want 0 to"),
+            ("--min-length \(Int.max)", 64, "want 0 to 1000000000000"),
+            ("--deduplicate near --memory 9000000T", 64, "--memory"),
             ("--max-length 1", 65, "48 filtered out"),
         ] as [(String, Int32, String)] {
             try place.failure("\(tokenize) --output q in \(words)", status: status, says: message)
@@ -95,6 +97,44 @@ import Testing
         }
         try place.failure(
             "data duplicates corpus.jsonl --output corpus.jsonl", status: 64, says: "is read")
+    }
+
+    /// A list is of documents, not of places: others there are refused, also with the same names and sizes.
+    @Test func aListOfOtherDocumentsIsRefused() throws {
+        try place.success("data duplicates in --output near.list")
+        let text = String(decoding: try place.read("in/3.jsonl"), as: UTF8.self)
+        let lines = text.split(separator: "\n").map { $0 + "\n" }
+        let last = try #require(lines.lastIndex { $0.contains("indeed") })
+        // Another text, two lines that change places, and one fewer, all of the same size.
+        var (other, swapped, fewer) = (lines, lines, lines)
+        other[last].replace("indeed", with: "really")
+        swapped.swapAt(last, last - 1)
+        let gone = fewer.remove(at: last)
+        fewer[0].insert(
+            contentsOf: String(repeating: " ", count: gone.utf8.count), at: fewer[0].startIndex)
+        for changed in [other, swapped, fewer] {
+            try place.write("in/3.jsonl", changed.joined())
+            for share in ["", " --shard 2/2", " --dry-run"] {
+                try place.failure(
+                    "\(tokenize) --output q in --leave-out near.list\(share)", status: 65,
+                    says: "the files have changed since")
+            }
+        }
+        #expect(!place.exists("q"))
+    }
+
+    /// What is read is never the output, however it is spelt.
+    @Test func inputsAreNotReplaced() throws {
+        let before = try place.files()
+        for line in [
+            "data duplicates in --output in/1.jsonl --overwrite",
+            "data duplicates in --output ./in/../in/2.jsonl --overwrite",
+            "data duplicates in --decontaminate in --output in/1.jsonl --overwrite",
+            "tokenizer train --input in --vocab-size 300 --output in/1.jsonl --overwrite",
+        ] {
+            try place.failure(line, status: 64, says: "is read")
+        }
+        #expect(try place.files() == before)
     }
 
     @Test func aDryRunShowsWhatWouldGo() throws {

@@ -47,7 +47,7 @@ import Testing
         }
         let again = try work("2/3", "--json")
         #expect(try again.json()["unchanged"] as? Bool == true)
-        #expect(again.errors.contains("out.parts/2-of-3 is whole and was made of the same files"))
+        #expect(again.errors.contains("out.parts/2-of-3 is there and was made of the same files"))
         // Parts are no data set.
         try place.failure(
             "pretrain --recipe tiny.yaml --set data.path=out", status: 66, says: "out/index.json")

@@ -1,9 +1,28 @@
 import FalconData
 import FalconSystem
 import FalconTestSupport
+import Foundation
 import Testing
 
 @Suite struct DocumentReaderTests {
+    /// A file that grows, shrinks or is replaced while it is read gives no data set of two moments.
+    @Test(arguments: ["grows", "is replaced"])
+    func aFileThatChangesWhileItIsReadIsAnError(how: String) throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write("a.jsonl", "{\"text\": \"a\"}\n{\"text\": \"b\"}\n")
+        let reader = try DocumentReader(paths: [path], skipsBadItems: true)
+        _ = try reader.nextRaw()
+        let other = "{\"text\": \"a\"}\n{\"text\": \"b\"}\n" + (how == "grows" ? "{}\n" : "")
+        try folder.write(how == "grows" ? "a.jsonl" : "new.jsonl", other)
+        if how != "grows" {
+            try FileManager.default.removeItem(atPath: path)
+            try FileManager.default.moveItem(atPath: folder.file("new.jsonl"), toPath: path)
+        }
+        #expect(throws: DataError.changedInput(path: path)) {
+            while try reader.nextRaw() != nil {}
+        }
+    }
+
     private func texts(_ reader: DocumentReader) throws -> [String] {
         var texts: [String] = []
         while let document = try reader.next() { texts.append(document.text) }

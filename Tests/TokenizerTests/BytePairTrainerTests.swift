@@ -105,6 +105,20 @@ import Testing
         #expect(words.byteCount < 1 << 17)
     }
 
+    /// A pair that is seen 5 billion times comes before one of 4 billion, though 32 bits would not hold its count.
+    @Test func countsOfPairsGoBeyond32Bits() {
+        var words = WordCounts()
+        for (text, count) in [("ab", 5_000_000_000), ("cd", 4_000_000_000), ("xab", 4_500_000_000)]
+        {
+            let bytes = Array(text.utf8)
+            words.add(bytes.span, count: count)
+        }
+        var learner = MergeLearner(
+            firstID: 0, vocabularyCount: 259, minimumCount: 2, forbidden: [])
+        let tokens = learner.learn(from: &words).tokens.dropFirst(256)
+        #expect(tokens.map { String(decoding: $0, as: UTF8.self) } == ["ab", "xab", "cd"])
+    }
+
     @Test func noTextBecomesTheEndOfADocument() throws {
         var trainer = BytePairTrainer(vocabularyCount: 278)
         // Every sign and letter in one word.

@@ -94,7 +94,7 @@ extension CorpusTokenizer {
         if let share { try checkShare(share) }
         try checkLeaveOut(documents.settings)
         if let share { try documents.keep(share) }
-        let source = JobSource(documents, list: try leaveOut?.cursor())
+        let source = try JobSource(documents, list: leaveOut)
         var preview = CleaningPreview()
         var seen: [DocumentDigest: DocumentPosition] = [:]
         try DocumentPipeline(source, threadCount: threadCount).run {

@@ -28,9 +28,19 @@ struct DocumentPosition: Comparable, Hashable, Sendable, CustomStringConvertible
     var description: String { "\(file) \(line) \(copy)" }
 }
 
-/// The positions of the documents that were read, in a file: 24 bytes each.
+/// The positions of the documents that were read, in a file: 32 bytes each.
 struct PositionTable {
-    private static let entryBytes = 24
+    private static let entryBytes = 32
+
+    /// A document.
+    struct Entry {
+        let position: DocumentPosition
+        /// UTF-8 bytes of its text.
+        let textBytes: Int
+        /// Tells it from others: of the bytes that were read.
+        let digest: Int
+    }
+
     private static let bufferBytes = 1 << 16
 
     private let path: String
@@ -44,11 +54,12 @@ struct PositionTable {
     init(path: String) { self.path = path }
 
     /// Appends a document.
-    mutating func append(_ position: DocumentPosition, textBytes: Int) throws {
-        appendLittleEndian(UInt32(position.file), to: &buffer)
-        appendLittleEndian(UInt32(position.copy), to: &buffer)
-        appendLittleEndian(UInt64(position.line), to: &buffer)
-        appendLittleEndian(UInt64(textBytes), to: &buffer)
+    mutating func append(_ entry: Entry) throws {
+        appendLittleEndian(UInt32(entry.position.file), to: &buffer)
+        appendLittleEndian(UInt32(entry.position.copy), to: &buffer)
+        appendLittleEndian(UInt64(entry.position.line), to: &buffer)
+        appendLittleEndian(UInt64(entry.textBytes), to: &buffer)
+        appendLittleEndian(UInt64(entry.digest), to: &buffer)
         count += 1
         if buffer.count >= Self.bufferBytes { try flush() }
     }
@@ -75,7 +86,7 @@ struct PositionTable {
         fileprivate init(count: Int, file: InputFile?) { (self.count, self.file) = (count, file) }
 
         /// A document, read with those behind it.
-        mutating func entry(_ number: Int) throws -> (position: DocumentPosition, textBytes: Int) {
+        mutating func entry(_ number: Int) throws -> Entry {
             let offset = number * entryBytes
             if offset < start || offset + entryBytes > start + buffer.count {
                 start = offset
@@ -94,16 +105,13 @@ struct PositionTable {
             try file?.bytes(at: offset, count: count) ?? []
         }
 
-        private static func decoded(
-            _ bytes: [UInt8], at offset: Int
-        ) throws -> (position: DocumentPosition, textBytes: Int) {
+        private static func decoded(_ bytes: [UInt8], at offset: Int) throws -> Entry {
             precondition(offset + entryBytes <= bytes.count, "PositionTable: no such document")
             func number(_ place: Int) -> Int { Int(littleEndianUInt32(bytes, at: offset + place)) }
-            return (
-                DocumentPosition(
+            return Entry(
+                position: DocumentPosition(
                     file: number(0), line: number(8) | number(12) << 32, copy: number(4)),
-                number(16) | number(20) << 32
-            )
+                textBytes: number(16) | number(20) << 32, digest: number(24) | number(28) << 32)
         }
     }
 }

@@ -31,6 +31,8 @@ public struct DuplicateSearch: Sendable {
     public static let leastMemoryBytes = 64_000_000
     /// Of the memory, for texts on their way and the program itself.
     private static let textBytes = 48_000_000
+    /// Bytes of texts on their way: words and hashes take several times as much.
+    private static let heldBytes = 8_000_000
 
     /// Which documents are the same; not `off`.
     public let by: Deduplication
@@ -105,7 +107,7 @@ public struct DuplicateSearch: Sendable {
 
     /// The keys of some documents.
     private struct Keys: JobOutput {
-        var documents: [(position: DocumentPosition, textBytes: Int, keys: [DuplicateKey])] = []
+        var documents: [(entry: PositionTable.Entry, keys: [DuplicateKey])] = []
         var otherDocuments = 0
         let documentBytes: Int
         let inputBytes: Int
@@ -117,7 +119,7 @@ public struct DuplicateSearch: Sendable {
     ) throws {
         let minHash = MinHash(parameters)
         let source = JobSource(documents)
-        try DocumentPipeline(source, threadCount: threadCount).run {
+        try DocumentPipeline(source, threadCount: threadCount, heldBytes: Self.heldBytes).run {
             { try self.keys(of: $0, minHash) }
         } consuming: { (found: Keys) in
             for document in found.documents {
@@ -127,9 +129,9 @@ public struct DuplicateSearch: Sendable {
                 for key in document.keys {
                     try sorter.append(KeyRecord(key, document: counts.documents))
                 }
-                try positions.append(document.position, textBytes: document.textBytes)
+                try positions.append(document.entry)
                 counts.documents += 1
-                counts.textBytes += document.textBytes
+                counts.textBytes += document.entry.textBytes
             }
             counts.otherDocuments += found.otherDocuments
             counts.inputBytes = found.inputBytes
@@ -160,7 +162,10 @@ public struct DuplicateSearch: Sendable {
             if keys.isEmpty {
                 found.otherDocuments += 1
             } else {
-                found.documents.append((raw.position, cleaned.utf8.count, keys))
+                let entry = PositionTable.Entry(
+                    position: raw.position, textBytes: cleaned.utf8.count,
+                    digest: DocumentDigest(of: raw.bytes).short)
+                found.documents.append((entry, keys))
             }
         }
         return found
@@ -176,7 +181,7 @@ public struct DuplicateSearch: Sendable {
             let first = clusters.first(of: document)
             if first == document { continue }
             let entry = try positions.entry(document)
-            try list.append(entry.position, insteadOfIt: try positions.position(first))
+            try list.append(entry, insteadOfIt: try positions.position(first))
             counts.duplicateDocuments += 1
             counts.duplicateBytes += entry.textBytes
         }

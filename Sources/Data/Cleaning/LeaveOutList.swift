@@ -4,8 +4,8 @@ import FalconSystem
 /// A list of documents to leave out because they are like earlier ones, as `DuplicateSearch` writes it.
 ///
 /// The first line is a JSON object: what the list is of. Then a line for each document, in the order of the input,
-/// of six numbers: file from 0, line or row from 1 (0 for a whole file), which of those that begin there from 0;
-/// and the same of the document that is kept. The last line counts them and holds the SHA-256 of all before.
+/// of seven numbers: file from 0, line or row from 1 (0 for a whole file), which of those that begin there from 0;
+/// the same of the document that is kept; and 63 bits of the SHA-256 of the first one's bytes. The last line counts them and holds the SHA-256 of all before.
 public struct LeaveOutList: Sendable {
     /// The first line.
     struct Header: Codable, Equatable, Sendable {
@@ -90,47 +90,63 @@ public struct LeaveOutList: Sendable {
     }
 
     /// Follows the list beside the documents.
-    func cursor() throws -> Cursor { try Cursor(self) }
+    ///
+    /// - Parameter files: those that will be read.
+    /// - Returns: a cursor before their first document.
+    /// - Throws: `FileError` or `DataError.unreadableText` if the list cannot be read.
+    func cursor(of files: Range<Int>) throws -> Cursor { try Cursor(self, files) }
 
     /// Says of documents that come in order whether they are in the list.
     struct Cursor {
         private let path: String
+        private let files: Range<Int>
         private var lines: LineReader
         private var left: Int
-        private var next: (document: DocumentPosition, kept: DocumentPosition)?
-        private var isFirst = true
+        private var next: Entry?
 
-        fileprivate init(_ list: LeaveOutList) throws {
+        /// A document of the list.
+        private struct Entry {
+            let document: DocumentPosition
+            let kept: DocumentPosition
+            let digest: Int
+        }
+
+        fileprivate init(_ list: LeaveOutList, _ files: Range<Int>) throws {
             path = list.path
+            self.files = files
             lines = LineReader(try InputFile(path: list.path))
             left = list.count
             _ = try lines.next()
-            try advance()
+            repeat { try advance() } while next.map { $0.document.file < files.lowerBound } ?? false
         }
 
         /// The document that is kept instead of one; nil if that one is not in the list.
         ///
         /// - Parameter document: behind those that were asked for before.
         /// - Returns: the position of that document.
-        /// - Throws: `DataError.unreadableText` if a document of the list was not among them: the first may
-        ///   be any, as a worker begins anywhere.
-        mutating func kept(insteadOf document: DocumentPosition) throws -> DocumentPosition? {
-            defer { isFirst = false }
-            while let next, next.document < document {
-                guard isFirst else { throw missing(next.document) }
-                try advance()
-            }
-            guard let found = next, found.document == document else { return nil }
+        /// - Throws: `DataError.unreadableText` if a document of the list was not among them, or is another.
+        mutating func kept(insteadOf document: RawDocument) throws -> DocumentPosition? {
+            guard let found = next, found.document <= document.position else { return nil }
+            guard found.document == document.position,
+                found.digest == DocumentDigest(of: document.bytes).short
+            else { throw missing(found.document) }
             try advance()
             return found.kept
+        }
+
+        /// Checks that all documents of the files that are in the list were there.
+        ///
+        /// - Throws: `DataError.unreadableText` if one was not.
+        func finish() throws {
+            if let next, next.document.file < files.upperBound { throw missing(next.document) }
         }
 
         private func missing(_ document: DocumentPosition) -> DataError {
             .unreadableText(
                 path: path,
                 reason: "names a document in line \(document.line) of input file "
-                    + "\(document.file + 1), which is not there: the files have changed since; write it "
-                    + "again with falcon data duplicates")
+                    + "\(document.file + 1), which is not there, or is another: the files have changed "
+                    + "since; write it again with falcon data duplicates")
         }
 
         private mutating func advance() throws {
@@ -143,13 +159,14 @@ public struct LeaveOutList: Sendable {
                 for byte in word { number = number &* 10 &+ Int(byte) - 0x30 }
                 numbers.append(number)
             }
-            guard numbers.count == 6 else {
-                throw DataError.unreadableText(path: path, reason: "a line is not of six numbers")
+            guard numbers.count == 7 else {
+                throw DataError.unreadableText(
+                    path: path, reason: "a line is not of seven numbers")
             }
-            next = (
-                DocumentPosition(file: numbers[0], line: numbers[1], copy: numbers[2]),
-                DocumentPosition(file: numbers[3], line: numbers[4], copy: numbers[5])
-            )
+            next = Entry(
+                document: DocumentPosition(file: numbers[0], line: numbers[1], copy: numbers[2]),
+                kept: DocumentPosition(file: numbers[3], line: numbers[4], copy: numbers[5]),
+                digest: numbers[6])
         }
     }
 }
@@ -170,8 +187,10 @@ struct LeaveOutListWriter: ~Copyable {
     mutating func begin(_ header: LeaveOutList.Header) throws { try line(jsonText(header)) }
 
     /// Writes a document.
-    mutating func append(_ document: DocumentPosition, insteadOfIt kept: DocumentPosition) throws {
-        try line("\(document) \(kept)")
+    mutating func append(
+        _ document: PositionTable.Entry, insteadOfIt kept: DocumentPosition
+    ) throws {
+        try line("\(document.position) \(kept) \(document.digest)")
         count += 1
     }
 

@@ -51,13 +51,25 @@ struct DocumentDigest: Hashable, Sendable {
     init(of text: String) {
         var digest = SHA256()
         digest.update(text)
-        let bytes = digest.finalize()
+        self.init(digest.finalize())
+    }
+
+    init(of bytes: [UInt8]) {
+        var digest = SHA256()
+        digest.update(bytes)
+        self.init(digest.finalize())
+    }
+
+    private init(_ bytes: [UInt8]) {
         high = bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
         low = bytes.dropFirst(8).prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
     }
 
     /// The first bits.
     var key: DuplicateKey { DuplicateKey(high: high, low: low) }
+
+    /// 63 of the bits.
+    var short: Int { Int(high >> 1) }
 
     /// Its place between 0 and 1.
     var place: Double { Double(high) / 0x1p64 }

@@ -38,6 +38,8 @@ public final class DocumentReader {
     /// All workers' files, those that are read already too.
     private var allInputs: [Input] = []
     private var current: (input: Input, source: any DocumentSource)?
+    /// The current file as it was when it was opened.
+    private var fingerprint: FileFingerprint?
     private var documentsInCurrent = 0
     private var lastPosition = DocumentPosition(file: -1)
     private var finishedBytes = 0
@@ -141,6 +143,7 @@ public final class DocumentReader {
                 guard let input = inputs.popFirst() else { return nil }
                 documentsInCurrent = 0
                 if skipsBadItems { try requireIntact(input) }
+                fingerprint = input.path?.fingerprint
                 current = (input, try open(input))
             } catch let error as DataError where skipsBadItems && error.isOfOneItem {
                 reject(RejectedItem(error))
@@ -189,6 +192,9 @@ public final class DocumentReader {
             throw error
         }
         close(source)
+        if let fingerprint, fingerprint != input.path?.fingerprint {
+            throw DataError.changedInput(path: source.path)
+        }
         if separator != nil && source.isOfText && !source.hasSeparator {
             unseparated.add(source.path)
         }
@@ -309,6 +315,31 @@ extension DocumentReader {
             separator: separator.map { String(decoding: $0, as: UTF8.self) },
             skipsBadItems: skipsBadItems, files: inputs.count, bytes: byteCount,
             digest: digest.finalizeHex())
+    }
+
+    /// The places among all inputs of those that are still to be read.
+    var fileNumbers: Range<Int> {
+        guard let first = inputs.first, let last = inputs.last else { return 0..<0 }
+        return first.number..<last.number + 1
+    }
+
+    /// Whether a path is that of an input.
+    ///
+    /// - Parameter path: a file that will be written.
+    /// - Returns: also true for another spelling of it.
+    public func reads(_ path: String) -> Bool {
+        let fingerprint = RawPath(path).fingerprint
+        return fingerprint != nil && inputs.contains { $0.path?.fingerprint == fingerprint }
+    }
+
+    /// Files that are given more than once, and will be read as often.
+    public var repeatedFiles: LeftOut {
+        var (seen, repeated): (Set<String>, LeftOut) = ([], LeftOut())
+        for path in inputs.compactMap(\.path?.description)
+        where !seen.insert(canonicalPath(path)).inserted {
+            repeated.add(path)
+        }
+        return repeated
     }
 
     /// The name of one of all workers' files.

@@ -75,7 +75,10 @@ extension CorpusTokenizer {
                         + "\(filtered.documents) filtered out and \(contaminated.documents) contaminated"
                         + ((firstBadDocument ?? unreadable.reasons.first).map {
                             " (the first: \($0))"
-                        } ?? "") + "; give a file with text in it")
+                        } ?? "")
+                        + (filtered.documents > 0
+                            ? "; choose other filters, or a file with other text"
+                            : "; give a file with text in it"))
         }
     }
 }

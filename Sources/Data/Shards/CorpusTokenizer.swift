@@ -108,7 +108,7 @@ public struct CorpusTokenizer: Sendable {
         _ documents: sending DocumentReader, _ encoder: DocumentEncoder,
         into sink: inout SplitWriter, in folder: String, _ progress: ((Progress) -> Void)?
     ) throws -> Progress {
-        let source = JobSource(documents, list: try leaveOut?.cursor())
+        let source = try JobSource(documents, list: leaveOut)
         let pipeline = DocumentPipeline(source, threadCount: threadCount)
         var counts = Progress()
         var seen: Set<DocumentDigest> = []

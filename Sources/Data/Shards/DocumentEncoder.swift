@@ -31,8 +31,12 @@ final class JobSource: @unchecked Sendable {
     private var list: LeaveOutList.Cursor?
     private static let jobBytes = 1 << 17
 
-    init(_ documents: sending DocumentReader, list: LeaveOutList.Cursor? = nil) {
-        (self.documents, self.list) = (documents, list)
+    init(_ documents: sending DocumentReader) { self.documents = documents }
+
+    /// Leaves out what a list names.
+    init(_ documents: sending DocumentReader, list: LeaveOutList?) throws {
+        self.list = try list?.cursor(of: documents.fileNumbers)
+        self.documents = documents
     }
 
     /// The items that the reader left out, once all was read.
@@ -63,11 +67,14 @@ final class JobSource: @unchecked Sendable {
                 var listed: [Int: DocumentPosition] = [:]
                 while bytes < Self.jobBytes, let document = try documents.nextRaw() {
                     rejected += documents.takeRejected().map { (batch.count, $0) }
-                    listed[batch.count] = try list?.kept(insteadOf: document.position)
+                    listed[batch.count] = try list?.kept(insteadOf: document)
                     batch.append(document)
                     bytes += document.bytes.count
                 }
-                if batch.isEmpty { break }
+                if batch.isEmpty {
+                    try list?.finish()
+                    break
+                }
                 guard budget.take(bytes) else { return }
                 let job = Job(
                     number: number, documents: batch, documentBytes: bytes,

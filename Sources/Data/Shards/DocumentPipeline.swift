@@ -6,15 +6,20 @@ import FalconConcurrency
 struct DocumentPipeline {
     private let source: JobSource
     private let threadCount: Int
+    private let heldBytes: Int
 
     /// A pipeline that nothing runs through yet.
     ///
     /// - Parameters:
     ///   - source: read to the end.
     ///   - threadCount: worker threads; results do not depend on it.
-    init(_ source: JobSource, threadCount: Int) {
+    ///   - heldBytes: bytes of documents on their way at most, but for one document that is larger; nil for as much
+    ///     as the largest document.
+    init(_ source: JobSource, threadCount: Int, heldBytes: Int? = nil) {
         self.source = source
         self.threadCount = max(1, min(threadCount, WorkerThread.countLimit))
+        self.heldBytes =
+            heldBytes ?? DocumentReader.documentLimitBytes + self.threadCount << 20
     }
 
     /// Runs all documents through.
@@ -29,7 +34,7 @@ struct DocumentPipeline {
     ) throws {
         let jobs = BoundedQueue<Job>(capacity: 2 * threadCount)
         let results = OrderedResults<Result<Output, any Error>>(capacity: 4 * threadCount)
-        let budget = ByteBudget(limit: DocumentReader.documentLimitBytes + threadCount << 20)
+        let budget = ByteBudget(limit: heldBytes)
         var workers: [WorkerThread] = []
         defer {
             jobs.cancel()
