@@ -34,8 +34,8 @@ bool is_inside_character(std::string_view text, size_t place) {
     return place < text.size() && (text[place] & 0xC0) == 0x80;
 }
 
-// Where a text may be cut: between two characters that stand side by side in no piece. What is merged there would be
-// such a piece.
+// Where a text may be cut: between two characters that stand side by side in no piece. What is merged
+// there would be such a piece.
 class Borders {
 public:
     explicit Borders(const sentencepiece::SentencePieceProcessor &library) {

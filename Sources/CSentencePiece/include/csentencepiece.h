@@ -23,14 +23,15 @@ char *csp_encode(const csp_processor *processor, int32_t **ids, size_t *id_count
 char *csp_decode(const csp_processor *processor, char **text, size_t *text_bytes, const int32_t *ids,
                  size_t id_count);
 
-// An encoder for one thread that remembers the ids of words it has met. A word ends where two characters meet that
-// stand side by side in no piece: no merge crosses that border, so the ids of a text are those of its words, one
-// after the other. Only for byte-pair models with bytes for unknown characters and without a character map, whose
-// pieces hold a space nowhere but at their start (the caller checks).
-typedef struct csp_word_encoder csp_word_encoder;
+// An encoder for one thread that remembers the ids of words it has met. A word ends where two characters
+// meet that stand side by side in no piece: no merge crosses that border, so the ids of a text are those of
+// its words, one after the other. Only for byte-pair models with bytes for unknown characters and without a
+// character map, whose pieces hold a space nowhere but at their start (the caller checks).
 //
 // The memory it takes does not grow with the words of a text. longest_piece: bytes of the longest piece
 // of the model. The ids that csp_word_encode gives are the encoder's own, until it is called again.
+typedef struct csp_word_encoder csp_word_encoder;
+
 csp_word_encoder *csp_word_encoder_open(const csp_processor *processor, size_t longest_piece);
 void csp_word_encoder_close(csp_word_encoder *encoder);
 char *csp_word_encode(csp_word_encoder *encoder, const int32_t **ids, size_t *id_count, const char *text,
