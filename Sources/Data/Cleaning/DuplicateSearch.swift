@@ -86,7 +86,8 @@ public struct DuplicateSearch: Sendable {
         var counts = Counts()
         var sorter = RecordSorter(
             path: scratch.partialPath + "/keys",
-            memoryBytes: sortBytes ?? memoryBytes - Self.textBytes)
+            // A quarter of the rest stays free: for long texts, and for what the allocator holds back.
+            memoryBytes: sortBytes ?? (memoryBytes - Self.textBytes) / 4 * 3)
         var positions = PositionTable(path: scratch.partialPath + "/documents")
         try readKeys(documents, into: &sorter, &positions, &counts, progress)
         var clusters = DocumentClusters(count: counts.documents)
