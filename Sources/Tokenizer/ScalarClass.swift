@@ -34,7 +34,8 @@ struct ScalarClass: OptionSet {
 
     private static let basicPlane: [ScalarClass] = (0..<0x10000).map(computed)
 
-    private static func computed(_ value: UInt32) -> ScalarClass {
+    /// The same from Unicode's properties.
+    static func computed(_ value: UInt32) -> ScalarClass {
         guard let scalar = Unicode.Scalar(value) else { return [] }
         let properties = scalar.properties
         let age = properties.age.map { $0.major } ?? .max

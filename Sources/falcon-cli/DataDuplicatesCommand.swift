@@ -61,10 +61,6 @@ extension DataCommand {
                 throw ValidationError(
                     "--run-words, --bands and --rows go with --by near, not \(by.rawValue)")
             }
-            let list = canonicalPath(output)
-            for path in paths where canonicalPath(path) == list {
-                throw ValidationError("--output \(output) is read; choose another one")
-            }
         }
 
         /// The output of `--json`.
@@ -82,10 +78,6 @@ extension DataCommand {
         }
 
         func run() throws {
-            if fileKind(of: output) != .missing && !overwrite {
-                throw FileError.exists(
-                    path: output, advice: "choose another --output, or replace it with --overwrite")
-            }
             var search = DuplicateSearch(by: by)
             search.parameters.words = runWords
             search.parameters.bands = bands
@@ -93,7 +85,6 @@ extension DataCommand {
             search.memoryBytes = memory.bytes
             search.threadCount = common.threadCount
             search.skipsBadDocuments = source.skipBadDocuments
-            search.cleaning = try cleaning.cleaning()
             let documents = try source.reader(of: paths.isEmpty ? ["-"] : paths)
             if documents.reads(output) {
                 throw ValidationError("--output \(output) is read; choose another one")
@@ -103,6 +94,11 @@ extension DataCommand {
                 throw ValidationError(
                     "--output \(output) is read by --decontaminate \(path); choose another one")
             }
+            if fileKind(of: output) != .missing && !overwrite {
+                throw FileError.exists(
+                    path: output, advice: "choose another --output, or replace it with --overwrite")
+            }
+            search.cleaning = try cleaning.cleaning()
             common.talk(of: documents)
             let start = monotonicSeconds()
             let line = common.progressLine()

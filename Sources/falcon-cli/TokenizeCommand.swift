@@ -111,7 +111,7 @@ struct TokenizeCommand: ParsableCommand {
         corpus.deduplication = deduplicate
         corpus.cleaning = try cleaning.cleaning()
         corpus.leaveOut = try leaveOut.map { try LeaveOutList(path: $0) }
-        let found = try findNearDuplicates(&corpus, isShared: (share?.count ?? 1) > 1)
+        try findNearDuplicates(&corpus, isShared: (share?.count ?? 1) > 1)
         let documents = try source.reader(of: paths.isEmpty ? ["-"] : paths)
         if share.map({ $0.number == 1 }) ?? true { common.talk(of: documents) }
         let start = monotonicSeconds()
@@ -128,7 +128,6 @@ struct TokenizeCommand: ParsableCommand {
                 line.show("\(bytes)  \(grouped($0.documents)) documents")
             }
             line.end()
-            withExtendedLifetime(found) {}
             common.talk(of: preview.unreadable, "files, folders or documents that cannot be read")
             let report = PreviewReport(preview: preview, seconds: monotonicSeconds() - start)
             if common.json { try printJSON(report.result) } else { report.printTable() }
@@ -147,7 +146,6 @@ struct TokenizeCommand: ParsableCommand {
                 path: output, index: index, counts: counts, seconds: monotonicSeconds() - start)
         }
         line.end()
-        withExtendedLifetime(found) {}
         report.warn(common, endText: tokenizer.endOfDocumentText)
         try common.printResult(report.result, table: report.table)
     }
@@ -155,13 +153,13 @@ struct TokenizeCommand: ParsableCommand {
     /// Looks for near duplicates, if that is asked for; a worker is refused later.
     private func findNearDuplicates(
         _ corpus: inout CorpusTokenizer, isShared: Bool
-    ) throws -> FoundDuplicates? {
-        guard deduplicate == .near && !isShared else { return nil }
+    ) throws {
+        guard deduplicate == .near && !isShared else { return }
         let documents = try source.reader(of: paths.isEmpty ? ["-"] : paths)
         let line = common.progressLine()
         defer { line.end() }
         var bytes = WorkProgress(.bytes, of: documents.byteCount, at: monotonicSeconds())
-        return try corpus.findNearDuplicates(
+        try corpus.findNearDuplicates(
             in: documents, for: output, memoryBytes: memory.bytes
         ) { counts in
             bytes.advance(to: counts.inputBytes, at: monotonicSeconds())

@@ -42,25 +42,26 @@ extension TokenizerCommand {
             survey.threadCount = common.threadCount
             survey.skipsBadDocuments = source.skipBadDocuments
             // All inputs are looked up first: a wrong one must not come up after an hour.
-            let readers = try input.map { try source.reader(of: [$0]) }
+            for path in input { _ = try source.reader(of: [path]) }
             let line = common.progressLine()
             var sources: [SourceOutput] = []
             var total = TokenizerSurvey.Source()
-            for (path, documents) in zip(input, readers) {
-                var bytes = WorkProgress(.bytes, at: monotonicSeconds())
+            for path in input {
+                let documents = try source.reader(of: [path])
+                common.talk(of: documents)
+                var bytes = WorkProgress(
+                    .bytes, of: documents.byteCount, at: monotonicSeconds())
                 var found = try survey.read(documents) {
-                    bytes.advance(
-                        to: documents.bytesRead, of: documents.byteCount, at: monotonicSeconds())
+                    bytes.advance(to: $0, at: monotonicSeconds())
                     line.show("\(bytes)  \(path)")
                 }
                 line.end()
-                common.talk(of: documents)
                 common.talk(
-                    of: documents.unreadable, "files, folders or documents that cannot be read")
+                    of: found.unreadable, "files, folders or documents that cannot be read")
                 common.talk(
-                    of: documents.unseparated,
+                    of: found.unseparated,
                     "texts whole, as the separator does not stand in them", as: "took")
-                found.skippedDocuments += documents.unreadable.count
+                found.skippedDocuments += found.unreadable.count
                 total.add(found)
                 sources.append(SourceOutput(path, found))
             }

@@ -34,7 +34,7 @@ extension TokenizerCommand {
                 Memory does not grow with the text. bpe keeps 128 MiB of different words and byte-level \
                 --word-memory-mib: beyond that the rarest are forgotten, and how many is said. Learning takes \
                 three to four times as much. unigram, and bpe with --sentence-limit, keep lines of at most 16 KiB: \
-                all of up to 512 MiB of text, or as many as --sentence-limit says.
+                all of up to 128 MiB of text, or as many as --sentence-limit says.
                 """)
 
         @Option(

@@ -20,7 +20,7 @@ import Testing
     }
 
     private func read(
-        _ path: String, column: String? = nil, plainBytes: Int = 8, isConcatenated: Bool = false
+        _ path: String, column: String? = nil, plainBytes: Int? = nil, isConcatenated: Bool = false
     ) throws -> [[Int64]] {
         var reader = try MosaicReader(
             path: path, column: column, endOfDocumentID: 2, plainBytes: plainBytes,
@@ -55,13 +55,16 @@ import Testing
     }
 
     @Test func whatIsNoTokenIsRefused() throws {
-        func error(_ name: String, column: String? = nil, plainBytes: Int = 8) -> String {
+        func error(_ name: String, column: String? = nil, plainBytes: Int? = nil) -> String {
             do {
                 return "\(try read(Self.fixture(name), column: column, plainBytes: plainBytes))"
             } catch {
                 return "\(error)"
             }
         }
+        #expect(
+            error("uint16", plainBytes: 2).contains(
+                "column tokens is ndarray:uint16, which tells it"))
         #expect(error("floats").contains("column tokens is ndarray:float32, want tokens"))
         #expect(error("brotli").contains("compressed with br, want zstd, gz or bz2"))
         #expect(error("columns", column: "text").contains("column text is str"))

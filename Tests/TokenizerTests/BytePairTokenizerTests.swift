@@ -7,6 +7,10 @@ import Testing
 
 /// Ids and texts of tokenizers 0.23.3: `scripts/fixtures/byte_pair_tokenizers.py`.
 @Suite struct BytePairTokenizerTests {
+    @Test func classesOfASCIIAreThoseOfUnicode() {
+        for value in UInt32(0)..<0x80 { #expect(ScalarClass.of(value) == .computed(value)) }
+    }
+
     static let names = [
         "gpt2", "prefixed", "llama3", "qwen2", "smollm", "falcon", "pieces", "fused", "unfused",
     ]

@@ -48,7 +48,7 @@ enum C4Filter {
             else { continue }
             let small = bytes.map { $0 &- 0x41 < 26 ? $0 | 0x20 : $0 }
             func has(_ phrase: [UInt8]) -> Bool {
-                TextParts.occurrences(of: phrase, in: small) > 0
+                occurrences(of: phrase, in: small) > 0
             }
             if has(loremIpsum) {
                 return .leftOut(FilterFinding("c4_lorem_ipsum", 1, "holds \"lorem ipsum\""))

@@ -11,19 +11,18 @@ extension CorpusTokenizer {
         try leaveOut?.check(input, cleaning.settings, skipsBadDocuments: skipsBadDocuments)
     }
 
-    /// Finds the near duplicates among the documents that will be read, to be left out.
+    /// Finds the near duplicates among the documents that will be read, to be left out: a list for this run alone.
     ///
     /// - Parameters:
     ///   - documents: read to the end here; the same must be given to `write` once more.
     ///   - folder: where the data set will be; `FOLDER.duplicates.partial` lies beside it meanwhile.
     ///   - memoryBytes: as for `DuplicateSearch`.
     ///   - progress: called now and then on the calling thread.
-    /// - Returns: what was found; `leaveOut` is its list, which is gone when this value dies.
     /// - Throws: `DataError.readOnce` for standard input or a pipe; what `DuplicateSearch.write` throws.
     public mutating func findNearDuplicates(
         in documents: sending DocumentReader, for folder: String, memoryBytes: Int,
         progress: ((DuplicateSearch.Counts) -> Void)? = nil
-    ) throws -> FoundDuplicates {
+    ) throws {
         if let path = documents.onceReadable {
             throw DataError.readOnce(
                 path: path,
@@ -41,21 +40,8 @@ extension CorpusTokenizer {
         search.skipsBadDocuments = skipsBadDocuments
         search.cleaning = cleaning
         let path = scratch.partialPath + "/list"
-        let counts = try search.write(documents, to: path, progress: progress)
+        _ = try search.write(documents, to: path, progress: progress)
         deduplication = .near
-        leaveOut = try LeaveOutList(path: path)
-        return FoundDuplicates(counts: counts, scratch: scratch)
-    }
-}
-
-/// Near duplicates that were found for one run; their list lasts as long as this.
-public struct FoundDuplicates: ~Copyable {
-    /// What was found.
-    public let counts: DuplicateSearch.Counts
-    private let scratch: AtomicFolder
-
-    fileprivate init(counts: DuplicateSearch.Counts, scratch: consuming AtomicFolder) {
-        self.counts = counts
-        self.scratch = scratch
+        leaveOut = try LeaveOutList(path: path, scratch: LeaveOutList.Scratch(scratch))
     }
 }

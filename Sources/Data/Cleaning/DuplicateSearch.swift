@@ -119,7 +119,7 @@ public struct DuplicateSearch: Sendable {
         _ positions: inout PositionTable, _ counts: inout Counts, _ progress: ((Counts) -> Void)?
     ) throws {
         let minHash = MinHash(parameters)
-        let source = JobSource(documents)
+        let source = try JobSource(documents)
         try DocumentPipeline(source, threadCount: threadCount, heldBytes: Self.heldBytes).run {
             { try self.keys(of: $0, minHash) }
         } consuming: { (found: Keys) in

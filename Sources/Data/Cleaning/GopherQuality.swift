@@ -52,12 +52,12 @@ enum GopherQuality {
                 "characters a word")
             ?? .above(
                 symbolsAWord,
-                share(TextParts.occurrences(of: [0x23], in: parts.bytes), of: parts.words.count),
+                share(occurrences(of: [0x23], in: parts.bytes), of: parts.words.count),
                 "gopher_quality_hashes", "# a word")
             ?? .above(
                 symbolsAWord,
                 share(
-                    ellipses.reduce(0) { $0 + TextParts.occurrences(of: $1, in: parts.bytes) },
+                    ellipses.reduce(0) { $0 + occurrences(of: $1, in: parts.bytes) },
                     of: parts.words.count), "gopher_quality_ellipses", "ellipses a word")
         {
             return finding

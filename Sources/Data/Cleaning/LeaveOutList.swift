@@ -5,7 +5,8 @@ import FalconSystem
 ///
 /// The first line is a JSON object: what the list is of. Then a line for each document, in the order of the input,
 /// of seven numbers: file from 0, line or row from 1 (0 for a whole file), which of those that begin there from 0;
-/// the same of the document that is kept; and 63 bits of the SHA-256 of the first one's bytes. The last line counts them and holds the SHA-256 of all before.
+/// the same of the document that is kept; and 63 bits of the SHA-256 of the first one's bytes. The last line counts
+/// them and holds the SHA-256 of all before.
 public struct LeaveOutList: Sendable {
     /// The first line.
     struct Header: Codable, Equatable, Sendable {
@@ -36,13 +37,17 @@ public struct LeaveOutList: Sendable {
     /// The SHA-256 of the list.
     let digest: String
     let header: Header
+    /// The folder of a list that is only for one run: gone with the last copy of this.
+    private let scratch: Scratch?
 
     /// Opens a list and checks that it is whole.
     ///
     /// - Parameter path: the file.
     /// - Throws: `FileError`; `DataError.unreadableText` if it is no such list, or not whole.
-    public init(path: String) throws {
-        self.path = path
+    public init(path: String) throws { try self.init(path: path, scratch: nil) }
+
+    init(path: String, scratch: Scratch?) throws {
+        (self.path, self.scratch) = (path, scratch)
         func bad(_ reason: String) -> DataError {
             .unreadableText(
                 path: path, reason: reason + "; write it again with falcon data duplicates")
@@ -70,6 +75,14 @@ public struct LeaveOutList: Sendable {
         guard let last, String(decoding: last, as: UTF8.self) == "\(Self.endWord) \(count) \(sum)"
         else { throw bad("cut short or changed: its last line does not fit the others") }
         (self.header, self.count, self.digest) = (header, count, sum)
+    }
+
+    /// A folder that is removed with the last reference to it.
+    final class Scratch: @unchecked Sendable {
+        // - Invariant: nothing reads it but the end of its life.
+        private let folder: AtomicFolder
+
+        init(_ folder: consuming AtomicFolder) { self.folder = folder }
     }
 
     /// Checks that the list is of some input and settings.

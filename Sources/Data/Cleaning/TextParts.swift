@@ -91,23 +91,6 @@ struct TextParts {
         range.count >= ending.count && bytes[range].suffix(ending.count).elementsEqual(ending)
     }
 
-    /// The number of times that bytes stand in a text, without overlap.
-    static func occurrences(of wanted: [UInt8], in bytes: [UInt8]) -> Int {
-        var count = 0
-        var place = 0
-        while place + wanted.count <= bytes.count {
-            if bytes[place] == wanted[0]
-                && bytes[place..<place + wanted.count].elementsEqual(wanted)
-            {
-                count += 1
-                place += wanted.count
-            } else {
-                place += 1
-            }
-        }
-        return count
-    }
-
     /// Bytes of the line end at a place; 0 if there is none.
     private func lineEndLength(at place: Int) -> Int {
         func byte(_ offset: Int) -> UInt8 {

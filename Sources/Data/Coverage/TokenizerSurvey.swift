@@ -1,4 +1,3 @@
-import FalconConcurrency
 import FalconTokenizer
 
 /// What a tokenizer makes of texts: how many tokens, how many of them are bytes, what does not come back.
@@ -19,6 +18,10 @@ public struct TokenizerSurvey: Sendable {
         public var unknownTokens = 0
         /// Documents that decoding does not give back.
         public var altered = LeftOut()
+        /// Files and folders that cannot be read, left out; only if the reader skips them.
+        public var unreadable = LeftOut()
+        /// Texts in which the separator does not stand.
+        public var unseparated = LeftOut()
 
         /// Nothing yet.
         public init() {}
@@ -41,11 +44,10 @@ public struct TokenizerSurvey: Sendable {
             byteTokens += later.byteTokens
             unknownTokens += later.unknownTokens
             altered.add(later.altered)
+            unreadable.add(later.unreadable)
+            unseparated.add(later.unseparated)
         }
     }
-
-    /// Bytes of text that a thread takes at a time, at least.
-    private static let jobBytes = 1 << 17
 
     /// The tokenizer.
     public let tokenizer: any Tokenizer
@@ -54,7 +56,8 @@ public struct TokenizerSurvey: Sendable {
     /// Leave out documents that are not valid instead of stopping.
     public var skipsBadDocuments = false
     private let kinds: TokenKinds
-    private let used: UsedTokens
+    /// Of each id, whether a document had it.
+    private var isUsed: [Bool]
 
     /// A survey that has seen no text.
     ///
@@ -62,14 +65,11 @@ public struct TokenizerSurvey: Sendable {
     public init(_ tokenizer: any Tokenizer) {
         self.tokenizer = tokenizer
         kinds = TokenKinds(tokenizer)
-        used = UsedTokens(count: tokenizer.vocabularyCount)
+        isUsed = Array(repeating: false, count: tokenizer.vocabularyCount)
     }
 
     /// The ids of tokens with a text that no document had, of all sources that were read.
-    public var unusedTokens: [Int32] {
-        let used = used.flags
-        return kinds.withText.filter { !used[Int($0)] }
-    }
+    public var unusedTokens: [Int32] { kinds.withText.filter { !isUsed[Int($0)] } }
 
     /// The number of tokens that stand for text.
     public var textTokenCount: Int { kinds.withText.count }
@@ -78,65 +78,44 @@ public struct TokenizerSurvey: Sendable {
     ///
     /// - Parameters:
     ///   - documents: read to the end.
-    ///   - progress: called now and then.
+    ///   - progress: called now and then on the calling thread, with the bytes of input read before decompression.
     /// - Returns: what was found.
     /// - Throws: `DataError`, `TokenizerError` or `FileError`; with several bad documents, always for the first one.
-    public func read(
-        _ documents: DocumentReader, progress: (() -> Void)? = nil
+    public mutating func read(
+        _ documents: sending DocumentReader, progress: ((Int) -> Void)? = nil
     ) throws -> Source {
-        let threads = max(1, min(threadCount, WorkerThread.countLimit))
-        let window = 2 * threads
-        let jobs = BoundedQueue<(number: Int, documents: [RawDocument])>(capacity: window)
-        let results = OrderedResults<Result<Source, any Error>>(capacity: window)
-        var workers: [WorkerThread] = []
-        defer {
-            jobs.cancel()
-            results.cancel()
-            for worker in workers { worker.join() }
+        let source = try JobSource(documents)
+        var found = Source()
+        let survey = self
+        try DocumentPipeline(source, threadCount: threadCount).run {
+            let encoder = survey.tokenizer.makeDocumentEncoder()
+            var seen = [Bool](repeating: false, count: survey.tokenizer.vocabularyCount)
+            return { try survey.surveyed($0, encoder, &seen) }
+        } consuming: { (job: Surveyed) in
+            found.add(job.source)
+            for id in job.newIDs { isUsed[Int(id)] = true }
+            progress?(job.inputBytes)
         }
-        workers = try WorkerThread.some(threads) {
-            // Made when it is needed: a small corpus has no work for most threads.
-            var encoder: (any TokenEncoder)?
-            var seen: [Bool] = []
-            while let job = jobs.pop() {
-                let words = encoder ?? tokenizer.makeDocumentEncoder()
-                encoder = words
-                results.put(Result { try survey(job.documents, words, &seen) }, number: job.number)
-            }
-            used.add(seen)
-        }
-        var source = Source()
-        var (pushed, taken) = (0, 0)
-        func take() throws {
-            guard let result = results.take() else { return }
-            taken += 1
-            source.add(try result.get())
-            progress?()
-        }
-        while true {
-            var job: [RawDocument] = []
-            var bytes = 0
-            while bytes < Self.jobBytes, let document = try documents.nextRaw() {
-                job.append(document)
-                bytes += document.bytes.count
-            }
-            if job.isEmpty { break }
-            if pushed - taken == window { try take() }
-            jobs.push((pushed, job))
-            pushed += 1
-        }
-        while taken < pushed { try take() }
-        jobs.finish()
-        for worker in workers { worker.join() }
-        return source
+        found.unreadable = source.unreadable
+        found.unseparated = source.unseparated
+        return found
     }
 
-    private func survey(
-        _ documents: [RawDocument], _ encoder: any TokenEncoder, _ seen: inout [Bool]
-    ) throws -> Source {
-        if seen.isEmpty { seen = Array(repeating: false, count: tokenizer.vocabularyCount) }
+    /// What was found in a job.
+    private struct Surveyed: JobOutput {
         var source = Source()
-        for raw in documents {
+        /// Ids that the thread meets for the first time.
+        var newIDs: [Int32] = []
+        let documentBytes: Int
+        let inputBytes: Int
+    }
+
+    private func surveyed(
+        _ job: Job, _ encoder: any TokenEncoder, _ seen: inout [Bool]
+    ) throws -> Surveyed {
+        var surveyed = Surveyed(documentBytes: job.documentBytes, inputBytes: job.inputBytes)
+        var source = Source()
+        for raw in job.documents {
             let text: String
             do throws(DataError) {
                 text = try raw.text()
@@ -150,7 +129,10 @@ public struct TokenizerSurvey: Sendable {
             source.textBytes += text.utf8.count
             source.tokens += ids.count
             for id in ids {
-                seen[Int(id)] = true
+                if !seen[Int(id)] {
+                    seen[Int(id)] = true
+                    surveyed.newIDs.append(id)
+                }
                 switch kinds.kinds[Int(id)] {
                 case .text: break
                 case .bytes: source.byteTokens += 1
@@ -165,7 +147,8 @@ public struct TokenizerSurvey: Sendable {
                         + Self.excerpt(decoded, place))
             }
         }
-        return source
+        surveyed.source = source
+        return surveyed
     }
 
     /// The first byte in which two texts differ; nil if they are the same.
@@ -219,23 +202,5 @@ private struct TokenKinds {
             }
         }
         (self.kinds, self.withText) = (kinds, withText)
-    }
-}
-
-/// The tokens that texts had.
-private final class UsedTokens: @unchecked Sendable {
-    // - Invariant: `flagsOfAll` is read and written with `monitor` locked.
-    private let monitor = Monitor()
-    private var flagsOfAll: [Bool]
-
-    init(count: Int) { flagsOfAll = Array(repeating: false, count: count) }
-
-    var flags: [Bool] { monitor.locked { flagsOfAll } }
-
-    /// Adds those of one thread; none if it had no work.
-    func add(_ seen: [Bool]) {
-        monitor.locked {
-            for index in seen.indices where seen[index] { flagsOfAll[index] = true }
-        }
     }
 }

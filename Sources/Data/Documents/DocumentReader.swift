@@ -142,8 +142,8 @@ public final class DocumentReader {
                 }
                 guard let input = inputs.popFirst() else { return nil }
                 documentsInCurrent = 0
-                if skipsBadItems { try requireIntact(input) }
                 fingerprint = input.path?.fingerprint
+                if skipsBadItems { try requireIntact(input) }
                 current = (input, try open(input))
             } catch let error as DataError where skipsBadItems && error.isOfOneItem {
                 reject(RejectedItem(error))

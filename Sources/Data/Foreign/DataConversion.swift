@@ -125,10 +125,9 @@ public struct DataConversion: Sendable {
         of path: String, endOfDocumentID: Int, needed: Int
     ) throws -> any ForeignDocuments {
         if format == .mds {
-            // llm-foundry's plain bytes are numbers of NumPy's usual size.
             return try MosaicReader(
                 path: path, column: column, endOfDocumentID: endOfDocumentID,
-                plainBytes: tokenBytes ?? 8, isConcatenated: isConcatenated)
+                plainBytes: tokenBytes, isConcatenated: isConcatenated)
         }
         return try ForeignTokenReader(
             format, path: path, endOfDocumentID: endOfDocumentID,

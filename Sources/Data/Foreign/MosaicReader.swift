@@ -2,11 +2,13 @@
 struct MosaicReader: ForeignDocuments {
     /// Names of columns that hold tokens where there are others.
     private static let usualColumns = ["tokens", "input_ids"]
+    /// Of llm-foundry's plain bytes: numbers of NumPy's usual size.
+    private static let usualPlainBytes = 8
 
     private let index: MosaicIndex
     private let columnName: String?
     private let end: Int64
-    private let plainBytes: Int
+    private let plainBytes: Int?
     private let isConcatenated: Bool
     private var shardNumber = 0
     private var shard: MosaicShard?
@@ -22,11 +24,11 @@ struct MosaicReader: ForeignDocuments {
     ///   - path: the folder with `index.json`, or that file.
     ///   - column: the name of the column with the tokens; nil for the only one, or a usual name.
     ///   - endOfDocumentID: the token that ends a document there.
-    ///   - plainBytes: bytes of a token in a column of plain bytes.
+    ///   - plainBytes: bytes of a token in a column of plain bytes; nil for the usual.
     ///   - isConcatenated: whether a document may go on in the next sample: only the token ends it.
     /// - Throws: `FileError`; `DataError.unreadableText` for an index that cannot be right.
     init(
-        path: String, column: String?, endOfDocumentID: Int, plainBytes: Int, isConcatenated: Bool
+        path: String, column: String?, endOfDocumentID: Int, plainBytes: Int?, isConcatenated: Bool
     ) throws {
         index = try MosaicIndex(path: path)
         columnName = column
@@ -120,11 +122,18 @@ struct MosaicReader: ForeignDocuments {
                 reason: "no column \(wanted.joined(separator: " or ")); it has "
                     + names.joined(separator: ", ") + "; say which with --column")
         }
-        guard let tokens = next.columns[column].tokens(plainBytes: plainBytes) else {
+        let encoding = next.columns[column].encoding
+        if let plainBytes, encoding != "bytes" {
+            throw DataError.invalidOption(
+                name: "--token-bytes", got: "\(plainBytes)",
+                wanted: "none: column \(names[column]) is \(encoding), which tells it")
+        }
+        let plain = plainBytes ?? Self.usualPlainBytes
+        guard let tokens = next.columns[column].tokens(plainBytes: plain) else {
             throw DataError.unreadableText(
                 path: index.path,
                 reason:
-                    "column \(names[column]) is \(next.columns[column].encoding), want tokens: bytes, or "
+                    "column \(names[column]) is \(encoding), want tokens: bytes, or "
                     + "ndarray of whole numbers with one axis")
         }
         (self.column, self.tokens) = (column, tokens)

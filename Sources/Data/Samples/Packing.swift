@@ -28,24 +28,21 @@ enum SampleLayout: Sendable {
     /// - Parameters:
     ///   - dataset: the data set.
     ///   - sequenceLength: T.
-    ///   - packing: how documents are put into samples.
-    /// - Throws: `DataError.splitTooShort` if there is no sample; with `bestFit` what reading the shards throws.
-    init(_ dataset: TokenDataset, sequenceLength: Int, packing: Packing) throws {
+    ///   - documentEnds: those of its training split if its documents are packed; nil if they are split.
+    /// - Throws: `DataError.splitTooShort` if there is no sample.
+    init(_ dataset: TokenDataset, sequenceLength: Int, documentEnds: [Int]?) throws(DataError) {
         let tokenCount = dataset.index.train.tokens
-        switch packing {
-        case .split:
+        if let documentEnds {
+            self = .packed(
+                PackedSamples(documentEnds: documentEnds, sequenceLength: sequenceLength))
+        } else {
             self = .split(
                 sequenceLength: sequenceLength, sampleCount: (tokenCount - 1) / sequenceLength)
-        case .bestFit:
-            self = .packed(
-                PackedSamples(
-                    documentEnds: try dataset.documentEnds(of: .train),
-                    sequenceLength: sequenceLength))
         }
         guard sampleCount > 0 else {
-            throw DataError.splitTooShort(
+            throw .splitTooShort(
                 path: dataset.path, split: .train, tokenCount: tokenCount,
-                wanted: packing == .split ? sequenceLength + 1 : 2)
+                wanted: documentEnds == nil ? sequenceLength + 1 : 2)
         }
     }
 

@@ -69,11 +69,15 @@ public struct SampleStream: Sendable {
         precondition(stages.first?.firstToken == 0, "SampleStream: \(stages)")
         for source in sources { try source.requireSameTokenizer(as: sources[0]) }
         var layouts: [[Int: SampleLayout]] = Array(repeating: [:], count: sources.count)
+        let ends =
+            packing == .split
+            ? nil : try sources.map { try $0.documentEnds(of: .train) }
         for stage in stages {
             let length = stage.sequenceLength
             for share in stage.shares where layouts[share.source][length] == nil {
                 layouts[share.source][length] = try SampleLayout(
-                    sources[share.source], sequenceLength: length, packing: packing)
+                    sources[share.source], sequenceLength: length,
+                    documentEnds: ends?[share.source])
             }
         }
         (self.sources, self.stages, self.seed) = (sources, stages, seed)

@@ -1,5 +1,3 @@
-import FalconConcurrency
-
 extension TokenDataset {
     private static let threadLimit = 8
 
@@ -11,28 +9,18 @@ extension TokenDataset {
     /// - Returns: ascending.
     /// - Throws: `DataError.damagedShard` or `FileError` if the shards cannot be read.
     func documentEnds(of split: Split) throws -> [Int] {
-        let shardCount = index[split].shards.count
         let (tokenCount, shardTokens) = (index[split].tokens, index.tokensPerShard)
         if tokenCount == 0 { return [] }
-        let jobs = BoundedQueue<Int>(capacity: shardCount)
-        for shard in 0..<shardCount { jobs.push(shard) }
-        jobs.finish()
-        let results = OrderedResults<Result<[Int], any Error>>(capacity: shardCount)
-        results.finish(total: shardCount)
-        let workers = try WorkerThread.some(min(shardCount, Self.threadLimit)) {
-            let reader = self.reader(of: split)
-            while let shard = jobs.pop() {
-                let range = shard * shardTokens..<min(tokenCount, (shard + 1) * shardTokens)
-                results.put(Result { try self.documentEnds(in: range, reader) }, number: shard)
-            }
-        }
-        defer {
-            jobs.cancel()
-            results.cancel()
-            for worker in workers { worker.join() }
-        }
         var ends: [Int] = []
-        while let result = results.take() { ends += try result.get() }
+        try inOrder(index[split].shards.count, threadCount: Self.threadLimit) {
+            let reader = self.reader(of: split)
+            return { shard in
+                let range = shard * shardTokens..<min(tokenCount, (shard + 1) * shardTokens)
+                return try self.documentEnds(in: range, reader)
+            }
+        } consuming: {
+            ends += $0
+        }
         if ends.last != tokenCount { ends.append(tokenCount) }
         return ends
     }

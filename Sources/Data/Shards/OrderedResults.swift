@@ -74,3 +74,35 @@ final class OrderedResults<Element: Sendable>: @unchecked Sendable {
         }
     }
 }
+
+/// Does numbered jobs on several threads and takes their results in order.
+///
+/// - Parameters:
+///   - count: the number of jobs; they are numbered from 0.
+///   - threadCount: threads, at most one a job.
+///   - makeWorker: called on each thread; gives what it does with a job.
+///   - consume: takes the results in order, on the calling thread.
+/// - Throws: the first error in the order of the jobs; what `consume` throws; `FileError` if the system gives no thread.
+func inOrder<Output: Sendable>(
+    _ count: Int, threadCount: Int,
+    _ makeWorker: @escaping @Sendable () -> (Int) throws -> Output,
+    consuming consume: (Output) throws -> Void
+) throws {
+    let jobs = BoundedQueue<Int>(capacity: max(1, count))
+    for number in 0..<count { jobs.push(number) }
+    jobs.finish()
+    let results = OrderedResults<Result<Output, any Error>>(capacity: max(1, count))
+    results.finish(total: count)
+    let workers = try WorkerThread.some(min(threadCount, count)) {
+        let work = makeWorker()
+        while let number = jobs.pop() {
+            results.put(Result { try work(number) }, number: number)
+        }
+    }
+    defer {
+        jobs.cancel()
+        results.cancel()
+        for worker in workers { worker.join() }
+    }
+    while let result = results.take() { try consume(try result.get()) }
+}

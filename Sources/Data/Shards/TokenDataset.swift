@@ -1,4 +1,3 @@
-import FalconConcurrency
 import FalconSystem
 import FalconTokenizer
 
@@ -122,22 +121,10 @@ public final class TokenDataset: Sendable {
     public func verify(threadCount: Int = 1) throws {
         try verifyTokenizer()
         let shards = train + validation
-        let jobs = BoundedQueue<Int>(capacity: max(1, shards.count))
-        for number in shards.indices { jobs.push(number) }
-        jobs.finish()
-        let results = OrderedResults<Result<Void, any Error>>(capacity: max(1, shards.count))
-        results.finish(total: shards.count)
-        let workers = try WorkerThread.some(min(threadCount, shards.count)) {
-            while let number = jobs.pop() {
-                results.put(Result { try shards[number].verify() }, number: number)
-            }
+        try inOrder(shards.count, threadCount: threadCount) {
+            { try shards[$0].verify() }
+        } consuming: {
         }
-        defer {
-            jobs.cancel()
-            results.cancel()
-            for worker in workers { worker.join() }
-        }
-        while let result = results.take() { try result.get() }
     }
 }
 
