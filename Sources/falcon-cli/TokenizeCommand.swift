@@ -114,6 +114,7 @@ struct TokenizeCommand: ParsableCommand {
         try findNearDuplicates(&corpus, isShared: (share?.count ?? 1) > 1)
         let documents = try source.reader(of: paths.isEmpty ? ["-"] : paths)
         if share.map({ $0.number == 1 }) ?? true { common.talk(of: documents) }
+        if dryRun { return try show(previewOf: documents, share, corpus) }
         let start = monotonicSeconds()
         let line = common.progressLine()
         let byteCount = share.map { documents.byteCount(of: $0) } ?? documents.byteCount
@@ -121,17 +122,6 @@ struct TokenizeCommand: ParsableCommand {
         let show = { (counts: CorpusTokenizer.Progress) in
             bytes.advance(to: counts.inputBytes, at: monotonicSeconds())
             line.show("\(bytes)  \(grouped(counts.tokens)) tokens")
-        }
-        if dryRun {
-            let preview = try corpus.preview(documents, share: share) {
-                bytes.advance(to: $0.inputBytes, at: monotonicSeconds())
-                line.show("\(bytes)  \(grouped($0.documents)) documents")
-            }
-            line.end()
-            common.talk(of: preview.unreadable, "files, folders or documents that cannot be read")
-            let report = PreviewReport(preview: preview, seconds: monotonicSeconds() - start)
-            if common.json { try printJSON(report.result) } else { report.printTable() }
-            return
         }
         let report: TokenizeReport
         if let share {
@@ -148,6 +138,24 @@ struct TokenizeCommand: ParsableCommand {
         line.end()
         report.warn(common, endText: tokenizer.endOfDocumentText)
         try common.printResult(report.result, table: report.table)
+    }
+
+    /// Cleans without writing, and shows what would go.
+    private func show(
+        previewOf documents: sending DocumentReader, _ share: InputShare?, _ corpus: CorpusTokenizer
+    ) throws {
+        let start = monotonicSeconds()
+        let line = common.progressLine()
+        let byteCount = share.map { documents.byteCount(of: $0) } ?? documents.byteCount
+        var bytes = WorkProgress(.bytes, of: byteCount, at: start)
+        let preview = try corpus.preview(documents, share: share) {
+            bytes.advance(to: $0.inputBytes, at: monotonicSeconds())
+            line.show("\(bytes)  \(grouped($0.documents)) documents")
+        }
+        line.end()
+        common.talk(of: preview.unreadable, "files, folders or documents that cannot be read")
+        let report = PreviewReport(preview: preview, seconds: monotonicSeconds() - start)
+        if common.json { try printJSON(report.result) } else { report.printTable() }
     }
 
     /// Looks for near duplicates, if that is asked for; a worker is refused later.

@@ -34,6 +34,8 @@ public final class DocumentReader {
     private let format: DocumentFormat
     private let skipsBadItems: Bool
     private let documentLimit: Int
+    /// Whether a file may be among the inputs twice: not below one folder.
+    private let mayRepeat: Bool
     private var inputs: ArraySlice<Input> = []
     /// All workers' files, those that are read already too.
     private var allInputs: [Input] = []
@@ -86,6 +88,7 @@ public final class DocumentReader {
         self.format = format
         self.skipsBadItems = skipsBadItems
         self.documentLimit = documentLimit
+        mayRepeat = paths.count > 1
         var found: [Input] = []
         for path in paths {
             if path == "-" {
@@ -335,6 +338,7 @@ extension DocumentReader {
     /// Files that are given more than once, and will be read as often.
     public var repeatedFiles: LeftOut {
         var (seen, repeated): (Set<String>, LeftOut) = ([], LeftOut())
+        if !mayRepeat { return repeated }
         for path in inputs.compactMap(\.path?.description)
         where !seen.insert(canonicalPath(path)).inserted {
             repeated.add(path)
