@@ -6,15 +6,18 @@ CLANG_FORMAT ?= clang-format-14
 # Release tests need other flags than the program, so they are built beside it.
 RELEASE_TESTS := --configuration release --scratch-path .build-release-tests -Xswiftc -enable-testing
 SOURCES := Sources Tests recipes scripts/fuzz/Sources scripts/fuzz/Package.swift Package.swift
-C_SOURCES = $(shell find Sources scripts -name .build -prune -o -type f \
+C_SOURCES = $(shell find Sources mpi scripts -name .build -prune -o -type f \
 	\( -name '*.c' -o -name '*.cpp' -o -name '*.h' \) -print)
+# The compiler of the MPI that falcon is to use, and where the library between them goes.
+MPICC ?= mpicc
+MPI_LIBRARY ?= .build/release/libfalcon-mpi.so
 # A longer file is two files.
 MAX_LINES := 450
 # Of a line of C: its formatter lets comments be. Swift's are the formatter's business.
 MAX_COLUMNS := 110
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test guarded lint format resume parity eval-data abuse fuzz bench clean
+.PHONY: help setup build mpi mpi-check demo test guarded lint format resume parity eval-data abuse fuzz bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -24,6 +27,12 @@ setup: ## install the libraries and programs that are missing
 
 build: setup ## build .build/release/falcon
 	$(SWIFT) build --configuration release --static-swift-stdlib --product falcon
+
+mpi: ## build what lets falcon use this machine's MPI (MPICC=mpicc for another, MPI_LIBRARY=file)
+	@scripts/build-mpi.sh "$(MPICC)" "$(MPI_LIBRARY)"
+
+mpi-check: build ## run ranks under every MPI of this machine; kill and stop some
+	@scripts/check-mpi.sh
 
 demo: ## raw text to an exported model, in minutes
 	@scripts/demo.sh
@@ -45,12 +54,12 @@ lint: ## check formatting, documentation comments, the length of files, and impo
 	@scripts/setup.sh lint
 	$(SWIFT) format lint --strict --parallel --recursive $(SOURCES)
 	@$(CLANG_FORMAT) --dry-run --Werror $(C_SOURCES)
-	@find Sources Tests recipes scripts -name .build -prune -o -type f \
+	@find Sources Tests mpi recipes scripts -name .build -prune -o -type f \
 		\( -name '*.swift' -o -name '*.c' -o -name '*.cpp' -o -name '*.h' -o -name '*.sh' \
 		-o -name '*.py' -o -name '*.yaml' \) -exec wc -l {} + \
 		| awk '$$2 != "total" && $$1 > $(MAX_LINES) { print $$2 ": " $$1 " lines, at most $(MAX_LINES)"; bad = 1 } \
 		END { exit bad }'
-	@find Sources -type f \( -name '*.c' -o -name '*.cpp' -o -name '*.h' \) -exec awk -v most=$(MAX_COLUMNS) \
+	@find Sources mpi -type f \( -name '*.c' -o -name '*.cpp' -o -name '*.h' \) -exec awk -v most=$(MAX_COLUMNS) \
 		'length > most { print FILENAME ":" FNR ": " length " columns, at most " most; bad = 1 } \
 		END { exit bad }' {} +
 	@scripts/check-imports.sh

@@ -57,6 +57,7 @@ let package = Package(
         .systemLibrary(
             name: "CBrotli", pkgConfig: "libbrotlidec", providers: [.apt(["libbrotli-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CMPI"),
         .target(
             name: "CSentencePiece",
             cxxSettings: [.unsafeFlags(["-O2"])],
@@ -90,7 +91,8 @@ let package = Package(
             name: "FalconRecipeSection", path: "Sources/RecipeSection",
             swiftSettings: safeSwiftSettings),
 
-        // Floor 3: the engine, text to ids, recipe files, files of weights, columns of text.
+        // Floor 3: the engine, text to ids, recipe files, files of weights, columns of text, bytes between
+        // processes.
         .target(
             name: "FalconTensor", dependencies: ["CKernels", "FalconSystem"],
             path: "Sources/Tensor", swiftSettings: swiftSettings),
@@ -115,6 +117,10 @@ let package = Package(
             name: "FalconParquet",
             dependencies: ["CZlib", "CZstd", "CSnappy", "CLz4", "CBrotli", "FalconSystem"],
             path: "Sources/Parquet", swiftSettings: safeSwiftSettings),
+
+        .target(
+            name: "FalconRanks", dependencies: ["CMPI", "FalconSystem", "FalconConcurrency"],
+            path: "Sources/Ranks", swiftSettings: swiftSettings),
 
         // Floor 4: models and update rules, what checks and measures the engine, documents to batches,
         // what a run leaves.
@@ -149,8 +155,8 @@ let package = Package(
         .target(
             name: "FalconEval",
             dependencies: [
-                "FalconSystem", "FalconJSON", "FalconTensor", "FalconTokenizer", "FalconData",
-                "FalconModel", "FalconRunRecord",
+                "FalconSystem", "FalconJSON", "FalconTensor", "FalconTokenizer", "FalconRanks",
+                "FalconData", "FalconModel", "FalconRunRecord",
             ],
             path: "Sources/Eval", swiftSettings: safeSwiftSettings),
         .target(
@@ -168,7 +174,7 @@ let package = Package(
             dependencies: [
                 "FalconSystem", "FalconConcurrency", "FalconJSON", "FalconRecipeSection",
                 "FalconTensor", "FalconTokenizer", "FalconData", "FalconRecipe", "FalconModel",
-                "FalconOptim", "FalconCheckpoint", "FalconRunRecord", "FalconEval",
+                "FalconOptim", "FalconCheckpoint", "FalconRanks", "FalconRunRecord", "FalconEval",
                 "FalconInterchange",
             ],
             path: "Sources/Train", swiftSettings: safeSwiftSettings),
@@ -190,8 +196,8 @@ let package = Package(
         .target(
             name: "FalconBench",
             dependencies: [
-                "FalconSystem", "FalconConcurrency", "FalconTensor", "FalconData", "FalconRecipe",
-                "FalconModel", "FalconProfiling", "FalconTrain",
+                "FalconSystem", "FalconConcurrency", "FalconRanks", "FalconTensor", "FalconData",
+                "FalconRecipe", "FalconModel", "FalconOptim", "FalconProfiling", "FalconTrain",
             ],
             path: "Sources/Bench", swiftSettings: safeSwiftSettings),
 
@@ -199,7 +205,7 @@ let package = Package(
         .executableTarget(
             name: "falcon-cli",
             dependencies: [
-                "FalconSystem", "FalconConcurrency", "FalconJSON", "FalconTensor",
+                "FalconSystem", "FalconConcurrency", "FalconJSON", "FalconRanks", "FalconTensor",
                 "FalconTokenizer", "FalconData", "FalconRecipe", "FalconModel", "FalconOptim",
                 "FalconCheckpoint", "FalconRunRecord", "FalconVerification", "FalconProfiling",
                 "FalconEval", "FalconInterchange", "FalconTrain", "FalconSweep", "FalconReport",
@@ -211,8 +217,8 @@ let package = Package(
         .target(
             name: "FalconTestSupport",
             dependencies: [
-                "FalconSystem", "FalconJSON", "FalconTokenizer", "FalconData", "FalconRecipe",
-                "FalconCheckpoint", "FalconRunRecord", "FalconTrain",
+                "FalconSystem", "FalconJSON", "FalconTokenizer", "FalconRanks", "FalconData",
+                "FalconRecipe", "FalconCheckpoint", "FalconRunRecord", "FalconTrain",
             ],
             path: "Tests/Support", swiftSettings: swiftSettings),
 
@@ -272,7 +278,9 @@ let package = Package(
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "CheckpointTests",
-            dependencies: ["FalconSystem", "FalconCheckpoint", "FalconTestSupport"],
+            dependencies: [
+                "FalconSystem", "FalconConcurrency", "FalconCheckpoint", "FalconTestSupport",
+            ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
             name: "GGUFTests", dependencies: ["FalconSystem", "FalconGGUF", "FalconTestSupport"],
@@ -282,12 +290,17 @@ let package = Package(
             dependencies: ["FalconSystem", "FalconJSON", "FalconParquet", "FalconTestSupport"],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
         .testTarget(
+            name: "RanksTests",
+            dependencies: ["FalconSystem", "FalconConcurrency", "FalconRanks"],
+            swiftSettings: swiftSettings),
+        .testTarget(
             name: "RunRecordTests", dependencies: ["FalconRunRecord"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "EvalTests",
             dependencies: [
-                "FalconSystem", "FalconJSON", "FalconTensor", "FalconTokenizer", "FalconModel",
+                "FalconSystem", "FalconJSON", "FalconTensor", "FalconTokenizer", "FalconRanks",
+                "FalconModel",
                 "FalconRunRecord", "FalconEval", "FalconTestSupport",
             ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
@@ -302,8 +315,8 @@ let package = Package(
             name: "TrainTests",
             dependencies: [
                 "FalconSystem", "FalconJSON", "FalconRecipeSection", "FalconTensor",
-                "FalconTokenizer", "FalconData",
-                "FalconRecipe", "FalconModel", "FalconOptim", "FalconCheckpoint", "FalconRunRecord",
+                "FalconTokenizer", "FalconRanks", "FalconData", "FalconRecipe", "FalconModel",
+                "FalconOptim", "FalconCheckpoint", "FalconRunRecord",
                 "FalconEval", "FalconInterchange", "FalconTrain", "FalconTestSupport",
             ],
             exclude: ["Fixtures"], swiftSettings: swiftSettings),
@@ -317,7 +330,8 @@ let package = Package(
         .testTarget(
             name: "BenchTests",
             dependencies: [
-                "FalconTensor", "FalconData", "FalconModel", "FalconProfiling", "FalconTrain",
+                "FalconRanks", "FalconTensor", "FalconData", "FalconModel", "FalconProfiling",
+                "FalconTrain",
                 "FalconBench",
             ],
             swiftSettings: swiftSettings),

@@ -78,14 +78,5 @@ final class ChildProcess {
     }
 }
 
-/// The path of this program.
-func runningProgramPath() throws(FileError) -> String {
-    guard let path = unsafe realpath("/proc/self/exe", nil) else {
-        throw FileError(action: "find", path: "/proc/self/exe", code: errno)
-    }
-    defer { unsafe free(path) }
-    return unsafe String(cString: path)
-}
-
 /// Waits for a short time.
 func pause(milliseconds: UInt32) { usleep(1000 * milliseconds) }

@@ -6,6 +6,8 @@ public enum ExitStatus: Int32, Sendable {
     case usage = 64
     case badData = 65
     case missingInput = 66
+    /// Something that the machine must provide is not there: a library, a launcher that works.
+    case unavailable = 69
     case internalError = 70
     case cannotCreate = 73
     /// Reading or writing failed, or the disk is full.

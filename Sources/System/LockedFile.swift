@@ -50,13 +50,9 @@ final class LockedFile {
         let words = command.split(separator: 0).prefix(2).map {
             String(decoding: $0, as: UTF8.self)
         }
-        var name = [CChar](repeating: 0, count: 256)
-        unsafe gethostname(&name, 255)
-        let host = String(
-            decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         let program = words.first?.split(separator: "/").last.map(String.init) ?? "falcon"
         let text =
-            "process \(getpid()) on \(host) (\(([program] + words.dropFirst()).joined(separator: " ")))\n"
+            "process \(getpid()) on \(hostName()) (\(([program] + words.dropFirst()).joined(separator: " ")))\n"
         let bytes = Array(text.utf8)
         _ = ftruncate(descriptor, 0)
         _ = unsafe bytes.withUnsafeBytes { unsafe pwrite(descriptor, $0.baseAddress, $0.count, 0) }

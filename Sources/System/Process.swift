@@ -32,13 +32,29 @@ public func availableMemoryByteCount(root: String = "") -> Int {
 /// - Parameter root: a prefix of `/proc` and `/sys`, empty except in tests.
 /// - Returns: at least 1.
 public func usableProcessorCount(root: String = "") -> Int {
+    let bound = boundProcessors(root: root).count
+    return max(1, min(bound, ControlGroups(root: root).processorLimit ?? bound))
+}
+
+/// The processors that this process is bound to: all of the machine if nobody bound it.
+///
+/// - Parameter root: a prefix of `/proc` and `/sys`, empty except in tests.
+/// - Returns: their numbers, ascending; none if the system does not say.
+public func boundProcessors(root: String = "") -> [Int] {
     let prefix = "Cpus_allowed_list:"
     let status = lines(of: root + "/proc/self/status").first { $0.hasPrefix(prefix) } ?? ""
     let bound = processors(status.dropFirst(prefix.count))
     // The list may name processors that this machine could have, but has not.
     let online = processors(lines(of: root + "/sys/devices/system/cpu/online").first?[...] ?? "")
-    let common = online.isEmpty ? bound : bound.intersection(online)
-    return max(1, min(common.count, ControlGroups(root: root).processorLimit ?? common.count))
+    return (online.isEmpty ? bound : bound.intersection(online)).sorted()
+}
+
+/// Binds this thread, and those that it starts from now on, to processors; nothing happens if the system refuses.
+///
+/// - Parameter processors: their numbers, at least one.
+public func bindProcess(to processors: [Int]) {
+    let numbers = processors.map(Int32.init)
+    _ = unsafe csystem_bind(numbers, Int32(numbers.count))
 }
 
 /// The numbers in a list like "0-3,8".
@@ -53,6 +69,18 @@ private func processors(_ list: Substring) -> Set<Int> {
     return numbers
 }
 
+/// The path of this program.
+///
+/// - Returns: the path without links.
+/// - Throws: `FileError` if the system does not say.
+public func runningProgramPath() throws(FileError) -> String {
+    guard let path = unsafe realpath("/proc/self/exe", nil) else {
+        throw FileError(action: "find", path: "/proc/self/exe", code: errno)
+    }
+    defer { unsafe free(path) }
+    return unsafe String(cString: path)
+}
+
 /// Seconds on a clock that only goes forward.
 ///
 /// - Returns: seconds since an arbitrary start.
@@ -60,6 +88,20 @@ public func monotonicSeconds() -> Double {
     var now = timespec()
     clock_gettime(CLOCK_MONOTONIC, &now)
     return Double(now.tv_sec) + 1e-9 * Double(now.tv_nsec)
+}
+
+/// Lets this thread sleep.
+///
+/// - Parameter seconds: below 1.
+public func sleepSeconds(_ seconds: Double) { usleep(UInt32(seconds * 1e6)) }
+
+/// The name of this machine.
+///
+/// - Returns: the name without a domain, as its administrator set it.
+public func hostName() -> String {
+    var name = [CChar](repeating: 0, count: 256)
+    unsafe gethostname(&name, 255)
+    return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
 
 /// Whether a stream is a terminal.

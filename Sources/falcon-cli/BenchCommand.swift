@@ -7,6 +7,7 @@ struct BenchCommand: ParsableCommand {
         abstract: "Measure speed against the best that this machine can do.",
         subcommands: [
             BenchKernels.self, BenchTrain.self, BenchGenerate.self, BenchData.self,
+            BenchNetwork.self,
         ])
 }
 

@@ -12,4 +12,7 @@ int csystem_exchange_names(const char *path, const char *other);
 // Writes what was printed out. 0, or the errno of what, now or before, could not be written.
 int csystem_flush_standard_output(void);
 
+// Binds this thread, and those that it starts from now on, to processors. 0, or -1 with errno.
+int csystem_bind(const int *processors, int count);
+
 #endif
