@@ -7,6 +7,8 @@ public enum BenchError: FalconError, Equatable {
     case noAttention(architecture: Architecture)
     /// No kernel has this in its name.
     case noSuchKernel(filter: String, names: [String])
+    /// There is nobody to send messages to.
+    case oneRank
 
     /// The message for a person.
     public var description: String {
@@ -15,6 +17,9 @@ public enum BenchError: FalconError, Equatable {
             "\(architecture.rawValue) has no form with only attention; name a falcon-h1 recipe"
         case .noSuchKernel(let filter, let names):
             "no kernel is named \"\(filter)\"; the kernels are: \(names.joined(separator: ", "))"
+        case .oneRank:
+            "there is 1 rank, and nothing to measure between ranks; start at least 2, on the hosts between which "
+                + "the network is to be measured"
         }
     }
 

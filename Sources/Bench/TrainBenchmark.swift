@@ -46,13 +46,13 @@ public struct TrainBenchmark: Sendable {
         let batches = (0..<trainer.plan.microBatches).map {
             Self.randomBatch(recipe, number: $0)
         }
-        for _ in 0..<warmupSteps { _ = trainer.step(batches) }
+        for _ in 0..<warmupSteps { try trainer.step(batches) }
         profile.reset()
         var times: [Double] = []
         var losses: [Double] = []
         for _ in 0..<steps {
             let start = monotonicSeconds()
-            losses.append(trainer.step(batches).loss)
+            losses.append(try trainer.step(batches).loss)
             times.append(monotonicSeconds() - start)
         }
         return TrainMeasurement(

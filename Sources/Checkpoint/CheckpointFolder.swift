@@ -66,21 +66,21 @@ public struct CheckpointFolder: Sendable {
         return try namesInFolder(path).compactMap(Self.step(ofName:)).sorted()
     }
 
-    /// Writes the checkpoint of a step.
+    /// Begins to write the checkpoint of a step.
     ///
     /// - Parameters:
     ///   - contents: everything except the values of the tensors, including the step.
-    ///   - values: supplies the tensors, in the order in which they are asked for.
-    /// - Returns: the manifest.
-    /// - Throws: `FileError`, for instance if the disk is full; errors of `values`. Earlier
-    ///   checkpoints are not touched.
-    @discardableResult
-    public func write(
-        _ contents: CheckpointContents, values: CheckpointValues
-    ) throws -> CheckpointManifest {
+    ///   - byteLimit: the size above which the optimizer's state is split.
+    /// - Returns: the writer; earlier checkpoints are not touched.
+    /// - Throws: `FileError` if a folder cannot be made.
+    public func writer(
+        _ contents: CheckpointContents,
+        optimizerByteLimit byteLimit: Int = CheckpointWriter.optimizerByteLimit
+    ) throws(FileError) -> CheckpointWriter {
         try createFolder(path)
-        return try CheckpointWriter.write(
-            contents, to: path(ofStep: contents.step), replacing: true, values: values)
+        return try CheckpointWriter(
+            contents, to: path(ofStep: contents.step), replacing: true,
+            optimizerByteLimit: byteLimit)
     }
 
     /// The newest whole checkpoint.

@@ -71,65 +71,134 @@ public typealias CheckpointValues = (
     CheckpointPart, TensorDescription, (Span<Float>) throws -> Void
 ) throws -> Void
 
+/// A file of a checkpoint that holds tensors.
+public struct CheckpointTensorFile: Sendable {
+    /// The file's name.
+    public let name: String
+    /// What its tensors belong to.
+    public let part: CheckpointPart
+    /// The tensors, in the order in which their values must come.
+    public let tensors: [TensorDescription]
+
+    /// Creates the file.
+    ///
+    /// - Parameter folder: an unfinished checkpoint.
+    /// - Returns: a writer that takes the values.
+    /// - Throws: `FileError` if it cannot be created.
+    public func writer(in folder: String) throws(FileError) -> SafetensorsWriter {
+        try SafetensorsWriter(path: folder + "/" + name, tensors: tensors)
+    }
+}
+
 /// Writes checkpoints: a folder beside its final name, synced, then renamed.
 ///
-/// Two saves of the same state have the same bytes: nothing written depends on time or machine.
-public enum CheckpointWriter {
-    /// Writes a checkpoint.
+/// Two saves of the same state have the same bytes: nothing written depends on time, machine or the number of
+/// processes that write. The files of tensors may be written by several.
+public struct CheckpointWriter: ~Copyable {
+    /// The size above which the state of an optimizer is split, in bytes, so that several processes can write.
+    public static let optimizerByteLimit = 512 << 20
+
+    private let contents: CheckpointContents
+    private let folder: AtomicFolder
+    private let plans: [(part: CheckpointPart, plan: ShardPlan)]
+
+    /// Plans the files and makes the folder, under its unfinished name.
     ///
     /// - Parameters:
     ///   - contents: everything except the values of the tensors.
     ///   - path: the folder to create.
-    ///   - isReplacing: whether a whole new folder replaces an existing one, which is else an
-    ///     error.
-    ///   - values: supplies the tensors, in the order in which they are asked for.
+    ///   - isReplacing: whether a whole new folder replaces an existing one, which is else an error.
+    ///   - byteLimit: the size above which the optimizer's state is split.
+    /// - Throws: `FileError` if the folder cannot be made.
+    public init(
+        _ contents: CheckpointContents, to path: String, replacing isReplacing: Bool = false,
+        optimizerByteLimit byteLimit: Int = optimizerByteLimit
+    ) throws(FileError) {
+        self.contents = contents
+        plans = Self.plans(contents, byteLimit)
+        folder = try AtomicFolder(path: path, replacing: isReplacing)
+    }
+
+    /// The folder that takes the files until it is finished.
+    public var partialPath: String { folder.partialPath }
+
+    /// The files of tensors, which follow from the contents alone.
+    ///
+    /// - Parameters:
+    ///   - contents: as for `init`.
+    ///   - byteLimit: the size above which the optimizer's state is split.
+    /// - Returns: at least one.
+    public static func files(
+        of contents: CheckpointContents, optimizerByteLimit byteLimit: Int = optimizerByteLimit
+    ) -> [CheckpointTensorFile] {
+        plans(contents, byteLimit).flatMap(files)
+    }
+
+    private static func files(_ part: CheckpointPart, _ plan: ShardPlan) -> [CheckpointTensorFile] {
+        plan.shards.enumerated().map { number, tensors in
+            CheckpointTensorFile(
+                name: plan.fileName(number), part: part, tensors: SafetensorsWriter.sorted(tensors))
+        }
+    }
+
+    private static func plans(
+        _ contents: CheckpointContents, _ byteLimit: Int
+    ) -> [(part: CheckpointPart, plan: ShardPlan)] {
+        let model = ShardPlan(
+            SafetensorsReader.modelSet, contents.parameters.map(\.tensor),
+            byteLimit: WeightsWriter.defaultShardByteLimit)
+        guard !contents.optimizerTensors.isEmpty else { return [(.model, model)] }
+        let optimizer = ShardPlan(
+            CheckpointFileName.optimizerSet, contents.optimizerTensors, byteLimit: byteLimit)
+        return [(.model, model), (.optimizer, optimizer)]
+    }
+
+    /// Writes the other files and gives the folder its name.
+    ///
+    /// - Parameter tensorFiles: the files of `files(of:)`, in their order, as written.
     /// - Returns: the manifest.
     /// - Throws: `FileError`, for instance if the disk is full or another process has made the
-    ///   folder; errors of `values`. Nothing is then left behind.
-    @discardableResult
-    public static func write(
-        _ contents: CheckpointContents, to path: String, replacing isReplacing: Bool = false,
-        values: CheckpointValues
-    ) throws -> CheckpointManifest {
-        let folder = try AtomicFolder(path: path, replacing: isReplacing)
-        let partial = folder.partialPath
-        var files: [WrittenFile] = []
-        files.append(
-            try write(
-                .model, contents.parameters.map(\.tensor), named: CheckpointFileName.model,
-                in: partial, values: values))
-        if !contents.optimizerTensors.isEmpty {
-            files.append(
-                try write(
-                    .optimizer, contents.optimizerTensors, named: CheckpointFileName.optimizer,
-                    in: partial, values: values))
+    ///   folder. Nothing is then left behind.
+    public consuming func finish(_ tensorFiles: [WrittenFile]) throws -> CheckpointManifest {
+        var files = tensorFiles
+        let indices = plans.map {
+            (ShardPlan.indexFileName($0.plan.name), $0.plan.index.map { Array($0.utf8) })
         }
         let small: [(String, [UInt8]?)] = [
             (CheckpointFileName.state, contents.state),
             (CheckpointFileName.configuration, contents.configuration),
             (CheckpointFileName.recipe, contents.recipe),
         ]
-        for case (let name, let bytes?) in small + contents.tokenizerFiles {
-            files.append(try writeFile(bytes, named: name, in: partial))
+        for case (let name, let bytes?) in indices + small + contents.tokenizerFiles {
+            files.append(try writeFile(bytes, named: name, in: partialPath))
         }
         let manifest = CheckpointManifest(
             step: contents.step, tokens: contents.tokens, recipeDigest: contents.recipeDigest,
             dataDigest: contents.dataDigest, ancestors: contents.ancestors,
             parameters: contents.parameters, files: files)
         _ = try writeFile(
-            manifest.serialized(), named: CheckpointManifest.fileName, in: partial)
+            manifest.serialized(), named: CheckpointManifest.fileName, in: partialPath)
         try folder.commit()
         return manifest
     }
 
-    private static func write(
-        _ part: CheckpointPart, _ tensors: [TensorDescription], named name: String,
-        in folder: String, values: CheckpointValues
-    ) throws -> WrittenFile {
-        var writer = try SafetensorsWriter(path: folder + "/" + name, tensors: tensors)
-        while let tensor = writer.next {
-            try values(part, tensor) { try writer.append($0) }
+    /// Writes all files and gives the folder its name.
+    ///
+    /// - Parameter values: supplies the tensors, in the order in which they are asked for.
+    /// - Returns: the manifest.
+    /// - Throws: `FileError` as above; errors of `values`. Nothing is then left behind.
+    @discardableResult
+    public consuming func finish(writing values: CheckpointValues) throws -> CheckpointManifest {
+        var written: [WrittenFile] = []
+        for (part, plan) in plans {
+            for file in Self.files(part, plan) {
+                var writer = try file.writer(in: partialPath)
+                while let tensor = writer.next {
+                    try values(part, tensor) { try writer.append($0) }
+                }
+                written.append(try writer.finish())
+            }
         }
-        return try writer.finish()
+        return try finish(written)
     }
 }

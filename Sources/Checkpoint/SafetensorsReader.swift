@@ -5,10 +5,12 @@ import FalconSystem
 /// Files are mapped into memory: opening reads only the headers, and a tensor takes memory only
 /// when it is read.
 public struct SafetensorsReader: Sendable {
+    /// The name of a model's weights among the sets of tensors in a folder.
+    static let modelSet = "model"
     /// The file name of unsharded weights in a folder.
-    public static let singleFileName = "model.safetensors"
+    public static let singleFileName = ShardPlan.singleFileName(modelSet)
     /// The file name of the table of shards in a folder.
-    public static let indexFileName = "model.safetensors.index.json"
+    public static let indexFileName = ShardPlan.indexFileName(modelSet)
 
     /// The path that was opened.
     public let path: String
@@ -36,8 +38,13 @@ public struct SafetensorsReader: Sendable {
             try self.init(path: path, filePaths: [path])
             return
         }
-        let single = path + "/" + Self.singleFileName
-        let indexPath = path + "/" + Self.indexFileName
+        try self.init(folder: path, set: Self.modelSet)
+    }
+
+    /// Opens a set of tensors of a folder: one file, or shards with their table.
+    init(folder path: String, set: String) throws {
+        let single = path + "/" + ShardPlan.singleFileName(set)
+        let indexPath = path + "/" + ShardPlan.indexFileName(set)
         if fileKind(of: single) != .missing {
             try self.init(path: path, filePaths: [single])
         } else if fileKind(of: indexPath) != .missing {

@@ -9,6 +9,16 @@ public struct WrittenFile: Equatable, Sendable {
     public let byteCount: Int
     /// The SHA-256 of the bytes, 64 lower-case hexadecimal digits.
     public let sha256: String
+
+    /// A file that was written.
+    ///
+    /// - Parameters:
+    ///   - name: without its folder.
+    ///   - byteCount: the size in bytes.
+    ///   - sha256: of the bytes, 64 lower-case hexadecimal digits.
+    public init(name: String, byteCount: Int, sha256: String) {
+        (self.name, self.byteCount, self.sha256) = (name, byteCount, sha256)
+    }
 }
 
 /// Writes one safetensors file, tensor by tensor, without holding the whole in memory.

@@ -1,4 +1,3 @@
-import FalconJSON
 import FalconSystem
 
 /// Writes the weights of a folder: `model.safetensors`, or shards with their index.
@@ -13,7 +12,7 @@ public struct WeightsWriter: ~Copyable {
     public let tensors: [TensorDescription]
     private let folder: String
     private let metadata: [String: String]
-    private let shards: [[TensorDescription]]
+    private let plan: ShardPlan
     private var writer: SafetensorsWriter?
     private var written: [WrittenFile] = []
 
@@ -30,14 +29,14 @@ public struct WeightsWriter: ~Copyable {
         metadata: [String: String] = SafetensorsWriter.hubMetadata,
         shardByteLimit: Int = WeightsWriter.defaultShardByteLimit
     ) throws(FileError) {
-        let shards = Self.split(tensors, byteLimit: shardByteLimit)
+        let plan = ShardPlan(
+            SafetensorsReader.modelSet, tensors, byteLimit: shardByteLimit)
         writer = try SafetensorsWriter(
-            path: folder + "/" + Self.fileName(0, of: shards.count), tensors: shards[0],
-            metadata: metadata)
+            path: folder + "/" + plan.fileName(0), tensors: plan.shards[0], metadata: metadata)
         self.folder = folder
         self.metadata = metadata
-        self.shards = shards
-        self.tensors = shards.flatMap { SafetensorsWriter.sorted($0) }
+        self.plan = plan
+        self.tensors = plan.shards.flatMap { SafetensorsWriter.sorted($0) }
     }
 
     /// Appends values of the next tensor.
@@ -45,15 +44,15 @@ public struct WeightsWriter: ~Copyable {
     /// - Parameter values: as for `SafetensorsWriter.append(_:)`.
     /// - Throws: `FileError`, for instance if the disk is full.
     public mutating func append(_ values: Span<Float>) throws(FileError) {
-        if writer?.next == nil, written.count + 1 < shards.count { try openNextShard() }
+        if writer?.next == nil, written.count + 1 < plan.shards.count { try openNextShard() }
         try writer?.append(values)
     }
 
     private mutating func openNextShard() throws(FileError) {
         if let finished = writer.take() { written.append(try finished.finish()) }
         writer = try SafetensorsWriter(
-            path: folder + "/" + Self.fileName(written.count, of: shards.count),
-            tensors: shards[written.count], metadata: metadata)
+            path: folder + "/" + plan.fileName(written.count),
+            tensors: plan.shards[written.count], metadata: metadata)
     }
 
     /// Finishes the last file and, if there are several, writes their index.
@@ -62,57 +61,13 @@ public struct WeightsWriter: ~Copyable {
     /// - Throws: `FileError` if syncing or renaming fails.
     public consuming func finish() throws(FileError) -> [WrittenFile] {
         // Shards with only empty tensors take no values.
-        while written.count + 1 < shards.count { try openNextShard() }
+        while written.count + 1 < plan.shards.count { try openNextShard() }
         if let finished = writer.take() { written.append(try finished.finish()) }
-        if shards.count > 1 { written.append(try writeIndex()) }
+        if let index = plan.index {
+            written.append(
+                try writeFile(index, named: SafetensorsReader.indexFileName, in: folder))
+        }
         return written
-    }
-
-    private func writeIndex() throws(FileError) -> WrittenFile {
-        var map = JSONObject()
-        var fileOfTensor: [String: String] = [:]
-        for (number, shard) in shards.enumerated() {
-            for tensor in shard {
-                fileOfTensor[tensor.name] = Self.fileName(number, of: shards.count)
-            }
-        }
-        for (tensor, file) in fileOfTensor.sorted(by: { $0.key < $1.key }) {
-            map[tensor] = .string(file)
-        }
-        let total = tensors.reduce(0) { $0 + $1.byteCount }
-        let index = JSONValue.object([
-            "metadata": .object(["total_size": .integer(total)]), "weight_map": .object(map),
-        ])
-        return try writeFile(
-            index.serialized(indentation: 2) + "\n", named: SafetensorsReader.indexFileName,
-            in: folder)
-    }
-
-    private static func split(
-        _ tensors: [TensorDescription], byteLimit: Int
-    ) -> [[TensorDescription]] {
-        precondition(byteLimit > 0, "WeightsWriter: shard limit \(byteLimit), want > 0")
-        var shards: [[TensorDescription]] = [[]]
-        var size = 0
-        for tensor in tensors {
-            if size > 0, size + tensor.byteCount > byteLimit {
-                shards.append([])
-                size = 0
-            }
-            shards[shards.count - 1].append(tensor)
-            size += tensor.byteCount
-        }
-        return shards
-    }
-
-    private static func fileName(_ number: Int, of count: Int) -> String {
-        func padded(_ number: Int) -> String {
-            let digits = String(number)
-            return String(repeating: "0", count: max(0, 5 - digits.count)) + digits
-        }
-        return count == 1
-            ? SafetensorsReader.singleFileName
-            : "model-\(padded(number + 1))-of-\(padded(count)).safetensors"
     }
 }
 

@@ -1,4 +1,5 @@
 import FalconModel
+import FalconRanks
 import FalconTensor
 import FalconTokenizer
 
@@ -9,17 +10,44 @@ extension Evaluator {
     /// The most documents that are answered side by side if their answers are written.
     public static let writtenTogether = TextWriter.batchCount
 
-    /// Answers documents of a task.
+    /// Documents that a rank answers before all tell each other their answers.
+    private static let dealtTogether = 256
+
+    /// Answers documents of a task, dealt out to the ranks.
     ///
     /// - Parameters:
     ///   - data: the documents.
     ///   - documents: those to answer.
     ///   - rows: rows of a pass of the model; results do not depend on it.
-    ///   - onAnswers: takes the answers to some documents, in order.
+    ///   - onAnswers: takes the answers to some documents, in order; on every rank those of all.
     /// - Throws: `TokenizerError` if a text cannot be encoded; `EvaluationError` if the model's context is too
-    ///   short; errors of `onAnswers`.
+    ///   short; errors of `onAnswers`; `RankFailure` if a rank has failed.
     public func answer(
         _ data: TaskData, documents: Range<Int>, rows: Int = usualRows,
+        onAnswers: ([ModelAnswer]) throws -> Void
+    ) throws {
+        guard ranks.link != nil else {
+            return try answerAlone(data, documents: documents, rows: rows, onAnswers: onAnswers)
+        }
+        var start = documents.lowerBound
+        while start < documents.upperBound {
+            let share = min(
+                Self.dealtTogether, (documents.upperBound - start + ranks.count - 1) / ranks.count)
+            func place(_ rank: Int) -> Int { min(start + rank * share, documents.upperBound) }
+            var own: [ModelAnswer] = []
+            try answerAlone(
+                data, documents: place(ranks.rank)..<place(ranks.rank + 1), rows: rows
+            ) {
+                own += $0
+                ranks.note("answering \(data.task.name), document \(place(ranks.rank) + own.count)")
+            }
+            try onAnswers(try ranks.gather(ModelAnswer.bytes(of: own)).flatMap(ModelAnswer.answers))
+            start = place(ranks.count)
+        }
+    }
+
+    private func answerAlone(
+        _ data: TaskData, documents: Range<Int>, rows: Int,
         onAnswers: ([ModelAnswer]) throws -> Void
     ) throws {
         guard let first = documents.first else { return }

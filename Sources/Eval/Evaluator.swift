@@ -1,5 +1,6 @@
 import FalconData
 import FalconModel
+import FalconRanks
 import FalconTensor
 import FalconTokenizer
 
@@ -62,6 +63,8 @@ public final class Evaluator {
     let tokenizer: any Tokenizer
     let device: Device
     let prompts: PromptEncoder
+    /// The ranks that share the work; all have the same model and ask for the same scores.
+    public let ranks: RankGroup
     private let byteCounts: [Int]
 
     /// An evaluator.
@@ -70,7 +73,12 @@ public final class Evaluator {
     ///   - model: with weights.
     ///   - tokenizer: the one the model was trained with.
     ///   - device: the device that holds the model.
-    public init(model: any LanguageModel, tokenizer: any Tokenizer, device: Device) {
+    ///   - ranks: the ranks that share the work.
+    public init(
+        model: any LanguageModel, tokenizer: any Tokenizer, device: Device,
+        ranks: RankGroup = RankGroup()
+    ) {
+        self.ranks = ranks
         self.model = model
         self.tokenizer = tokenizer
         self.device = device
@@ -81,24 +89,45 @@ public final class Evaluator {
         }
     }
 
-    /// Scores batches of tokens.
+    /// Scores batches of tokens: each is scored by one rank, and all are added up in their order.
     ///
-    /// - Parameter next: gives the next batch, each scored on its own; nil at the end.
-    /// - Returns: the score of all; nil if there was nothing to predict.
-    /// - Throws: errors of `next`.
+    /// - Parameter next: gives the next batch, the same on every rank, each scored on its own; nil at the end,
+    ///   or when this rank is to stop.
+    /// - Returns: the score of all, the same on every rank; nil if there was nothing to predict, or if ranks have
+    ///   stopped at different places.
+    /// - Throws: errors of `next`; `RankFailure` if a rank has failed.
     public func score(_ next: () throws -> Batch?) throws -> TextScore? {
-        var (nats, tokens, bytes) = (0.0, 0, 0)
+        var own: [Double] = []
+        var count = 0
         while let batch = try next() {
-            for ids in [batch.tokens, batch.targets] {
-                try requireEmbeddings(of: ids, vocabularyCount: model.configuration.vocabSize)
-            }
-            nats += losses(
-                batch.tokens, targets: batch.targets, segments: Segments(batch.documentOffsets)
-            ).reduce(0) { $0 + Double($1) }
-            tokens += batch.targetCount
-            for target in batch.targets where target >= 0 { bytes += byteCounts[Int(target)] }
+            ranks.note("scoring batch \(count)")
+            if count % ranks.count == ranks.rank { own += try sums(of: batch) }
+            count += 1
+        }
+        let all = try ranks.gather([Double(count)] + own)
+        guard all.allSatisfy({ $0[0] == Double(count) }) else { return nil }
+        var (nats, tokens, bytes) = (0.0, 0, 0)
+        for index in 0..<count {
+            let start = 1 + 3 * (index / ranks.count)
+            let sums = all[index % ranks.count]
+            nats += sums[start]
+            tokens += Int(sums[start + 1])
+            bytes += Int(sums[start + 2])
         }
         return tokens > 0 ? TextScore(nats: nats, tokens: tokens, bytes: bytes) : nil
+    }
+
+    /// Σ −log p of a batch, its predicted tokens, and the bytes that they stand for.
+    private func sums(of batch: Batch) throws -> [Double] {
+        for ids in [batch.tokens, batch.targets] {
+            try requireEmbeddings(of: ids, vocabularyCount: model.configuration.vocabSize)
+        }
+        let nats = losses(
+            batch.tokens, targets: batch.targets, segments: Segments(batch.documentOffsets)
+        ).reduce(0) { $0 + Double($1) }
+        var bytes = 0
+        for target in batch.targets where target >= 0 { bytes += byteCounts[Int(target)] }
+        return [nats, Double(batch.targetCount), Double(bytes)]
     }
 
     /// Scores a text file as one document, in pieces that do not see each other.

@@ -1,4 +1,5 @@
 import FalconJSON
+import FalconRanks
 import FalconRunRecord
 import FalconSystem
 
@@ -95,37 +96,42 @@ public struct TaskRun {
         with evaluator: Evaluator, resumes: Bool, rows: Int = Evaluator.usualRows,
         onAnswer: (Int) throws -> Void
     ) throws -> TaskScore {
-        guard folder != nil else {
-            var answers: [ModelAnswer] = []
-            try evaluator.answer(data, documents: data.documents.indices, rows: rows) {
-                answers += $0
-                try onAnswer(answers.count)
-            }
-            return score(answers)
+        let ranks = evaluator.ranks
+        let finished = try ranks.fromLeader {
+            try finishedScore(resumes: resumes).map { Array(try jsonText($0).utf8) } ?? []
         }
-        if let score = try finishedScore(resumes: resumes) {
+        if !finished.isEmpty {
             try onAnswer(data.documents.count)
-            return score
+            return try decodedJSON(TaskScore.self, from: finished)
         }
-        var answers = try earlierAnswers(resumes: resumes)
-        try onAnswer(answers.count)
-        if fileKind(of: partPath) == .missing { try append(try firstLine) }
+        var answers = try ModelAnswer.answers(
+            ranks.fromLeader {
+                let earlier = try earlierAnswers(resumes: resumes)
+                if folder != nil && fileKind(of: partPath) == .missing {
+                    try append(try firstLine)
+                }
+                return ModelAnswer.bytes(of: earlier)
+            })
+        if folder != nil { try onAnswer(answers.count) }
         let first = answers.count
+        let isWriting = folder != nil && ranks.isLeader
         try evaluator.answer(data, documents: first..<data.documents.count, rows: rows) { more in
             var lines = ""
             for answer in more {
-                lines += try TaskSample(answer, document: answers.count, of: data).line + "\n"
+                if isWriting {
+                    lines += try TaskSample(answer, document: answers.count, of: data).line + "\n"
+                }
                 answers.append(answer)
             }
-            try append(lines)
+            if isWriting { try append(lines) }
             try onAnswer(answers.count)
         }
-        return try finish(answers)
+        return isWriting ? try finish(answers) : score(answers)
     }
 
     /// The score of an earlier, whole evaluation.
     private func finishedScore(resumes: Bool) throws -> TaskScore? {
-        guard fileKind(of: resultPath) != .missing else { return nil }
+        guard folder != nil, fileKind(of: resultPath) != .missing else { return nil }
         guard resumes else {
             throw FileError.exists(
                 path: resultPath,
@@ -154,7 +160,7 @@ public struct TaskRun {
 
     /// The answers of an evaluation that was broken off; a last line that was not written whole is cut.
     private func earlierAnswers(resumes: Bool) throws -> [ModelAnswer] {
-        guard fileKind(of: partPath) != .missing else { return [] }
+        guard folder != nil, fileKind(of: partPath) != .missing else { return [] }
         guard resumes else {
             throw FileError.exists(
                 path: partPath, advice: "--resume goes on from it; or choose another --samples")

@@ -28,7 +28,7 @@ public enum ModelImport {
             },
             configuration: try model.configuration.encoded(),
             tokenizerFiles: model.tokenizer?.files.all.map { ($0.name, $0.bytes) } ?? [])
-        return try CheckpointWriter.write(contents, to: path) { _, tensor, emit in
+        return try CheckpointWriter(contents, to: path).finish { _, tensor, emit in
             try model.weights.readPieces(of: tensor.name, count: tensor.elementCount, emit)
         }
     }

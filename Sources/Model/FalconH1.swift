@@ -83,8 +83,13 @@ public final class FalconH1: LanguageModel {
     /// - Parameters:
     ///   - device: the device to run on.
     ///   - withGradients: whether it will be trained.
-    public func allocate(on device: Device, withGradients: Bool) {
-        table.allocate(on: device, withGradients: withGradients)
+    ///   - share: the elements that are updated here; nil for all.
+    ///   - summing: whether gradients are added up in a buffer of their own before an update.
+    public func allocate(
+        on device: Device, withGradients: Bool, share: ParameterShare?, summing: Bool
+    ) {
+        table.allocate(
+            on: device, withGradients: withGradients, share: share, summing: summing)
         constants = FalconH1Constants(sizes, on: device)
     }
 

@@ -16,7 +16,10 @@ public protocol LanguageModel: AnyObject {
     /// - Parameters:
     ///   - device: the device to run on.
     ///   - withGradients: whether it will be trained.
-    func allocate(on device: Device, withGradients: Bool)
+    ///   - share: the elements that are updated here; nil for all; see `ParameterTable.allocate`.
+    ///   - summing: whether gradients are added up in a buffer of their own before an update.
+    func allocate(
+        on device: Device, withGradients: Bool, share: ParameterShare?, summing: Bool)
 
     /// The memory of the model before the first token.
     ///
@@ -102,6 +105,15 @@ public struct ForwardPass {
 }
 
 extension LanguageModel {
+    /// Takes memory for the weights, all zero; what is trained is updated here.
+    ///
+    /// - Parameters:
+    ///   - device: the device to run on.
+    ///   - withGradients: whether it will be trained.
+    public func allocate(on device: Device, withGradients: Bool) {
+        allocate(on: device, withGradients: withGradients, share: nil, summing: false)
+    }
+
     /// The normed output of the last block.
     ///
     /// - Parameters:
@@ -110,20 +122,24 @@ extension LanguageModel {
     ///   - memories: for each segment the memory of the tokens before it; see `ForwardPass`.
     ///   - recompute: the part of each block that backward computes again.
     ///   - observe: takes activations on the way; see `ForwardPass`.
+    ///   - onStage: called during the backward pass as stages are over, all but the end.
     ///   - tape: the tape to run on.
     /// - Returns: `[R, D]`.
     public func hidden(
         _ tokens: IndexTensor, segments: Segments, memories: [SegmentMemory?] = [],
-        recompute: Recompute = .none, observe: Observer? = nil, on tape: inout Tape
+        recompute: Recompute = .none, observe: Observer? = nil,
+        onStage: ((BackwardStage) -> Void)? = nil, on tape: inout Tape
     ) -> Tensor {
         let pass = ForwardPass(segments: segments, memories: memories, observe: observe)
         let block = makeBlocks(for: pass, on: tape.device)
         var h = embed(tokens, on: &tape)
         observe?(ActivationPlace(.embedding), h)
         for index in 0..<configuration.numHiddenLayers {
+            tape.mark(.block(index), onStage)
             h = tape.block(h, recompute: recompute) { h, tape in block(index, h, &tape) }
             observe?(ActivationPlace(.residual, block: index), h)
         }
+        tape.mark(.head, onStage)
         for case (let memory?, let rows) in zip(memories, segments.ranges) where memory.advances {
             memory.state.position += rows.count
         }

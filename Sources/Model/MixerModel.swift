@@ -97,8 +97,13 @@ final class MixerModel: LanguageModel {
     /// - Parameters:
     ///   - device: the device to run on.
     ///   - withGradients: whether it will be trained.
-    func allocate(on device: Device, withGradients: Bool) {
-        table.allocate(on: device, withGradients: withGradients)
+    ///   - share: the elements that are updated here; nil for all.
+    ///   - summing: whether gradients are added up in a buffer of their own before an update.
+    func allocate(
+        on device: Device, withGradients: Bool, share: ParameterShare?, summing: Bool
+    ) {
+        table.allocate(
+            on: device, withGradients: withGradients, share: share, summing: summing)
         let channels = sizes.convolutionState[1]
         convScale = device.tensor(Array(repeating: 1, count: channels), shape: [channels])
     }

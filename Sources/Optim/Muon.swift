@@ -101,15 +101,22 @@ final class MuonUpdate {
     private let columns: Int
     private var lastRate = 0.0
     private var lastSquares = DeviceNumber(0)
-    private var lastUpdateRMS: Double {
-        lastRate * (lastSquares.value / Double(rows * columns)).squareRoot()
-    }
 
     var group: OptimizerGroup { parts[0].matrix.group }
 
     /// The flat buffers' elements from the first to the last parameter with rows in the matrix.
     var elements: Range<Int> {
         parts[0].matrix.elements.lowerBound..<parts[parts.count - 1].matrix.elements.upperBound
+    }
+
+    /// The places of its parameters in the table, which follow each other.
+    var places: ClosedRange<Int> { parts[0].matrix.place...parts[parts.count - 1].matrix.place }
+
+    /// Floating-point operations of an update: three products a step.
+    func work(_ section: MuonSection) -> Double {
+        let (side, length) = (Double(min(rows, columns)), Double(max(rows, columns)))
+        return Double(section.newtonSchulzSteps)
+            * (4 * side * side * length + 2 * side * side * side)
     }
 
     private init(_ parts: [Part]) {
@@ -161,7 +168,7 @@ final class MuonUpdate {
             backend.muonMomentum(
                 momentum(part.matrix).rows(part.rows),
                 update: x.rows(start..<start + part.rows.count),
-                gradient: part.matrix.parameter.gradient.rows(part.rows),
+                gradient: part.matrix.parameter.summedGradient.rows(part.rows),
                 momentum: Float(section.momentum), nesterov: section.nesterov,
                 clip: Float(gradientScale))
             start += part.rows.count
@@ -199,13 +206,10 @@ final class MuonUpdate {
         }
     }
 
-    /// Adds the size of the last update to those of its parameters; parts of one add up by squares.
-    func addUpdateRMS(to result: inout [Double]) {
-        for part in parts {
-            let place = part.matrix.place
-            let share = Double(part.rows.count) / Double(part.matrix.parameter.shape[0])
-            let squares = result[place] * result[place] + share * lastUpdateRMS * lastUpdateRMS
-            result[place] = squares.squareRoot()
-        }
+    /// The sum of squares of the last update over the rows of a parameter.
+    func updateSquares(ofParameter place: Int) -> Double {
+        let count = parts.filter { $0.matrix.place == place }.reduce(0) { $0 + $1.rows.count }
+        return count == 0
+            ? 0 : lastRate * lastRate * lastSquares.value * Double(count) / Double(rows)
     }
 }

@@ -1,45 +1,50 @@
 import FalconTensor
 
-/// One tensor of an optimizer's state, under the name that it has in files.
-public struct OptimizerSlot {
+/// One tensor of an optimizer's state, under the name that it has in files, in the shape of its parameter.
+public struct OptimizerSlot: Equatable, Sendable {
     /// `first_moment.NAME`, `second_moment.NAME` or `momentum.NAME`.
     public let name: String
-    /// The elements of the parameter that it covers: all, unless the optimizer's range ends within.
-    public let elements: Range<Int>
-    /// The values, in the parameter's shape; `[elements.count]` for a part of one.
-    public let tensor: Tensor
+    /// The parameter's place in the table.
+    public let parameter: Int
+    /// Whether it holds second moments.
+    let isSecond: Bool
 }
 
 // The contents of the state, and the last step.
 extension Optimizer {
-    /// The state of the range by parameter, for files.
+    /// The tensors of the state of the whole table, whoever holds them: first moments and momenta, then second
+    /// moments.
     public var slots: [OptimizerSlot] {
-        let first = table.parameters.indices.compactMap { index in
-            let isMuon = section.usesMuon(table.parameters[index], in: groups[index])
-            return slot(isMuon ? "momentum." : "first_moment.", index, in: range) {
-                firstMoments($0)
-            }
+        let muon = table.parameters.indices.map {
+            section.usesMuon(table.parameters[$0], in: groups[$0])
         }
-        let second = spans.flatMap { span in
-            table.parameters.indices.compactMap { index in
-                slot("second_moment.", index, in: span.range) { secondMoments($0, of: span) }
-            }
+        let first = table.parameters.enumerated().map { index, parameter in
+            OptimizerSlot(
+                name: (muon[index] ? "momentum." : "first_moment.") + parameter.name,
+                parameter: index, isSecond: false)
+        }
+        let second = table.parameters.enumerated().filter { !muon[$0.offset] }.map {
+            OptimizerSlot(
+                name: "second_moment." + $0.element.name, parameter: $0.offset, isSecond: true)
         }
         return first + second
     }
 
-    /// The slot of a parameter; nil if none of it is in a range.
-    private func slot(
-        _ prefix: String, _ index: Int, in range: Range<Int>, _ state: (Range<Int>) -> Tensor
-    ) -> OptimizerSlot? {
-        let (parameter, whole) = (table.parameters[index], table.elements(of: index))
-        let part = whole.clamped(to: range)
-        guard !part.isEmpty else { return nil }
-        let tensor = state(part)
-        return OptimizerSlot(
-            name: prefix + parameter.name,
-            elements: part.lowerBound - whole.lowerBound..<part.upperBound - whole.lowerBound,
-            tensor: part == whole ? tensor.reshaped(parameter.shape) : tensor)
+    /// Some values of a slot.
+    ///
+    /// - Parameters:
+    ///   - slot: one of `slots`.
+    ///   - elements: of the flat buffers: of the slot's parameter, and of one range of the share.
+    /// - Returns: a view, `[elements.count]`.
+    public func values(of slot: OptimizerSlot, _ elements: Range<Int>) -> Tensor {
+        guard slot.isSecond else { return firstMoments(elements) }
+        guard
+            let span = spans.first(where: {
+                $0.range.lowerBound <= elements.lowerBound
+                    && elements.upperBound <= $0.range.upperBound
+            })
+        else { preconditionFailure("Optimizer: \(elements) of \(slot.name) are not of the share") }
+        return secondMoments(elements, of: span)
     }
 
     /// The learning rate and weight decay of each parameter in the last step.
@@ -54,25 +59,23 @@ extension Optimizer {
         }
     }
 
-    /// The root mean square of the last update of each parameter, without weight decay.
+    /// The sum of squares of the last update of a stretch of a parameter, without weight decay.
     ///
-    /// AdamW's is computed again from its moments; Muon's is kept.
+    /// AdamW's is computed again from its moments; Muon's is kept, and spread evenly over the rows of a stack.
     ///
-    /// - Returns: by parameter of the table, over its elements in the range; 0 before the first
-    ///   step, and for parameters outside the range.
-    public func updateRMS() -> [Double] {
-        var result = [Double](repeating: 0, count: table.parameters.count)
-        guard stepCount > 0 else { return result }
-        for index in table.parameters.indices {
-            let whole = table.elements(of: index)
-            guard let span = spans.first(where: { $0.range.overlaps(whole) }) else { continue }
-            let part = whole.clamped(to: span.range)
-            let squares = device.backend.adamWUpdateSquares(
-                firstMoment: firstMoments(part), secondMoment: secondMoments(part, of: span),
-                step: adamWStep(span.group, weightDecayFactor: 1, gradientScale: 1))
-            result[index] = (squares / Double(part.count)).squareRoot()
+    /// - Parameters:
+    ///   - parameter: the parameter's place in the table.
+    ///   - elements: of it, in one range of the share; for Muon all of it.
+    /// - Returns: 0 before the first step.
+    public func updateSquares(ofParameter parameter: Int, _ elements: Range<Int>) -> Double {
+        guard stepCount > 0 else { return 0 }
+        let span = spans.first { $0.range.overlaps(elements) }
+        guard let span else {
+            return muonUpdates.reduce(0) { $0 + $1.updateSquares(ofParameter: parameter) }
         }
-        for update in muonUpdates { update.addUpdateRMS(to: &result) }
-        return result
+        return device.backend.adamWUpdateSquares(
+            firstMoment: firstMoments(elements),
+            secondMoment: secondMoments(elements, of: span),
+            step: adamWStep(span.group, weightDecayFactor: 1, gradientScale: 1))
     }
 }

@@ -1,6 +1,6 @@
 import FalconTensor
 
-/// The update rule of a recipe with its float32 state, for the masters of a table or a range.
+/// The update rule of a recipe with its float32 state, for the masters of a table or of a share of it.
 ///
 /// AdamW; or, for matrices between hidden activations, Muon if the recipe says so (`MuonUpdate`):
 ///
@@ -15,19 +15,21 @@ public final class Optimizer {
         /// The place where its second moments begin in their buffer.
         let secondStart: Int
         let group: OptimizerGroup
+        /// Whether its masters are copies, in a buffer of their own.
+        let isMultiplied: Bool
     }
 
     /// The elements of the flat buffers whose state is held, and which `step` updates.
-    public let range: Range<Int>
+    public let share: ParameterShare
     let section: OptimizerSection
     let table: ParameterTable
     let device: Device
     let groups: [OptimizerGroup]
     let spans: [Span]
     let muonUpdates: [MuonUpdate]
-    /// First moments, or Muon's momentum, of the range.
+    /// First moments, or Muon's momentum, of the share.
     private let firstMoment: Tensor
-    /// Second moments of the elements of the range that AdamW updates, next to each other.
+    /// Second moments of the elements of the share that AdamW updates, next to each other.
     private let secondMoment: Tensor
     /// Steps applied so far.
     public var stepCount = 0
@@ -36,68 +38,78 @@ public final class Optimizer {
 
     /// An optimizer with zero moments.
     ///
-    /// Optimizers of ranges that together cover the table give the same bits as one for the whole
+    /// Optimizers of shares that together cover the table give the same bits as one for the whole
     /// table, if each takes every step.
     ///
     /// - Parameters:
     ///   - section: the recipe's part.
     ///   - table: allocated with gradients.
     ///   - device: the device that holds the table.
-    ///   - range: elements of the flat buffers; nil for all. It may begin and end inside a parameter that
-    ///     AdamW updates, but not inside a matrix that Muon does: parameters that Muon updates, and those
-    ///     that it stacks, are in the range as a whole or not at all.
+    ///   - share: elements that the table's share has; nil for all of these. It may begin and end inside a
+    ///     parameter that AdamW updates, but not inside a matrix that Muon does: parameters that Muon updates,
+    ///     and those that it stacks, are in it as a whole or not at all.
     /// - Throws: `OptimizerError` if the groups do not cover the table or one is empty.
     public init(
         _ section: OptimizerSection, table: ParameterTable, on device: Device,
-        range: Range<Int>? = nil
+        share: ParameterShare? = nil
     ) throws(OptimizerError) {
-        let range = range ?? 0..<table.flatCount
+        let share = share ?? table.share
         precondition(
-            range.lowerBound >= 0 && range.upperBound <= table.flatCount,
-            "Optimizer: range \(range) is outside 0..<\(table.flatCount)")
-        self.range = range
+            share.ranges.allSatisfy(table.share.contains),
+            "Optimizer: \(share.ranges) are not of the table's share")
+        self.share = share
         self.section = section
         self.table = table
         self.device = device
         groups = try Self.groupPlaces(of: table, section).map { section.groups[$0] }
-        firstMoment = device.zeros([max(1, range.count)])
+        firstMoment = device.zeros([max(1, share.count)])
         var spans: [Span] = []
-        var matrices: [MuonUpdate.Matrix] = []
         var secondCount = 0
-        for (index, group) in groups.enumerated() {
-            let parameter = table.parameters[index]
-            if section.usesMuon(parameter, in: group) {
-                matrices.append(
-                    MuonUpdate.Matrix(
-                        place: index, parameter: parameter, group: group,
-                        elements: table.elements(of: index)))
-                continue
+        for (index, group) in groups.enumerated()
+        where !section.usesMuon(table.parameters[index], in: group) {
+            let isMultiplied = table.isMultiplied(index)
+            for part in share.parts(of: table.room(of: index)) {
+                if let last = spans.last, last.group == group, last.isMultiplied == isMultiplied,
+                    last.range.upperBound == part.lowerBound
+                {
+                    spans[spans.count - 1].range = last.range.lowerBound..<part.upperBound
+                } else {
+                    spans.append(
+                        Span(
+                            range: part, secondStart: secondCount, group: group,
+                            isMultiplied: isMultiplied))
+                }
+                secondCount += part.count
             }
-            let part = (table.offsets[index]..<table.offsets[index + 1]).clamped(to: range)
-            if part.isEmpty { continue }
-            if let last = spans.last, last.group == group, last.range.upperBound == part.lowerBound
-            {
-                spans[spans.count - 1].range = last.range.lowerBound..<part.upperBound
-            } else {
-                spans.append(Span(range: part, secondStart: secondCount, group: group))
-            }
-            secondCount += part.count
         }
         self.spans = spans
         secondMoment = device.zeros([max(1, secondCount)])
-        muonUpdates = MuonUpdate.all(matrices, section.muon.projections).filter { update in
-            let part = update.elements.clamped(to: range)
+        muonUpdates = Self.muonUpdates(of: table, section, groups).filter { update in
+            let isOwn = share.contains(update.elements)
             precondition(
-                part.isEmpty || part == update.elements,
-                "Optimizer: range \(range) cuts a matrix that Muon updates, \(update.elements)")
-            return !part.isEmpty
+                isOwn || share.parts(of: update.elements).isEmpty,
+                "Optimizer: the share cuts a matrix that Muon updates, \(update.elements)")
+            return isOwn
         }
     }
 
-    /// The first moments of elements of the range.
+    /// The matrices of a table that Muon updates.
+    static func muonUpdates(
+        of table: ParameterTable, _ section: OptimizerSection, _ groups: [OptimizerGroup]
+    ) -> [MuonUpdate] {
+        let matrices = table.parameters.enumerated().compactMap { index, parameter in
+            section.usesMuon(parameter, in: groups[index])
+                ? MuonUpdate.Matrix(
+                    place: index, parameter: parameter, group: groups[index],
+                    elements: table.elements(of: index))
+                : nil
+        }
+        return MuonUpdate.all(matrices, section.muon.projections)
+    }
+
+    /// The first moments of elements of one range of the share.
     func firstMoments(_ elements: Range<Int>) -> Tensor {
-        firstMoment.columns(
-            elements.lowerBound - range.lowerBound..<elements.upperBound - range.lowerBound)
+        firstMoment.columns(share.places(of: elements))
     }
 
     /// The second moments of elements of a span.
@@ -155,7 +167,7 @@ public final class Optimizer {
         return places
     }
 
-    /// Updates the masters of the range from their gradients and sets the gradients to zero.
+    /// Updates the masters of the share from their gradients and sets the gradients to zero.
     ///
     /// - Parameters:
     ///   - scheduleFactor: multiplies the learning rate of every group.
@@ -173,10 +185,10 @@ public final class Optimizer {
         }
         for span in spans {
             device.backend.adamW(
-                weights: table.masters.columns(span.range),
+                weights: table.masters(span.range),
                 firstMoment: firstMoments(span.range),
                 secondMoment: secondMoments(span.range, of: span),
-                gradient: table.gradients.columns(span.range),
+                gradient: table.summedGradients(span.range),
                 step: adamWStep(
                     span.group, weightDecayFactor: weightDecayFactor,
                     gradientScale: gradientScale(span.group)))

@@ -98,7 +98,7 @@ extension Report {
             guard let run = runs.first(where: { !$0.metrics.isEmpty }) else { continue }
             training.append(
                 Series(
-                    name: result.label, color: color, points: smoothed(run.metrics),
+                    name: result.label, color: color, points: smoothed(run.metrics) { $0.loss },
                     isDashed: color >= Plot.colorCount))
             validation.append(
                 Series(
@@ -123,17 +123,19 @@ extension Report {
         return Page.plots(plots + sourceCurves + taskCurves, orMissing: "No run has steps yet.")
     }
 
-    /// Means of windows, at most `curvePoints` of them.
-    private func smoothed(_ metrics: [StepMetrics]) -> [(x: Double, y: Double)] {
-        let lines = metrics.filter { $0.loss?.isFinite == true }
-        guard !lines.isEmpty else { return [] }
-        let window = max(1, lines.count / 50)
-        let stride = max(1, lines.count / Self.curvePoints)
-        return Swift.stride(from: 0, to: lines.count, by: stride).map { place in
-            let part = lines[max(0, place - window + 1)...place]
-            return (
-                Double(lines[place].tokens), Statistics.mean(part.compactMap(\.loss))
-            )
+    /// Means of windows, at most `curvePoints` of them, of the finite values.
+    func smoothed(
+        _ metrics: [StepMetrics], _ value: (StepMetrics) -> Double?
+    ) -> [(x: Double, y: Double)] {
+        let points = metrics.compactMap { line in
+            value(line).flatMap { $0.isFinite ? (x: Double(line.tokens), y: $0) : nil }
+        }
+        guard !points.isEmpty else { return [] }
+        let window = max(1, points.count / 50)
+        let stride = max(1, points.count / Self.curvePoints)
+        return Swift.stride(from: 0, to: points.count, by: stride).map { place in
+            let part = points[max(0, place - window + 1)...place]
+            return (points[place].x, Statistics.mean(part.map(\.y)))
         }
     }
 

@@ -34,6 +34,8 @@ public struct Report {
         public let configurations: [Configuration]
         /// Fits of log norm against log sqrt(η/λ), by configuration and kind of matrix.
         public let normFits: [String: [String: Fit]]
+        /// Where the time of runs on several ranks went; nil if there are none.
+        public let ranks: [RankSummary]?
         /// The lines and runs that were left out.
         public let warnings: [String]
 
@@ -41,7 +43,7 @@ public struct Report {
         public enum CodingKeys: String, CodingKey {
             case verdicts, configurations
             case normFits = "norm_fits"
-            case warnings
+            case ranks, warnings
         }
     }
 
@@ -80,7 +82,8 @@ public struct Report {
                     isAtEdge: $0.isAtEdge,
                     objective: $0.bestValues.isEmpty ? nil : Interval($0.bestValues),
                     measured: $0.best.first?.measurement.objective.name)
-            }, normFits: normFits, warnings: data.warnings + refusals)
+            }, normFits: normFits, ranks: rankSummaries,
+            warnings: data.warnings + refusals)
     }
 
     /// The page.
@@ -97,6 +100,7 @@ public struct Report {
         body += section("Learned multipliers", multipliers)
         body += section("Rates and updates", ratesAndUpdates)
         body += section("Activations", activations)
+        if let ranks { body += section("Several ranks", ranks) }
         body += section("All runs", runTable)
         return Page.html(title: "falcon report", body: body)
     }

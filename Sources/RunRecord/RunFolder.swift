@@ -2,7 +2,7 @@ import FalconCheckpoint
 import FalconSystem
 
 /// The state of the run in a folder.
-public enum RunState: Equatable, Sendable {
+public enum RunState: String, Codable, Equatable, Sendable {
     /// There is no folder, or only files in it that a kill may leave before a run begins.
     case blank
     /// There are files, but no run.

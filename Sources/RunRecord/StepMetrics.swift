@@ -24,10 +24,12 @@ public struct StepMetrics: Codable, Equatable, Sendable {
     public var tokensPerSecond: Double
     /// Seconds since this process began to train.
     public var elapsedSeconds: Double
-    /// Seconds of this step spent waiting for data.
+    /// Seconds of this step spent waiting for data, by the rank that waited longest.
     public var dataWaitSeconds: Double
-    /// The most memory that the process has held.
+    /// The most memory that the process has held; of ranks, that of the largest.
     public var peakMemoryBytes: Int
+    /// What the ranks did; absent for a run in one process.
+    public var ranks: RankMetrics?
     /// Present, and false, if the step did not move the weights.
     public var applied: Bool?
     /// The reason why it did not.
@@ -62,7 +64,7 @@ public struct StepMetrics: Codable, Equatable, Sendable {
         case elapsedSeconds = "elapsed_seconds"
         case dataWaitSeconds = "data_wait_seconds"
         case peakMemoryBytes = "peak_memory_bytes"
-        case applied
+        case ranks, applied
         case skipReason = "skip_reason"
         case sources
         case validationLoss = "validation_loss"

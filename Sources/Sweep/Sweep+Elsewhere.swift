@@ -16,7 +16,7 @@ extension Sweep {
     /// nothing if the run is at its end.
     ///
     /// - Parameter program: the name or path of this program.
-    /// - Returns: lines for Slurm arrays, GNU parallel or a shell.
+    /// - Returns: lines for GNU parallel, a job script or a shell.
     /// - Throws: `SweepError.halvingElsewhere`; `FileError`.
     public func commands(program: String = "falcon") throws -> Commands {
         guard section.halving == nil else { throw SweepError.halvingElsewhere }
@@ -39,6 +39,21 @@ extension Sweep {
         }
         try folder.writeResults(results)
         return Commands(lines: lines, running: running)
+    }
+
+    /// A job script that trains runs under Slurm, each a task of an array.
+    ///
+    /// - Parameters:
+    ///   - commands: at least one.
+    ///   - jobs: runs at a time; nil for the recipe's, or as many as Slurm starts.
+    /// - Returns: what sbatch takes. A task that is asked to stop goes back into the queue.
+    /// - Throws: `SweepError.unfitForSlurm`.
+    public func slurmScript(_ commands: Commands, jobs: Int?) throws -> String {
+        precondition(!commands.lines.isEmpty, "slurmScript: no runs, want at least one")
+        return try SlurmScript(
+            folder: path, lines: commands.lines, threads: section.threadsPerRun ?? 1,
+            jobs: jobs ?? section.jobs
+        ).text
     }
 
     /// Takes in the results of runs that were made elsewhere and are now in the folder.

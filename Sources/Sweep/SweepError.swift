@@ -8,6 +8,7 @@ public enum SweepError: FalconError, Equatable {
     case changed(path: String, changes: [RecipeDifference])
     case noSweep(recipe: String)
     case halvingElsewhere
+    case unfitForSlurm(path: String)
     case nothingThere(path: String)
     case database(path: String, reason: String)
     case notScored(objective: String, reason: String)
@@ -31,6 +32,9 @@ public enum SweepError: FalconError, Equatable {
         case .halvingElsewhere:
             "--emit and --gather do not work with halving, where runs wait for each other; remove "
                 + "sweep.halving"
+        case .unfitForSlurm(let path):
+            "\(path) has a backslash or a line break in it, which sbatch does not take in the name of a log; "
+                + "choose another folder with --run, or use --emit commands"
         case .nothingThere(let path):
             "\(path) holds no sweep; check --run, or start it with --recipe"
         case .notScored(let objective, let reason):
@@ -46,7 +50,7 @@ public enum SweepError: FalconError, Equatable {
         switch self {
         case .folderExists, .notASweep: .cannotCreate
         case .changed, .noSweep, .notScored: .badRecipe
-        case .halvingElsewhere: .usage
+        case .halvingElsewhere, .unfitForSlurm: .usage
         case .nothingThere: .missingInput
         case .database: .inputOutput
         }

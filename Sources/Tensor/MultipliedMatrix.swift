@@ -92,8 +92,9 @@ public struct MultipliedMatrix {
     func splitGradient(_ backend: any Backend) {
         for band in bands {
             backend.splitScaledGradient(
-                matrix.gradient.rows(band.range), dRows: band.multiplier?.gradient,
-                dColumns: columns?.gradient, masters: matrix.master.rows(band.range),
+                matrix.summedGradient.rows(band.range),
+                dRows: band.multiplier?.summedGradient, dColumns: columns?.summedGradient,
+                masters: matrix.master.rows(band.range),
                 rows: band.multiplier?.value, columns: columns?.value)
         }
     }

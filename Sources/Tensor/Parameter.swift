@@ -34,6 +34,14 @@ public enum Initialization: Equatable, Sendable {
 /// One named array of weights: its declaration, and, once a `ParameterTable` has allocated it, its
 /// value and gradient.
 public final class Parameter {
+    /// Its parts of the table's buffers; nil where it has none.
+    struct Slices {
+        var value: Tensor
+        var master: Tensor?
+        var gradient: Tensor?
+        var summedGradient: Tensor?
+    }
+
     /// The Hugging Face name, such as `model.layers.0.mamba.in_proj.weight`.
     public let name: String
     /// The sizes, outermost first.
@@ -50,7 +58,7 @@ public final class Parameter {
     public let stack: String?
     /// The learnable multipliers that the matrix may have.
     public let multiplierRoom: MultiplierRoom
-    private var slices: (value: Tensor, master: Tensor, gradient: Tensor?)?
+    private var slices: Slices?
     /// The value as products read it, and the state of the value's memory that it was made from.
     private var packed: (tensor: Tensor, version: UInt64)?
 
@@ -83,12 +91,26 @@ public final class Parameter {
         return slices.value
     }
 
-    /// The values that the update rule moves: the weights, or what multipliers scale to make them.
+    /// The values that the update rule moves: the weights, or what multipliers scale to make them, which is
+    /// there only if the whole matrix is in the table's share.
     public var master: Tensor {
-        guard let slices else {
-            preconditionFailure("\(name): used before ParameterTable.allocate")
+        guard let master = slices?.master else {
+            preconditionFailure("\(name): not allocated, or not of this share")
         }
-        return slices.master
+        return master
+    }
+
+    /// Whether its masters are in memory.
+    public var hasMaster: Bool { slices?.master != nil }
+
+    /// The gradient that the update rule reads: `gradient` itself, or, where leaves are summed, their sum.
+    ///
+    /// It is there only if the whole parameter is in the table's share.
+    public var summedGradient: Tensor {
+        guard let sum = slices?.summedGradient else {
+            preconditionFailure("\(name): no gradients, or not of this share")
+        }
+        return sum
     }
 
     /// The sum of the gradients since it was last zeroed.
@@ -99,8 +121,8 @@ public final class Parameter {
         return gradient
     }
 
-    func bind(value: Tensor, master: Tensor, gradient: Tensor?) {
-        slices = (value, master, gradient)
+    func bind(_ slices: Slices) {
+        self.slices = slices
         packed = nil
     }
 

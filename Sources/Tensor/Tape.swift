@@ -72,6 +72,15 @@ public struct Tape: ~Copyable {
         steps.append(Step(outputs: [], inputs: []) { _, gradients in step(&gradients) })
     }
 
+    /// Has the backward pass say when it comes here: everything recorded later is then done.
+    ///
+    /// - Parameters:
+    ///   - stage: the stage that is over then.
+    ///   - call: takes it; nil for nobody.
+    public mutating func mark(_ stage: BackwardStage, _ call: ((BackwardStage) -> Void)?) {
+        if let call { recordRoot { _ in call(stage) } }
+    }
+
     /// Runs a kernel that is cheap enough to run again in backward.
     ///
     /// - Parameters:

@@ -72,6 +72,17 @@ extension Tensor {
         }
     }
 
+    /// Sets the elements of a contiguous tensor of float32 in one go.
+    ///
+    /// - Parameter values: `count` numbers, row by row.
+    public func upload(_ values: Span<Float>) {
+        precondition(
+            values.count == count && isContiguous && elements == .float32,
+            "upload: \(values.count) values for \(shape) with row stride \(rowStride)")
+        storage.noteChange()
+        values.withUnsafeBytes { storage.write($0, at: offset * elements.byteCount) }
+    }
+
     /// Sets one element of a contiguous tensor, for tests that plant one.
     ///
     /// - Parameters:

@@ -121,6 +121,16 @@ public struct BatchPlan: Equatable, Sendable {
         microBatches(atStep: step) * microBatchTokens
     }
 
+    /// The micro-batch that begins after a number of tokens.
+    ///
+    /// - Parameter tokens: seen before it: whole micro-batches.
+    /// - Returns: its place in its step, and the number of micro-batches of that step.
+    func microBatch(at tokens: Int) -> (place: Int, count: Int) {
+        let stage = stages[Self.last(of: stages) { $0.tokensBefore <= tokens }]
+        let done = (tokens - stage.tokensBefore) / microBatchTokens
+        return (done % stage.microBatches, stage.microBatches)
+    }
+
     /// The tokens before each stage of the data, which change between two steps.
     ///
     /// - Parameter stages: each but the last with its tokens.

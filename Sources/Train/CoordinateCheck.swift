@@ -113,7 +113,7 @@ public struct CoordinateCheck: Encodable, Sendable {
                     first = batches[0]
                     initial.add(named(monitor.activations(batches[0])), width: width)
                 }
-                let result = trainer.step(batches)
+                let result = try trainer.step(batches)
                 if let reason = result.skipReason, reason != .noTargets {
                     throw TrainError.diverged(
                         Divergence(
@@ -125,12 +125,12 @@ public struct CoordinateCheck: Encodable, Sendable {
                 throw TrainError.nothingToLearn(
                     path: recipe.data.paths.joined(separator: ", "), steps: steps)
             }
-            if let problem = trainer.stateProblem(probing: first) {
+            if let problem = try trainer.stateProblem(probing: first) {
                 throw TrainError.diverged(
                     Divergence(step: trainer.step, cause: .badState(problem)))
             }
             if let first { final.add(named(monitor.activations(first)), width: width) }
-            for (matrix, metrics) in monitor.matrices() {
+            for (matrix, metrics) in try monitor.matrices() {
                 guard let label = ParameterName(matrix)?.label else { continue }
                 let means = (metrics.multipliers ?? [:]).map { kind, numbers in
                     (label + "." + kind, abs(numbers.mean))

@@ -26,9 +26,6 @@ struct EventLog {
         }
     }
 
-    /// Whether an event waits for the sizes of the next applied step.
-    var isOpen: Bool { !open.isEmpty }
-
     /// Writes the event of a step that was not applied.
     ///
     /// - Parameters:

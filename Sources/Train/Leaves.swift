@@ -15,4 +15,20 @@ enum Leaves {
     static func ranges(microBatches count: Int, leaves: Int) -> [Range<Int>] {
         (0..<leaves).map { $0 * count / leaves..<($0 + 1) * count / leaves }
     }
+
+    /// The leaves of a rank that have micro-batches: of all such, every W-th.
+    ///
+    /// - Parameters:
+    ///   - rank: from 0 to `rankCount - 1`.
+    ///   - rankCount: W.
+    ///   - count: micro-batches of the step.
+    ///   - leaves: of the recipe.
+    /// - Returns: each with its number among the leaves that have micro-batches.
+    static func own(
+        ofRank rank: Int, of rankCount: Int, microBatches count: Int, leaves: Int
+    ) -> [(number: Int, range: Range<Int>)] {
+        ranges(microBatches: count, leaves: leaves).filter { !$0.isEmpty }.enumerated()
+            .filter { $0.offset % rankCount == rank }
+            .map { (number: $0.offset, range: $0.element) }
+    }
 }

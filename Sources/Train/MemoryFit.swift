@@ -17,19 +17,21 @@ public struct MemoryFit: Equatable, Sendable {
     ///   - recipe: a decoded recipe.
     ///   - threadCount: threads that will compute.
     ///   - tasks: the tasks that the run scores; nil for none.
-    ///   - available: bytes available; 0 is unknown and never too few.
+    ///   - rankCount: ranks that train together.
+    ///   - available: bytes available to one; 0 is unknown and never too few.
     /// - Throws: as `MemoryPlan.init`.
     public init(
         _ recipe: TrainingRecipe, threadCount: Int, tasks: TaskScoring? = nil,
-        available: Int = availableMemoryByteCount()
+        rankCount: Int = 1, available: Int = availableMemoryByteCount()
     ) throws {
-        plan = try MemoryPlan(recipe, threadCount: threadCount, tasks: tasks)
+        plan = try MemoryPlan(
+            recipe, threadCount: threadCount, tasks: tasks, rankCount: rankCount)
         self.available = available
         isEnough = available == 0 || plan.totalBytes <= available
         remedies =
             isEnough
             ? []
             : try MemoryRemedy.all(
-                for: recipe, threadCount: threadCount, tasks: tasks)
+                for: recipe, threadCount: threadCount, tasks: tasks, rankCount: rankCount)
     }
 }

@@ -2,6 +2,7 @@ import FalconData
 import FalconEval
 import FalconModel
 import FalconOptim
+import FalconRanks
 import FalconTensor
 
 /// The most memory that a run will hold at one time, found by running it without computing.
@@ -10,16 +11,19 @@ import FalconTensor
 /// plan follows every change of model, ops and kernels. Documents are assumed to fill their
 /// sequences, which needs the most.
 public struct MemoryPlan: Codable, Equatable, Sendable {
-    /// Weights in float32; twice with learnable multipliers, which scale one copy to make the other.
+    /// Weights in float32; with learnable multipliers also the copy that these scale, of several ranks that of a
+    /// share.
     public let parameterBytes: Int
-    /// Their gradients; twice with more than one leaf.
+    /// Their gradients; with more than one leaf also their sums, of several ranks those of a share.
     public let gradientBytes: Int
-    /// The optimizer's moments.
+    /// The optimizer's moments, of several ranks those of a share.
     public let momentBytes: Int
     /// Activations kept for backward, their gradients, logits and losses at the peak.
     public let activationBytes: Int
     /// Memory that kernels use during a call, at the peak.
     public let scratchBytes: Int
+    /// Messages to and from other ranks, and what an MPI takes; 0 for a run in one process.
+    public let exchangeBytes: Int
     /// Gaps between tensors, the program itself, its tokenizer and data.
     public let otherBytes: Int
 
@@ -28,7 +32,7 @@ public struct MemoryPlan: Codable, Equatable, Sendable {
 
     /// All of it: the peak of the resident memory.
     public var totalBytes: Int {
-        parameterBytes + gradientBytes + momentBytes + activationBytes + scratchBytes + otherBytes
+        stateBytes + activationBytes + scratchBytes + exchangeBytes + otherBytes
     }
 
     /// The key of each field in JSON.
@@ -38,11 +42,20 @@ public struct MemoryPlan: Codable, Equatable, Sendable {
         case momentBytes = "moment_bytes"
         case activationBytes = "activation_bytes"
         case scratchBytes = "scratch_bytes"
+        case exchangeBytes = "exchange_bytes"
         case otherBytes = "other_bytes"
     }
 
     /// Code, libraries, tokenizer, recipe and read-ahead data: up to 43 MiB measured, whatever the model.
     private static let programBytes = 44 << 20
+
+    /// Messages that wait at both ends, and the MPI.
+    private static func exchangeBytes(rankCount: Int) -> Int {
+        GradientExchange.unsentByteLimit + libraryBytes
+    }
+
+    /// An MPI, its buffers and messages on their way: measured, whatever the model.
+    private static let libraryBytes = 40 << 20
 
     /// Plans a run.
     ///
@@ -50,15 +63,19 @@ public struct MemoryPlan: Codable, Equatable, Sendable {
     ///   - recipe: a decoded recipe.
     ///   - threadCount: threads that will compute; each has scratch of its own.
     ///   - tasks: the tasks that the run scores; nil for none.
+    ///   - rankCount: ranks that train together; the plan is that of the rank with the largest share.
     /// - Throws: `OptimizerError` if the groups do not fit the model; `TokenizerError` or `EvaluationError` if
     ///   the tasks do not.
-    public init(_ recipe: TrainingRecipe, threadCount: Int, tasks: TaskScoring? = nil) throws {
+    public init(
+        _ recipe: TrainingRecipe, threadCount: Int, tasks: TaskScoring? = nil, rankCount: Int = 1
+    ) throws {
         let device = Device.rehearsal(threadCount: threadCount, precision: recipe.train.precision)
-        let trainer = try Self.rehearse(recipe, tasks: tasks, on: device)
+        let trainer = try Self.rehearse(
+            recipe, tasks: tasks, ranks: try Self.largest(of: rankCount, recipe), on: device)
         let table = trainer.model.table
-        let bufferBytes = table.flatCount * MemoryLayout<Float>.stride
-        parameterBytes = (table.multipliedMatrices.isEmpty ? 1 : 2) * bufferBytes
-        gradientBytes = recipe.train.gradientBufferCount * bufferBytes
+        parameterBytes = table.parameterByteCount
+        gradientBytes = table.gradientByteCount
+        exchangeBytes = rankCount == 1 ? 0 : Self.exchangeBytes(rankCount: rankCount)
         momentBytes = trainer.optimizer.stateByteCount
         scratchBytes = device.peakScratchByteCount
         activationBytes =
@@ -66,19 +83,35 @@ public struct MemoryPlan: Codable, Equatable, Sendable {
         otherBytes = device.reservedByteCount - device.peakByteCount + Self.programBytes
     }
 
+    /// The rank with the largest share, among so many.
+    private static func largest(of rankCount: Int, _ recipe: TrainingRecipe) throws -> RankGroup {
+        guard rankCount > 1 else { return RankGroup() }
+        let units = try UpdateUnit.all(
+            of: recipe.parametrization.makeModel(recipe.model).table,
+            recipe.optimizerWithMultipliers)
+        var counts = [Int](repeating: 0, count: rankCount)
+        for (unit, owner) in zip(units, UpdateUnit.owners(of: units, rankCount: rankCount)) {
+            counts[owner] += unit.count
+        }
+        let rank = counts.indices.max { counts[$0] < counts[$1] } ?? 0
+        return .rehearsal(rank: rank, count: rankCount)
+    }
+
     /// Does everything that a run does with tensors: two steps, a validation, and its tasks.
     ///
     /// - Parameters:
     ///   - recipe: a decoded recipe.
     ///   - tasks: the tasks that the run scores; nil for none.
+    ///   - ranks: the rank whose part is done, and its like.
     ///   - device: a dry device, or a real one to compare it with.
     /// - Returns: the trainer.
     /// - Throws: as `init`.
     @discardableResult
     static func rehearse(
-        _ recipe: TrainingRecipe, tasks: TaskScoring? = nil, on device: Device
+        _ recipe: TrainingRecipe, tasks: TaskScoring? = nil, ranks: RankGroup = RankGroup(),
+        on device: Device
     ) throws -> Trainer {
-        let trainer = try Trainer(recipe, on: device, initialize: false)
+        let trainer = try Trainer(recipe, on: device, initialize: false, ranks: ranks)
         func batch(sequenceLength: Int) -> Batch {
             let sequence = [Int32](repeating: 0, count: sequenceLength + 1)
             let tokens = recipe.train.microBatchSequences * recipe.data.sequenceLength
@@ -87,7 +120,9 @@ public struct MemoryPlan: Codable, Equatable, Sendable {
                 endOfDocumentID: Batch.notScored)
         }
         for length in Set(recipe.data.resolvedStages.map(\.sequenceLength)).sorted() {
-            for _ in 0..<2 { _ = trainer.step([batch(sequenceLength: length)]) }
+            // As many as give this rank one.
+            let batches = Array(repeating: batch(sequenceLength: length), count: ranks.rank + 1)
+            for _ in 0..<2 { try trainer.step(batches) }
         }
         if recipe.evaluation.everySteps != nil {
             let batch = batch(sequenceLength: recipe.data.sequenceLength)

@@ -1,4 +1,5 @@
 import FalconData
+import FalconRanks
 import FalconSystem
 import FalconTensor
 
@@ -15,10 +16,12 @@ public struct MemoryRemedy: Codable, Equatable, Sendable {
     ///   - recipe: a decoded recipe.
     ///   - threadCount: threads that will compute.
     ///   - tasks: the tasks that the run scores; nil for none.
+    ///   - rankCount: ranks that train together.
     /// - Returns: only changes that the recipe does not have yet.
     /// - Throws: as `MemoryPlan.init`.
     public static func all(
-        for recipe: TrainingRecipe, threadCount: Int, tasks: TaskScoring? = nil
+        for recipe: TrainingRecipe, threadCount: Int, tasks: TaskScoring? = nil,
+        rankCount: Int = 1
     ) throws -> [MemoryRemedy] {
         typealias Change = (setting: String, apply: (inout TrainingRecipe) -> Void)
         let recompute: [Change] = Recompute.allCases.drop { $0 != recipe.train.recompute }
@@ -29,7 +32,8 @@ public struct MemoryRemedy: Codable, Equatable, Sendable {
             recipe.train.microBatchSequences > 1
             ? [("train.micro_batch_sequences=1", { $0.train.microBatchSequences = 1 })] : []
         let leaves: [Change] =
-            recipe.train.leaves > 1 ? [("train.leaves=1", { $0.train.leaves = 1 })] : []
+            recipe.train.leaves > 1 && rankCount == 1
+            ? [("train.leaves=1", { $0.train.leaves = 1 })] : []
         let half = recipe.data.sequenceLength / 2
         let length: [Change] =
             recipe.data.sequenceLength.isMultiple(of: 2)
@@ -46,7 +50,9 @@ public struct MemoryRemedy: Codable, Equatable, Sendable {
             guard changed.problems().isEmpty else { return nil }
             return MemoryRemedy(
                 settings: changes.map(\.setting),
-                bytes: try MemoryPlan(changed, threadCount: threadCount, tasks: tasks).totalBytes)
+                bytes: try MemoryPlan(
+                    changed, threadCount: threadCount, tasks: tasks, rankCount: rankCount
+                ).totalBytes)
         }
     }
 
@@ -76,14 +82,19 @@ extension MemoryPlan {
     ///   - recipe: a decoded recipe.
     ///   - threadCount: threads that will compute.
     ///   - tasks: the tasks that the run scores; nil for none.
-    ///   - available: bytes available; 0 is unknown and never too few.
+    ///   - ranks: the ranks that train together; those of one host share its memory.
+    ///   - available: bytes available on this host; 0 is unknown and never too few.
     /// - Throws: `TrainError.doesNotFit` with the remedies; as `init`.
     public static func requireFit(
         _ recipe: TrainingRecipe, threadCount: Int, tasks: TaskScoring? = nil,
-        available: Int = availableMemoryByteCount()
+        ranks: RankGroup = RankGroup(), available: Int = availableMemoryByteCount()
     ) throws {
+        let host = ranks.host(of: ranks.rank)
+        let neighbours = (0..<ranks.count).count { ranks.host(of: $0) == host }
+        let available = available / neighbours
         let fit = try MemoryFit(
-            recipe, threadCount: threadCount, tasks: tasks, available: available)
+            recipe, threadCount: threadCount, tasks: tasks, rankCount: ranks.count,
+            available: available)
         guard !fit.isEnough else { return }
         throw TrainError.doesNotFit(fit.plan, available: available, remedies: fit.remedies)
     }

@@ -38,10 +38,17 @@ struct Monitor {
         return (squares / Double(tensor.count)).squareRoot()
     }
 
-    /// The metrics of each matrix by its name.
-    func matrices() -> [String: MatrixMetrics] {
+    /// The metrics of each matrix by its name; the same on every rank.
+    ///
+    /// - Returns: by the name of the matrix.
+    /// - Throws: `RankFailure` if a rank has failed.
+    func matrices() throws -> [String: MatrixMetrics] {
         let table = trainer.model.table
-        let updates = trainer.optimizer.updateRMS()
+        let masters = try trainer.squaresByParameter { table.masters($0.elements) }
+        let updates = try trainer.sumsByParameter(
+            trainer.ownPieces.map {
+                trainer.optimizer.updateSquares(ofParameter: $0.parameter, $0.elements)
+            })
         let rates = trainer.optimizer.lastRates()
         let isFresh = trainer.optimizer.stepCount == 0
         let multiplied = Dictionary(
@@ -49,17 +56,18 @@ struct Monitor {
         var result: [String: MatrixMetrics] = [:]
         for (index, parameter) in table.parameters.enumerated()
         where [.embedding, .hiddenMatrix, .outputMatrix].contains(parameter.role) {
-            let size = rms(parameter.master)
+            let size = masters[index]
             let matrix = multiplied[parameter.name]
             result[parameter.name] = MatrixMetrics(
-                rms: size, effectiveRMS: matrix == nil ? nil : rms(parameter.value),
-                updateRatio: isFresh || size == 0 ? nil : updates[index] / size,
+                rms: (size / Double(parameter.count)).squareRoot(),
+                effectiveRMS: matrix == nil ? nil : rms(parameter.value),
+                updateRatio: isFresh || size == 0 ? nil : (updates[index] / size).squareRoot(),
                 learningRate: isFresh ? nil : rates[index].learningRate,
                 weightDecay: isFresh ? nil : rates[index].weightDecay,
                 multipliers: matrix.map { matrix in
                     Dictionary(
                         uniqueKeysWithValues: matrix.labelledMultipliers.map {
-                            ($0.label, Self.statistics($0.multiplier.master.toArray()))
+                            ($0.label, Self.statistics($0.multiplier.value.toArray()))
                         })
                 })
         }

@@ -1,7 +1,9 @@
 import FalconCheckpoint
 import FalconData
 import FalconInterchange
+import FalconJSON
 import FalconModel
+import FalconRanks
 import FalconRecipe
 import FalconRunRecord
 import FalconSystem
@@ -12,6 +14,18 @@ import FalconTokenizer
 struct RunSource {
     let checkpoint: Checkpoint
     /// The record of the parent of a branch; nil for a run that is resumed.
+    let ancestor: CheckpointAncestor?
+}
+
+/// What the leader of a run found in its folder, for all ranks.
+struct RunOrigin: Codable {
+    /// The state of the folder.
+    let state: RunState
+    /// The checkpoint to continue from; nil to begin at the first step.
+    let path: String?
+    /// The digest of its manifest.
+    let manifestDigest: String
+    /// The record of the parent of a branch.
     let ancestor: CheckpointAncestor?
 }
 
@@ -28,8 +42,33 @@ extension PretrainingRun {
         }
     }
 
+    /// The state of the folder and the checkpoint to continue from, which the leader finds and verifies.
+    ///
+    /// - Returns: the checkpoint; nil to begin at the first step.
+    static func origin(
+        of folder: RunFolder, _ existing: ExistingRun, branch: BranchPoint?, _ ranks: RankGroup,
+        onEvent: (RunEvent) -> Void
+    ) throws -> (state: RunState, source: RunSource?) {
+        var found: RunSource?
+        let bytes = try ranks.fromLeader {
+            let state = try state(of: folder, existing)
+            found = try checkpoint(of: folder, state, existing, branch: branch, onEvent: onEvent)
+            let origin = RunOrigin(
+                state: state, path: found?.checkpoint.path,
+                manifestDigest: found?.checkpoint.manifest.digest ?? "", ancestor: found?.ancestor)
+            return Array(try jsonText(origin).utf8)
+        }
+        let origin = try decodedJSON(RunOrigin.self, from: bytes)
+        if !ranks.isLeader, let path = origin.path {
+            found = RunSource(
+                checkpoint: try Checkpoint.open(path, withManifest: origin.manifestDigest),
+                ancestor: origin.ancestor)
+        }
+        return (origin.state, found)
+    }
+
     /// The checkpoint to continue from; nil to begin at the first step.
-    static func checkpoint(
+    private static func checkpoint(
         of folder: RunFolder, _ state: RunState, _ existing: ExistingRun, branch: BranchPoint?,
         onEvent: (RunEvent) -> Void
     ) throws -> RunSource? {
@@ -159,12 +198,9 @@ extension PretrainingRun {
         {
             throw TrainError.initialTokenizerDiffers(path: path, data: data.sources[0].path)
         }
-        for parameter in trainer.model.table.modelParameters {
-            try parameter.master.upload { elements, values in
-                try source.weights.readFloats(parameter.name, elements: elements, into: &values)
-            }
-        }
-        trainer.model.table.materialise()
+        let weights = source.weights
+        try readShare { try weights.readFloats($0, elements: $1, into: &$2) }
+        try trainer.gatherWeights()
     }
 
     /// Writes the files that make the folder a run; everything that can be wrong has been checked.
@@ -173,8 +209,9 @@ extension PretrainingRun {
     /// that, so that a folder with a recipe and no checkpoint is a run to begin from its first
     /// step.
     func begin(replacing isReplacing: Bool, isBranch: Bool) throws {
-        if isReplacing { try held.setAside() }
+        if isReplacing { try held?.setAside() }
         if isBranch { try save() }
+        guard ranks.isLeader else { return }
         let old = try? InputFile.contents(of: folder.recipePath)
         if old != Array(resolvedRecipe.utf8) { try folder.write(resolvedRecipe: resolvedRecipe) }
     }

@@ -1,6 +1,7 @@
 import FalconConcurrency
 import FalconData
 import FalconEval
+import FalconRanks
 import FalconRunRecord
 import FalconSystem
 
@@ -68,7 +69,7 @@ extension PretrainingRun {
                 done += 1
                 return batch
             }
-            if Signals.stopRequested { return false }
+            if try ranks.agree(Signals.stopRequested) { return false }
             guard let score else { continue }
             scores.append(score)
             if score.loss.isFinite {
@@ -92,25 +93,28 @@ extension PretrainingRun {
     /// A stop during its validation left it without a score. A line that was lost is written again
     /// without the values that only the step itself knew.
     ///
+    /// - Parameter metrics: the file; nil where another rank writes it.
     /// - Returns: false if a stop came before the end.
-    func finishLastLine(of metrics: inout MetricsFile, start: Double) throws -> Bool {
+    /// - Throws: `FileError`; errors of scoring.
+    func finishLastLine(of metrics: inout MetricsFile?) throws -> Bool {
         guard trainer.step > firstStep else { return true }
-        let isThere = metrics.last?.step == trainer.step
-        guard !isThere || isEvaluationDue && !hasScores(metrics.last) else { return true }
+        let last = metrics?.last.flatMap { $0.step == trainer.step ? $0 : nil }
+        let wantsWork = try ranks.fromLeader {
+            [last == nil || isEvaluationDue && !hasScores(last) ? 1 : 0]
+        }
+        guard wantsWork == [1] else { return true }
         let planned = StepPlan(step: trainer.step, of: recipe, trainer.plan.batches)
         var line =
-            metrics.last.flatMap { isThere ? $0 : nil }
+            last
             ?? StepMetrics(
                 planned, loss: nil, gradientNorm: nil, tokensPerSecond: 0, elapsedSeconds: 0,
                 dataWaitSeconds: 0, peakMemoryBytes: peakMemoryByteCount(), skipReason: nil)
-        if !isThere {
-            line.sources = sourceMetrics(data.cursor(at: trainer.tokens))
-        }
+        if last == nil { line.sources = sourceMetrics(at: trainer.tokens) }
         let isWhole = try !isEvaluationDue || addScores(to: &line)
-        if isThere && isWhole {
-            try metrics.completeLast(with: line)
-        } else if !isThere {
-            try metrics.append(line)
+        if last == nil {
+            try metrics?.append(line)
+        } else if isWhole {
+            try metrics?.completeLast(with: line)
         }
         if isWhole { onEvent(.step(line)) }
         return isWhole

@@ -4,6 +4,7 @@ import FalconData
 import FalconEval
 import FalconModel
 import FalconOptim
+import FalconRanks
 import FalconRunRecord
 import FalconSystem
 
@@ -12,14 +13,9 @@ private struct StepReading {
     private(set) var first: Batch?
     private(set) var last: Batch?
     private(set) var count = 0
-    /// Seconds spent waiting for them.
-    private(set) var waitSeconds = 0.0
 
-    /// Reads one more.
-    mutating func take(_ next: () throws -> Batch) rethrows -> Batch {
-        let start = monotonicSeconds()
-        let batch = try next()
-        waitSeconds += monotonicSeconds() - start
+    /// Notes one more.
+    mutating func take(_ batch: Batch) -> Batch {
         if first == nil { first = batch }
         last = batch
         count += 1
@@ -38,15 +34,17 @@ extension PretrainingRun {
     /// - Returns: how it ended; either way the state is saved.
     /// - Throws: `TrainError.diverged`, `DataError`, `FileError`; the last save then remains.
     public func run(untilTokens: Int? = nil) throws -> RunOutcome {
-        var metrics = try MetricsFile(
-            path: folder.metricsPath, damagedPath: folder.damagedMetricsPath,
-            keepingStepsTo: trainer.step)
-        if let damage = metrics.damage { onEvent(.damagedMetrics(damage)) }
+        var metrics: MetricsFile?
+        if ranks.isLeader {
+            metrics = try MetricsFile(
+                path: folder.metricsPath, damagedPath: folder.damagedMetricsPath,
+                keepingStepsTo: trainer.step)
+        }
+        if let damage = metrics?.damage { onEvent(.damagedMetrics(damage)) }
         try judge.removeEvents(after: trainer.step)
         let start = monotonicSeconds()
-        guard try finishLastLine(of: &metrics, start: start) else { return .stopped }
-        let loader = BatchLoader(
-            data, batchTokens: trainer.plan.batches.microBatchTokens, position: trainer.tokens)
+        guard try finishLastLine(of: &metrics) else { return .stopped }
+        let loader = makeLoader()
         while trainer.step < trainer.plan.steps {
             if trainer.tokens >= untilTokens ?? .max { return try stop() }
             let stepStart = monotonicSeconds()
@@ -55,37 +53,67 @@ extension PretrainingRun {
             guard let result = try step(planned, of: loader, &reading, start: stepStart) else {
                 return try stop()
             }
-            lastBatch = reading.last
+            lastBatch = reading.last ?? lastBatch
             var line = StepMetrics(
                 planned,
                 loss: result.loss.isFinite ? result.loss : nil,
                 gradientNorm: result.gradientNorm.isFinite ? result.gradientNorm : nil,
                 tokensPerSecond: Double(planned.batchTokens) / (monotonicSeconds() - stepStart),
-                elapsedSeconds: 0, dataWaitSeconds: reading.waitSeconds,
-                peakMemoryBytes: peakMemoryByteCount(), skipReason: result.skipReason)
-            line.sources = sourceMetrics(loader.cursor)
+                elapsedSeconds: 0,
+                dataWaitSeconds: result.ranks.map(\.dataWaitSeconds).max() ?? 0,
+                peakMemoryBytes: result.ranks.map(\.peakMemoryBytes).max() ?? 0,
+                skipReason: result.skipReason)
+            if ranks.count > 1 {
+                line.ranks = RankMetrics(
+                    computeSeconds: result.ranks.map(\.computeSeconds),
+                    communicationSeconds: result.ranks.map(\.communicationSeconds).max() ?? 0,
+                    communicationBytes: result.ranks.reduce(0) { $0 + $1.sentBytes })
+            }
+            line.sources = sourceMetrics(at: trainer.tokens)
             let isInterrupted = try isEvaluationDue && !addScores(to: &line)
             line.multiplierGradientNorm = result.multiplierGradientNorm.flatMap {
                 $0.isFinite ? $0 : nil
             }
-            if isDue(recipe.monitor.everySteps), let first = reading.first {
+            if isDue(recipe.monitor.everySteps) {
                 let monitor = Monitor(trainer: trainer)
-                line.matrices = monitor.matrices()
-                line.activations = Dictionary(
-                    uniqueKeysWithValues: monitor.activations(first).map {
-                        ($0.key.name, $0.value)
-                    })
+                line.matrices = try monitor.matrices()
+                // The leader always has the first micro-batch.
+                line.activations = reading.first.map { first in
+                    Dictionary(
+                        uniqueKeysWithValues: monitor.activations(first).map {
+                            ($0.key.name, $0.value)
+                        })
+                }
             }
             line.elapsedSeconds = monotonicSeconds() - start
-            try metrics.append(line)
+            try metrics?.append(line)
             onEvent(.step(line))
             try lookAt(result, planned)
             if let problem = validationProblem, result.isApplied { throw try divergence(problem) }
             if isInterrupted { return try stop() }
-            if isDue(recipe.checkpoint.everySteps) || Signals.takeSaveRequest() { isSaveDue = true }
+            let wantsSave = result.ranks.contains(where: \.wantsSave)
+            if isDue(recipe.checkpoint.everySteps) || wantsSave { isSaveDue = true }
             try saveIfDue()
         }
         return try finish()
+    }
+
+    /// The micro-batches of this rank, from where the run is.
+    private func makeLoader() -> BatchLoader {
+        let batches = trainer.plan.batches
+        var isWanted: (@Sendable (Int) -> Bool)?
+        if ranks.count > 1 {
+            let (rank, rankCount, leaves) = (ranks.rank, ranks.count, recipe.train.leaves)
+            isWanted = { position in
+                let (place, count) = batches.microBatch(at: position)
+                let own = Leaves.own(
+                    ofRank: rank, of: rankCount, microBatches: count, leaves: leaves)
+                return own.contains { $0.range.contains(place) }
+            }
+        }
+        return BatchLoader(
+            data, batchTokens: batches.microBatchTokens, position: trainer.tokens,
+            isWanted: isWanted)
     }
 
     private func stop() throws -> RunOutcome {
@@ -97,10 +125,12 @@ extension PretrainingRun {
     private func step(
         _ planned: StepPlan, of loader: BatchLoader, _ reading: inout StepReading, start: Double
     ) throws -> StepResult? {
+        let ownCount = trainer.ownMicroBatches(of: planned.microBatches).count
         let result = try trainer.step(microBatches: planned.microBatches) { done in
             if Signals.stopRequested { return false }
-            // Until the update, the state is that of the last step.
-            if done > 0 && Signals.takeSaveRequest() {
+            ranks.note("step \(planned.step), its micro-batch \(done + 1)")
+            // Until the update, the state is that of the last step. Ranks save together, behind a step.
+            if done > 0 && ranks.count == 1 && Signals.takeSaveRequest() {
                 isSaveDue = true
                 try saveIfDue()
             }
@@ -108,10 +138,12 @@ extension PretrainingRun {
                 .progress(
                     RunProgress(
                         phase: .training, step: planned.step, done: done,
-                        count: planned.microBatches, seconds: monotonicSeconds() - start)))
+                        count: ownCount, seconds: monotonicSeconds() - start)))
             return true
         } next: {
-            try reading.take(loader.next)
+            reading.take(try loader.next())
+        } wantsSave: {
+            Signals.takeSaveRequest()
         }
         if result == nil && reading.count > 0 {
             onEvent(
@@ -123,8 +155,9 @@ extension PretrainingRun {
     }
 
     /// What each source of a mixture has given; nil for one data set.
-    func sourceMetrics(_ place: SampleCursor) -> [String: SourceMetrics]? {
+    func sourceMetrics(at tokens: Int) -> [String: SourceMetrics]? {
         guard recipe.data.isMixed else { return nil }
+        let place = data.cursor(at: tokens)
         return Dictionary(
             uniqueKeysWithValues: zip(
                 data.sources, zip(place.tokensBySource, place.epochsBySource)

@@ -4,6 +4,7 @@ import FalconEval
 import FalconInterchange
 import FalconModel
 import FalconOptim
+import FalconRanks
 import FalconRecipe
 import FalconRunRecord
 import FalconSystem
@@ -21,8 +22,12 @@ public final class PretrainingRun {
     /// The tasks to be scored; nil for none.
     let tasks: TaskScoring?
     let onEvent: (RunEvent) -> Void
-    /// The run's folder, held by this process until the value dies.
-    let held: HeldRun
+    /// The run's folder.
+    let folder: RunFolder
+    /// Holds the folder until the value dies; nil where the leader does.
+    let held: HeldRun?
+    /// The ranks that train together.
+    let ranks: RankGroup
     /// The model and its optimizer.
     public let trainer: Trainer
 
@@ -41,28 +46,30 @@ public final class PretrainingRun {
     var validationProblem: String?
     /// Whether a save waits for a step that is applied.
     var isSaveDue = false
-
-    var folder: RunFolder { held.folder }
+    /// The size above which the optimizer's state is split into files; tests make it small.
+    var optimizerFileByteLimit = CheckpointWriter.optimizerByteLimit
 
     /// Opens the data, draws or loads the weights, and only then writes to the run folder.
     ///
     /// - Parameters:
-    ///   - document: a recipe.
-    ///   - held: the run folder.
-    ///   - existing: the choice for an old run.
-    ///   - branch: the checkpoint to begin from; nil for none. A resumed run ignores it.
+    ///   - request: a request that was opened: the recipe, the folder and the parent of a branch.
+    ///   - ranks: the ranks that train together; all of them do this.
     ///   - threadCount: at least 1.
     ///   - onEvent: takes each event.
     /// - Throws: `RecipeError`, `TrainError`, `DataError`, `TokenizerError`, `CheckpointError`,
-    ///   `OptimizerError`, `FileError`. The folder is then as it was.
+    ///   `OptimizerError`, `FileError`, `RankFailure`. The folder is then as it was.
     public init(
-        _ document: RecipeDocument, in held: HeldRun, existing: ExistingRun,
-        branch: BranchPoint? = nil, threadCount: Int, onEvent: @escaping (RunEvent) -> Void
+        _ request: OpenedRun, ranks: RankGroup = RankGroup(), threadCount: Int,
+        onEvent: @escaping (RunEvent) -> Void
     ) throws {
+        let (document, existing) = (request.document, request.existing)
         recipe = try document.decode(TrainingRecipe.self)
+        guard ranks.count <= recipe.train.leaves || ranks.count == 1 else {
+            throw TrainError.tooManyRanks(ranks: ranks.count, leaves: recipe.train.leaves)
+        }
         resolvedRecipe = document.resolvedYAML()
         recipeDigest = document.digest
-        self.held = held
+        (folder, held, self.ranks) = (request.folder, request.held, ranks)
         self.onEvent = onEvent
         let plan = RunPlan(recipe, document: document)
         data = try recipe.openedData(plan)
@@ -72,15 +79,20 @@ public final class PretrainingRun {
                 model: recipe.model.vocabSize, tokenizer: tokenizer.vocabularyCount)
         }
         tasks = try TaskScoring(recipe.evaluation) { tokenizer }
-        try MemoryPlan.requireFit(recipe, threadCount: threadCount, tasks: tasks)
-        let state = try Self.state(of: held.folder, existing)
-        let source = try Self.checkpoint(
-            of: held.folder, state, existing, branch: branch, onEvent: onEvent)
+        try MemoryPlan.requireFit(recipe, threadCount: threadCount, tasks: tasks, ranks: ranks)
         let device = Device(threadCount: threadCount, precision: recipe.train.precision)
-        trainer = try Trainer(recipe, on: device, initialize: source == nil)
+        var agreement = RankAgreement()
+        agreement.add("the recipe", recipeDigest)
+        agreement.add("the data", data.digest)
+        agreement.add("the tasks", tasks?.digest ?? "none")
+        agreement.add("products", device.precision.rawValue)
+        try agreement.check(ranks)
+        let (state, source) = try Self.origin(
+            of: folder, existing, branch: request.parent, ranks, onEvent: onEvent)
+        trainer = try Trainer(recipe, on: device, initialize: source == nil, ranks: ranks)
         evaluator = Evaluator(model: trainer.model, tokenizer: tokenizer, device: device)
         judge = StepJudge(
-            EventLog(held.folder, recipe: recipe, data: data),
+            ranks.isLeader ? EventLog(folder, recipe: recipe, data: data) : nil,
             limit: recipe.train.maxSkippedSteps)
         var beginning: RunStart.Beginning = state == .begun ? .again : .fresh
         var changes: [String] = []
@@ -99,7 +111,8 @@ public final class PretrainingRun {
                 RunStart(
                     beginning: beginning, step: trainer.step, changes: changes, plan: plan,
                     sources: PlannedSource.all(of: data, plan), threadCount: device.threadCount,
-                    precision: device.precision, wantedPrecision: recipe.train.precision)))
+                    precision: device.precision, wantedPrecision: recipe.train.precision,
+                    rankCount: ranks.count)))
     }
 
     /// The step after which this run itself begins.

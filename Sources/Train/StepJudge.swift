@@ -50,7 +50,10 @@ public struct SkippedStep: Equatable, Sendable {
 
 /// Counts the steps that are not applied, writes their black boxes, and says when to stop.
 struct StepJudge {
-    private var events: EventLog
+    /// Nil where another rank writes them.
+    private var events: EventLog?
+    /// Whether an event waits for the sizes of the next applied step.
+    private var hasOpenEvent = false
     private let limit: Int
     /// Steps in a row that were not applied, not counting those without targets.
     var skippedInARow = 0
@@ -61,12 +64,12 @@ struct StepJudge {
     /// A judge of a run.
     ///
     /// - Parameters:
-    ///   - events: takes the black boxes.
+    ///   - events: takes the black boxes; nil where another rank writes them.
     ///   - limit: steps in a row that are too many.
-    init(_ events: EventLog, limit: Int) { (self.events, self.limit) = (events, limit) }
+    init(_ events: EventLog?, limit: Int) { (self.events, self.limit) = (events, limit) }
 
     /// Removes the black boxes of later steps, which will be done again.
-    func removeEvents(after step: Int) throws { try events.removeLater(than: step) }
+    func removeEvents(after step: Int) throws { try events?.removeLater(than: step) }
 
     /// Judges a step.
     ///
@@ -74,15 +77,15 @@ struct StepJudge {
     ///   - result: its result.
     ///   - planned: its plan.
     ///   - trainer: the trainer that did the step.
-    /// - Returns: the report; nil for an applied step.
+    /// - Returns: the report; nil for an applied step, and where another rank reports.
     /// - Throws: `FileError` or `DataError` if the black box cannot be written.
     mutating func judge(
         _ result: StepResult, _ planned: StepPlan, _ trainer: Trainer
     ) throws -> SkippedStep? {
-        defer { trainer.wantsNorms = events.isOpen }
+        defer { trainer.wantsNorms = hasOpenEvent }
         guard let reason = result.skipReason else {
-            (skippedInARow, lastReason, last) = (0, nil, nil)
-            try events.close(result, step: planned.step)
+            (skippedInARow, lastReason, last, hasOpenEvent) = (0, nil, nil, false)
+            try events?.close(result, step: planned.step)
             return nil
         }
         if reason == .noTargets {
@@ -91,7 +94,10 @@ struct StepJudge {
                 microBatchCount: result.microBatches.count,
                 documents: [], event: nil)
         }
-        let (event, path) = try events.write(result, planned, trainer.spikeGuard)
+        (skippedInARow, lastReason, hasOpenEvent) = (skippedInARow + 1, reason, true)
+        guard let (event, path) = try events?.write(result, planned, trainer.spikeGuard) else {
+            return nil
+        }
         let worst = event.microBatches.first { $0.number == event.microBatch }
         let skipped = SkippedStep(
             step: planned.step, reason: reason,
@@ -99,8 +105,7 @@ struct StepJudge {
             parameter: result.parameter,
             microBatch: event.microBatch, microBatchCount: event.microBatches.count,
             documents: worst?.sequences.flatMap(\.documents).map(\.firstToken) ?? [], event: path)
-        skippedInARow += 1
-        (lastReason, last) = (reason, skipped)
+        last = skipped
         return skipped
     }
 

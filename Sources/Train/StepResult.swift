@@ -55,6 +55,8 @@ public struct StepResult: Equatable, Sendable {
     public let microBatches: [MicroBatchLoss]
     /// Sizes by parameter, in skipped steps and on request; else empty.
     public let norms: [ParameterNorms]
+    /// What each rank said about its part.
+    let ranks: [RankStepEnd]
 
     /// Whether the weights moved.
     public var isApplied: Bool { skipReason == nil }

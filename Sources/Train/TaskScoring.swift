@@ -2,6 +2,7 @@ import FalconConcurrency
 import FalconData
 import FalconEval
 import FalconModel
+import FalconRanks
 import FalconSystem
 import FalconTensor
 import FalconTokenizer
@@ -30,6 +31,12 @@ public struct TaskScoring {
         self.selection = selection
         self.tokenizer = try tokenizer()
         parts = try selection.data(in: section.tasksPath, limit: section.documents)
+    }
+
+    /// What is scored, as a digest of the names and documents.
+    var digest: String {
+        SHA256.hex(
+            of: Array(parts.map { "\($0.key) \($0.data.digest)" }.joined(separator: "\n").utf8))
     }
 
     /// Reads the documents of a recipe's tasks, with the tokenizer of its data.
@@ -91,7 +98,7 @@ public struct TaskScoring {
             onDocuments(key, 0, data.documents.count)
             do {
                 scores[key] = try run.run(with: evaluator, resumes: false) { done in
-                    if Signals.stopRequested { throw Stop() }
+                    if try evaluator.ranks.agree(Signals.stopRequested) { throw Stop() }
                     onDocuments(key, done, data.documents.count)
                 }
             } catch is Stop {

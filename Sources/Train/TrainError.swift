@@ -25,6 +25,10 @@ public enum TrainError: FalconError, Equatable {
     case nothingToLearn(path: String, steps: Int)
     case notFinite(path: String, tensor: String)
     case badState(path: String, reason: String)
+    /// What the leader has made does not appear on another host.
+    case notSeen(path: String, host: String, leader: String)
+    /// More ranks than leaves: some would have nothing to compute in any step.
+    case tooManyRanks(ranks: Int, leaves: Int)
     case doesNotFit(MemoryPlan, available: Int, remedies: [MemoryRemedy])
 
     /// The message for a person.
@@ -96,6 +100,12 @@ public enum TrainError: FalconError, Equatable {
         case .widthDoesNotScale(let width, let hiddenSize):
             "a width of \(width) does not give whole numbers of heads and channels when a model of "
                 + "width \(hiddenSize) is scaled to it; try \(hiddenSize / 2) or \(2 * hiddenSize)"
+        case .notSeen(let path, let host, let leader):
+            "\(path), which rank 0 on \(leader) has made, does not appear on \(host); the folder of a run of "
+                + "several hosts must be on a disk that all of them share, under the same name"
+        case .tooManyRanks(let ranks, let leaves):
+            "there are \(ranks) ranks, and the recipe adds up \(leaves) leaves; start at most \(leaves) "
+                + "ranks, or begin a run with train.leaves=\(ranks) or a multiple"
         case .badState(let path, let reason):
             "\(path): not the training state of a checkpoint: \(reason)"
         case .doesNotFit(let plan, let available, let remedies):
@@ -113,13 +123,14 @@ public enum TrainError: FalconError, Equatable {
         case .runExists, .notARun: .cannotCreate
         case .noData, .noRecipe, .nothingToBranchFrom, .noSuchCheckpoint: .missingInput
         case .isSweep, .recipeChanged, .branchChanged, .branchAtEnd, .vocabularyTooSmall,
-            .doesNotFit, .initialModelDiffers:
+            .doesNotFit, .initialModelDiffers, .tooManyRanks:
             .badRecipe
         case .dataChanged, .drawnDataChanged, .badState, .initialTokenizerDiffers,
             .noWholeCheckpoint,
             .noTrainingState, .nothingToLearn, .notFinite:
             .badData
         case .widthDoesNotScale: .usage
+        case .notSeen: .missingInput
         case .diverged: .checkFailed
         }
     }

@@ -2,6 +2,8 @@ import FalconCheckpoint
 import FalconData
 import FalconEval
 import FalconModel
+import FalconOptim
+import FalconRanks
 import FalconSystem
 import FalconTensor
 
@@ -17,14 +19,29 @@ extension Trainer {
     /// each token would have a probability of 1/V to this power.
     private static let hopelessRatio = 100.0
 
-    /// The first tensor of the model or optimizer that is not finite; nil if there is none.
+    /// The first tensor of the model or optimizer that is not finite, in the share of any rank; nil if there is
+    /// none.
     ///
+    /// - Returns: the same name on every rank.
+    /// - Throws: `RankFailure` if a rank has failed.
     /// - Complexity: reads the whole state once.
-    public func firstTensorNotFinite() -> String? {
-        let model = model.table.modelParameters.map { ($0.name, $0.value) }
-        let trained = trainedTensors.map { ($0.description.name, $0.tensor) }
-        let all = model + trained
-        return zip(all, norms(of: all.map(\.1))).first { !$0.1.isFinite }?.0.0
+    public func firstTensorNotFinite() throws -> String? {
+        let table = model.table
+        let pieces = piecesByParameter.map { $0.filter(isOwn) }
+        let own = table.modelParameters.indices.map { index in
+            (table.parameters[index].name, pieces[index].map { table.values.columns($0.elements) })
+        }
+        let trained = trainedTensors.map { tensor in
+            (
+                tensor.description.name,
+                pieces[tensor.parameter].map { values(of: tensor, $0.elements) }
+            )
+        }
+        let all = own + trained
+        let squares = all.map { $0.1.map { device.backend.sumOfSquares($0) } }
+        let first = squares.firstIndex { $0.contains { !$0.value.isFinite } } ?? all.count
+        let place = try ranks.gather([Double(first)]).map { $0[0] }.min() ?? Double(all.count)
+        return Int(place) < all.count ? all[Int(place)].0 : nil
     }
 
     /// The loss of the first rows of a batch with the current weights.
@@ -50,9 +67,16 @@ extension Trainer {
     /// - Parameters:
     ///   - batch: a batch on which the model must have a finite loss; nil for none.
     ///   - isEnd: whether no steps follow that could improve the loss.
-    /// - Returns: a clause, such as "first_moment.X is not finite".
-    public func stateProblem(probing batch: Batch?, isEnd: Bool = false) -> String? {
-        if let name = firstTensorNotFinite() { return "\(name) is not finite" }
+    /// - Returns: a clause, such as "first_moment.X is not finite"; the same on every rank, that of the first
+    ///   which has one.
+    /// - Throws: `RankFailure` if a rank has failed.
+    public func stateProblem(probing batch: Batch?, isEnd: Bool = false) throws -> String? {
+        if let name = try firstTensorNotFinite() { return "\(name) is not finite" }
+        return try ranks.gather(modelProblem(probing: batch, isEnd: isEnd) ?? "")
+            .first { !$0.isEmpty }
+    }
+
+    private func modelProblem(probing batch: Batch?, isEnd: Bool) -> String? {
         guard let batch, let loss = probeLoss(batch) else { return nil }
         if !loss.isFinite { return "the loss of the model is \(decimal(loss, places: 2))" }
         let guessing = log(Double(recipe.model.vocabSize))
@@ -63,20 +87,10 @@ extension Trainer {
         return nil
     }
 
-    /// The L2 norms of some tensors, read when all are on their way.
-    private func norms(of tensors: [Tensor]) -> [Double] {
-        tensors.map { device.backend.sumOfSquares($0.reshaped([$0.count])) }
-            .map { $0.value.squareRoot() }
-    }
-
-    /// The norm of each parameter's mean gradient over the scored tokens, by parameter of the table.
-    func gradientNorms(scoredTokens: Int) -> [Double] {
-        norms(of: model.table.parameters.map(\.gradient)).map { $0 / Double(scoredTokens) }
-    }
-
     /// Weights and gradients by parameter.
-    func parameterNorms(gradients: [Double]) -> [ParameterNorms] {
-        let weights = norms(of: model.table.parameters.map(\.master))
+    func parameterNorms(gradients: [Double]) throws -> [ParameterNorms] {
+        let weights = try squaresByParameter { model.table.masters($0.elements) }
+            .map { $0.squareRoot() }
         return model.table.parameters.enumerated().map { place, parameter in
             ParameterNorms(
                 name: parameter.name, weightNorm: weights[place],

@@ -2,6 +2,7 @@ import FalconCheckpoint
 import FalconJSON
 import FalconModel
 import FalconOptim
+import FalconRanks
 import FalconTensor
 import FoundationEssentials
 
@@ -43,25 +44,63 @@ extension TrainingState {
     }
 }
 
-/// A tensor of a checkpoint's second file: the optimizer's state, masters and multipliers.
+/// A tensor of a checkpoint's second set: the optimizer's state, masters and multipliers.
 struct TrainedTensor {
-    let description: TensorDescription
-    let tensor: Tensor
-
-    init(_ name: String, _ tensor: Tensor) {
-        description = TensorDescription(name: name, shape: tensor.shape)
-        self.tensor = tensor
+    /// Where the values are.
+    enum Source {
+        case optimizer(OptimizerSlot)
+        case masters
     }
+
+    let description: TensorDescription
+    /// The parameter's place in the table.
+    let parameter: Int
+    let source: Source
 }
 
 extension Trainer {
-    /// The tensors of a checkpoint beside the weights that the model uses: the optimizer's state,
-    /// the masters of multiplied matrices, `master.NAME`, and the multipliers, `multiplier.NAME`.
+    /// The tensors of a checkpoint beside the weights that the model uses, whoever holds them: the optimizer's
+    /// state, the masters of multiplied matrices, `master.NAME`, and the multipliers, `multiplier.NAME`.
     var trainedTensors: [TrainedTensor] {
         let table = model.table
-        return optimizer.slots.map { TrainedTensor($0.name, $0.tensor) }
-            + table.multipliedMatrices.map {
-                TrainedTensor("master." + $0.matrix.name, $0.matrix.master)
-            } + table.multipliers.map { TrainedTensor("multiplier." + $0.name, $0.master) }
+        func tensor(
+            _ name: String, _ parameter: Int, _ source: TrainedTensor.Source
+        ) -> TrainedTensor {
+            TrainedTensor(
+                description: TensorDescription(
+                    name: name, shape: table.parameters[parameter].shape),
+                parameter: parameter, source: source)
+        }
+        let slots = optimizer.slots.map { tensor($0.name, $0.parameter, .optimizer($0)) }
+        let masters = table.parameters.indices.filter(table.isMultiplied).map {
+            tensor("master." + table.parameters[$0].name, $0, .masters)
+        }
+        let multipliers = (table.modelParameters.count..<table.parameters.count).map {
+            tensor("multiplier." + table.parameters[$0].name, $0, .masters)
+        }
+        return slots + masters + multipliers
     }
+
+    /// Values of a tensor of this rank's share.
+    ///
+    /// - Parameters:
+    ///   - tensor: one of `trainedTensors`.
+    ///   - elements: of the flat buffers: a piece of its parameter, or a part of one.
+    /// - Returns: a view, `[piece.elements.count]`.
+    func values(of tensor: TrainedTensor, _ elements: Range<Int>) -> Tensor {
+        switch tensor.source {
+        case .optimizer(let slot): optimizer.values(of: slot, elements)
+        case .masters: model.table.masters(elements)
+        }
+    }
+
+    /// The pieces of each parameter of the table.
+    var piecesByParameter: [[UpdatePiece]] {
+        var result = [[UpdatePiece]](repeating: [], count: model.table.parameters.count)
+        for piece in pieces { result[piece.parameter].append(piece) }
+        return result
+    }
+
+    /// Whether a piece is of this rank's share.
+    func isOwn(_ piece: UpdatePiece) -> Bool { units.owners[piece.unit] == ranks.rank }
 }

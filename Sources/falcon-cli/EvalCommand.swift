@@ -4,6 +4,7 @@ import FalconData
 import FalconEval
 import FalconInterchange
 import FalconModel
+import FalconRanks
 import FalconSystem
 import FalconTokenizer
 import FalconTrain
@@ -112,6 +113,7 @@ struct EvalCommand: ParsableCommand {
         })
     var tolerance: [ScoreTolerance.Limit] = []
 
+    @OptionGroup var ranks: RankOptions
     @OptionGroup var common: CommonOptions
 
     /// Rows of a batch are counted in 32 bits.
@@ -147,6 +149,11 @@ struct EvalCommand: ParsableCommand {
     }
 
     func run() throws {
+        // What is wrong with the answers is known to all ranks, so that all end in the same way.
+        try ranks.run(common) { ranks, common in try run(ranks, common) }
+    }
+
+    private func run(_ ranks: RankGroup, _ common: CommonOptions) throws {
         let selection =
             tasks.isEmpty
             ? nil : try TaskSelection(tasks.joined(separator: ","), shots: shots)
@@ -160,19 +167,22 @@ struct EvalCommand: ParsableCommand {
         let parts = try selection?.data(in: data ?? ".", limit: limit) ?? []
         let loaded = try LoadedModel(path: model, on: common.makeDevice())
         let tokenizer = try loaded.requireTokenizer()
-        let evaluator = Evaluator(model: loaded.model, tokenizer: tokenizer, device: loaded.device)
+        let evaluator = Evaluator(
+            model: loaded.model, tokenizer: tokenizer, device: loaded.device, ranks: ranks)
+        let digest = samples == nil && ranks.count == 1 ? "" : loaded.digest()
+        try requireAgreement(ranks, model: digest, parts)
         var result = EvaluationResult(model: loaded.path, tokenizer: tokenizer.fingerprint)
         try scoreTexts(of: loaded, with: evaluator, &result)
-        let lock = try samples.map { folder in
+        // The leader alone writes.
+        let lock = try (ranks.isLeader ? samples : nil).map { folder in
             try createFolder(folder)
             return try FolderLock(folder: folder)
         }
-        let digest = samples == nil ? "" : loaded.digest()
         for (index, part) in parts.enumerated() {
             result.tasks[part.key] = try run(
                 TaskRun(
                     part.data, key: part.key, limit: limit, modelDigest: digest,
-                    samplesFolder: samples), evaluator,
+                    samplesFolder: ranks.isLeader ? samples : nil), evaluator, common,
                 place: parts.count > 1 ? "\(index + 1)/\(parts.count) " : "")
         }
         withExtendedLifetime(lock) {}
@@ -180,10 +190,22 @@ struct EvalCommand: ParsableCommand {
             result.groups = summaries.groups.isEmpty ? nil : summaries.groups
             result.suites = summaries.suites.isEmpty ? nil : summaries.suites
         }
+        // The others have the same result.
+        guard ranks.isLeader else { return }
         if common.json { try printJSON(result) } else { printTable(result) }
         let isKept = keepsRequirements(result)
         if let golden, let against { try compare(result, with: golden, from: against) }
         if !isKept { throw ExitCode(ExitStatus.checkFailed.rawValue) }
+    }
+
+    /// Checks that all ranks score the same model on the same documents.
+    private func requireAgreement(
+        _ ranks: RankGroup, model digest: String, _ parts: [(key: String, data: TaskData)]
+    ) throws {
+        var agreement = RankAgreement()
+        agreement.add("the model", digest)
+        for part in parts { agreement.add(part.key, part.data.digest) }
+        try agreement.check(ranks)
     }
 
     /// Whether the validation split is scored.
@@ -224,7 +246,7 @@ struct EvalCommand: ParsableCommand {
     }
 
     private func run(
-        _ task: TaskRun, _ evaluator: Evaluator, place: String
+        _ task: TaskRun, _ evaluator: Evaluator, _ common: CommonOptions, place: String
     ) throws -> TaskScore {
         let line = common.progressLine()
         defer { line.end() }

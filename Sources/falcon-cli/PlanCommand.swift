@@ -23,6 +23,8 @@ struct PlanCommand: ParsableCommand {
 
     @OptionGroup var recipe: RecipeOptions
 
+    @OptionGroup var ranks: RankPlanOptions
+
     @OptionGroup var common: CommonOptions
 
     /// The output of `--json`.
@@ -35,6 +37,7 @@ struct PlanCommand: ParsableCommand {
         let remedies: [MemoryRemedy]
         let tasks: TaskCost?
         let tasks_note: String?
+        let ranks: RankPlanOptions.Output?
         let sources: [PlannedSource]
         let schedule: [StepPlan]
         let recipe: String
@@ -43,7 +46,12 @@ struct PlanCommand: ParsableCommand {
 
     func run() throws {
         let document = try RecipeDocument(recipe: recipe.recipe, settings: recipe.overrides)
-        if document.contains("sweep") { return try showSweep(document) }
+        if document.contains("sweep") {
+            if ranks.ranks != nil {
+                throw ValidationError("--ranks is for the recipe of one run, and this is a sweep")
+            }
+            return try showSweep(document)
+        }
         let decoded = try document.decode(TrainingRecipe.self)
         try Optimizer.groupPlaces(
             of: decoded.parametrization.makeModel(decoded.model).table,
@@ -53,26 +61,29 @@ struct PlanCommand: ParsableCommand {
         let fit = try MemoryFit(decoded, threadCount: common.threadCount, tasks: planned.tasks)
         let cost = try planned.tasks?.cost(in: decoded)
         let (sources, missing) = try plannedSources(decoded, plan)
+        let ranked = try ranks.plan(decoded, threadCount: common.threadCount)
         if common.json {
             try printJSON(
                 Output(
                     name: decoded.name, plan: plan, memory: fit.plan,
                     memory_total_bytes: fit.plan.totalBytes, available_memory_bytes: fit.available,
                     remedies: fit.remedies, tasks: cost, tasks_note: planned.note,
-                    sources: sources,
+                    ranks: ranked, sources: sources,
                     schedule: points(decoded, plan),
                     recipe: document.resolvedYAML(),
                     recipe_sha256: document.digest))
         } else {
             show(document, plan, fit, cost, sources)
-            for line in ScheduleReport(decoded, plan).lines {
-                print(line.isEmpty ? "#" : "# \(line)")
-            }
+            let lines =
+                (ranked.map { ranks.lines($0, decoded) } ?? [])
+                + ScheduleReport(decoded, plan).lines
+            for line in lines { print(line.isEmpty ? "#" : "# \(line)") }
             for note in plan.notes + [planned.note, missing].compactMap({ $0 }) {
                 print("#\n# note: \(note)")
             }
         }
-        if !fit.isEnough {
+        // A plan for several ranks is for other machines.
+        if !fit.isEnough && ranked == nil {
             common.talk(
                 "this machine has too little memory for the run;\n"
                     + MemoryRemedy.text(fit.remedies, available: fit.available))

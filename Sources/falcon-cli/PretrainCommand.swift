@@ -1,6 +1,7 @@
 import ArgumentParser
 import FalconCheckpoint
 import FalconConcurrency
+import FalconRanks
 import FalconRecipe
 import FalconRunRecord
 import FalconSystem
@@ -63,6 +64,7 @@ struct PretrainCommand: ParsableCommand {
     @Flag(help: "Save and stop when standard input ends, and so with the process that feeds it.")
     var stopAtEndOfInput = false
 
+    @OptionGroup var ranks: RankOptions
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
@@ -81,31 +83,64 @@ struct PretrainCommand: ParsableCommand {
     }
 
     func run() throws {
+        try ranks.run(common) { ranks, common in try run(ranks, common) }
+    }
+
+    private func run(_ ranks: RankGroup, _ common: CommonOptions) throws {
         Signals.install(notice: common.quiet ? nil : TrainingProgress.stopNotice)
         if stopAtEndOfInput { try Signals.requestStopAtEndOfInput() }
         let request = RunRequest(
             recipe: recipe, settings: overrides, path: runPath,
             existing: resume ? .resume : overwrite ? .overwrite : .refuse, branch: branch)
-        let (held, document, parent) = try request.open()
-        let decoded = try document.decode(TrainingRecipe.self)
+        let opened = try request.open(ranks)
+        let decoded = try opened.document.decode(TrainingRecipe.self)
         let progress = TrainingProgress(common, plan: RunPlan(decoded))
         let run = try PretrainingRun(
-            document, in: held, existing: request.existing,
-            branch: parent, threadCount: common.threadCount, onEvent: progress.handle)
-        let outcome = try run.run(untilTokens: untilTokens)
+            opened, ranks: ranks, threadCount: common.threadCount,
+            onEvent: ranks.isLeader ? progress.handle : { _ in })
+        let outcome: RunOutcome
+        do {
+            outcome = try run.run(untilTokens: untilTokens)
+        } catch let failure as RankFailure {
+            throw InterruptedRun(failure, step: try opened.folder.checkpoints.steps().last)
+        }
         progress.finish()
+        if ranks.isLeader { try printSummary(of: run, opened.folder, outcome, progress, common) }
+        if outcome == .stopped {
+            common.talk("stopped before the end; everything is saved: continue with --resume")
+            throw ExitCode(ExitStatus.stoppedButSaved.rawValue)
+        }
+    }
+
+    private func printSummary(
+        of run: PretrainingRun, _ folder: RunFolder, _ outcome: RunOutcome,
+        _ progress: TrainingProgress, _ common: CommonOptions
+    ) throws {
         let summary = Output(
-            run: held.folder.path, step: run.trainer.step, finished: outcome == .finished,
-            checkpoint: held.folder.checkpoints.path(ofStep: run.trainer.step),
+            run: folder.path, step: run.trainer.step, finished: outcome == .finished,
+            checkpoint: folder.checkpoints.path(ofStep: run.trainer.step),
             loss: progress.last?.loss, validation_loss: progress.lastValidation?.validationLoss,
             validation_bits_per_byte: progress.lastValidation?.validationBitsPerByte,
             elapsed_seconds: progress.last?.elapsedSeconds ?? 0,
             peak_memory_bytes: peakMemoryByteCount())
         if common.json { try printJSON(summary) } else { print(summary.checkpoint) }
-        if outcome == .stopped {
-            common.talk("stopped before the end; everything is saved: continue with --resume")
-            throw ExitCode(ExitStatus.stoppedButSaved.rawValue)
+    }
+
+    /// The end of a run whose other ranks have failed.
+    private struct InterruptedRun: EndOfAnotherRank {
+        let failure: RankFailure
+        /// The step of the newest checkpoint; nil if there is none.
+        let step: Int?
+
+        init(_ failure: RankFailure, step: Int?) { (self.failure, self.step) = (failure, step) }
+
+        var description: String {
+            failure.description
+                + (step.map { "; the save of step \($0) stands: continue with --resume" }
+                    ?? "; nothing was saved yet")
         }
+
+        var exitStatus: ExitStatus { step == nil ? failure.exitStatus : .stoppedButSaved }
     }
 
     /// The output of `--json`.

@@ -19,7 +19,7 @@ struct SweepCommand: ParsableCommand {
 
     /// The things that `--emit` can print.
     enum Emission: String, ExpressibleByArgument, CaseIterable {
-        case commands
+        case commands, slurm
     }
 
     @Option(
@@ -45,7 +45,11 @@ struct SweepCommand: ParsableCommand {
     @Option(help: "Runs at a time. Default: the recipe's sweep.jobs, or as many as fit.")
     var jobs: Int?
 
-    @Option(help: "commands: write the recipes and print a shell line for each unfinished run.")
+    @Option(
+        help: """
+            Write the recipes and print, for the unfinished runs, commands: a shell line each; slurm: \
+            a script for sbatch.
+            """)
     var emit: Emission?
 
     @Flag(help: "Take in the results of runs that were made elsewhere and copied into the folder.")
@@ -83,20 +87,13 @@ struct SweepCommand: ParsableCommand {
             recipe, settings: overrides, path: path, mustExist: gather)
         let sweep = try Sweep(
             recipe: name, document, path: path, resume: resume || gather || emit != nil)
-        if emit != nil {
-            let commands = try sweep.commands()
-            for line in commands.lines { print(line) }
-            if commands.running > 0 {
-                talk("\(commands.running) runs are being trained now and are left out")
-            }
-            return
-        }
+        if let emit { return try show(emit, of: sweep) }
         let start = monotonicSeconds()
         var isComplete = true
         if gather {
             let open = try sweep.gather { show($0, by: sweep.objective, since: start) }
             isComplete = open == 0
-            if open > 0 { talk("\(open) runs are not at their end; --emit commands prints them") }
+            if open > 0 { talk("\(open) runs are not at their end; --emit prints them") }
         } else {
             Signals.install()
             isComplete =
@@ -113,6 +110,18 @@ struct SweepCommand: ParsableCommand {
             writeToStandardError("falcon: \(record.run): \(record.message ?? "")\n")
         }
         if !failed.isEmpty { throw ExitCode(ExitStatus.checkFailed.rawValue) }
+    }
+
+    private func show(_ emission: Emission, of sweep: Sweep) throws {
+        let commands = try sweep.commands()
+        if commands.running > 0 {
+            talk("\(commands.running) runs are being trained now and are left out")
+        }
+        if commands.lines.isEmpty { return talk("no run is left to start") }
+        switch emission {
+        case .commands: for line in commands.lines { print(line) }
+        case .slurm: print(try sweep.slurmScript(commands, jobs: jobs), terminator: "")
+        }
     }
 
     private func talk(_ text: String) {

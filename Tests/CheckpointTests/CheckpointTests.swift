@@ -1,4 +1,5 @@
 import FalconCheckpoint
+import FalconConcurrency
 import FalconSystem
 import FalconTestSupport
 import FoundationEssentials
@@ -33,7 +34,7 @@ private func supply(
 
 @discardableResult
 private func save(_ folder: CheckpointFolder, step: Int) throws -> String {
-    try folder.write(contents(step: step), values: supply)
+    try folder.writer(contents(step: step)).finish(writing: supply)
     return folder.path(ofStep: step)
 }
 
@@ -87,14 +88,14 @@ private func flipBit(of path: String, at offset: Int) throws {
             imported.state = nil
             imported.recipe = nil
             imported.tokenizerFiles = []
-            try CheckpointWriter.write(imported, to: folder + "/imported", values: supply)
+            try CheckpointWriter(imported, to: folder + "/imported").finish(writing: supply)
             let checkpoint = try Checkpoint.open(folder + "/imported")
             #expect(checkpoint.optimizer == nil)
             #expect(try checkpoint.bytes(of: CheckpointFileName.state) == nil)
             // What another process has made meanwhile stays.
             imported.step = 7
             let error = #expect(throws: FileError.self) {
-                try CheckpointWriter.write(imported, to: folder + "/imported", values: supply)
+                try CheckpointWriter(imported, to: folder + "/imported").finish(writing: supply)
             }
             #expect(error?.exitStatus == .cannotCreate)
             #expect(try Checkpoint.open(folder + "/imported").manifest.step == 0)
@@ -210,13 +211,36 @@ private func flipBit(of path: String, at offset: Int) throws {
         }
     }
 
+    /// On a shared disk a rename of another machine may be seen late; what is seen may be older.
+    @Test func aCheckpointOfAnotherMachineIsWaitedFor() throws {
+        try withTemporaryFolder { run in
+            let folder = CheckpointFolder(run: run)
+            try save(folder, step: 10)
+            let (path, hidden) = (folder.path(ofStep: 10), run + "/hidden")
+            let digest = try Checkpoint.open(path).manifest.digest
+            try renameItem(path, to: hidden)
+            #expect(throws: FileError.self) {
+                try Checkpoint.open(path, withManifest: digest, within: 0.1)
+            }
+            let thread = try WorkerThread {
+                sleepSeconds(0.2)
+                try? renameItem(hidden, to: path)
+            }
+            #expect(try Checkpoint.open(path, withManifest: digest, within: 20).manifest.step == 10)
+            thread.join()
+            #expect(throws: CheckpointError.self) {
+                try Checkpoint.open(path, withManifest: "another", within: 0.1)
+            }
+        }
+    }
+
     @Test func aFailedSaveLeavesNothing() throws {
         struct Stop: Error {}
         try withTemporaryFolder { run in
             let folder = CheckpointFolder(run: run)
             try save(folder, step: 10)
             #expect(throws: Stop.self) {
-                try folder.write(contents(step: 20)) { part, tensor, emit in
+                try folder.writer(contents(step: 20)).finish { part, tensor, emit in
                     if part == .optimizer { throw Stop() }
                     try supply(part, tensor, emit)
                 }

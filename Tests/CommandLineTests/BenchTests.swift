@@ -82,6 +82,8 @@ import Testing
         BadCommand("bench kernels --repeats 0", "--repeats is 0"),
         BadCommand("bench data shards --batch 0", "--batch is 0"),
         BadCommand("bench data", "Missing expected argument"),
+        BadCommand("bench network --megabytes 0", "--megabytes is 0"),
+        BadCommand("bench network", "no launcher", "mpirun -n 2 falcon bench network"),
     ]) func whatCannotBeMeasuredIsAUsageError(_ command: BadCommand) throws {
         try place.failure(command.arguments, status: 64, says: command.words)
     }

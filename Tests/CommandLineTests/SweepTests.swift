@@ -234,6 +234,61 @@ import Testing
             says: "not the one")
     }
 
+    /// The script for sbatch with a task for each run, in a folder whose name has a blank.
+    @Test func tasksOfAnArrayTrainTheRuns() throws {
+        let place = try place("  seeds: [0, 1, 2]\n  jobs: 2\n")
+        let sweep = ["sweep", "--recipe", "sweep.yaml", "--run", "of 3"]
+        let commands = try place.falcon(sweep + ["--emit", "commands"]).output
+        let script = try place.falcon(sweep + ["--emit", "slurm"]).output
+        for command in commands.split(separator: "\n") {
+            #expect(script.contains(") run=(\(command)) ;;"))
+        }
+        #expect(script.contains("#SBATCH --array=1-3%2\n"))
+        #expect(script.contains("#SBATCH --output='of 3/slurm-%A-%a.log'\n"))
+        try place.write("sweep.sbatch", script)
+        let tools = place.url("bin")
+        try FileManager.default.createDirectory(at: tools, withIntermediateDirectories: false)
+        try place.write(
+            "bin/srun",
+            "#!/bin/bash\nwhile [[ $1 == --* ]]; do shift; done\n\"$@\"\nexit ${STATUS:-$?}\n")
+        try place.write("bin/scontrol", "#!/bin/bash\necho \"$@\" >> asked.txt\n")
+        for tool in ["srun", "scontrol"] {
+            try FileManager.default.setAttributes(
+                [.posixPermissions: 0o755], ofItemAtPath: place.path("bin/" + tool))
+        }
+        let folder = URL(fileURLWithPath: Program.path).deletingLastPathComponent().path
+        func task(_ number: Int, _ variables: String...) throws -> Int32 {
+            let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
+            return try Program.start(
+                [
+                    "PATH=\(place.path("bin")):\(folder):\(path)", "SLURM_ARRAY_JOB_ID=7",
+                    "SLURM_ARRAY_TASK_ID=\(number)",
+                ] + variables + ["bash", "sweep.sbatch"], of: "/usr/bin/env", in: place.folder
+            ).outcome().status
+        }
+        #expect(try task(1) == 0 && task(4) == 64)
+        #expect(!place.exists("asked.txt"))
+        // One that was stopped comes back, but not for ever.
+        #expect(try task(2, "STATUS=75") == 75)
+        #expect(try task(2, "STATUS=75", "SLURM_RESTART_COUNT=100") == 75)
+        #expect(try place.read("asked.txt") == Data("requeue 7_2\n".utf8))
+        let gathered = try place.falcon(["sweep", "--run", "of 3", "--gather"])
+        #expect(gathered.errors.contains("1 runs are not at their end"))
+        // The last one alone is in the next script, and nothing is left for a third.
+        try place.write(
+            "sweep.sbatch", place.falcon(sweep + ["--emit", "slurm", "--jobs", "5"]).output)
+        #expect(
+            try String(decoding: place.read("sweep.sbatch"), as: UTF8.self).contains("=1-1%5\n"))
+        #expect(try task(1) == 0)
+        #expect(try place.falcon(["sweep", "--run", "of 3", "--gather"]).status == 0)
+        #expect(try count(results(place, "of 3"), "finished") == 3)
+        let nothing = try place.falcon(sweep + ["--emit", "slurm"])
+        #expect(nothing.output == "" && nothing.errors.contains("no run is left"))
+        let unfit = try place.falcon(
+            ["sweep", "--recipe", "sweep.yaml", "--run", "a\\b", "--emit", "slurm"])
+        #expect(unfit.status == 64 && unfit.errors.contains("a\\b has a backslash"))
+    }
+
     @Test func halvingStopsRunsEarly() throws {
         let place = try place(
             """

@@ -70,15 +70,18 @@ import Testing
             ).outcome()
         }
         for rank in 0..<2 {
-            let outcome = try launch("SLURM_PROCID=\(rank) SLURM_NTASKS=2")
+            let outcome = try launch("SLURM_STEP_ID=0 SLURM_PROCID=\(rank) SLURM_NTASKS=2")
             #expect(outcome.status == 0, "\(outcome.errors)")
         }
         try place.success("data merge out")
         #expect(try contents("out") == contents("one"))
         for (variables, words) in [
             ("A=1", "--shard auto: no launcher says which process this is"),
-            ("PMI_RANK=0 PMI_SIZE=2 SLURM_PROCID=1 SLURM_NTASKS=2", "contradict each other"),
-            ("SLURM_PROCID=0 SLURM_NTASKS=1 SLURM_ARRAY_TASK_ID=7", "task 7 of a job array"),
+            ("PMI_RANK=2 PMI_SIZE=2", "contradict each other"),
+            (
+                "SLURM_STEP_ID=0 SLURM_PROCID=0 SLURM_NTASKS=1 SLURM_ARRAY_TASK_ID=7",
+                "task 7 of a job array"
+            ),
         ] {
             let outcome = try launch(variables)
             #expect(outcome.status == 64 && outcome.errors.contains(words), "\(outcome.errors)")

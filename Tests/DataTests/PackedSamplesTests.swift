@@ -134,7 +134,9 @@ import Testing
         let packed = try #require(stream.packedSamples(ofSource: 0, sequenceLength: 24))
         #expect(samples == packed.sampleCount && packed.paddingShare < 0.2)
         let loaders = (0..<ranks).map {
-            BatchLoader(stream, batchTokens: 24 * 4 / ranks, rank: $0, rankCount: ranks)
+            BatchLoader(
+                stream, batchTokens: 24 * 4 / ranks,
+                isWanted: every(ranks, from: $0, tokens: 24 * 4 / ranks))
         }
         var seen: [[Int32]: Int] = [:]
         var (scored, rows) = (0, 0)

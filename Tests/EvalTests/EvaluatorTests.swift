@@ -1,4 +1,5 @@
 import FalconModel
+import FalconRanks
 import FalconTensor
 import FalconTestSupport
 import FalconTokenizer
@@ -13,7 +14,9 @@ import Testing
 
     init() throws { evaluator = try Self.makeEvaluator() }
 
-    static func makeEvaluator(threadCount: Int = 2, positions: Int = 24) throws -> Evaluator {
+    static func makeEvaluator(
+        threadCount: Int = 2, positions: Int = 24, ranks: RankGroup = RankGroup()
+    ) throws -> Evaluator {
         let tokenizer = try SentencePieceTokenizer(
             path: testsFolder + "/InterchangeTests/Fixtures/tokenizer/plain.model")
         let configuration = """
@@ -34,7 +37,7 @@ import Testing
             try JSONDecoder().decode(FalconH1Configuration.self, from: Data(configuration.utf8)))
         model.allocate(on: device, withGradients: false)
         model.table.initialize(seed: 7)
-        return Evaluator(model: model, tokenizer: tokenizer, device: device)
+        return Evaluator(model: model, tokenizer: tokenizer, device: device, ranks: ranks)
     }
 
     /// Σ log p of tokens after a prefix, from full logits in double.

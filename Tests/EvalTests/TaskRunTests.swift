@@ -1,4 +1,5 @@
 import FalconJSON
+import FalconRanks
 import FalconRunRecord
 import FalconSystem
 import FalconTestSupport
@@ -144,6 +145,36 @@ import Testing
                 sample["metrics"]?.array?.map(\.string) == ["acc", "acc_norm", "bits_per_byte"])
             #expect([0, 1].contains(sample["acc"]?.integer))
             #expect(sample["prompt_hash"]?.string?.count == 64)
+        }
+    }
+
+    /// The leader writes what one process writes, and all have the score; also behind answers that are there.
+    @Test(arguments: [2, 5]) func ranksShareTheDocuments(count: Int) throws {
+        let data = try data()
+        let wanted = try run(data, "alone")
+        let whole = try contents("alone")
+        let first = String(
+            decoding: try CheckedLine.bytes(
+                of: TaskRun.Identity(
+                    task: "quiz", version: "1.0", shots: 0, limit: nil, dataDigest: data.digest,
+                    examplesDigest: nil, modelDigest: "m")), as: UTF8.self)
+        let lines = try #require(whole["samples_quiz.jsonl"]).split(separator: "\n")
+        for kept in [0, 4] {
+            let name = "ranks-\(kept)"
+            let part = ([first] + lines.prefix(kept).map(String.init)).joined(separator: "\n")
+            _ = try folder.write("\(name)/samples_quiz.jsonl.part", part + "\n")
+            let (path, top) = (folder.file(name), folder.path)
+            let results = try ThreadRanks(count: count).run { link in
+                let ranks = RankGroup(link)
+                let evaluator = try EvaluatorTests.makeEvaluator(
+                    threadCount: 1, positions: 300, ranks: ranks)
+                return try TaskRun(
+                    TaskData(Quiz(), in: top, shots: nil, limit: nil), key: "quiz", limit: nil,
+                    modelDigest: "m", samplesFolder: ranks.isLeader ? path : nil
+                ).run(with: evaluator, resumes: true) { _ in }
+            }
+            for result in results { #expect(try result.get() == wanted) }
+            #expect(try contents(name) == whole)
         }
     }
 

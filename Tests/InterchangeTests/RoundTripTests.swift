@@ -57,7 +57,7 @@ struct RoundTripShape: Sendable, CustomTestStringConvertible {
             parameters: model.table.parameters.map {
                 CheckpointParameter(name: $0.name, shape: $0.shape, role: $0.role.rawValue)
             }, configuration: try configuration.encoded())
-        try CheckpointWriter.write(contents, to: path) { _, tensor, emit in
+        try CheckpointWriter(contents, to: path).finish { _, tensor, emit in
             let parameter = model.table.parameters.first { $0.name == tensor.name }
             try parameter?.value.download(emit)
         }

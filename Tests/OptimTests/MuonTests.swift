@@ -233,7 +233,7 @@ import Testing
         let before = table.parameters.map { $0.master.toArray() }
         optimizer.step(scheduleFactor: 0.5, weightDecayFactor: 0, clipScale: 1)
         // What updateRMS tells is what happened: no decay here.
-        let reports = optimizer.updateRMS()
+        let reports = optimizer.updateRMS(table)
         #expect(reports.count == table.parameters.count)
         for (index, reported) in reports.enumerated() {
             let after = table.parameters[index].master.toArray()
@@ -272,7 +272,7 @@ import Testing
         let values = weight.master.toArray().map { Double($0) * Double($0) }
         let rms = (values.reduce(0, +) / Double(values.count)).squareRoot()
         let ratio = rms / (rate / (2 * decay)).squareRoot()
-        let update = optimizer.updateRMS()[0] / rate
+        let update = optimizer.updateRMS(table)[0] / rate
         print("Muon on noise \(rows)x\(columns), rate \(rate), decay \(decay): \(ratio), \(update)")
         #expect(abs(ratio / want - 1) < 0.05)
         #expect(abs(update / 0.174 - 1) < 0.03)

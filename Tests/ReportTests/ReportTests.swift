@@ -74,8 +74,10 @@ import Testing
         try place.write("results.jsonl", lines)
     }
 
+    /// Of one process, or of two ranks.
     private func metrics(
-        _ id: String, rate: Double, loss: Double, steps: Int, monitored: Bool
+        _ id: String, rate: Double, loss: Double, steps: Int, monitored: Bool,
+        hasRanks: Bool = false
     ) throws {
         let lines = (1...steps).map { step -> String in
             let norm = 0.7 * (rate / 0.1).squareRoot()
@@ -88,11 +90,16 @@ import Testing
                 "model.layers.1.self_attn.q_proj.weight":\(matrix)},\
                 "activations":{"embedding":1,"layers.0":2,"layers.1":3,"logits":4}
                 """
+            let ranks = """
+                ,"ranks":{"count":2,"slowest_rank":1,"slowest_compute_seconds":\(step % 2 == 0 ? 0.5 : 0.7),\
+                "mean_compute_seconds":0.5,"communication_seconds":0.25,"communication_bytes":4096}
+                """
             return """
                 {"step":\(step),"tokens":\(step * 100),"loss":\(loss + 3 / Double(step)),\
                 "grad_norm":1,"batch_tokens":100,"learning_rate":\(rate),"weight_decay":0.1,\
                 "effective_learning_rate":0.1,"effective_weight_decay":1,"tokens_per_second":1,\
-                "elapsed_seconds":1,"data_wait_seconds":0,"peak_memory_bytes":1\
+                "elapsed_seconds":1,"data_wait_seconds":\(hasRanks ? 0.125 : 0),"peak_memory_bytes":1\
+                \(hasRanks ? ranks : "")\
                 \(monitored && step % 10 == 0 ? monitor : "")}
                 """
         }
@@ -139,6 +146,33 @@ import Testing
         let effective = try #require(fits["mup, 64"]?["self_attn.q_proj effective"])
         #expect(abs(effective.slope) < 1e-9)
         #expect(report.html(version: "1").contains("Loss at the end against sqrt(rate / decay)"))
+    }
+
+    @Test func severalRanksShowWhereTimeGoes() throws {
+        try sweep(gap: 0.05, seeds: 1)
+        let before = try Report(paths: [folder])
+        #expect(before.summary.ranks == nil && !before.html(version: "1").contains("rank"))
+        let json = try JSONEncoder().encode(before.summary)
+        #expect(!String(decoding: json, as: UTF8.self).contains("ranks"))
+        // The best of one configuration, whose curves are shown.
+        let run = "0-0.02-0"
+        try metrics(run, rate: 0.02, loss: 4, steps: 40, monitored: false, hasRanks: true)
+        let report = try Report(paths: [folder])
+        let ranks = try #require(report.summary.ranks)
+        #expect(ranks.map(\.run) == [run] && ranks[0].count == 2)
+        #expect(abs(ranks[0].slowestComputeSeconds - 0.6) < 1e-12)
+        #expect(ranks[0].meanComputeSeconds == 0.5 && ranks[0].communicationSeconds == 0.25)
+        #expect(ranks[0].dataWaitSeconds == 0.125 && ranks[0].communicationBytes == 4096)
+        let page = report.html(version: "1")
+        try check(page)
+        for words in [
+            "Seconds of a step in mup, 64", "computing, slowest rank</title>",
+            "computing, mean of the ranks</title>",
+            "communication alone, longest of the ranks</title>",
+            "waiting for data, longest of the ranks</title>", "Bytes that all ranks send in a step",
+            "<td>0.6 s</td>", "<td>4096</td>",
+        ] { #expect(page.contains(words), "\(words)") }
+        #expect(!page.contains("Seconds of a step in learnable"))
     }
 
     @Test func runsOfTwoSweepsAreNotSeedsOfOneConfiguration() throws {

@@ -22,7 +22,7 @@ package final class TinyRuns {
     /// The folder of the corpus and the runs.
     package let folder: TemporaryFolder
     private let kind: TinyRecipe
-    private let settings: [String]
+    let settings: [String]
 
     /// Writes shards of regular documents, and of more that the tokenizer has not seen.
     ///
@@ -63,10 +63,11 @@ package final class TinyRuns {
 
     /// The recipe of a run, not decoded.
     package func document(_ settings: [String] = []) throws -> RecipeDocument {
-        try RecipeDocument(
-            yaml: kind.yaml(data: "\"\(folder.path)/shards\"", keptCheckpoints: 9),
-            name: "tiny.yaml", settings: self.settings + settings)
+        try RecipeDocument(yaml: yaml, name: "tiny.yaml", settings: self.settings + settings)
     }
+
+    /// The recipe file of every run.
+    var yaml: String { kind.yaml(data: "\"\(folder.path)/shards\"", keptCheckpoints: 9) }
 
     /// The recipe of a run.
     package func recipe(_ settings: [String] = []) throws -> TrainingRecipe {
@@ -88,8 +89,10 @@ package final class TinyRuns {
         onEvent: @escaping (RunEvent) -> Void = { _ in }
     ) throws -> PretrainingRun {
         try PretrainingRun(
-            other ?? document(settings), in: HeldRun(path(name)), existing: existing,
-            branch: branch, threadCount: threads, onEvent: onEvent)
+            OpenedRun(
+                other ?? document(settings), in: HeldRun(path(name)), existing: existing,
+                parent: branch),
+            threadCount: threads, onEvent: onEvent)
     }
 
     /// Runs a recipe to its end, or until a number of tokens, and returns the outcome.

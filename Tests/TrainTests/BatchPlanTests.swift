@@ -140,7 +140,7 @@ import Testing
             ]), on: device)
         let batch = Batch(
             sequences: [[5, 6, 7, 8, 9, 10], [11, 5, 12, 6, 13, 7]], endOfDocumentID: -1)
-        for _ in 0..<3 { _ = moving.step([batch]) }
+        for _ in 0..<3 { _ = try moving.step([batch]) }
         let planned = moving.nextStep
         #expect(planned.step == 4 && planned.tokens == 160 && planned.weightDecay < 2)
         let fixed = try Trainer(
@@ -155,10 +155,13 @@ import Testing
         }
         #expect(moving.trainedTensors.count == fixed.trainedTensors.count)
         for (from, to) in zip(moving.trainedTensors, fixed.trainedTensors) {
-            device.backend.copy(from: from.tensor, to: to.tensor, scale: 1)
+            let elements = moving.model.table.elements(of: from.parameter)
+            device.backend.copy(
+                from: moving.values(of: from, elements), to: fixed.values(of: to, elements),
+                scale: 1)
         }
         fixed.restoreCounters(step: moving.step, appliedSteps: moving.step)
-        #expect(moving.step([batch]).learningRate == fixed.step([batch]).learningRate)
+        #expect(try moving.step([batch]).learningRate == fixed.step([batch]).learningRate)
         #expect(moving.model.table.parameters.count == fixed.model.table.parameters.count)
         for (a, b) in zip(moving.model.table.parameters, fixed.model.table.parameters) {
             #expect(a.value.toArray() == b.value.toArray(), "\(a.name)")

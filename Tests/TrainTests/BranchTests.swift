@@ -84,8 +84,8 @@ import Testing
         for step in [6, 9] { try runs.remove("stopped/checkpoints/step-0000000\(step)") }
         let held = try HeldRun(runs.path("stopped"))
         let run = try PretrainingRun(
-            held.folder.recipe(settings: []), in: held, existing: .resume, threadCount: 1,
-            onEvent: { _ in })
+            OpenedRun(held.folder.recipe(settings: []), in: held, existing: .resume),
+            threadCount: 1, onEvent: { _ in })
         #expect(run.trainer.step == 3)
         #expect(try run.run() == .finished)
         #expect(

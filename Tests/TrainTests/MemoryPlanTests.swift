@@ -62,10 +62,12 @@ import Testing
         #expect(dry.peakScratchByteCount == real.peakScratchByteCount)
         #expect(dry.reservedByteCount == real.reservedByteCount)
         let plan = try MemoryPlan(recipe, threadCount: threadCount)
-        // Weights, gradients and two moments; a copy of the weights, another buffer of gradients.
-        let buffers =
-            (table.multipliedMatrices.isEmpty ? 4 : 5) + (recipe.train.leaves > 1 ? 1 : 0)
-        #expect(plan.stateBytes == 4 * buffers * table.flatCount)
+        // Weights, gradients and two moments, another buffer of gradients; a copy of matrices with multipliers.
+        let buffers = 4 + (recipe.train.leaves > 1 ? 1 : 0)
+        let copies = table.parameters.indices.filter(table.isMultiplied)
+            .reduce(0) { $0 + table.room(of: $1).count }
+        #expect(plan.stateBytes == 4 * (buffers * table.flatCount + copies))
+        #expect((copies > 0) == !table.multipliedMatrices.isEmpty)
         #expect(plan.activationBytes > 0)
         #expect(plan.totalBytes > real.reservedByteCount)
     }

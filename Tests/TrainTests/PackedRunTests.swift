@@ -52,7 +52,7 @@ import Testing
         let end = stream.sources[0].index.endOfDocumentID
         func loss(_ batch: Batch) throws -> Double {
             let trainer = try Trainer(recipe, on: Device(threadCount: 2))
-            return trainer.step([batch]).loss
+            return try trainer.step([batch]).loss
         }
         var cursor = stream.cursor(at: 0)
         var samples: [[[Int32]]] = []

@@ -55,6 +55,16 @@ import Testing
         #expect(try runs.metrics("plain").last?.taskScores == scored.last?.taskScores)
     }
 
+    /// Documents are dealt out, and the numbers are the same.
+    @Test func ranksScoreAsOneDoes() throws {
+        let runs = try TinyRuns(settings: Self.settings + ["train.leaves=2", "train.steps=4"])
+        #expect(try runs.run("one", ranks: 1)[0].get() == .finished)
+        for result in try runs.run("two", ranks: 2) { #expect(try result.get() == .finished) }
+        let (one, two) = (try runs.metrics("one").last, try runs.metrics("two").last)
+        #expect(one?.taskScores != nil && one?.taskScores == two?.taskScores)
+        #expect(one?.validationLoss == two?.validationLoss)
+    }
+
     /// The memory of tasks is planned to the byte, and what they cost is known before.
     @Test func whatTasksTakeIsPlanned() throws {
         let runs = try TinyRuns()

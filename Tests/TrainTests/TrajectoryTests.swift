@@ -32,7 +32,7 @@ import Testing
             let sequences = (0..<2).map { row in
                 Array(ids[(2 * step + row) * 19..<(2 * step + row + 1) * 19])
             }
-            let result = trainer.step([
+            let result = try trainer.step([
                 Batch(sequences: sequences, endOfDocumentID: -1)
             ])
             worstLoss = max(worstLoss, abs(result.loss - losses[step]) / losses[step])

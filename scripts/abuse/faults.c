@@ -1,6 +1,7 @@
 // Faults of the system, for programs started with LD_PRELOAD: see common.py.
 //
 //   FAULT_BYTES=N    writing to regular files, standard streams apart, fails with ENOSPC after N bytes of this process
+//   FAULT_IN=TEXT    the bytes count only in files whose path has the text
 //   FAULT_SYNC=N     the fsync after N others, and all after it, fails with EIO
 //   FAULT_THREADS=N  starting a thread fails with EAGAIN while N others run
 //
@@ -11,7 +12,9 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -30,7 +33,15 @@ __attribute__((constructor)) static void read_environment(void) {
 // What the program says is not what it makes, also where both go to files.
 static int is_output(int descriptor) {
     struct stat status;
-    return descriptor > 2 && fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
+    if (descriptor <= 2 || fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) return 0;
+    const char *wanted = getenv("FAULT_IN");
+    if (wanted == NULL) return 1;
+    char link[64], path[PATH_MAX];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    if (length < 0) return 0;
+    path[length] = 0;
+    return strstr(path, wanted) != NULL;
 }
 
 // How many of `count` bytes still fit on the disk; -1 with errno set if none does.

@@ -7,19 +7,17 @@ wrote. The files of llm.c, nanoGPT and OLMo-core are arrays, which numpy reads. 
 shards, which zstd and numpy read here. Blends are taken apart as Megatron-LM's get_blend_from_list does it.
 """
 
-import glob
 import importlib
 import importlib.util
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import types
 
 import mosaic
 import numpy
-from common import ROOT, arguments, falcon, falcon_json
+from common import ROOT, arguments, falcon, falcon_json, token_stream
 
 
 def indexed_dataset():
@@ -39,11 +37,8 @@ def indexed_dataset():
 
 
 def documents(shards, split, end):
-    """The documents of a split, by zstd."""
-    raw = b"".join(
-        subprocess.run(["zstd", "-dcq", path], capture_output=True, check=True).stdout
-        for path in sorted(glob.glob(f"{shards}/{split}-*.tok.zst")))
-    stream = numpy.frombuffer(raw, dtype="<u2").astype(numpy.int64)
+    """The documents of a split."""
+    stream = token_stream(shards, split)
     places = numpy.flatnonzero(stream == end)
     return [part[part != end] for part in numpy.split(stream, places + 1)[:-1]]
 

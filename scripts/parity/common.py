@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import glob
 import json
 import os
 import subprocess
@@ -38,6 +39,16 @@ def falcon(options, *words, text=None):
 
 def falcon_json(options, *words):
     return json.loads(falcon(options, *words, "--json"))
+
+
+def token_stream(shards, split):
+    """The tokens of a split in one array, by zstd; documents end with a token of their own."""
+    import numpy
+
+    raw = b"".join(
+        subprocess.run(["zstd", "-dcq", path], capture_output=True, check=True).stdout
+        for path in sorted(glob.glob(f"{shards}/{split}-*.tok.zst")))
+    return numpy.frombuffer(raw, dtype="<u2").astype(numpy.int64)
 
 
 def load_model(options):

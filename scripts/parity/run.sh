@@ -6,7 +6,9 @@
 #
 #   scripts/parity/run.sh [--hf FOLDER] [--model RUN] [--text PATH] [--falcon PROGRAM]
 #                         [--tasks FOLDER --names TASKS] [--shards FOLDER] [--mamba RUN] [--wikitext FILE] [--characters NUMBER]
+#                         [--launcher "mpirun --oversubscribe"]
 #
+# Gradients of several ranks are checked if `make mpi` has put its library beside the program.
 # The Python packages go to .venv-parity in the repository (PYTHON names the interpreter to use);
 # they are installed when requirements.txt changes. Ends with status 1 if any check fails.
 set -euo pipefail
@@ -21,6 +23,7 @@ shards="$root/demo/shards"
 mamba=
 wikitext=
 characters=0
+launcher=mpirun
 text=("$root/demo/text" "$root/Tests/EvalTests/Fixtures/hellaswag-200.jsonl")
 
 while [ $# -gt 0 ]; do
@@ -39,6 +42,7 @@ while [ $# -gt 0 ]; do
         --mamba) mamba="$(realpath "$2")" ;;
         --wikitext) wikitext="$(realpath "$2")" ;;
         --characters) characters="$2" ;;
+        --launcher) launcher="$2" ;;
         *) echo "run.sh: unknown option $1" >&2; exit 64 ;;
     esac
     shift 2
@@ -83,6 +87,11 @@ cd "$root/scripts/parity"
 "$python" check_training.py --falcon "$falcon" "${texts[@]}" || failed=1
 "$python" check_tasks.py "${common[@]}" ${tasks:+--data "$tasks" --tasks "$names"} || failed=1
 "$python" check_multipliers.py --falcon "$falcon" --shards "$shards" || failed=1
+if [ -e "$(dirname "$falcon")/libfalcon-mpi.so" ]; then
+    "$python" check_ranks.py --falcon "$falcon" --launcher "$launcher" || failed=1
+else
+    echo "ranks: left out, there is no libfalcon-mpi.so beside $falcon (make mpi)"
+fi
 "$python" check_llama.py "${common[@]}" "${texts[@]}" --shards "$shards" \
     ${mamba:+--mamba "$mamba"} || failed=1
 "$python" check_smollm.py --falcon "$falcon" "${texts[@]}" --characters "$characters" \

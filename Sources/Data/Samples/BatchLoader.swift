@@ -12,7 +12,7 @@ public final class BatchLoader {
     // Two batches ahead hide the reading; more only cost memory.
     private static let queuedBatchCount = 2
 
-    /// Tokens consumed so far by the whole run.
+    /// Tokens of the whole run up to the end of the last batch given.
     public var position: Int { cursor.position }
     /// The place behind the batches given so far: what each source of the stream has given.
     public private(set) var cursor: SampleCursor
@@ -28,25 +28,22 @@ public final class BatchLoader {
     ///   - stream: the samples of the run.
     ///   - batchTokens: tokens of a batch, a multiple of the sequence length of every stage.
     ///   - position: tokens consumed before: whole steps.
-    ///   - rank: the part of the run, 0 to `rankCount - 1`.
-    ///   - rankCount: parts of the run; each step consumes `batchTokens` · `rankCount`, rank r takes
-    ///     the samples from `batchTokens` · r.
+    ///   - isWanted: whether the batch that begins after a number of tokens is read, or left to others; asked
+    ///     in order, on the loader's thread. Nil for all.
     public init(
-        _ stream: SampleStream, batchTokens: Int, position: Int = 0, rank: Int = 0,
-        rankCount: Int = 1
+        _ stream: SampleStream, batchTokens: Int, position: Int = 0,
+        isWanted: (@Sendable (_ position: Int) -> Bool)? = nil
     ) {
         precondition(
             stream.stages.allSatisfy { batchTokens > 0 && batchTokens % $0.sequenceLength == 0 }
-                && position >= 0 && rankCount >= 1 && (0..<rankCount).contains(rank),
-            "BatchLoader: \(batchTokens) tokens, position \(position), rank \(rank) of \(rankCount)"
-        )
+                && position >= 0,
+            "BatchLoader: \(batchTokens) tokens, position \(position)")
         let cursor = stream.cursor(at: position)
         self.cursor = cursor
         let queue = BoundedQueue<Result<LoadedBatch, any Error>>(capacity: Self.queuedBatchCount)
         self.queue = queue
         let makeSource = { @Sendable in
-            BatchSource(
-                stream, cursor, batchTokens: batchTokens, rank: rank, rankCount: rankCount)
+            BatchSource(stream, cursor, batchTokens: batchTokens, isWanted: isWanted)
         }
         thread = try? WorkerThread {
             let source = makeSource()
@@ -96,28 +93,32 @@ private final class BatchSource {
     private let readers: [TokenReader]
     private let endOfDocumentID: Int32
     private let batchTokens: Int
-    private let rank: Int
-    private let rankCount: Int
+    private let isWanted: (@Sendable (Int) -> Bool)?
     private var cursor: SampleCursor
 
     init(
-        _ stream: SampleStream, _ cursor: SampleCursor, batchTokens: Int, rank: Int, rankCount: Int
+        _ stream: SampleStream, _ cursor: SampleCursor, batchTokens: Int,
+        isWanted: (@Sendable (Int) -> Bool)?
     ) {
         self.stream = stream
         readers = stream.sources.map { $0.reader(of: .train) }
         endOfDocumentID = stream.sources[0].index.endOfDocumentID
-        (self.batchTokens, self.rank, self.rankCount) = (batchTokens, rank, rankCount)
+        (self.batchTokens, self.isWanted) = (batchTokens, isWanted)
         self.cursor = cursor
     }
 
     func next() -> Result<LoadedBatch, any Error> {
-        let count = batchTokens / cursor.sequenceLength
-        // The samples of all ranks are passed; those of this one are read.
-        let samples = (0..<count * rankCount).map { _ in cursor.next() }
+        var samples: [Sample] = []
+        // The samples of others are passed.
+        repeat {
+            let isOwn = isWanted?(cursor.position) ?? true
+            samples = (0..<batchTokens / cursor.sequenceLength).map { _ in cursor.next() }
+            if isOwn { break }
+        } while true
         return Result {
             LoadedBatch(
                 batch: Batch(
-                    samples: try samples[rank * count..<(rank + 1) * count].map { sample in
+                    samples: try samples.map { sample in
                         try stream.pieces(of: sample).map {
                             try readers[sample.source].tokens(in: $0.tokens)
                         }
