@@ -50,23 +50,20 @@ struct RankOptions: ParsableArguments {
             try link.close()
             throw error
         } catch {
-            ranks.fail(error)
             let own = RankError(rank: ranks.rank, host: ranks.host(of: ranks.rank), error)
-            // What ends another rank too, or has ended it, is said once.
-            if own.isOfSeveral && !isSpeaker(link, error) {
-                // A launcher may end all as soon as one has ended.
-                sleepSeconds(Self.secondsToSpeak)
-                throw ExitCode(own.exitStatus.rawValue)
-            }
-            throw own
+            // Said before others know: a launcher may end all as soon as one has ended.
+            let isSpeaking = ranks.isLeader || !own.isOfSeveral
+            if !own.isOfAnother && isSpeaking { writeToStandardError("falcon: \(own)\n") }
+            ranks.fail(error)
+            if own.isOfAnother && isSpeaker(link) { throw own }
+            if !isSpeaking { sleepSeconds(Self.secondsToSpeak) }
+            throw ExitCode(own.exitStatus.rawValue)
         }
     }
 
-    /// Whether this rank speaks of what ends several: the leader, or the next where it is the leader that failed.
-    private func isSpeaker(_ link: MPILink, _ error: any Error) -> Bool {
-        guard link.rank != 0 else { return true }
-        let isOfAnother = error is RankFailure || error is any EndOfAnotherRank
-        return link.rank == 1 && isOfAnother && link.failure?.rank == 0
+    /// Whether this rank speaks of the failure of another: the leader, or the next if the leader has failed.
+    private func isSpeaker(_ link: MPILink) -> Bool {
+        link.rank == 0 || link.rank == 1 && link.failure?.rank == 0
     }
 
     /// Takes this rank's part of its host's cores, and says what is short.
@@ -96,7 +93,9 @@ struct RankError: FalconError {
     let rank: Int
     let host: String
     private let text: String
-    /// Whether other ranks end for the same reason, or have given the reason.
+    /// Whether another rank has ended this one.
+    let isOfAnother: Bool
+    /// Whether other ranks end for the same reason, or one has given the reason.
     let isOfSeveral: Bool
     let exitStatus: ExitStatus
 
@@ -104,10 +103,11 @@ struct RankError: FalconError {
         (self.rank, self.host) = (rank, host)
         let known = error as? any FalconError
         text = known?.description ?? "\(error)"
+        isOfAnother = error is RankFailure || error is any EndOfAnotherRank
         // What is wrong with a recipe, a model or a task, every rank finds.
         isOfSeveral =
-            error is RankFailure || error is any EndOfAnotherRank || error is RanksDiffer
-            || error is RecipeError || error is TrainError || error is EvaluationError
+            isOfAnother || error is RanksDiffer || error is RecipeError || error is TrainError
+            || error is EvaluationError
         exitStatus = known?.exitStatus ?? .internalError
     }
 
