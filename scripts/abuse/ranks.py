@@ -178,7 +178,7 @@ def faults(launches, place, options):
         long = [word.replace("ranks.yaml", "long.yaml") for word in WORDS]
         saved = lambda folder: place.program.run([*long[:-2], "--until-tokens", "9000"], folder)  # noqa: E731
         last = lambda running: running[-1]  # noqa: E731
-        trial("a rank is killed", "137|9|75", "", words=long, prepare=saved,
+        trial("a rank is killed", "137|9|6|75", "", words=long, prepare=saved,
               act=lambda running, _: os.kill(last(running), signal.SIGKILL))
         trial("a rank is stopped (SIGSTOP)", "75", "the save of step", words=long, prepare=saved,
               act=lambda running, _: os.kill(last(running), signal.SIGSTOP))
