@@ -95,6 +95,14 @@ public final class MPILink: RankLink {
         return launcher.isOfSeveral
     }
 
+    /// The memory of messages that a rank takes in ahead of their use.
+    ///
+    /// - Parameter rankCount: the number of ranks, at least 1.
+    /// - Returns: bytes, at most 64 MiB but for very many ranks.
+    public static func aheadByteCount(rankCount: Int) -> Int {
+        (rankCount - 1) * MPIMover.aheadCount * MPIMover.messageByteLimit(count: rankCount)
+    }
+
     /// The failure that this rank has heard of; nil for none.
     public var failure: RankFailure? { mailbox.monitor.locked { mailbox.failure } }
 

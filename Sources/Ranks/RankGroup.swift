@@ -48,6 +48,14 @@ public final class RankGroup {
         RankGroup(rehearsing: rank, of: count)
     }
 
+    /// The most bytes that a rank has on their way to others: while it is reached, who sends waits.
+    public static let unsentByteLimit = 32 << 20
+
+    /// The most floats of a message.
+    public var messageFloatLimit: Int {
+        (link?.messageByteLimit ?? .max) / MemoryLayout<Float>.stride
+    }
+
     /// Whether this is the rank that writes what a run has one of.
     public var isLeader: Bool { rank == 0 }
 
@@ -108,6 +116,20 @@ public final class RankGroup {
             if measuredDepth == 0 { traffic.seconds += monotonicSeconds() - start }
         }
         return try work()
+    }
+
+    /// Waits until few enough bytes are on their way.
+    ///
+    /// - Parameters:
+    ///   - waiting: bytes that the caller keeps as well.
+    ///   - drain: takes in what has come, so that no two ranks wait for each other.
+    /// - Throws: `RankFailure` if a rank has failed; errors of `drain`.
+    public func waitForRoom(beside waiting: Int = 0, _ drain: () throws -> Void = {}) throws {
+        guard let link else { return }
+        try wait {
+            try drain()
+            return link.unsentByteCount + waiting < Self.unsentByteLimit
+        }
     }
 
     /// Waits for the next message of a stream.

@@ -10,11 +10,9 @@ import FalconTensor
 /// stream. Every rank ends its part of a step with a message to each other one, by which all learn the losses
 /// and whether anyone wants to discard the step.
 ///
-/// Memory: at most `unsentByteLimit` of gradients wait to be sent or added, and what streams hold.
+/// Memory: at most `RankGroup.unsentByteLimit` of gradients wait to be sent or added, and what streams hold; while
+/// that is reached, the backward pass waits too.
 final class GradientExchange {
-    /// Gradients that wait here, at most: while it is reached, the backward pass waits too.
-    static let unsentByteLimit = 32 << 20
-
     /// Elements that go in one message.
     private struct Piece {
         let elements: Range<Int>
@@ -60,11 +58,10 @@ final class GradientExchange {
         on device: Device
     ) {
         (self.ranks, self.table, self.device) = (ranks, table, device)
-        let limit = (ranks.link?.messageByteLimit ?? .max) / MemoryLayout<Float>.stride
         let byStage = Dictionary(grouping: units.indices) { units[$0].stage }
         stages = byStage.keys.sorted().map { stage in
             let pieces = (byStage[stage] ?? []).flatMap { unit in
-                units[unit].ranges.flatMap { $0.pieces(ofAtMost: limit) }
+                units[unit].ranges.flatMap { $0.pieces(ofAtMost: ranks.messageFloatLimit) }
                     .map { Piece(elements: $0, owner: owners[unit]) }
             }
             return (stage, pieces)
@@ -160,10 +157,7 @@ final class GradientExchange {
             return
         }
         guard let link = ranks.link else { return }
-        try ranks.wait {
-            try drain()
-            return waitingByteCount < Self.unsentByteLimit
-        }
+        try ranks.waitForRoom(beside: ownEarly.reduce(0) { $0 + $1.byteCount }, drain)
         let message = link.makeMessage()
         gradients.download { message.append($0) }
         if piece.owner == ranks.rank {
@@ -171,10 +165,6 @@ final class GradientExchange {
         } else {
             try ranks.send(message, to: piece.owner)
         }
-    }
-
-    private var waitingByteCount: Int {
-        ownEarly.reduce(ranks.link?.unsentByteCount ?? 0) { $0 + $1.byteCount }
     }
 
     /// The leaf and the piece, of this rank's, of the next gradients of a rank.

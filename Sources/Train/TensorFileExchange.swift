@@ -100,9 +100,8 @@ struct TensorFileExchange {
 
     private func stretches(of tensor: TensorDescription) -> [Stretch] {
         guard let trained = tensors[tensor.name] else { return [] }
-        let limit = (ranks.link?.messageByteLimit ?? .max) / MemoryLayout<Float>.stride
         return pieces[trained.parameter].flatMap { piece in
-            piece.elements.pieces(ofAtMost: limit).map {
+            piece.elements.pieces(ofAtMost: ranks.messageFloatLimit).map {
                 Stretch(
                     tensor: trained, elements: $0, owner: trainer.units.owners[piece.unit])
             }
@@ -120,7 +119,7 @@ struct TensorFileExchange {
                 try ranks.receive(from: stretch.owner).readFloats { try open?.append($0) }
             }
         } else if isOwn, let link = ranks.link {
-            try ranks.wait { link.unsentByteCount < GradientExchange.unsentByteLimit }
+            try ranks.waitForRoom()
             let message = link.makeMessage()
             trainer.values(of: stretch.tensor, stretch.elements).download { message.append($0) }
             try ranks.send(message, to: writer)

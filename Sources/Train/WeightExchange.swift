@@ -16,10 +16,9 @@ struct WeightExchange {
     ///   - owners: the rank of each unit.
     init(_ ranks: RankGroup, units: [UpdateUnit], owners: [Int]) {
         self.ranks = ranks
-        let limit = (ranks.link?.messageByteLimit ?? .max) / MemoryLayout<Float>.stride
         var pieces = [[Range<Int>]](repeating: [], count: ranks.count)
         for (unit, owner) in zip(units, owners) {
-            pieces[owner] += unit.elements.flatMap { $0.pieces(ofAtMost: limit) }
+            pieces[owner] += unit.elements.flatMap { $0.pieces(ofAtMost: ranks.messageFloatLimit) }
         }
         self.pieces = pieces
     }
@@ -46,10 +45,7 @@ struct WeightExchange {
         }
         for piece in pieces[ranks.rank] {
             for rank in ranks.others {
-                try ranks.wait {
-                    try drain()
-                    return link.unsentByteCount < GradientExchange.unsentByteLimit
-                }
+                try ranks.waitForRoom(drain)
                 let message = link.makeMessage()
                 table.values.columns(piece).download { message.append($0) }
                 try ranks.send(message, to: rank)
