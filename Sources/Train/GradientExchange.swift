@@ -89,7 +89,7 @@ final class GradientExchange {
     /// - Returns: true if going on is useless.
     /// - Throws: `RankFailure` if a rank has failed.
     func isDiscarded() throws -> Bool {
-        try drain()
+        try ranks.measured { try drain() }
         return ends.contains { $0?.isDiscarded == true }
     }
 

@@ -111,8 +111,7 @@ public final class PretrainingRun {
                 RunStart(
                     beginning: beginning, step: trainer.step, changes: changes, plan: plan,
                     sources: PlannedSource.all(of: data, plan), threadCount: device.threadCount,
-                    precision: device.precision, wantedPrecision: recipe.train.precision,
-                    rankCount: ranks.count)))
+                    precision: device.precision, wantedPrecision: recipe.train.precision)))
     }
 
     /// The step after which this run itself begins.

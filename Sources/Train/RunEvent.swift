@@ -54,8 +54,6 @@ public struct RunStart: Sendable {
     public let precision: Precision
     /// The type of the factors in products that the recipe asks for.
     public let wantedPrecision: Precision
-    /// Ranks that train together.
-    public let rankCount: Int
 }
 
 /// The progress of a step that takes long.

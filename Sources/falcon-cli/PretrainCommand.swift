@@ -95,11 +95,11 @@ struct PretrainCommand: ParsableCommand {
         let opened = try request.open(ranks)
         let decoded = try opened.document.decode(TrainingRecipe.self)
         let progress = TrainingProgress(common, plan: RunPlan(decoded))
-        let run = try PretrainingRun(
-            opened, ranks: ranks, threadCount: common.threadCount,
-            onEvent: ranks.isLeader ? progress.handle : { _ in })
-        let outcome: RunOutcome
+        let (run, outcome): (PretrainingRun, RunOutcome)
         do {
+            run = try PretrainingRun(
+                opened, ranks: ranks, threadCount: common.threadCount,
+                onEvent: ranks.isLeader ? progress.handle : { _ in })
             outcome = try run.run(untilTokens: untilTokens)
         } catch let failure as RankFailure {
             throw InterruptedRun(failure, step: try opened.folder.checkpoints.steps().last)
